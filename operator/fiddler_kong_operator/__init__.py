@@ -1,0 +1,3 @@
+"""Kubernetes operator that has LLM traffic through Kong AI Gateway observed in Fiddler."""
+
+__version__ = "0.1.0"

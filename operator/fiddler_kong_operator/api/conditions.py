@@ -1,0 +1,264 @@
+"""Condition types and the registry of reasons: the single source for status, events, documentation and tests.
+
+A reason belongs to one condition type and fixes its status. `summary` says what it means, `remedy` what to do next; both go into
+`docs/reference/conditions.md`. The message in a binding's status is more precise (it names the object and the field).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+__all__ = ["REASONS", "ConditionType", "Finding", "Reason", "Status", "reason"]
+
+Status = Literal["True", "False", "Unknown"]
+
+
+class ConditionType(StrEnum):
+    """The condition types, in the order in which they are decided and shown."""
+
+    ACCEPTED = "Accepted"
+    """The spec is valid, allowed, and clashes with nothing on the gateway."""
+    SECRETS_RESOLVED = "SecretsResolved"
+    """Every referenced Secret and key exists and is usable."""
+    GATEWAY_CONFIGURED = "GatewayConfigured"
+    """The gateway runs, fully rolled out, with the needed settings, on a Kong version that can do it."""
+    PLUGINS_PROGRAMMED = "PluginsProgrammed"
+    """The plugins are applied and attached, and Kong has not refused them."""
+    TRACE_ENDPOINT_REACHABLE = "TraceEndpointReachable"
+    """Fiddler's trace endpoint answered an empty export with exactly 200, over trusted TLS."""
+    READY = "Ready"
+    """All of the above."""
+    RECONCILING = "Reconciling"
+    """Present only while something is on its way (kstatus)."""
+    STALLED = "Stalled"
+    """Present only while a person must act (kstatus)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One entry of the registry. `stalls`: a person must act; otherwise a not-True status is waited out."""
+
+    name: str
+    type: ConditionType
+    status: Status
+    summary: str
+    remedy: str = ""
+    stalls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found: a reason of the registry and the sentence for this very binding."""
+
+    reason: Reason
+    message: str
+
+    @property
+    def type(self) -> ConditionType:
+        """The condition the finding decides."""
+        return self.reason.type
+
+    @property
+    def status(self) -> Status:
+        """The status its reason fixes."""
+        return self.reason.status
+
+
+_A: Final = ConditionType.ACCEPTED
+_S: Final = ConditionType.SECRETS_RESOLVED
+_G: Final = ConditionType.GATEWAY_CONFIGURED
+_P: Final = ConditionType.PLUGINS_PROGRAMMED
+_T: Final = ConditionType.TRACE_ENDPOINT_REACHABLE
+_R: Final = ConditionType.READY
+
+# A table is read by its rows, so the formatter stays out of it.
+# fmt: off
+_ALL: Final = (
+    # Accepted
+    Reason("Accepted", _A, "True", "The spec is valid and clashes with nothing."),
+    Reason(
+        "ShadowsGlobalPlugin", _A, "True", "Accepted, but a global plugin of the same type no longer runs on these routes.",
+        "Kong runs only the most specific instance of a plugin type. Check that the global one is not needed here.",
+    ),
+    Reason(
+        "InvalidSpec", _A, "False", "The spec breaks a rule that the API server could not check.",
+        "Correct the field named in the message.", stalls=True,
+    ),
+    Reason(
+        "GatewayNotGranted", _A, "False", "The gateway is in another namespace and its owner has not allowed this one.",
+        "Ask the gateway's owner to add this namespace to the annotation integrations.fiddler.ai/allow-bindings-from.", stalls=True,
+    ),
+    Reason(
+        "GatewaySettingsClash", _A, "False", "An older binding on the same gateway asks for another value of a gateway setting.",
+        "Use the same value in both bindings.", stalls=True,
+    ),
+    Reason("TargetNotFound", _A, "False", "The object named in attachTo does not exist.", "Create it, or correct attachTo."),
+    Reason(
+        "PluginClash", _A, "False", "The target already carries a plugin of a type this binding needs; two would freeze the gateway.",
+        "Remove the other plugin's name from the annotation konghq.com/plugins, or leave its part out of the binding.", stalls=True,
+    ),
+    Reason(
+        "RouteClash", _A, "False", "Another Ingress of the same class already serves this host and path.",
+        "Choose another path or host, or use attachTo.", stalls=True,
+    ),
+    Reason(
+        "NameTaken", _A, "False", "An object with the name of one this binding would create belongs to somebody else.",
+        "Rename the route or the binding, or delete the other object.", stalls=True,
+    ),
+    Reason(
+        "KongNotInstalled", _A, "False", "Kong's resource definitions are not installed in this cluster.",
+        "Install Kong Ingress Controller.",
+    ),
+    Reason("Suspended", _A, "Unknown", "spec.suspend is true: nothing is changed.", "Set spec.suspend to false to go on."),
+    # SecretsResolved
+    Reason("SecretsResolved", _S, "True", "Every referenced key exists and is usable."),
+    Reason(
+        "SecretNotFound", _S, "False", "A referenced Secret does not exist.",
+        "Create it in the binding's namespace; the binding goes on by itself.",
+    ),
+    Reason("SecretKeyNotFound", _S, "False", "A Secret lacks the referenced key.", "Add the key, or correct the reference."),
+    Reason("SecretValueEmpty", _S, "False", "A referenced value is empty.", "Put the key in."),
+    Reason(
+        "SecretValuePlaceholder", _S, "False", "A referenced value still is a placeholder such as ${FIDDLER_API_KEY}.",
+        "Replace it with the real key.",
+    ),
+    Reason(
+        "SecretValuePrefixed", _S, "False", "A referenced value starts with `Bearer `, which would be sent twice.",
+        "Store the bare key.",
+    ),
+    Reason(
+        "SecretValueUnusable", _S, "False", "A referenced value holds characters no HTTP header may carry.",
+        "Store the key as printable ASCII on one line.",
+    ),
+    # GatewayConfigured
+    Reason("GatewayConfigured", _G, "True", "The gateway runs with the needed settings."),
+    Reason(
+        "GatewayVersionAdvised", _G, "True", "The gateway works, but its Kong version has a known defect that shows in Fiddler.",
+        "Upgrade Kong to the version in the message.",
+    ),
+    Reason(
+        "GatewayNotFound", _G, "False", "The workload named in gateway.targetRef does not exist.",
+        "Correct the reference, or install the gateway.",
+    ),
+    Reason(
+        "GatewayContainerNotFound", _G, "False", "The workload has no container of that name.",
+        "Set gateway.container to one of those in the message.", stalls=True,
+    ),
+    Reason(
+        "GatewayControlPlaneOnly", _G, "False", "The workload runs Kong as a control plane, which handles no traffic.",
+        "Name the data plane's workload.", stalls=True,
+    ),
+    Reason(
+        "GatewayVersionUnsupported", _G, "False", "This Kong cannot emit GenAI spans.",
+        "Use the image kong/kong-gateway, 3.13 or later.", stalls=True,
+    ),
+    Reason(
+        "GatewayVersionUnknown", _G, "Unknown", "The image does not tell Kong's version.",
+        "Use an image with a version tag (a digest may follow it).",
+    ),
+    Reason(
+        "GatewaySettingConflict", _G, "False", "Another manager has set one of the settings to another value.",
+        "Set the value named in the message where that manager gets it, or set gateway.conflicts to Override.", stalls=True,
+    ),
+    Reason(
+        "GatewaySettingFromSource", _G, "False", "One of the settings comes from a ConfigMap, Secret or field (valueFrom).",
+        "Set the value there, or replace valueFrom by a plain value.", stalls=True,
+    ),
+    Reason(
+        "GatewaySettingDuplicate", _G, "False", "One of the settings is listed twice in the container's env.",
+        "Remove one of the entries.", stalls=True,
+    ),
+    Reason(
+        "GatewaySettingsMissing", _G, "False", "gateway.management is Verify and the workload lacks settings.",
+        "Set the Helm values named in the message.", stalls=True,
+    ),
+    Reason(
+        "GatewayManagedElsewhere", _G, "False", "Kong Operator owns this workload and would undo any change.",
+        "Set the env on its DataPlane or GatewayConfiguration.", stalls=True,
+    ),
+    Reason(
+        "GatewaySettingsReverted", _G, "False", "Another manager keeps undoing the settings; the operator has stopped.",
+        "Set the values where that manager gets them.", stalls=True,
+    ),
+    Reason(
+        "GatewayWriteRefused", _G, "False", "The API server refused the change to the workload.",
+        "See the message; often a missing permission or an admission policy.",
+    ),
+    Reason("GatewayPending", _G, "Unknown", "The settings are about to be applied to the workload."),
+    Reason("GatewayRollingOut", _G, "Unknown", "The workload's pods are being replaced.", "Wait; see `kubectl rollout status`."),
+    Reason("GatewayNotRunning", _G, "False", "The workload has no ready pod.", "See the workload's pods."),
+    Reason("GatewayNotEvaluated", _G, "Unknown", "Not looked at, because the binding was not accepted."),
+    # PluginsProgrammed
+    Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused by Kong."),
+    Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
+    Reason("WaitingForGateway", _P, "Unknown", "The pre-function plugin is attached when the gateway's rollout is complete."),
+    Reason("KongRefused", _P, "False", "Kong refused the configuration.", "See Kong's words in the message.", stalls=True),
+    Reason(
+        "KongTranslationFailed", _P, "False", "Kong Ingress Controller could not translate a plugin.",
+        "See its words in the message.", stalls=True,
+    ),
+    Reason(
+        "ChildrenReverted", _P, "False", "Something keeps changing an object that the operator owns; it is put back at most a few times a minute.",
+        "Find the writer with `kubectl get OBJECT -o yaml --show-managed-fields` and stop it.", stalls=True,
+    ),
+    Reason(
+        "PluginsWriteRefused", _P, "False", "The API server, or Kong's admission webhook, refused an object.",
+        "See the message.", stalls=True,
+    ),
+    # TraceEndpointReachable
+    Reason("Reachable", _T, "True", "Fiddler answered an empty export with 200."),
+    Reason("ProbePending", _T, "Unknown", "The endpoint has not been asked yet."),
+    Reason(
+        "NameNotResolved", _T, "False", "The host name of fiddler.url does not resolve.",
+        "Check the URL, the cluster's DNS and egress policies.",
+    ),
+    Reason("ConnectionRefused", _T, "False", "Nothing accepts connections at that address.", "Check the URL's port and egress policies."),
+    Reason("ProbeTimeout", _T, "False", "No answer within the time limit.", "Check egress policies and proxies."),
+    Reason("ConnectionFailed", _T, "False", "The connection broke before an answer.", "Check proxies between the cluster and Fiddler."),
+    Reason(
+        "TlsUntrusted", _T, "False", "The server's certificate is not trusted.",
+        "For a private CA, give it to the operator (probe.caFile) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE).",
+    ),
+    Reason(
+        "Redirected", _T, "False", "The endpoint answers with a redirect, which Kong does not follow.",
+        "Use the URL it points to, if it is your Fiddler instance.",
+    ),
+    Reason("Unauthorized", _T, "False", "Fiddler does not accept the API key (401).", "Put a valid key into the Secret."),
+    Reason(
+        "Forbidden", _T, "False", "The API key may not write to this application (403).",
+        "Check the key's permissions and the application id.",
+    ),
+    Reason(
+        "ApplicationNotFound", _T, "False", "Fiddler has no application with this id; spans would be dropped silently.",
+        "Copy the UUID from the application's settings.", stalls=True,
+    ),
+    Reason("EndpointNotFound", _T, "False", "There is no trace endpoint at this URL (404).", "fiddler.url must be your Fiddler instance."),
+    Reason("RateLimited", _T, "False", "Fiddler asks for patience (429).", "Nothing to do; probed again when it allows."),
+    Reason("ServerError", _T, "False", "Fiddler has a problem (5xx).", "Nothing to do here; probed again by itself."),
+    Reason(
+        "UnexpectedSuccess", _T, "False", "The endpoint answers 2xx, but not 200: Kong before 3.14 would send everything again and again.",
+        "Check for a proxy between the cluster and Fiddler.",
+    ),
+    Reason(
+        "NotOtlp", _T, "False", "Something answers, but it is not an OTLP trace endpoint.",
+        "fiddler.url must be your Fiddler instance.",
+    ),
+    Reason("UnexpectedAnswer", _T, "False", "The endpoint answers with an HTTP status nobody expects.", "See the status in the message."),
+    Reason(
+        "AddressRefused", _T, "False", "The operator does not probe this address.",
+        "Use a public https URL, or ask the operator's administrator to allow it.", stalls=True,
+    ),
+    # Ready
+    Reason("Ready", _R, "True", "Traffic is observed in Fiddler."),
+)
+# fmt: on
+
+REASONS: Final[dict[str, Reason]] = {entry.name: entry for entry in _ALL}
+"""Every reason by name. A not-ready `Ready` carries the name of the deciding condition's reason."""
+
+
+def reason(name: str) -> Reason:
+    """The registry's entry; KeyError for a name that is not in it, which is a bug."""
+    return REASONS[name]

@@ -1,0 +1,187 @@
+"""The CustomResourceDefinition, made from the pydantic types: structural schema, CEL rules, defaults, columns.
+
+pydantic's JSON schema is close to what Kubernetes wants, but not it: references are inlined, nullability and titles go, constants become
+enums, and a nested object's default becomes `{}`, so that the API server fills in the defaults inside. Rules (`ApiModel.RULES`) become
+`x-kubernetes-validations` of the object they speak about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from fiddler_kong_operator import names
+
+from . import v1alpha1
+from .types import ApiModel, Rule
+
+__all__ = ["CATEGORY", "COLUMNS", "NAME_RULES", "build_crd", "build_schema"]
+
+Schema = dict[str, Any]
+
+CATEGORY: Final = "fiddler"
+"""`kubectl get fiddler` lists every kind of this category."""
+
+MAX_NAME: Final = 40
+"""Longest name of a binding: `<binding>-<route>` and two characters to spare make a Service's 63."""
+
+NAME_RULES: Final = (
+    Rule(
+        cel=f"size(self.metadata.name) <= {MAX_NAME}",
+        message=f"metadata.name must have at most {MAX_NAME} characters: the names of Services and plugins are made from it",
+        holds=lambda name: len(name) <= MAX_NAME,
+    ),
+    Rule(
+        cel="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+        message="metadata.name must be lower-case letters, digits and '-', and begin with a letter: Services are named after it",
+        holds=lambda name: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) is not None,
+    ),
+)
+"""Rules for a binding's name; their Python form takes the name."""
+
+_DROPPED: Final = frozenset({"title", "discriminator", "$defs", "const", "anyOf", "allOf", "$ref", "default", "additionalProperties"})
+_FIRST: Final = ("type", "description", "enum", "default")
+_ORDER: Final = (*_FIRST, "", "required", "items", "properties", "x-kubernetes-validations")
+_BOUNDS: Final = {"exclusiveMinimum": "minimum", "exclusiveMaximum": "maximum"}
+
+
+def _condition(kind: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
+
+
+def _column(name: str, path: str, description: str, *, wide: bool = False, kind: str = "string") -> Schema:
+    column: Schema = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return column | {"priority": 1} if wide else column
+
+
+COLUMNS: Final = (
+    _column("Ready", _condition("Ready", "status"), "Whether traffic is observed in Fiddler."),
+    _column("Status", _condition("Ready", "reason"), "The deciding reason."),
+    _column("Routes", ".status.routes", "Routes with all plugins attached, of all routes."),
+    _column("Gateway", ".status.gateway.version", "Version of Kong."),
+    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "What the trace endpoint answers."),
+    _column("Age", ".metadata.creationTimestamp", "Time since the binding was created.", kind="date"),
+    _column("Application", ".status.fiddler.application", "Name of the Fiddler application, where it can be read.", wide=True),
+    _column("URL", ".spec.fiddler.url", "The Fiddler instance.", wide=True),
+    _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler.", wide=True),
+    _column("Message", _condition("Ready", "message"), "The deciding sentence.", wide=True),
+)
+"""What `kubectl get fkb` shows, in this order; wide columns only with `-o wide`."""
+
+
+def build_crd() -> Schema:
+    """The whole CustomResourceDefinition as a manifest."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{names.PLURAL}.{names.GROUP}"},
+        "spec": {
+            "group": names.GROUP,
+            "names": {
+                "kind": names.KIND,
+                "listKind": f"{names.KIND}List",
+                "plural": names.PLURAL,
+                "singular": names.KIND.lower(),
+                "shortNames": [names.SHORT_NAME],
+                "categories": [CATEGORY],
+            },
+            "scope": "Namespaced",
+            "versions": [_version()],
+        },
+    }
+
+
+def _version() -> Schema:
+    return {
+        "name": names.VERSION,
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": _root()},
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": list(COLUMNS),
+    }
+
+
+def _root() -> Schema:
+    return {
+        "type": "object",
+        "description": "Has the LLM traffic of some routes through a Kong AI Gateway observed in one Fiddler application.",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"Always `{names.GROUP}/{names.VERSION}`."},
+            "kind": {"type": "string", "description": f"Always `{names.KIND}`."},
+            "metadata": {"type": "object"},
+            "spec": build_schema(v1alpha1.BindingSpec),
+            "status": build_schema(v1alpha1.BindingStatus),
+        },
+        "x-kubernetes-validations": _validations(NAME_RULES),
+    }
+
+
+def build_schema(model: type[ApiModel]) -> Schema:
+    """The structural schema of one type and everything inside it."""
+    raw = model.model_json_schema(by_alias=True)
+    return _structural(raw | _ruled(model.RULES), raw.get("$defs", {}), _rules_by_name())
+
+
+def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
+    """One node and all below it, rewritten."""
+    node = _resolved(node, defs, rules)
+    schema = {key: value for key, value in node.items() if key not in _DROPPED}
+    for strict, bound in _BOUNDS.items():
+        if strict in schema:
+            schema |= {bound: schema[strict], strict: True}
+    if "description" in schema:
+        schema["description"] = " ".join(schema["description"].split())
+    if "const" in node:
+        schema["enum"] = [node["const"]]
+    if "items" in node:
+        schema["items"] = _structural(node["items"], defs, rules)
+    if "properties" in node:
+        schema["properties"] = {name: _structural(child, defs, rules) for name, child in node["properties"].items()}
+    if "type" not in schema:
+        schema["x-kubernetes-preserve-unknown-fields"] = True
+    return _ordered(schema | _default(node, schema))
+
+
+def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
+    """The node with its reference, or the one alternative that is not null, put in its place. What stands beside it wins."""
+    alternatives = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
+    found = alternatives[0] if alternatives else node
+    beside = {key: value for key, value in node.items() if key not in ("anyOf", "$ref")}
+    if "$ref" in found:
+        name = found["$ref"].rsplit("/", 1)[-1]
+        return defs[name] | _ruled(rules.get(name, ())) | beside
+    return {**found, **beside} if alternatives else dict(node)
+
+
+def _ordered(schema: Schema) -> Schema:
+    """For readers: type and description first, what is inside last."""
+    return dict(sorted(schema.items(), key=lambda item: _ORDER.index(item[0]) if item[0] in _ORDER else len(_FIRST)))
+
+
+def _default(node: Mapping[str, Any], schema: Schema) -> Schema:
+    """A default worth stating: an object's is `{}`, because its fields have theirs; null and the empty list say nothing."""
+    default = node.get("default")
+    if default is None or default == []:
+        return {}
+    return {"default": {} if schema.get("type") == "object" else default}
+
+
+def _ruled(rules: tuple[Rule, ...]) -> Schema:
+    return {"x-kubernetes-validations": _validations(rules)} if rules else {}
+
+
+def _validations(rules: tuple[Rule, ...]) -> list[Schema]:
+    return [{"rule": rule.cel, "message": rule.message} for rule in rules]
+
+
+def _rules_by_name() -> dict[str, tuple[Rule, ...]]:
+    return {model.__name__: model.RULES for model in _models(ApiModel)}
+
+
+def _models(model: type[ApiModel]) -> Iterator[type[ApiModel]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _models(child)

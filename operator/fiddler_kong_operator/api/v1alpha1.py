@@ -1,0 +1,355 @@
+"""The API types of `integrations.fiddler.ai/v1alpha1`. The docstring under a field is what `kubectl explain` shows.
+
+Everything here is generated into `crds/`: pattern, bounds, defaults, rules, columns. Change a type, run `make generate`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import Field, JsonValue
+
+from .types import ApiModel, HeaderName, LabelName, ModelName, ObjectName, RouteName, Rule, SecretKey
+
+__all__ = [
+    "AttachTo",
+    "BindingSpec",
+    "BindingStatus",
+    "Condition",
+    "Expose",
+    "Fiddler",
+    "FiddlerStatus",
+    "Gateway",
+    "GatewayStatus",
+    "Llm",
+    "LlmAuth",
+    "LlmOptions",
+    "Override",
+    "PatchOperation",
+    "Route",
+    "SecretKeyRef",
+    "Sessions",
+    "WorkloadRef",
+]
+
+DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
+
+
+class SecretKeyRef(ApiModel):
+    """One key of a Secret in the binding's own namespace."""
+
+    name: ObjectName
+    """Name of the Secret. Secrets of other namespaces cannot be referenced."""
+
+    key: SecretKey
+    """Key inside the Secret whose value is used."""
+
+
+class Fiddler(ApiModel):
+    """Where the traces go."""
+
+    url: str = Field(min_length=8, max_length=512, pattern=r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$")
+    """URL of your Fiddler instance, scheme and host only, for example `https://acme.fiddler.ai`. The operator adds `/v1/traces`.
+    `http` is only accepted for hosts inside the cluster, unless the operator's administrator allows it."""
+
+    application_id: str = Field(
+        min_length=36, max_length=36, pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+    )
+    """UUID of the GenAI application in Fiddler (application settings). Fiddler silently drops spans whose id it does not know."""
+
+    api_key_secret_ref: SecretKeyRef
+    """Secret that holds the Fiddler API key (organizational settings): the bare key, without `Bearer `."""
+
+
+class WorkloadRef(ApiModel):
+    """The workload that runs Kong."""
+
+    kind: Literal["Deployment"] = "Deployment"
+    """Kind of the workload."""
+
+    name: ObjectName
+    """Name of the workload, for example `kong-gateway`."""
+
+    namespace: LabelName | None = None
+    """Namespace of the workload; the binding's own when left out. A workload in another namespace must carry the annotation
+    `integrations.fiddler.ai/allow-bindings-from` naming the binding's namespace (or `*`)."""
+
+
+class Gateway(ApiModel):
+    """The Kong AI Gateway that handles the traffic."""
+
+    target_ref: WorkloadRef
+    """The workload that runs Kong Gateway Enterprise 3.13 or later (image `kong/kong-gateway`)."""
+
+    container: LabelName = "proxy"
+    """Name of the container that runs Kong. Kong's Helm charts call it `proxy`."""
+
+    ingress_class_name: ObjectName = "kong"
+    """Ingress class that the gateway's Kong Ingress Controller serves."""
+
+    management: Literal["Apply", "Verify"] = "Apply"
+    """`Apply` sets the three tracing settings on the workload (a rolling restart, once). `Verify` never writes to the workload and
+    reports what is missing, with the Helm values to set."""
+
+    conflicts: Literal["Refuse", "Override"] = "Refuse"
+    """What to do where another field manager has set one of the settings to another value: `Refuse` reports it and leaves it alone,
+    `Override` takes it over and puts the former value back when the last binding is deleted."""
+
+    untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"
+    """Value for KONG_UNTRUSTED_LUA, which session grouping needs. `on` is what Fiddler documents; it lets everyone who may create a
+    KongPlugin run unrestricted Lua in this gateway. `sandbox` also suffices up to Kong 3.13, `strict` and `lax` exist from 3.14.
+    `Unmanaged` leaves the setting alone; it must then not be `off`."""
+
+
+class Expose(ApiModel):
+    """Have the operator create the Service and the Ingress for the provider."""
+
+    path: str = Field(min_length=2, max_length=256, pattern=r"^(/[A-Za-z0-9._~-]+)+$")
+    """Path prefix under which the gateway offers the model, for example `/openai`. It is stripped before the provider is called."""
+
+    host: ObjectName | None = None
+    """Host name the Ingress answers to; all hosts when left out."""
+
+
+class AttachTo(ApiModel):
+    """An existing object, in the binding's namespace, whose traffic is to be observed."""
+
+    kind: Literal["Service", "Ingress"]
+    """Kind of the object. On a Service the plugins cover every route to it, on an Ingress only that Ingress' routes."""
+
+    name: ObjectName
+    """Name of the object."""
+
+
+class LlmOptions(ApiModel):
+    """Options of the model. Kong applies them to every request of the route."""
+
+    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
+    """Largest number of tokens in an answer."""
+
+    temperature: float | None = Field(default=None, ge=0, le=5)
+    """Sampling temperature."""
+
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    """Nucleus sampling: probability mass considered."""
+
+    top_k: int | None = Field(default=None, ge=0, le=500)
+    """Number of most likely tokens considered."""
+
+    input_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
+    """Cost of a million input tokens, for Kong's own statistics."""
+
+    output_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
+    """Cost of a million output tokens, for Kong's own statistics."""
+
+    upstream_url: str | None = Field(default=None, min_length=8, max_length=512, pattern=r"^https?://[A-Za-z0-9\[][A-Za-z0-9._~:/\[\]-]*$")
+    """Call this URL instead of the provider's own, for a self-hosted or proxied model."""
+
+
+class LlmAuth(ApiModel):
+    """How the gateway identifies itself to the provider."""
+
+    secret_ref: SecretKeyRef
+    """Secret that holds the provider's bare API key; the operator adds the header and the prefix the provider wants."""
+
+    header_name: HeaderName | None = None
+    """Header for the key where it is not the provider's usual one."""
+
+    header_prefix: str | None = Field(default=None, max_length=32, pattern=r"^([A-Za-z][A-Za-z0-9-]* )?$")
+    """Put before the key in the header where it is not the provider's usual one, for example `Bearer ` with the blank. May be empty."""
+
+
+class Llm(ApiModel):
+    """The model behind a route; becomes an `ai-proxy` plugin."""
+
+    provider: Literal["openai"]
+    """Provider of the model."""
+
+    model: ModelName
+    """Name of the model, as the provider calls it, for example `gpt-4o-mini`."""
+
+    route_type: Literal["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings", "llm/v1/responses"] = "llm/v1/chat"
+    """Kind of LLM call the route carries."""
+
+    options: LlmOptions = LlmOptions()
+    """Options of the model."""
+
+    auth: LlmAuth
+    """How the gateway identifies itself to the provider."""
+
+
+class Route(ApiModel):
+    """One path of LLM traffic through the gateway."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.expose) != has(self.attachTo)",
+            message="each route must have exactly one of expose and attachTo",
+            holds=lambda r: (r.expose is None) != (r.attach_to is None),
+        ),
+        Rule(
+            cel="!has(self.expose) || has(self.llm)",
+            message="a route with expose must have llm: it says which provider the Service calls",
+            holds=lambda r: r.expose is None or r.llm is not None,
+        ),
+    )
+
+    name: RouteName
+    """Name of the route, unique in the binding; part of the names of what is created."""
+
+    expose: Expose | None = None
+    """Have the operator create a Service and an Ingress. Excludes `attachTo`."""
+
+    attach_to: AttachTo | None = None
+    """Observe an existing Service or Ingress. Excludes `expose`."""
+
+    llm: Llm | None = None
+    """The model behind the route. Leave it out where the object in `attachTo` already has an `ai-proxy` plugin of its own."""
+
+
+class Sessions(ApiModel):
+    """How calls of one conversation become one session in Fiddler."""
+
+    mode: Literal["Header", "Disabled"] = "Header"
+    """`Header`: the client sends a conversation id with each call (needs KONG_UNTRUSTED_LUA). `Disabled`: no pre-function plugin;
+    every call is a session of its own unless the application traces with an OpenTelemetry SDK itself."""
+
+    header: HeaderName = DEFAULT_SESSION_HEADER
+    """Request header that carries the conversation id; ids must be printable ASCII."""
+
+
+class PatchOperation(ApiModel):
+    """One RFC 6902 operation."""
+
+    op: Literal["add", "replace", "remove"]
+    """What to do."""
+
+    path: str = Field(min_length=1, max_length=256, pattern=r"^(/([A-Za-z0-9_.-]|~[01])+)+$")
+    """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`."""
+
+    value: JsonValue | None = None
+    """The value for `add` and `replace`."""
+
+
+class Override(ApiModel):
+    """Patches on a generated plugin's config, for what the typed fields do not cover."""
+
+    plugin: Literal["ai-proxy", "pre-function", "opentelemetry"]
+    """Which plugin."""
+
+    route: RouteName | None = None
+    """Only this route's `ai-proxy`; every route's when left out."""
+
+    patch: tuple[PatchOperation, ...] = Field(min_length=1, max_length=16)
+    """RFC 6902 operations, applied in order. Fields that hold keys or that Fiddler depends on must not be touched."""
+
+
+class BindingSpec(ApiModel):
+    """What you want: which traffic, through which gateway, seen in which Fiddler application."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.routes.all(r, self.routes.exists_one(o, o.name == r.name))",
+            message="routes must have names that differ from each other",
+            holds=lambda s: len({r.name for r in s.routes}) == len(s.routes),
+        ),
+        Rule(
+            cel="self.routes.all(r, !has(r.attachTo) || self.routes.exists_one(o, has(o.attachTo) && "
+            "o.attachTo.kind == r.attachTo.kind && o.attachTo.name == r.attachTo.name))",
+            message="an object must be named by attachTo in only one route",
+            holds=lambda s: _distinct([(r.attach_to.kind, r.attach_to.name) for r in s.routes if r.attach_to]),
+        ),
+        Rule(
+            cel="self.routes.all(r, !has(r.expose) || self.routes.exists_one(o, has(o.expose) && o.expose.path == r.expose.path && "
+            "has(o.expose.host) == has(r.expose.host) && (!has(r.expose.host) || o.expose.host == r.expose.host)))",
+            message="a host and path must be exposed by only one route",
+            holds=lambda s: _distinct([(r.expose.host, r.expose.path) for r in s.routes if r.expose]),
+        ),
+    )
+
+    fiddler: Fiddler
+    """Where the traces go."""
+
+    gateway: Gateway
+    """The Kong AI Gateway that handles the traffic."""
+
+    routes: tuple[Route, ...] = Field(min_length=1, max_length=16)
+    """The LLM traffic to observe."""
+
+    payloads: Literal["Disabled", "Captured"] = "Disabled"
+    """`Captured` sends prompts and answers to Fiddler. They may hold personal data: leave `Disabled` in production unless needed.
+    Without it Fiddler shows tokens, model and latency, but no text."""
+
+    sessions: Sessions = Sessions()
+    """How calls of one conversation become one session in Fiddler."""
+
+    overrides: tuple[Override, ...] = Field(default=(), max_length=16)
+    """Patches on the generated plugins' config, for what the typed fields do not cover."""
+
+    suspend: bool = False
+    """Stop changing anything for this binding; what exists stays as it is."""
+
+
+def _distinct(items: list[Any]) -> bool:
+    return len(set(items)) == len(items)
+
+
+class Condition(ApiModel):
+    """One aspect of the binding's state, as in every Kubernetes API."""
+
+    type: str = Field(min_length=1, max_length=64)
+    """Name of the aspect."""
+
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+
+    reason: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z]+$")
+    """Why, in one word; see the reference of reasons in the documentation."""
+
+    message: str = Field(max_length=4096)
+    """Why, in a sentence, and what to do next."""
+
+    observed_generation: int = Field(ge=0)
+    """Generation of the spec this was found for."""
+
+    last_transition_time: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
+    """When `status` last changed."""
+
+
+class GatewayStatus(ApiModel):
+    """What is known of the gateway."""
+
+    version: str | None = Field(default=None, max_length=64)
+    """Version of Kong, read from the image."""
+
+    image: str | None = Field(default=None, max_length=1024)
+    """Image of the Kong container."""
+
+
+class FiddlerStatus(ApiModel):
+    """What is known of the Fiddler application."""
+
+    application: str | None = Field(default=None, max_length=256)
+    """Name of the application, where Fiddler lets the key read it."""
+
+    traces_endpoint: str | None = Field(default=None, max_length=600)
+    """Where Kong sends the traces."""
+
+
+class BindingStatus(ApiModel):
+    """What the operator found. Written only when it changes."""
+
+    observed_generation: int | None = Field(default=None, ge=0)
+    """Generation of the spec that this status is about."""
+
+    conditions: tuple[Condition, ...] = Field(default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})
+    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready; Reconciling and Stalled while true."""
+
+    routes: str | None = Field(default=None, max_length=16)
+    """Routes with all plugins attached, of all routes: `1/1`."""
+
+    gateway: GatewayStatus | None = None
+    """What is known of the gateway."""
+
+    fiddler: FiddlerStatus | None = None
+    """What is known of the Fiddler application."""

@@ -1,0 +1,85 @@
+"""The errors of this project. Each says who must act; one function (`reconcile.schedule`) maps them to conditions and wakes.
+
+    FiddlerKongError
+    ├── Stalled       a person must act; retrying cannot help
+    ├── Waiting       something is expected to appear; its arrival wakes the binding
+    ├── Transient     the API server could not answer now; retried with back-off
+    ├── Conflict      another field manager owns what was to be written (server-side apply, HTTP 409)
+    ├── Stale         the object changed since it was read (optimistic lock, HTTP 409); read again
+    ├── Gone          the object, or its kind, does not exist (HTTP 404)
+    ├── Refused       the API server refused the object itself (HTTP 400, 403, 422): message says why
+    └── NotLeader     the lease was lost: nothing may be written any more
+
+Anything that is not a `FiddlerKongError` is a bug: logged with its traceback, counted and retried, never shown as "not ready".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Conflict", "FieldConflict", "FiddlerKongError", "Gone", "NotLeader", "Refused", "Stale", "Stalled", "Transient", "Waiting"]
+
+
+class FiddlerKongError(Exception):
+    """Base of every error this project raises on purpose. Its text is safe to show: it never holds a key."""
+
+
+class Stalled(FiddlerKongError):
+    """A person must act. `reason` is one of `api.conditions`' reasons, the text says what is wrong, where, and what to do."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Waiting(FiddlerKongError):
+    """Something is expected to appear. `after` is how many seconds to wait before looking again without an event."""
+
+    def __init__(self, reason: str, message: str, after: float = 60.0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.after = after
+
+
+class Transient(FiddlerKongError):
+    """The API server did not answer, or asked for patience (429, 5xx). `retry_after` holds its `Retry-After` in seconds, if any."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class FieldConflict:
+    """One field that another manager owns: `field` as the API server names it, `manager` as in managedFields."""
+
+    manager: str
+    field: str
+
+
+class Conflict(FiddlerKongError):
+    """Server-side apply met fields of other managers; `conflicts` names each."""
+
+    def __init__(self, message: str, conflicts: tuple[FieldConflict, ...] = ()) -> None:
+        super().__init__(message)
+        self.conflicts = conflicts
+
+
+class Stale(FiddlerKongError):
+    """The object is no longer the one that was read: read again and decide again."""
+
+
+class Gone(FiddlerKongError):
+    """The object, its namespace or its kind does not exist."""
+
+
+class Refused(FiddlerKongError):
+    """The API server refused the request for good; `status` is the HTTP status (400, 401, 403, 405, 413, 415, 422)."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotLeader(FiddlerKongError):
+    """This process does not hold the lease (any more); it must not write."""

@@ -1,0 +1,93 @@
+"""Every name this project gives to something in a cluster: API group, labels, annotations, field managers, children.
+
+Names live in one module because they are promises: changing one orphans what an older release created.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "APPLICATION",
+    "APPLICATION_ID_HEADER",
+    "BINDING_LABEL",
+    "FIELD_MANAGER",
+    "FINALIZER",
+    "FORMER_SETTINGS_ANNOTATION",
+    "GRANT_ANNOTATION",
+    "GROUP",
+    "KIND",
+    "KONG_GROUP",
+    "KONG_PLUGINS_ANNOTATION",
+    "MANAGED_BY_LABEL",
+    "PLURAL",
+    "RESTORING_MANAGER",
+    "ROUTE_LABEL",
+    "SHORT_NAME",
+    "VERSION",
+    "ai_proxy_plugin",
+    "keys_secret",
+    "opentelemetry_plugin",
+    "pre_function_plugin",
+    "route_objects",
+]
+
+APPLICATION: Final = "fiddler-kong-operator"
+"""The project's name: Deployment, Lease and User-Agent carry it."""
+
+GROUP: Final = "integrations.fiddler.ai"
+VERSION: Final = "v1alpha1"
+KIND: Final = "FiddlerKongBinding"
+PLURAL: Final = "fiddlerkongbindings"
+SHORT_NAME: Final = "fkb"
+
+KONG_GROUP: Final = "configuration.konghq.com"
+KONG_PLUGINS_ANNOTATION: Final = "konghq.com/plugins"
+"""Kong's attachment list on a Service or Ingress: comma-separated plugin names."""
+
+FIELD_MANAGER: Final = "fiddler-kong-operator"
+"""The field manager of every write: what `kubectl get --show-managed-fields` shows as ours."""
+
+RESTORING_MANAGER: Final = f"{FIELD_MANAGER}-restoring"
+"""The field manager of the one patch that puts a workload's former settings back: a restored value must not look like ours."""
+
+FINALIZER: Final = f"{GROUP}/detach"
+"""Held only by bindings that attach to somebody else's object, until the attachment was taken back."""
+
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+BINDING_LABEL: Final = f"{GROUP}/binding"
+ROUTE_LABEL: Final = f"{GROUP}/route"
+
+GRANT_ANNOTATION: Final = f"{GROUP}/allow-bindings-from"
+"""Set by the owner of a gateway workload: namespaces (comma-separated, or `*`) whose bindings may change it."""
+
+FORMER_SETTINGS_ANNOTATION: Final = f"{GROUP}/former-settings"
+"""Written by us on a workload whose settings were taken over with `conflicts: Override`: what to put back, as JSON."""
+
+APPLICATION_ID_HEADER: Final = "fiddler-application-id"
+"""The HTTP header by which Fiddler knows the application of an export."""
+
+
+def keys_secret(binding: str) -> str:
+    """Name of the one derived Secret of a binding: every key Kong needs, JSON-encoded."""
+    return f"{binding}-kong-keys"
+
+
+def opentelemetry_plugin(binding: str) -> str:
+    """Name of the binding's `opentelemetry` KongPlugin, shared by all its routes."""
+    return f"{binding}-opentelemetry"
+
+
+def pre_function_plugin(binding: str) -> str:
+    """Name of the binding's `pre-function` KongPlugin, shared by all its routes."""
+    return f"{binding}-pre-function"
+
+
+def ai_proxy_plugin(binding: str, route: str) -> str:
+    """Name of the `ai-proxy` KongPlugin of one route."""
+    return f"{binding}-{route}-ai-proxy"
+
+
+def route_objects(binding: str, route: str) -> str:
+    """Name of the Service and the Ingress that expose one route."""
+    return f"{binding}-{route}"

@@ -1,0 +1,76 @@
+"""What an administrator can set on the operator process: one frozen value, made once at start-up and passed down."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["LogFormat", "ProbeSettings", "Settings"]
+
+LogFormat = Literal["text", "json"]
+
+
+class ProbeSettings(BaseModel):
+    """Limits of the trace-endpoint probe. Everything is closed unless the administrator opens it."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    allow_http: bool = False
+    """Allow http:// to hosts outside the cluster. In-cluster names (`*.svc`, `*.cluster.local`) may always use http."""
+
+    allowed_addresses: tuple[str, ...] = ()
+    """CIDRs that would be refused otherwise (loopback for a local sink). Link-local and metadata addresses stay refused."""
+
+    ca_file: str | None = None
+    """A PEM bundle trusted in addition to the system's."""
+
+    timeout: float = Field(default=10.0, gt=0, le=60)
+    """Seconds for one whole probe, name resolution included."""
+
+    interval: float = Field(default=300.0, ge=1)
+    """Seconds between probes of an endpoint that answers; jittered by 10 %."""
+
+    retry_interval: float = Field(default=15.0, ge=1)
+    """Seconds before a failed probe is tried again; doubled on each failure up to `interval`."""
+
+    concurrency: int = Field(default=8, ge=1, le=64)
+    """Probes under way at once."""
+
+
+class Settings(BaseModel):
+    """The operator's settings; each is a flag of `fiddler-kong run` and a value of the Helm chart."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    namespaces: tuple[str, ...] = ()
+    """Namespaces to watch; empty means the whole cluster."""
+
+    workers: int = Field(default=12, ge=1, le=64)
+    """Reconciliations under way at once."""
+
+    lease_namespace: str | None = None
+    """Namespace of the leader-election Lease; None runs without election (one replica, development)."""
+
+    lease_duration: float = Field(default=15.0, ge=2)
+    """Seconds after which another replica may take an unrenewed lease."""
+
+    health_port: int = Field(default=8080, ge=0, le=65535)
+    """Port of /healthz; 0 switches it off."""
+
+    health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod's loopback
+    """Address /healthz listens on."""
+
+    log_format: LogFormat = "text"
+    """Form of the log's lines: for people, or one JSON object each for a log collector."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important lines that are written."""
+
+    sweep_interval: float = Field(default=600.0, ge=1)
+    """Seconds between comparisons of what is known with a fresh list (lost deletions); jittered by 10 %."""
+
+    drain_timeout: float = Field(default=20.0, ge=0)
+    """Seconds that work under way gets after SIGTERM."""
+
+    probe: ProbeSettings = ProbeSettings()

@@ -1,0 +1,118 @@
+"""The status of a binding, computed in one place from what was found about each condition. Pure: the same findings give the same status.
+
+The kstatus conditions follow sigs.k8s.io/cli-utils: `Reconciling` and `Stalled` exist only while true and never together, so that
+`kubectl wait`, Argo CD and Flux read InProgress and Failed from the same status people do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
+from fiddler_kong_operator.api.v1alpha1 import FiddlerStatus, GatewayStatus
+
+__all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "needs_write"]
+
+ASPECTS: Final = (
+    ConditionType.ACCEPTED,
+    ConditionType.SECRETS_RESOLVED,
+    ConditionType.GATEWAY_CONFIGURED,
+    ConditionType.PLUGINS_PROGRAMMED,
+    ConditionType.TRACE_ENDPOINT_REACHABLE,
+)
+"""The conditions that Ready sums up, in the order in which they are decided and shown."""
+
+_AT_REST: Final = frozenset({"Suspended", "GatewayVersionUnknown"})
+"""Reasons for not being ready with which nothing is on its way and nothing failed."""
+
+_MESSAGE_LIMIT: Final = 4096
+"""Longest message that the CRD admits."""
+
+
+def deciding_finding(findings: Mapping[ConditionType, Finding]) -> Finding | None:
+    """What keeps the binding from being ready: the first that is False, else the first that is Unknown; None where all are True."""
+    ordered = [findings[aspect] for aspect in ASPECTS]
+    return next((f for status in ("False", "Unknown") for f in ordered if f.status == status), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The parts of the status that are shown as they are; left out where None or empty."""
+
+    routes: str | None = None
+    """Routes with all plugins attached, of all: `1/1`."""
+    gateway: GatewayStatus | None = None
+    fiddler: FiddlerStatus | None = None
+
+
+def conclude(
+    findings: Mapping[ConditionType, Finding],
+    generation: int,
+    previous: Mapping[str, Any],
+    now: float,
+    details: Details = Details(),
+) -> dict[str, Any]:
+    """The whole status as JSON; each condition says for which `generation` it holds.
+
+    `findings` has one for each of `ASPECTS`; `previous` is the status as last written ({} for none), from which a condition keeps its time
+    while its status does not change; `now` is in seconds since the epoch.
+    """
+    known = {condition["type"]: condition for condition in previous.get("conditions") or ()}
+    conditions = [_condition(row, generation, known.get(row.type), now) for row in _rows(findings)]
+    return {"observedGeneration": generation, "conditions": conditions, **_shown(details)}
+
+
+def needs_write(previous: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether a status differs from the one last written."""
+    return dict(previous) != dict(new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    type: ConditionType
+    status: Status
+    reason: str
+    message: str
+
+
+def _rows(findings: Mapping[ConditionType, Finding]) -> Iterator[_Row]:
+    for aspect in ASPECTS:
+        yield _Row(aspect, findings[aspect].status, findings[aspect].reason.name, findings[aspect].message)
+    decisive = deciding_finding(findings)
+    if decisive is None:
+        yield _Row(ConditionType.READY, "True", "Ready", _ready_message(findings))
+        return
+    yield _Row(ConditionType.READY, decisive.status, decisive.reason.name, decisive.message)
+    if decisive.reason.name not in _AT_REST:
+        kind = ConditionType.STALLED if decisive.reason.stalls else ConditionType.RECONCILING
+        yield _Row(kind, "True", decisive.reason.name, decisive.message)
+
+
+def _ready_message(findings: Mapping[ConditionType, Finding]) -> str:
+    """What Ready means, and what is to be known all the same: messages of the reasons that are True but have a remedy."""
+    advice = [findings[aspect].message for aspect in ASPECTS if findings[aspect].reason.remedy]
+    return " ".join([reason("Ready").summary, *advice])
+
+
+def _condition(row: _Row, generation: int, known: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
+    kept = known.get("lastTransitionTime") if known and known.get("status") == row.status else None
+    return {
+        "type": row.type.value,
+        "status": row.status,
+        "reason": row.reason,
+        "message": row.message if len(row.message) <= _MESSAGE_LIMIT else f"{row.message[: _MESSAGE_LIMIT - 1]}…",
+        "observedGeneration": generation,
+        "lastTransitionTime": kept or datetime.fromtimestamp(int(now), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _shown(details: Details) -> dict[str, Any]:
+    parts = {
+        "routes": details.routes,
+        "gateway": details.gateway and details.gateway.model_dump(by_alias=True, exclude_none=True),
+        "fiddler": details.fiddler and details.fiddler.model_dump(by_alias=True, exclude_none=True),
+    }
+    return {name: part for name, part in parts.items() if part}

@@ -1,0 +1,75 @@
+"""From one snapshot to everything there is to do and to say about a binding. Pure: the whole behaviour can be read and tested here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import Finding, reason
+
+from .build import build, build_removal, prune
+from .checks import Acceptance, evaluate_acceptance
+from .desired import BindingPlan
+from .gateway import GatewayView, evaluate_gateway
+from .secrets import ResolvedKeys, resolve_keys
+from .snapshot import ObjectKey, Snapshot
+
+__all__ = ["Decision", "decide"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write (`plan`, then `prune`) and what was found. `plugins` is set where they are not to be touched, and says why."""
+
+    acceptance: Acceptance
+    secrets: Finding
+    gateway: GatewayView
+    keys: ResolvedKeys | None
+    plan: BindingPlan
+    prune: tuple[ObjectKey, ...] = ()
+    lua_withheld: bool = False
+    plugins: Finding | None = None
+
+
+def decide(snapshot: Snapshot) -> Decision:
+    """Decide one pass over a binding that is not being deleted.
+
+    An accepted binding with usable keys gets its whole plan. Otherwise what works is left alone, but for one thing: where another plugin of
+    the same type turned up on a target, ours leaves it, since two freeze the gateway for everybody.
+    """
+    acceptance = evaluate_acceptance(snapshot)
+    gateway = evaluate_gateway(snapshot)
+    resolved = _resolve(snapshot)
+    keys = resolved if isinstance(resolved, ResolvedKeys) else None
+    secrets = resolved if isinstance(resolved, Finding) else Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
+    if acceptance.finding.status != "True" or keys is None:
+        pending = Finding(reason("PluginsPending"), _pending_message(acceptance, secrets))
+        return Decision(acceptance, secrets, gateway, keys, _retreat(snapshot, acceptance), plugins=pending)
+    attach = gateway.lua_ready or (_lua_attached(snapshot) and not gateway.lua_off)
+    plan = build(snapshot, keys, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
+    withheld = not attach and snapshot.binding.spec is not None and snapshot.binding.spec.sessions.mode == "Header"
+    return Decision(acceptance, secrets, gateway, keys, plan, prune(snapshot, plan), withheld)
+
+
+def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
+    if snapshot.binding.spec is None:
+        return Finding(reason("SecretNotFound"), "Not looked at: the spec is invalid.")
+    return resolve_keys(snapshot.binding.spec, snapshot.secrets)
+
+
+def _pending_message(acceptance: Acceptance, secrets: Finding) -> str:
+    cause = "the binding is not accepted" if acceptance.finding.status != "True" else f"{secrets.type} is {secrets.status}"
+    return f"Nothing is changed while {cause}; what was applied before stays as it is."
+
+
+def _retreat(snapshot: Snapshot, acceptance: Acceptance) -> BindingPlan:
+    """Only the removal of our names from targets where they clash."""
+    if not acceptance.clashing_targets:
+        return BindingPlan()
+    detachments = build_removal(snapshot).attachments
+    return BindingPlan(attachments=tuple(a for a in detachments if a.target in acceptance.clashing_targets))
+
+
+def _lua_attached(snapshot: Snapshot) -> bool:
+    plugin = names.pre_function_plugin(snapshot.binding.name)
+    return any(plugin in target.plugins for target in snapshot.targets.values())

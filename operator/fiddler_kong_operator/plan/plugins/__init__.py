@@ -1,0 +1,39 @@
+"""The registry of plugins, in the order in which the integration page lists them. A new one is a module and a line in `PLUGINS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+
+from .ai_proxy import AI_PROXY
+from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
+from .opentelemetry import OPENTELEMETRY, traces_endpoint
+from .pre_function import PRE_FUNCTION
+
+__all__ = [
+    "PLUGINS",
+    "PluginInstance",
+    "PluginKey",
+    "PluginKind",
+    "Protection",
+    "RefusedField",
+    "plugin_instances",
+    "required_keys",
+    "traces_endpoint",
+]
+
+PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType({kind.type: kind for kind in (AI_PROXY, PRE_FUNCTION, OPENTELEMETRY)})
+
+
+def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
+    """Every plugin a spec asks for, before overrides."""
+    return tuple(instance for kind in PLUGINS.values() for instance in kind.instances(spec))
+
+
+def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
+    """Every key the plugins of a spec need, Fiddler's first, as it stands first in the binding."""
+    keys = [key for instance in plugin_instances(spec) for key in instance.keys]
+    return tuple(sorted(keys, key=lambda key: not key.field.startswith("spec.fiddler")))

@@ -1,0 +1,63 @@
+"""The `opentelemetry` plugin: exports Kong's spans to Fiddler. One for all routes of a binding.
+
+Config as on Fiddler's integration page. `service.name` must be exactly `kong`: by it Fiddler recognises Kong's spans.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler
+from fiddler_kong_operator.plan.snapshot import Manifest
+
+from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
+
+__all__ = ["OPENTELEMETRY", "traces_endpoint"]
+
+_TYPE: Final = "opentelemetry"
+
+
+def traces_endpoint(fiddler: Fiddler) -> str:
+    """The URL that Kong exports spans to."""
+    return f"{fiddler.url.rstrip('/')}/v1/traces"
+
+
+def _object_name(binding: str, _route: str | None) -> str:
+    return names.opentelemetry_plugin(binding)
+
+
+def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
+    key = PluginKey(
+        field="spec.fiddler.apiKeySecretRef",
+        ref=spec.fiddler.api_key_secret_ref,
+        prefix="Bearer ",
+        pointer="/headers/Authorization",
+        entry=_TYPE,
+        variable="FIDDLER_API_KEY",
+    )
+    config: Manifest = {
+        "traces_endpoint": traces_endpoint(spec.fiddler),
+        "headers": {names.APPLICATION_ID_HEADER: spec.fiddler.application_id},
+        "resource_attributes": {"service.name": "kong", "application.id": spec.fiddler.application_id},
+        "propagation": {"default_format": "w3c"},
+    }
+    return (PluginInstance(_TYPE, config, (key,)),)
+
+
+OPENTELEMETRY: Final = PluginKind(
+    type=_TYPE,
+    object_name=_object_name,
+    instances=_instances,
+    protections=(
+        Protection(("traces_endpoint",), "use spec.fiddler.url"),
+        Protection(("headers",), "they hold the Fiddler key and the application id"),
+        Protection(("resource_attributes", "service.name"), "Fiddler recognises Kong's spans by it"),
+        Protection(("resource_attributes", "application.id"), "use spec.fiddler.applicationId"),
+    ),
+    refused_fields=(
+        RefusedField(re.compile(r"(.*_)?endpoint"), "Kong would send the Fiddler key there as well"),
+        RefusedField(re.compile(r".*lua.*"), "nothing of a binding may run as code in the gateway"),
+    ),
+)

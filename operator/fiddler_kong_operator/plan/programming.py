@@ -1,0 +1,46 @@
+"""Whether the plugins are where they should be and Kong has taken them: the condition PluginsProgrammed.
+
+Kong's CRDs declare a `Programmed` condition for plugins that nobody writes. Failure shows as Warning events of Kong Ingress Controller on the
+KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a warning counts while
+it is younger than the last change of what it is about and was seen lately.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import Finding, reason
+
+from .snapshot import KongWarning, ObjectKey, Snapshot
+
+__all__ = ["WARNING_LIFETIME", "current_warning", "evaluate_programming"]
+
+WARNING_LIFETIME: Final = 600.0
+"""Seconds after which an event that was not repeated is over: twice the interval to which client-go's spam filter stretches repeats."""
+
+_REASONS: Final = {"KongConfigurationApplyFailed": "KongRefused", "KongConfigurationTranslationFailed": "KongTranslationFailed"}
+
+
+def current_warning(snapshot: Snapshot) -> KongWarning | None:
+    """The newest of Kong's warnings that still holds: said after the last change of the plugin and of its Secret."""
+    secret = ObjectKey("Secret", snapshot.binding.namespace, names.keys_secret(snapshot.binding.name))
+    current = [w for w in snapshot.warnings if w.reason in _REASONS and _holds(w, secret, snapshot)]
+    return max(current, key=lambda w: (w.last_seen, w.plugin), default=None)
+
+
+def _holds(warning: KongWarning, secret: ObjectKey, snapshot: Snapshot) -> bool:
+    subjects = [snapshot.children.get(key) for key in (warning.plugin, secret)]
+    changed = max((child.applied_at for child in subjects if child), default=0.0)
+    return warning.last_seen >= changed and snapshot.now - warning.last_seen < WARNING_LIFETIME
+
+
+def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:
+    """The condition once everything was applied; `lua_withheld`: the pre-function plugin still waits for the gateway."""
+    warning = current_warning(snapshot)
+    if warning:
+        return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.plugin}: {warning.message}")
+    if lua_withheld:
+        plugin = names.pre_function_plugin(snapshot.binding.name)
+        return Finding(reason("WaitingForGateway"), f"KongPlugin {plugin} is attached when the gateway runs with its new settings; the others are attached.")
+    return Finding(reason("PluginsProgrammed"), "All plugins are applied and attached, and Kong has not refused them.")

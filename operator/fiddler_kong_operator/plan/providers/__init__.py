@@ -1,0 +1,56 @@
+"""The registry of LLM providers. A new one is a module, a line in `PROVIDERS` and a value of `Llm.provider`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Llm
+from fiddler_kong_operator.plan.problems import join_problems
+
+from .contract import HeaderKey, Provider, Upstream
+from .openai import OPENAI
+
+__all__ = ["PROVIDERS", "HeaderKey", "Provider", "Upstream", "check_providers", "provider_of", "upstream_of"]
+
+PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({provider.name: provider for provider in (OPENAI,)})
+
+
+def provider_of(llm: Llm) -> Provider:
+    """The provider of a model; KeyError for one that is in the API but not in the registry, which is a bug."""
+    return PROVIDERS[llm.provider]
+
+
+def upstream_of(llm: Llm) -> Upstream:
+    """Where calls for the model go: `options.upstreamUrl` where set, else the provider's own address.
+
+    The Service follows `upstreamUrl` too, although ai-proxy would override it: should ai-proxy ever be missing in Kong, prompts meant
+    for a private model must not reach the public one. ValueError where `check_providers` finds a problem.
+    """
+    if llm.options.upstream_url:
+        return Upstream.from_url(llm.options.upstream_url)
+    upstream = provider_of(llm).locate(llm)
+    if upstream is None:
+        raise ValueError("it must be set: this provider has no address of its own")
+    return upstream
+
+
+def check_providers(spec: BindingSpec) -> Finding | None:
+    """InvalidSpec where a model breaks a rule of its provider or cannot be reached; None where all is well."""
+    problems = [
+        f"spec.routes[{index}].llm.{problem}"
+        for index, route in enumerate(spec.routes)
+        if route.llm
+        for problem in (*provider_of(route.llm).check(route.llm), *_address_problems(route.llm))
+    ]
+    return Finding(reason("InvalidSpec"), join_problems(problems)) if problems else None
+
+
+def _address_problems(llm: Llm) -> tuple[str, ...]:
+    try:
+        upstream_of(llm)
+    except ValueError as error:
+        return (f"options.upstreamUrl: {error}.",)
+    return ()

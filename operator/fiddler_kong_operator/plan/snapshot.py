@@ -1,0 +1,244 @@
+"""What one decision is made from: everything observed about one binding, gathered once, frozen.
+
+`cluster.reader` makes a `Snapshot`; `plan.checks`, `plan.gateway` and `plan.build` decide from it without any I/O. Values are reduced on
+arrival (a child is a digest, a Service is its plugin list), so that thousands of bindings fit into little memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+
+__all__ = [
+    "Attachable",
+    "Binding",
+    "Child",
+    "Container",
+    "EnvEntry",
+    "KongWarning",
+    "Manifest",
+    "ObjectKey",
+    "ProbeResult",
+    "Rollout",
+    "Snapshot",
+    "Workload",
+    "content_digest",
+]
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as JSON."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """Identity of an object: its kind (unique among the kinds this project knows), namespace ("" if cluster-scoped) and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """`Kind namespace/name`, as shown in messages."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One FiddlerKongBinding as observed. `spec` is None where it does not validate; `invalid` then says why."""
+
+    key: ObjectKey
+    uid: str
+    generation: int
+    created: str
+    resource_version: str
+    spec: BindingSpec | None
+    invalid: str | None = None
+    deleting: bool = False
+    finalizers: tuple[str, ...] = ()
+    status: Mapping[str, Any] = field(default_factory=dict)
+    """The status as last written, as JSON; {} on a fresh object."""
+
+    @property
+    def name(self) -> str:
+        """Name of the binding."""
+        return self.key.name
+
+    @property
+    def namespace(self) -> str:
+        """Namespace of the binding: of everything it owns and references but the gateway."""
+        return self.key.namespace
+
+    @property
+    def workload(self) -> ObjectKey | None:
+        """The gateway workload it names."""
+        if self.spec is None:
+            return None
+        ref = self.spec.gateway.target_ref
+        return ObjectKey(ref.kind, ref.namespace or self.namespace, ref.name)
+
+
+@dataclass(frozen=True, slots=True)
+class EnvEntry:
+    """One entry of a container's env. `value` is None where it comes from a source (`valueFrom`)."""
+
+    name: str
+    value: str | None
+    from_source: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container of the gateway workload: only KONG_* entries of its env are kept, in order, duplicates included."""
+
+    name: str
+    image: str
+    env: tuple[EnvEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Progress of a workload: `complete` when every wanted pod runs the newest template; `ready` when at least one pod serves."""
+
+    complete: bool
+    ready: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A gateway workload as observed."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    generation: int
+    containers: tuple[Container, ...]
+    rollout: Rollout
+    grant: str | None = None
+    """Value of the grant annotation."""
+    former: str | None = None
+    """Value of our former-settings annotation."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    owner_kinds: frozenset[str] = frozenset()
+    """Kinds of its ownerReferences (`DataPlane`: Kong Operator's)."""
+    env_managers: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    """(container, env name) -> managers that own the entry's value, from managedFields; KONG_* names only."""
+    borrowed: bool = False
+    """Our field manager owns something on it by server-side apply."""
+
+    def container(self, name: str) -> Container | None:
+        """The container of that name."""
+        return next((c for c in self.containers if c.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachable:
+    """A Service or Ingress as far as attachment goes: `plugins` is the annotation konghq.com/plugins split at commas and trimmed."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    plugins: tuple[str, ...] = ()
+    ingress_class: str | None = None
+    """For an Ingress: spec.ingressClassName."""
+    rules: tuple[tuple[str, str], ...] = ()
+    """For an Ingress: its (host or "", path) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """An object that carries our managed-by label: what is needed to see drift and ownership without keeping the object."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    owner_uid: str | None
+    """uid of the controlling ownerReference, when it is a FiddlerKongBinding."""
+    binding: str | None
+    """Value of the binding label."""
+    digest: bytes
+    """`content_digest` of the object as observed."""
+    applied_at: float = 0.0
+    """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where unknown."""
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KongWarning:
+    """A Warning event of Kong Ingress Controller about a KongPlugin."""
+
+    plugin: ObjectKey
+    reason: str
+    message: str
+    last_seen: float
+    """Seconds since the epoch (`lastTimestamp`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """What the trace endpoint answered: a reason of TraceEndpointReachable and its sentence; `application` where it could be read."""
+
+    reason: str
+    message: str
+    application: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything a decision about one binding rests on."""
+
+    binding: Binding
+    now: float
+    """Seconds since the epoch."""
+    secrets: Mapping[str, Mapping[str, bytes] | None] = field(default_factory=dict)
+    """Referenced Secrets of the binding's namespace by name; None where it does not exist."""
+    workload: Workload | None = None
+    workload_visible: bool = True
+    """False where the operator does not watch the workload's namespace."""
+    siblings: tuple[Binding, ...] = ()
+    """The other bindings that name the same workload."""
+    targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
+    """Every Service and Ingress named in attachTo that exists, and every one (ours included) whose annotation names a plugin of this binding."""
+    plugin_types: Mapping[str, str] = field(default_factory=dict)
+    """`plugin` type by name as written in the targets' annotations (`name` or `namespace:name`): KongPlugins first, then KongClusterPlugins."""
+    plugin_owners: Mapping[str, str] = field(default_factory=dict)
+    """uid of the owning binding by KongPlugin name in the binding's namespace, for names in the targets' annotations."""
+    global_plugins: Mapping[str, str] = field(default_factory=dict)
+    """type -> name of the global KongClusterPlugins of the binding's ingress class."""
+    ingresses: tuple[Attachable, ...] = ()
+    """Ingresses, in any namespace watched, that serve a host and path this binding exposes (its own included)."""
+    children: Mapping[ObjectKey, Child] = field(default_factory=dict)
+    """Every observed object that is owned by the binding or has the name of one it would create."""
+    warnings: tuple[KongWarning, ...] = ()
+    """Kong's warnings about plugins of this binding."""
+    probe: ProbeResult | None = None
+    kong_installed: bool = True
+
+
+_LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
+_UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+
+def content_digest(manifest: Mapping[str, Any]) -> bytes:
+    """Digest of what this project manages in an object; equal for a desired manifest and the object it became.
+
+    Counts every top-level field but metadata and status, our labels, all `konghq.com/` annotations and the controlling owner's uid. Left out
+    is what others may add (further labels, annotations) and what a list omits (`apiVersion` and `kind` of built-in kinds). So desired
+    manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`, `targetPort`).
+    """
+    meta = manifest.get("metadata") or {}
+    labels = meta.get("labels") or {}
+    content = {k: v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}
+    managed = {
+        "labels": {k: labels[k] for k in _LABELS if k in labels},
+        "annotations": {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith("konghq.com/")},
+        "owners": [o.get("uid") for o in meta.get("ownerReferences") or () if o.get("controller")],
+    }
+    canonical = json.dumps([content, managed], sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(canonical.encode(), digest_size=16).digest()

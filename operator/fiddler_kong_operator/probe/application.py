@@ -1,0 +1,104 @@
+"""The application behind an id, where Fiddler tells. Advisory: only `ObjectNotFound` says anything against the binding.
+
+Source: Fiddler's REST API, `GET /v3/applications/{id}`. An ingest-only key may be refused there, which means nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+import aiohttp
+
+from .target import ProbeTarget
+
+__all__ = ["Application", "Known", "judge_application", "read_application"]
+
+NAME_LIMIT: Final = 256
+ANSWER_LIMIT: Final = 64 * 1024
+TOO_MANY: Final = 429
+
+
+class Known(Enum):
+    """How much Fiddler told."""
+
+    NAME = "name"
+    MISSING = "missing"
+    """There is no such application: spans would be dropped without a word."""
+    WITHHELD = "withheld"
+    """It does not tell this key."""
+    UNSURE = "unsure"
+    """It could not be asked this time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What is known of the application; `name` only with `Known.NAME`."""
+
+    known: Known
+    name: str | None = None
+
+
+async def read_application(session: aiohttp.ClientSession, target: ProbeTarget) -> Application:
+    """Ask for the application. Never fails because of what the server does; asyncio.TimeoutError comes from the caller's own limit."""
+    url = f"{target.base}/v3/applications/{target.application_id}"
+    try:
+        async with session.get(url, allow_redirects=False) as response:
+            body = await read_at_most(response, ANSWER_LIMIT)
+            return judge_application(response.status, body, target.key)
+    except (aiohttp.ClientError, OSError):
+        return Application(Known.UNSURE)
+
+
+async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body, or its first `limit` + 1 bytes where it is longer."""
+    body = bytearray()
+    while len(body) <= limit and (chunk := await response.content.read(limit + 1 - len(body))):
+        body += chunk
+    return bytes(body)
+
+
+def judge_application(status: int, body: bytes, key: str) -> Application:
+    """What an answer says about the application. A name that repeats the key is not shown."""
+    if status == TOO_MANY or status >= 500:  # noqa: PLR2004 - the class of server errors
+        return Application(Known.UNSURE)
+    content = _parse(body)
+    if status == 404 and _says_object_not_found(content):  # noqa: PLR2004 - HTTP's own number
+        return Application(Known.MISSING)
+    name = _name(content) if status == 200 else None  # noqa: PLR2004 - HTTP's own number
+    if name is None or key in name:
+        return Application(Known.WITHHELD)
+    return Application(Known.NAME, name)
+
+
+def _parse(body: bytes) -> Any:
+    if len(body) > ANSWER_LIMIT:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _name(content: Any) -> str | None:
+    data = content.get("data", content) if isinstance(content, dict) else None
+    name = data.get("name") if isinstance(data, dict) else None
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        return None
+    return name.strip()[:NAME_LIMIT]
+
+
+def _says_object_not_found(content: Any) -> bool:
+    """Whether a `reason` anywhere in the answer is ObjectNotFound; a plain 404 may come from a server that lacks the whole API."""
+    pending = [content]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            if part.get("reason") == "ObjectNotFound":
+                return True
+            pending.extend(part.values())
+        elif isinstance(part, list):
+            pending.extend(part)
+    return False

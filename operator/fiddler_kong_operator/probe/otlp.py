@@ -1,0 +1,229 @@
+"""The probe: an empty OTLP export to `{url}/v1/traces`, as Kong will send it, and what its answer means.
+
+How it stays harmless, whatever a binding names and whatever answers there:
+
+- The name is resolved once; each address is checked (`address`), and the connection is pinned to those that passed, so a name that
+  resolves to something else a moment later (DNS rebinding) reaches nothing.
+- Time is bounded as a whole, bytes by `BODY_LIMIT`; redirects are not followed; compressed answers are not unpacked.
+- HTTP proxies of the environment are not used: Kong's exporter does not use them either, and through a proxy nothing could be pinned.
+- Nothing that the server wrote gets into a result but the status code and the application's name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import errno
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator.plan.snapshot import ProbeResult
+from fiddler_kong_operator.settings import ProbeSettings
+
+from .address import Endpoint, RefusedAddressError, parse_endpoint, usable_addresses
+from .application import Application, Known, read_application, read_at_most
+from .names import NameResolver, Resolve
+from .target import Answer, ProbeTarget
+from .trust import TrustStore
+from .verdict import BODY_LIMIT, Reply, judge_failure, judge_reply
+
+__all__ = ["TraceProber", "probe"]
+
+LONGEST_RETRY_AFTER: Final = 3600.0
+_PATIENCE: Final = frozenset({429, 503})
+"""Statuses whose Retry-After is honoured."""
+
+
+class TraceProber:
+    """Asks trace endpoints. One for the whole process; holds no connection and no state about targets."""
+
+    def __init__(self, settings: ProbeSettings, *, resolve: Resolve | None = None, wall_clock: Callable[[], float] = time.time) -> None:
+        """Read the CA bundle; OSError where it cannot be. `resolve` and `wall_clock` (seconds since the epoch) are for tests."""
+        self._settings = settings
+        self._trust = TrustStore(settings.ca_file)
+        self._own_resolver = NameResolver(settings.concurrency) if resolve is None else None
+        self._resolve: Resolve = resolve or self._own_resolver or NameResolver(1)
+        self._now = wall_clock
+
+    def close(self) -> None:
+        """Let go of the resolver's threads."""
+        if self._own_resolver:
+            self._own_resolver.close()
+
+    async def ask(self, target: ProbeTarget) -> Answer:
+        """Probe once, within `settings.timeout` seconds. Never raises because of what is, or is not, at the other end."""
+        try:
+            endpoint = parse_endpoint(target.url, allow_http=self._settings.allow_http)
+        except RefusedAddressError as refusal:
+            return Answer(ProbeResult("AddressRefused", str(refusal)))
+        return await self._ask(target, endpoint, asyncio.get_running_loop().time() + self._settings.timeout)
+
+    async def _ask(self, target: ProbeTarget, endpoint: Endpoint, deadline: float) -> Answer:
+        try:
+            async with asyncio.timeout_at(deadline):
+                addresses = usable_addresses(await self._resolve(endpoint.host, endpoint.port), endpoint, self._settings.allowed_addresses)
+        except RefusedAddressError as refusal:
+            return Answer(ProbeResult("AddressRefused", str(refusal)))
+        except TimeoutError:
+            return Answer(judge_failure("ProbeTimeout", endpoint))
+        except (OSError, UnicodeError):  # UnicodeError: a label that DNS cannot hold
+            return Answer(judge_failure("NameNotResolved", endpoint))
+        async with self._session(target, addresses) as session:
+            answer = await self._export(session, target, endpoint, deadline)
+            return await self._with_application(answer, session, target, deadline)
+
+    def _session(self, target: ProbeTarget, addresses: tuple[str, ...]) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=_Pinned(addresses), use_dns_cache=False, ssl=self._trust.context()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_headers(target),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=False,
+            trust_env=False,
+        )
+
+    async def _export(self, session: aiohttp.ClientSession, target: ProbeTarget, endpoint: Endpoint, deadline: float) -> Answer:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._post(session, target)
+        except TimeoutError:
+            return Answer(judge_failure("ProbeTimeout", endpoint))
+        except (aiohttp.ClientError, OSError) as error:
+            return Answer(_failure(error, endpoint))
+
+    async def _post(self, session: aiohttp.ClientSession, target: ProbeTarget) -> Answer:
+        headers = {"Content-Type": "application/x-protobuf"}
+        async with session.post(f"{target.base}/v1/traces", data=b"", headers=headers, allow_redirects=False) as response:
+            result = judge_reply(await _reply(response), target.base, target.application_id)
+            return Answer(result, self._retry_after(response))
+
+    async def _with_application(self, answer: Answer, session: aiohttp.ClientSession, target: ProbeTarget, deadline: float) -> Answer:
+        if answer.result.reason != "Reachable":
+            return answer
+        try:
+            async with asyncio.timeout_at(deadline):
+                application = await read_application(session, target)
+        except TimeoutError:
+            application = Application(Known.UNSURE)
+        return _add_application(answer, application, target)
+
+    def _retry_after(self, response: aiohttp.ClientResponse) -> float | None:
+        value = response.headers.get("Retry-After") if response.status in _PATIENCE else None
+        if value is None:
+            return None
+        return _bounded(_seconds(value.strip(), self._now()))
+
+
+class _Pinned(AbstractResolver):
+    """Resolves every name to the addresses that were checked."""
+
+    def __init__(self, addresses: tuple[str, ...]) -> None:
+        self._addresses = addresses
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
+        del family  # the checked addresses decide it
+        return [_resolved(host, address, port) for address in self._addresses]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _resolved(host: str, address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return ResolveResult(hostname=host, host=address, port=port, family=family, proto=socket.IPPROTO_TCP, flags=socket.AI_NUMERICHOST)
+
+
+def _headers(target: ProbeTarget) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {target.key}",
+        names.APPLICATION_ID_HEADER: target.application_id,
+        "Accept-Encoding": "identity",
+        "User-Agent": f"{names.APPLICATION}/{__version__}",
+        "X-Fiddler-Client-Name": names.APPLICATION,
+        "X-Fiddler-Client-Version": __version__,
+    }
+
+
+async def _reply(response: aiohttp.ClientResponse) -> Reply:
+    """The answer; the body is only read where it decides something, which is on 200."""
+    body = await read_at_most(response, BODY_LIMIT) if response.status == 200 else b""  # noqa: PLR2004 - HTTP's own number
+    encoded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
+    return Reply(response.status, response.content_type if "Content-Type" in response.headers else "", body, encoded)
+
+
+def _failure(error: aiohttp.ClientError | OSError, endpoint: Endpoint) -> ProbeResult:
+    """Which failure an exception is. Its text is not used: it holds addresses, and may hold more."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as cause):
+            return judge_failure("TlsUntrusted", endpoint, _certificate_problem(cause))
+        case aiohttp.ClientSSLError():
+            return judge_failure("TlsFailed", endpoint)
+        case aiohttp.InvalidURL():
+            return ProbeResult("AddressRefused", "fiddler.url holds an address in an unusual form. Write four numbers, or a name.")
+        case aiohttp.ClientResponseError():
+            return judge_failure("NotHttp", endpoint)
+        case OSError(errno=errno.ECONNREFUSED):
+            return judge_failure("ConnectionRefused", endpoint)
+        case _:
+            return judge_failure("ConnectionFailed", endpoint)
+
+
+_CERTIFICATE_PROBLEMS: Final = {
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "it was issued by an unknown authority",
+    20: "it was issued by an unknown authority",
+    21: "it was issued by an unknown authority",
+    9: "it is not valid yet",
+    62: "it was issued for another host name",
+    64: "it was issued for another address",
+}
+"""OpenSSL's X509_V_ERR_* numbers, in words."""
+
+
+def _certificate_problem(error: ssl.SSLCertVerificationError) -> str:
+    return _CERTIFICATE_PROBLEMS.get(error.verify_code, "it does not pass verification")
+
+
+def _add_application(answer: Answer, application: Application, target: ProbeTarget) -> Answer:
+    match application.known:
+        case Known.MISSING:
+            text = (
+                f"{target.base} has no application {target.application_id}; it would drop every span without a word. "
+                "Copy the UUID from the application's settings in Fiddler into fiddler.applicationId."
+            )
+            return Answer(ProbeResult("ApplicationNotFound", text))
+        case Known.NAME:
+            return Answer(ProbeResult(answer.result.reason, answer.result.message, application.name))
+        case known:
+            return Answer(answer.result, unsure=known is Known.UNSURE)
+
+
+def _seconds(value: str, now: float) -> float | None:
+    """A Retry-After in seconds from now: a number or an HTTP date (RFC 9110, 10.2.3); None where it is neither."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return email.utils.parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _bounded(seconds: float | None) -> float | None:
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+async def probe(target: ProbeTarget, settings: ProbeSettings, *, resolve: Resolve | None = None) -> ProbeResult:
+    """Probe once, for callers without a `TraceProber`."""
+    prober = TraceProber(settings, resolve=resolve)
+    try:
+        return (await prober.ask(target)).result
+    finally:
+        prober.close()

@@ -200,7 +200,8 @@ _ALL: Final = (
         "See its words in the message.", stalls=True,
     ),
     Reason(
-        "ChildrenReverted", _P, "False", "Something keeps changing an object that the operator owns; it is put back at most a few times a minute.",
+        "ChildrenReverted", _P, "False",
+        "Something keeps changing an object that the operator owns; it is put back at most a few times a minute.",
         "Find the writer with `kubectl get OBJECT -o yaml --show-managed-fields` and stop it.", stalls=True,
     ),
     Reason(

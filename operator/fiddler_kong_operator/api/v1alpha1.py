@@ -5,6 +5,7 @@ Everything here is generated into `crds/`: pattern, bounds, defaults, rules, col
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
+URL_PATTERN: Final = r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$"
+UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
 class SecretKeyRef(ApiModel):
@@ -48,13 +51,24 @@ class SecretKeyRef(ApiModel):
 class Fiddler(ApiModel):
     """Where the traces go."""
 
-    url: str = Field(min_length=8, max_length=512, pattern=r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$")
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"self.url.matches(r'{URL_PATTERN}')",
+            message="url must be http:// or https:// and a host with nothing after it but a port, such as https://acme.fiddler.ai",
+            holds=lambda f: re.fullmatch(URL_PATTERN, f.url) is not None,
+        ),
+        Rule(
+            cel=f"self.applicationId.matches('{UUID_PATTERN}')",
+            message="applicationId must be the UUID in the application's settings, such as 3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
+            holds=lambda f: re.fullmatch(UUID_PATTERN, f.application_id) is not None,
+        ),
+    )
+
+    url: str = Field(min_length=1, max_length=512)
     """URL of your Fiddler instance, scheme and host only, for example `https://acme.fiddler.ai`. The operator adds `/v1/traces`.
     `http` is only accepted for hosts inside the cluster, unless the operator's administrator allows it."""
 
-    application_id: str = Field(
-        min_length=36, max_length=36, pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-    )
+    application_id: str = Field(min_length=1, max_length=64)
     """UUID of the GenAI application in Fiddler (application settings). Fiddler silently drops spans whose id it does not know."""
 
     api_key_secret_ref: SecretKeyRef
@@ -98,7 +112,7 @@ class Gateway(ApiModel):
     untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"
     """Value for KONG_UNTRUSTED_LUA, which session grouping needs. `on` is what Fiddler documents; it lets everyone who may create a
     KongPlugin run unrestricted Lua in this gateway. `sandbox` also suffices up to Kong 3.13, `strict` and `lax` exist from 3.14.
-    `Unmanaged` leaves the setting alone; it must then not be `off`."""
+    `Unmanaged` leaves the setting alone; it must then not be `off`. YAML reads a bare on as true: write `"on"`."""
 
 
 class Expose(ApiModel):
@@ -342,8 +356,11 @@ class BindingStatus(ApiModel):
     observed_generation: int | None = Field(default=None, ge=0)
     """Generation of the spec that this status is about."""
 
-    conditions: tuple[Condition, ...] = Field(default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]})
-    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready; Reconciling and Stalled while true."""
+    conditions: tuple[Condition, ...] = Field(
+        default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    )
+    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready; Reconciling and Stalled
+    while true."""
 
     routes: str | None = Field(default=None, max_length=16)
     """Routes with all plugins attached, of all routes: `1/1`."""

@@ -14,6 +14,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Route
 
 from .attachments import build_attachments, plugin_name
+from .buildable import require_buildable
 from .desired import Attachment, BindingPlan, Desired
 from .manifest import build_desired
 from .overrides import apply_overrides
@@ -39,7 +40,7 @@ class Removal:
 def build(
     snapshot: Snapshot, keys: ResolvedKeys, *, attach_pre_function: bool, excluded_targets: frozenset[ObjectKey] = frozenset()
 ) -> BindingPlan:
-    """Everything the binding wants. Its spec must have passed `plan.checks`; ValueError where it has none.
+    """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_buildable` finds something.
 
     `attach_pre_function` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left
     without any plugin of ours, because one of theirs clashes.
@@ -47,6 +48,7 @@ def build(
     binding = snapshot.binding
     if binding.spec is None:
         raise ValueError(f"{binding.key} has no valid spec")
+    require_buildable(binding.spec)
     instances = plugin_instances(binding.spec)
     attached = tuple(i for i in instances if attach_pre_function or not PLUGINS[i.plugin].runs_lua)
     lists = {route.name: _attached_names(binding, route, attached) for route in binding.spec.routes}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Route, SecretKeyRef
 
+from .buildable import require_buildable
 from .overrides import apply_overrides
 from .plugins import PluginInstance, PluginKey, plugin_instances, required_keys
 from .providers import upstream_of
@@ -28,8 +29,10 @@ def build_declarative(spec: BindingSpec, key_texts: Mapping[SecretKeyRef, str]) 
     """The declarative file as JSON. `key_texts` says what stands in place of each bare key: see `placeholders`.
 
     `opentelemetry` and `pre-function` are global, as on the page. A route with `attachTo` makes no service or route: its `ai-proxy` refers
-    to a Kong service (or, for an Ingress, route) of that name, which the rest of the file must hold.
+    to a Kong service (or, for an Ingress, route) of that name, which the rest of the file must hold. Stalled where `check_buildable` finds
+    something.
     """
+    require_buildable(spec)
     routes = {route.name: route for route in spec.routes}
     return {
         "_format_version": "3.0",

@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
@@ -40,9 +40,9 @@ _Entry = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SettingsPlan:
-    """The writes for one workload: `restore`, then `manifest`, then `disowning_patch` of the answer to it, where these exist."""
+    """The writes for one workload: `restore`, then `apply`, then `disowning_patch` of the answer to it, where these exist."""
 
-    manifest: Manifest = field(repr=False)
+    apply: Manifest | None = field(default=None, repr=False)
     """A server-side apply, with field manager `names.FIELD_MANAGER`. Carries the uid, and where forced the resourceVersion."""
     restore: Manifest | None = field(default=None, repr=False)
     """A strategic merge patch, with field manager `names.RESTORING_MANAGER`. Carries uid and resourceVersion."""
@@ -50,9 +50,11 @@ class SettingsPlan:
     """Force the apply: it takes over values of other managers, which it records."""
 
     @property
-    def release(self) -> bool:
-        """Whether everything is given back."""
-        return "spec" not in self.manifest
+    def action(self) -> Literal["nothing", "apply", "release"]:
+        """`apply` where settings stay on the workload, `release` where everything is given back."""
+        if self.apply is None:
+            return "nothing"
+        return "apply" if "spec" in self.apply else "release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,15 @@ class _Claim:
     former: str | None = None
 
 
-def plan_settings(workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan | None:
-    """What to write to one workload, from all bindings that name it (those that do not count are left out here); None: nothing."""
+def plan_settings(workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
+    """What to write to one workload, from all bindings that name it (those that do not count are left out here)."""
     if managed_elsewhere(workload):
-        return None
+        return SettingsPlan()
     claims = _claims(workload, tenants(workload, bindings))
     recorded = _recorded(workload)
     former = _former(claims, recorded, workload)
     if _settled(workload, claims, recorded, former):
-        return None
+        return SettingsPlan()
     force = any(claim.former is not None for claim in claims.values())
     return SettingsPlan(_apply_manifest(workload, claims, former, pinned=force), _restoring_patch(workload, claims, recorded), force)
 

@@ -49,6 +49,8 @@ def apply_overrides(spec: BindingSpec, instance: PluginInstance) -> Manifest:
 
 def check_overrides(spec: BindingSpec) -> Finding | None:
     """InvalidSpec naming every override that is refused and why; None where all may be applied, and can be."""
+    if not spec.overrides:
+        return None
     problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
     problems = problems or _misfits(spec)
     return Finding(reason("InvalidSpec"), join_problems(problems)) if problems else None

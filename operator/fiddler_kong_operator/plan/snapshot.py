@@ -204,9 +204,9 @@ class Snapshot:
     siblings: tuple[Binding, ...] = ()
     """The other bindings that name the same workload."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
-    """Every Service and Ingress named in attachTo that exists, and every one (ours included) whose annotation names a plugin of this binding."""
+    """Every Service and Ingress named in attachTo that exists, and every one (ours too) whose annotation names a plugin of this binding."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
-    """`plugin` type by name as written in the targets' annotations (`name` or `namespace:name`): KongPlugins first, then KongClusterPlugins."""
+    """`plugin` type by name as in the targets' annotations (`name` or `namespace:name`): KongPlugins first, then KongClusterPlugins."""
     plugin_owners: Mapping[str, str] = field(default_factory=dict)
     """uid of the owning binding by KongPlugin name in the binding's namespace, for names in the targets' annotations."""
     global_plugins: Mapping[str, str] = field(default_factory=dict)
@@ -228,7 +228,7 @@ _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 def content_digest(manifest: Mapping[str, Any]) -> bytes:
     """Digest of what this project manages in an object; equal for a desired manifest and the object it became.
 
-    Counts every top-level field but metadata and status, our labels, all `konghq.com/` annotations and the controlling owner's uid. Left out
+    Counts every top-level field but metadata and status, our labels, all `konghq.com/` annotations, the controlling owner's uid. Left out
     is what others may add (further labels, annotations) and what a list omits (`apiVersion` and `kind` of built-in kinds). So desired
     manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`, `targetPort`).
     """

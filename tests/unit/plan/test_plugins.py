@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from fiddler_kong_operator.api.v1alpha1 import Override
+from fiddler_kong_operator.plan.manifest import canonical
+from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances
+from fiddler_kong_operator.plan.plugins.pre_function import build_access
+
+from .plans import llm_with, manifests, plan_of, spec_of
+
+
+def test_every_plugin_of_the_api_is_registered() -> None:
+    assert set(get_args(Override.model_fields["plugin"].annotation)) == set(PLUGINS)
+
+
+def test_a_trailing_slash_of_the_url_is_dropped() -> None:
+    url = "https://acme.fiddler.ai/"
+    spec = spec_of().model_copy(update={"fiddler": spec_of().fiddler.model_copy(update={"url": url})})
+    (config,) = [i.config for i in plugin_instances(spec) if i.plugin == "opentelemetry"]
+    assert config["traces_endpoint"] == "https://acme.fiddler.ai/v1/traces"
+
+
+def test_header_and_prefix_of_the_provider_can_be_replaced() -> None:
+    auth = {"secretRef": {"name": "openai", "key": "api-key"}, "headerName": "api-key", "headerPrefix": ""}
+    made = manifests(plan_of(spec_of(llm_with(auth=auth))))
+    assert made["KongPlugin/assistant-openai-ai-proxy"]["config"]["auth"] == {"header_name": "api-key"}
+    assert made["Secret/assistant-kong-keys"]["data"]["ai-proxy.openai"] == "InNrLXRlc3Qi"
+
+
+def test_a_model_without_options_has_none() -> None:
+    made = manifests(plan_of(spec_of(llm_with(options={}))))
+    assert made["KongPlugin/assistant-openai-ai-proxy"]["config"]["model"] == {"provider": "openai", "name": "gpt-4o-mini"}
+
+
+@pytest.mark.parametrize("header", ["", "X Y", 'X"]] os.exit()', "X-Ü", "X\n", "1X", "X" * 65, "X_Y"])
+def test_nothing_but_a_plain_header_name_reaches_the_lua(header: str) -> None:
+    with pytest.raises(ValueError, match="session header"):
+        build_access(header)
+
+
+def test_the_lua_holds_no_placeholder_any_more() -> None:
+    lua = build_access("X-My-Session")
+    assert "@" not in lua
+    assert 'get_header("X-My-Session")' in lua
+
+
+def test_numbers_are_written_as_the_api_server_writes_them() -> None:
+    value = canonical({"a": 1.0, "b": [2.0, 0.5, True, "1.0"], "c": 512})
+    assert value == {"a": 1, "b": [2, 0.5, True, "1.0"], "c": 512}
+    assert [type(x) for x in (value["a"], *value["b"])] == [int, int, float, bool, str]

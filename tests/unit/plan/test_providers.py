@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from fiddler_kong_operator.api.v1alpha1 import Llm
+from fiddler_kong_operator.plan.providers import PROVIDERS, Upstream, check_providers, upstream_of
+
+from .plans import llm_with, manifests, plan_of, spec_of
+
+
+def llm(**options: Any) -> Llm:
+    made = spec_of(llm_with(options=options)).routes[0].llm
+    assert made is not None
+    return made
+
+
+def test_every_provider_of_the_api_is_registered() -> None:
+    assert set(get_args(Llm.model_fields["provider"].annotation)) == set(PROVIDERS)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (None, Upstream("api.openai.com", 443, "https")),
+        ("https://llm.example.com/v1", Upstream("llm.example.com", 443, "https")),
+        ("http://ollama.ai.svc:11434/v1", Upstream("ollama.ai.svc", 11434, "http")),
+        ("http://10.0.0.5", Upstream("10.0.0.5", 80, "http")),
+        ("https://LLM.Example.com", Upstream("llm.example.com", 443, "https")),
+    ],
+)
+def test_upstream(url: str | None, expected: Upstream) -> None:
+    assert upstream_of(llm(**({"upstreamUrl": url} if url else {}))) == expected
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1]/", "https://[::1", "https://a:b", "https://a:70000", "https://a:0", "https://a..b/", "https://a_b"]
+)
+def test_addresses_a_service_cannot_express_are_refused(url: str) -> None:
+    found = check_providers(spec_of(llm_with(options={"upstreamUrl": url})))
+    assert found is not None
+    assert found.reason.name == "InvalidSpec"
+    assert found.message.startswith("spec.routes[0].llm.options.upstreamUrl: ")
+
+
+def test_the_quickstart_is_accepted() -> None:
+    assert check_providers(spec_of()) is None
+
+
+def test_the_service_follows_upstream_url() -> None:
+    made = manifests(plan_of(spec_of(llm_with(options={"upstreamUrl": "http://ollama.ai.svc:11434/v1"}))))
+    service, ingress = made["Service/assistant-openai"], made["Ingress/assistant-openai"]
+    assert service["spec"]["externalName"] == "ollama.ai.svc"
+    assert service["metadata"]["annotations"]["konghq.com/protocol"] == "http"
+    assert ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"] == {"number": 11434}

@@ -1,0 +1,305 @@
+"""Requests to the API server, JSON in and JSON out, and the interface the other layers know them by.
+
+Every request has a time limit, raises only `errors` (and `Expired`), and passes the fence first if it writes.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final, NamedTuple, Protocol, Self
+from urllib.parse import urlencode
+
+import aiohttp
+
+from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator.errors import Transient
+from fiddler_kong_operator.plan.snapshot import Manifest
+
+from .answers import Call, Expired, error_of, parse_status, unreachable
+from .connection import Connection, NoClusterError, load_configuration
+from .kinds import LEASE, Kind, kind_of
+
+__all__ = ["Client", "ClusterClient", "Expired", "Fence", "Page", "RequestObserver", "WatchEvent"]
+
+Fence = Callable[[], None]
+"""Raises NotLeader where this process must not write."""
+
+RequestObserver = Callable[[str, str, int, float], None]
+"""Told of each request: verb, kind, HTTP status (0 without an answer), seconds."""
+
+PAGE: Final = 500
+"""Objects in one page of a list."""
+
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds for a whole request; the API server gives up on its side after 60."""
+
+WATCH_SECONDS: Final = 240
+"""The server ends a watch after that many seconds."""
+
+WATCH_SILENCE: Final = WATCH_SECONDS + 15
+"""Seconds without a byte after which a watch counts as dead: it should have ended before."""
+
+_CONNECT: Final = 10.0
+_MERGE: Final = "application/merge-patch+json"
+_STRATEGIC: Final = "application/strategic-merge-patch+json"
+_APPLY: Final = "application/apply-patch+yaml"
+_MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
+_UNAUTHORIZED: Final = 401
+_HTTP_ERRORS: Final = 300
+
+
+class Page(NamedTuple):
+    """One page of a list; `resource_version` is the collection's, the same on every page."""
+
+    items: list[Manifest]
+    resource_version: str
+
+
+class WatchEvent(NamedTuple):
+    """One event of a watch: ADDED, MODIFIED, DELETED, or BOOKMARK (whose object has only a resourceVersion)."""
+
+    type: str
+    object: Manifest
+
+
+class ClusterClient(Protocol):
+    """What the other layers need of the API server. Kinds may be given by name. A namespace of None means every namespace."""
+
+    async def get(self, kind: Kind | str, namespace: str, name: str, /) -> Manifest:
+        """Read one object; Gone where it does not exist."""
+
+    def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncIterator[Page]:
+        """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""
+
+    def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+        """Events after the version, until the server ends the watch; Expired where the version is too old."""
+
+    async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
+        """Server-side apply under our field manager; Conflict where others own a field and `force` is not given."""
+
+    async def merge_patch(
+        self, kind: Kind | str, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
+    ) -> Manifest:
+        """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
+
+    async def delete(self, kind: Kind | str, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
+        """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
+
+    async def create(self, manifest: Manifest, /) -> Manifest:
+        """Create an object; Stale where one of that name exists."""
+
+    async def replace(self, manifest: Manifest, /) -> Manifest:
+        """Replace an object at the manifest's resourceVersion; Stale where it changed."""
+
+
+def _no_fence() -> None:
+    """Let everything through."""
+
+
+class Client:
+    """The ClusterClient of a real API server."""
+
+    def __init__(self, connection: Connection, *, fence: Fence = _no_fence, on_request: RequestObserver | None = None) -> None:
+        """Requests that write pass the fence right before they are sent. A Lease's do not: they are what opens it."""
+        self._connection = connection
+        self._fence = fence
+        self._on_request = on_request
+
+    @classmethod
+    async def connect(
+        cls, kubeconfig: str | None = None, context: str | None = None, *, fence: Fence = _no_fence, on_request: RequestObserver | None = None
+    ) -> Self:
+        """A client for the cluster that `load_configuration` finds; NoClusterError where there is none."""
+
+        async def load() -> Any:
+            return await load_configuration(kubeconfig, context)
+
+        return cls(Connection(await load(), load), fence=fence, on_request=on_request)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before the first request."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connection.close()
+
+    async def login(self) -> Login:
+        """Address and credentials as they are now, for another client in this process."""
+        return await self._connection.login()
+
+    async def get(self, kind: Kind | str, namespace: str, name: str, /) -> Manifest:
+        """Read one object; Gone where it does not exist."""
+        known = kind_of(kind)
+        return await self._request(Call("get", known, namespace, name), "GET", known.path(namespace, name))
+
+    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncIterator[Page]:
+        """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""
+        known = kind_of(kind)
+        query: dict[str, Any] = {**known.selectors, "limit": limit}
+        while True:
+            answer = await self._request(Call("list", known, namespace), "GET", known.path(namespace), query)
+            metadata = answer["metadata"]
+            yield Page(answer.get("items") or [], metadata.get("resourceVersion", ""))
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+
+    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+        """Events after the version, until the server ends the watch; Expired where the version is too old."""
+        known = kind_of(kind)
+        call = Call("watch", known, namespace)
+        query = {**known.selectors, "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": resource_version, "timeoutSeconds": WATCH_SECONDS}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=WATCH_SILENCE)
+        try:
+            response = await self._send(call, "GET", f"{known.path(namespace)}?{urlencode(query)}", timeout=timeout)
+            try:
+                await _raise_for_status(call, response)
+                async for line in _lines(response.content):
+                    yield _event(call, line)
+            finally:
+                response.close()
+        except (aiohttp.ClientError, OSError) as error:
+            raise unreachable(call, error) from error
+
+    async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
+        """Server-side apply under our field manager; Conflict where others own a field and `force` is not given."""
+        query = {"fieldManager": names.FIELD_MANAGER, "force": str(force).lower()}
+        return await self._write("apply", "PATCH", manifest, query, "status" if status else "", _APPLY)
+
+    async def merge_patch(
+        self, kind: Kind | str, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
+    ) -> Manifest:
+        """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
+        known = kind_of(kind)
+        path = known.path(namespace, name)
+        content_type = _STRATEGIC if strategic else _MERGE
+        return await self._request(Call("patch", known, namespace, name), "PATCH", path, {"fieldManager": manager}, body, content_type)
+
+    async def delete(self, kind: Kind | str, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
+        """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
+        known = kind_of(kind)
+        preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions, "propagationPolicy": "Background"}
+        await self._request(Call("delete", known, namespace, name), "DELETE", known.path(namespace, name), body=body)
+
+    async def create(self, manifest: Manifest, /) -> Manifest:
+        """Create an object; Stale where one of that name exists."""
+        known = kind_of(manifest)
+        metadata = manifest["metadata"]
+        call = Call("create", known, metadata.get("namespace"), metadata.get("name", ""))
+        return await self._request(call, "POST", known.path(call.namespace), {"fieldManager": names.FIELD_MANAGER}, manifest)
+
+    async def replace(self, manifest: Manifest, /) -> Manifest:
+        """Replace an object at the manifest's resourceVersion; Stale where it changed."""
+        return await self._write("update", "PUT", manifest, {"fieldManager": names.FIELD_MANAGER})
+
+    async def _write(
+        self, verb: str, method: str, manifest: Manifest, query: Mapping[str, Any], subresource: str = "", content_type: str = "application/json"
+    ) -> Manifest:
+        known = kind_of(manifest)
+        metadata = manifest["metadata"]
+        call = Call(verb, known, metadata.get("namespace"), metadata["name"])
+        return await self._request(call, method, known.path(call.namespace, call.name, subresource), query, manifest, content_type)
+
+    async def _request(
+        self, call: Call, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, content_type: str = "application/json"
+    ) -> Manifest:
+        if call.verb in _MUTATING and call.kind is not LEASE:
+            self._fence()
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            response = await self._send(call, method, target, body, content_type)
+            try:
+                await _raise_for_status(call, response)
+                answer: Manifest = json.loads(await response.read())
+            finally:
+                response.release()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise unreachable(call, error) from error
+        return answer
+
+    async def _send(
+        self,
+        call: Call,
+        method: str,
+        target: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109 - aiohttp's own limits
+    ) -> aiohttp.ClientResponse:
+        """Send, once more with renewed credentials after a 401."""
+        response, used = await self._send_once(call, method, target, body, content_type, timeout)
+        if response.status == _UNAUTHORIZED:
+            response.release()
+            await self._renew(call, used)
+            response, _ = await self._send_once(call, method, target, body, content_type, timeout)
+        return response
+
+    async def _renew(self, call: Call, rejected: str | None) -> None:
+        try:
+            await self._connection.renew(rejected)
+        except NoClusterError as error:
+            raise Transient(f"{call}: the API server does not accept the credentials, and there are no newer ones") from error
+
+    async def _send_once(
+        self, call: Call, method: str, target: str, body: Any, content_type: str, limits: aiohttp.ClientTimeout | None
+    ) -> tuple[aiohttp.ClientResponse, str | None]:
+        authorization = await self._connection.authorization()
+        headers = _headers(authorization, content_type)
+        started, status = time.perf_counter(), 0
+        try:
+            response = await self._connection.send(method, target, headers, body, limits or aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT))
+            status = response.status
+        finally:
+            if self._on_request:
+                self._on_request(call.verb, call.kind.name, status, time.perf_counter() - started)
+        return response, authorization
+
+
+def _headers(authorization: str | None, content_type: str) -> dict[str, str]:
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": content_type,
+        "User-Agent": f"{names.APPLICATION}/{__version__}",
+    }
+    if authorization:
+        headers["Authorization"] = authorization
+    return headers
+
+
+async def _raise_for_status(call: Call, response: aiohttp.ClientResponse) -> None:
+    if response.status >= _HTTP_ERRORS:
+        raise error_of(call, response.status, parse_status(await response.read()), response.headers.get("Retry-After"))
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Whole lines of a stream, however long; aiohttp's own reader gives up on lines beyond its buffer."""
+    rest = bytearray()
+    async for chunk in content.iter_any():
+        head, newline, tail = chunk.rpartition(b"\n")
+        if not newline:
+            rest += chunk
+            continue
+        for line in (bytes(rest) + head).split(b"\n"):
+            if line:
+                yield line
+        rest = bytearray(tail)
+
+
+def _event(call: Call, line: bytes) -> WatchEvent:
+    try:
+        content = json.loads(line)
+    except ValueError as error:
+        raise Transient(f"{call}: the watch sent something that is not JSON") from error
+    if content["type"] == "ERROR":
+        status = content["object"]
+        raise error_of(call, int(status.get("code") or 500), status)
+    return WatchEvent(content["type"], content["object"])

@@ -1,0 +1,130 @@
+"""The records of what is observed, and every reverse index over them: who refers to what, who owns what, who serves what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
+
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, Workload
+
+from .index import Index
+from .reduce import PluginFacts, SecretValues
+from .references import Place, named_plugin, places_of, references_of, served_places
+
+__all__ = ["Indexes", "Record", "Value", "tenancy"]
+
+T = TypeVar("T")
+Value = Binding | SecretValues | PluginFacts | Attachable | Workload | KongWarning
+
+
+class Record:
+    """One observed object: `value` by its kind (None where it is not kept), `child` where it is ours or has a wanted name.
+
+    A record without uid says that a referenced object is known not to exist. `token` stands for what else matters of a binding.
+    """
+
+    __slots__ = ("child", "token", "uid", "value", "version")
+
+    def __init__(self, uid: str, version: int, value: Value | None = None, child: Child | None = None, token: int = 0) -> None:
+        """`version` is the resourceVersion as a number, -1 where it is none."""
+        self.uid = uid
+        self.version = version
+        self.value = value
+        self.child = child
+        self.token = token
+
+
+class Indexes:
+    """Reverse indexes, kept by `move` for each change of a record."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.wanted_by: Index[ObjectKey, ObjectKey] = Index()
+        """Secret, workload or target -> bindings that refer to it."""
+        self.owned_by: Index[str, ObjectKey] = Index()
+        """uid of a binding -> its children."""
+        self.binding_of: dict[str, ObjectKey] = {}
+        """uid -> binding."""
+        self.naming: Index[ObjectKey, ObjectKey] = Index()
+        """KongPlugin, existing or not -> Services and Ingresses whose annotation names it."""
+        self.exposing: Index[Place, ObjectKey] = Index()
+        """Place -> bindings that expose it."""
+        self.serving: Index[Place, ObjectKey] = Index()
+        """Place -> Ingresses that serve it."""
+        self.warning_about: Index[ObjectKey, ObjectKey] = Index()
+        """KongPlugin -> Events about it."""
+        self.tenants: dict[ObjectKey, dict[ObjectKey, Binding]] = {}
+        """Workload -> the bindings that name it, by key."""
+        self.demands: dict[ObjectKey, Counter[Hashable]] = {}
+        """Workload -> how many of its bindings ask for which settings."""
+
+    def move(self, key: ObjectKey, old: Record | None, new: Record | None) -> None:
+        """Follow a record's change; None where there is no record."""
+        before, after = (record.value if record else None for record in (old, new))
+        self.owned_by.move(key, _owner(old), _owner(new))
+        for kept in (before, after):
+            if isinstance(kept, Binding):
+                self._move_binding(key, *_pair(Binding, before, after))
+            elif isinstance(kept, Attachable):
+                self._move_attachable(key, *_pair(Attachable, before, after))
+            elif isinstance(kept, KongWarning):
+                old_warning, new_warning = _pair(KongWarning, before, after)
+                self.warning_about.move(key, _plugins(old_warning), _plugins(new_warning))
+            else:
+                continue
+            return
+
+    def _move_binding(self, key: ObjectKey, old: Binding | None, new: Binding | None) -> None:
+        if old:
+            self.binding_of.pop(old.uid, None)
+            self._leave(old)
+        if new:
+            self.binding_of[new.uid] = key
+            self._enter(new)
+        self.wanted_by.move(key, references_of(old) if old else (), references_of(new) if new else ())
+        self.exposing.move(key, places_of(old) if old else (), places_of(new) if new else ())
+
+    def _enter(self, binding: Binding) -> None:
+        if binding.workload:
+            self.tenants.setdefault(binding.workload, {})[binding.key] = binding
+            self.demands.setdefault(binding.workload, Counter())[tenancy(binding)] += 1
+
+    def _leave(self, binding: Binding) -> None:
+        if not binding.workload:
+            return
+        tenants, demands = self.tenants[binding.workload], self.demands[binding.workload]
+        del tenants[binding.key]
+        demands[tenancy(binding)] -= 1
+        if not demands[tenancy(binding)]:
+            del demands[tenancy(binding)]
+        if not tenants:
+            del self.tenants[binding.workload], self.demands[binding.workload]
+
+    def _move_attachable(self, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
+        self.naming.move(key, _named(old), _named(new))
+        self.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
+
+
+def tenancy(binding: Binding) -> Hashable:
+    """What a binding asks of the gateway; bindings that ask the same cannot clash."""
+    if binding.spec is None:
+        return None
+    gateway = binding.spec.gateway
+    return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, binding.spec.sessions.mode)
+
+
+def _pair(expected: type[T], old: object, new: object) -> tuple[T | None, T | None]:
+    return (old if isinstance(old, expected) else None, new if isinstance(new, expected) else None)
+
+
+def _owner(record: Record | None) -> Iterable[str]:
+    return (record.child.owner_uid,) if record and record.child and record.child.owner_uid else ()
+
+
+def _plugins(warning: KongWarning | None) -> Iterable[ObjectKey]:
+    return (warning.plugin,) if warning else ()
+
+
+def _named(target: Attachable | None) -> Iterable[ObjectKey]:
+    return {named_plugin(target.key, name) for name in target.plugins} if target else ()

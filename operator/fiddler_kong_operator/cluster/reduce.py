@@ -1,0 +1,179 @@
+"""From raw objects to the values of `plan.snapshot`: pure, and the place where whole objects are dropped.
+
+Raw objects may come from a list (built-in kinds then carry no apiVersion and kind), a watch, or an answer to a write.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from sys import intern
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, content_digest
+
+from .kinds import KONG_PLUGIN, Kind
+
+__all__ = ["PluginFacts", "SecretValues", "key_of", "reduce_attachable", "reduce_binding", "reduce_child", "reduce_plugin", "reduce_secret", "reduce_warning"]
+
+SecretValues = Mapping[str, bytes]
+"""The decoded `data` of a Secret."""
+
+_CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
+_VALUE_ERROR: Final = "Value error, "
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFacts:
+    """A KongPlugin or KongClusterPlugin, ours or not: its `plugin` type, and for a cluster plugin its class and whether it is global."""
+
+    type: str
+    ingress_class: str | None = None
+    is_global: bool = False
+
+
+def key_of(kind: Kind, raw: Manifest) -> ObjectKey:
+    """Identity of a raw object of that kind."""
+    metadata = raw["metadata"]
+    return ObjectKey(kind.name, intern(metadata.get("namespace") or ""), metadata["name"])
+
+
+def reduce_binding(key: ObjectKey, raw: Manifest, known: Binding | None = None) -> Binding:
+    """The binding; the spec of `known` is taken over where uid and generation are the same, which saves parsing it again."""
+    metadata = raw["metadata"]
+    uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
+    if known and (known.uid, known.generation) == (uid, generation):
+        spec, invalid = known.spec, known.invalid
+    else:
+        spec, invalid = parse_spec(raw.get("spec"))
+    return Binding(
+        key=key,
+        uid=uid,
+        generation=generation,
+        created=metadata.get("creationTimestamp", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        spec=spec,
+        invalid=invalid,
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        status=_interned(raw.get("status") or {}),
+    )
+
+
+def parse_spec(raw: Any) -> tuple[BindingSpec | None, str | None]:
+    """The parsed spec, or what is wrong with it: field and rule, never the value."""
+    try:
+        return BindingSpec.model_validate(raw), None
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        return None, "; ".join(f"{_field_path(p['loc'])}: {p['msg'].removeprefix(_VALUE_ERROR)}" for p in problems)
+
+
+def _field_path(location: tuple[int | str, ...]) -> str:
+    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+
+
+def reduce_secret(raw: Manifest) -> SecretValues:
+    """The decoded values. What is not base64 (the API server lets none through) counts as empty."""
+    return {intern(name): _decode(value) for name, value in (raw.get("data") or {}).items()}
+
+
+def _decode(value: str | None) -> bytes:
+    try:
+        return base64.b64decode(value or "", validate=True)
+    except binascii.Error:
+        return b""
+
+
+def reduce_child(key: ObjectKey, raw: Manifest) -> Child:
+    """Ownership and digest of an object."""
+    metadata = raw["metadata"]
+    binding = (metadata.get("labels") or {}).get(names.BINDING_LABEL)
+    owner = _owner(metadata)
+    return Child(
+        key=key,
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        owner_uid=intern(owner) if owner else None,
+        binding=intern(binding) if binding else None,
+        digest=content_digest(raw),
+        applied_at=max((_seconds(entry.get("time")) for entry in _our_entries(metadata)), default=0.0),
+        deleting="deletionTimestamp" in metadata,
+    )
+
+
+def _owner(metadata: Mapping[str, Any]) -> str | None:
+    references = metadata.get("ownerReferences") or ()
+    return next((r["uid"] for r in references if r.get("controller") and r.get("kind") == names.KIND), None)
+
+
+def _our_entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    entries = metadata.get("managedFields") or ()
+    return (entry for entry in entries if entry.get("manager") == names.FIELD_MANAGER and not entry.get("subresource"))
+
+
+def reduce_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
+    """Plugin list, and for an Ingress its class (field or legacy annotation) and rules."""
+    metadata = raw["metadata"]
+    annotations = metadata.get("annotations") or {}
+    spec = raw.get("spec") or {}
+    ingress_class = spec.get("ingressClassName") or annotations.get(_CLASS_ANNOTATION)
+    return Attachable(
+        key=key,
+        uid=metadata.get("uid", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        plugins=_split(annotations.get(names.KONG_PLUGINS_ANNOTATION)),
+        ingress_class=intern(ingress_class) if ingress_class else None,
+        rules=tuple(_rules(spec)) if key.kind == "Ingress" else (),
+    )
+
+
+def _split(annotation: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (annotation or "").split(",") if part.strip())
+
+
+def _rules(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for rule in spec.get("rules") or ():
+        for path in (rule.get("http") or {}).get("paths") or ():
+            yield rule.get("host") or "", path.get("path") or "/"
+
+
+def reduce_plugin(raw: Manifest) -> PluginFacts:
+    """Type, class and reach of a plugin."""
+    metadata = raw["metadata"]
+    ingress_class = (metadata.get("annotations") or {}).get(_CLASS_ANNOTATION)
+    is_global = (metadata.get("labels") or {}).get("global") == "true"
+    return PluginFacts(intern(raw.get("plugin") or ""), intern(ingress_class) if ingress_class else None, is_global)
+
+
+def reduce_warning(raw: Manifest) -> KongWarning:
+    """What Kong Ingress Controller complains about, and when it last did."""
+    about = raw.get("involvedObject") or {}
+    series = raw.get("series") or {}
+    seen = (raw.get("lastTimestamp"), series.get("lastObservedTime"), raw.get("eventTime"), raw["metadata"].get("creationTimestamp"))
+    return KongWarning(
+        plugin=ObjectKey(KONG_PLUGIN.name, intern(about.get("namespace") or ""), about.get("name") or ""),
+        reason=intern(raw.get("reason") or ""),
+        message=raw.get("message") or "",
+        last_seen=max(_seconds(moment) for moment in seen),
+    )
+
+
+def _seconds(moment: str | None) -> float:
+    return datetime.fromisoformat(moment).timestamp() if moment else 0.0
+
+
+def _interned(value: Any) -> Any:
+    """The same JSON with equal strings held once: thousands of statuses say the same sentences."""
+    if isinstance(value, dict):
+        return {intern(name): _interned(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_interned(item) for item in value]
+    return intern(value) if isinstance(value, str) else value

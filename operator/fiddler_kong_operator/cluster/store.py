@@ -1,0 +1,289 @@
+"""What is observed, in reduced form, with reverse indexes; and whom each change concerns.
+
+* Every change of an object comes in by `apply_event` (watch, list) or `observe` (the answer to a write or a read). What is older than what is
+  held is ignored, so that a write is seen at once and never unseen. A deleted uid is remembered for a while: no late answer revives it.
+* Secrets are held only where a binding refers to them, Services where they carry plugins or are referred to, Deployments where a binding names
+  them or we have borrowed fields on them. What is not held is a miss (`UNKNOWN`): the reader reads it live and gives it to `observe` or
+  `remember_absent`.
+* Methods that change something return the keys of bindings and workloads to be reconciled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, Workload
+
+from .indexes import Indexes, Record, Value
+from .kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET, SERVICE, Kind, kind_of
+from .reduce import (
+    PluginFacts,
+    SecretValues,
+    key_of,
+    reduce_attachable,
+    reduce_binding,
+    reduce_child,
+    reduce_plugin,
+    reduce_secret,
+    reduce_warning,
+)
+from .references import Place, references_of
+from .wakes import Wakes
+from .workloads import is_borrowed, reduce_workload
+
+__all__ = ["UNKNOWN", "Store", "Unknown"]
+
+
+class Unknown(Enum):
+    """The type of UNKNOWN."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+"""Not held: whether the object exists must be asked of the API server."""
+
+GRAVES: Final = 4096
+"""Deleted uids remembered."""
+
+_NOBODY: Final[frozenset[ObjectKey]] = frozenset()
+_CHILDREN: Final = frozenset({SECRET.name, KONG_PLUGIN.name, SERVICE.name, INGRESS.name})
+_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class Store:
+    """Everything observed, for one event loop."""
+
+    def __init__(self) -> None:
+        """Empty; every kind counts as installed."""
+        self._shelves: dict[str, dict[ObjectKey, Record]] = {name: {} for name in KINDS}
+        self._indexes = Indexes()
+        self._wakes = Wakes(self._indexes, self._find, self.bindings)
+        self._graves: dict[str, None] = {}
+        self._missing_kinds: set[str] = set()
+
+    # What happens
+
+    def apply_event(self, kind: Kind | str, event_type: str | None, raw: Manifest) -> frozenset[ObjectKey]:
+        """Take an event (ADDED, MODIFIED, DELETED; None for an object of a list or a replay)."""
+        known = kind_of(kind)
+        key = key_of(known, raw)
+        uid, version = raw["metadata"].get("uid", ""), _version(raw["metadata"].get("resourceVersion"))
+        if event_type == "DELETED":
+            return self.forget(key, uid, version)
+        old = self._find(key)
+        if uid in self._graves or (old and self._outdated(key, old, version)):
+            return _NOBODY
+        return self._put(known, key, old, self._reduce(known, key, raw, old))
+
+    def observe(self, raw: Manifest) -> frozenset[ObjectKey]:
+        """Take the answer to a write or a read; the later event of the same version is then no news to anybody."""
+        return self.apply_event(kind_of(raw), None, raw)
+
+    def forget(self, key: ObjectKey, uid: str = "", version: int = -1) -> frozenset[ObjectKey]:
+        """Take a deletion of that incarnation (any, without a uid)."""
+        old = self._find(key)
+        if uid or (old and old.uid):
+            self._bury(uid or (old.uid if old else ""))
+        if old is None or not old.uid or (uid and old.uid != uid):
+            return _NOBODY
+        absent = Record("", version) if key in self._indexes.wanted_by else None
+        return self._put(KINDS[key.kind], key, old, absent)
+
+    def remove(self, key: ObjectKey) -> frozenset[ObjectKey]:
+        """Take a deletion that no event told of."""
+        return self.forget(key)
+
+    def remember_absent(self, key: ObjectKey) -> None:
+        """Take the answer that a referenced object does not exist; an event that came meanwhile counts more."""
+        if self._find(key) is None and key in self._indexes.wanted_by:
+            self._shelves[key.kind][key] = Record("", -1)
+
+    def relisted(self, kind: Kind | str, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> frozenset[ObjectKey]:
+        """Take the end of a list: what it did not show and is not newer than it was deleted while nobody watched."""
+        known, version = kind_of(kind), _version(resource_version)
+        gone = [key for key in self.keys(known, namespace) - seen if self._shelves[known.name][key].version <= version]
+        return frozenset().union(*(self.forget(key) for key in gone))
+
+    def set_installed(self, kind: Kind | str, *, installed: bool) -> frozenset[ObjectKey]:
+        """Take the news that the kind's definition is (not) there; concerns every binding where it changed."""
+        name = kind_of(kind).name
+        if installed == (name not in self._missing_kinds):
+            return _NOBODY
+        self._missing_kinds ^= {name}
+        return frozenset(self._shelves[BINDING.name])
+
+    # What is held
+
+    def installed(self, kind: Kind | str) -> bool:
+        """Whether the kind's definition is there, as far as known."""
+        return kind_of(kind).name not in self._missing_kinds
+
+    def keys(self, kind: Kind | str, namespace: str | None = None) -> frozenset[ObjectKey]:
+        """Keys of every object of a kind that is held and exists."""
+        shelf = self._shelves[kind_of(kind).name]
+        return frozenset(key for key, record in shelf.items() if record.uid and (namespace is None or key.namespace == namespace))
+
+    def binding(self, key: ObjectKey) -> Binding | None:
+        """A binding."""
+        value = self._value(key)
+        return value if isinstance(value, Binding) else None
+
+    def bindings(self) -> Iterator[Binding]:
+        """Every binding."""
+        return (record.value for record in self._shelves[BINDING.name].values() if isinstance(record.value, Binding))
+
+    def bindings_of(self, workload: ObjectKey) -> Collection[Binding]:
+        """Every binding that names the workload."""
+        return self._indexes.tenants.get(workload, {}).values()
+
+    def secret(self, key: ObjectKey) -> SecretValues | Unknown | None:
+        """The values of a referenced Secret; None where it does not exist."""
+        value = self._held(key)
+        return value if isinstance(value, (dict, Unknown)) else None
+
+    def workload(self, key: ObjectKey) -> Workload | Unknown | None:
+        """A workload; None where it does not exist."""
+        value = self._held(key)
+        return value if isinstance(value, (Workload, Unknown)) else None
+
+    def attachable(self, key: ObjectKey) -> Attachable | Unknown | None:
+        """A Service or Ingress; None where it does not exist."""
+        value = self._held(key)
+        return value if isinstance(value, (Attachable, Unknown)) else None
+
+    def plugin(self, key: ObjectKey) -> PluginFacts | None:
+        """A KongPlugin or KongClusterPlugin, ours or not."""
+        value = self._value(key)
+        return value if isinstance(value, PluginFacts) else None
+
+    def cluster_plugins(self) -> Iterator[tuple[ObjectKey, PluginFacts]]:
+        """Every KongClusterPlugin."""
+        shelf = self._shelves[KONG_CLUSTER_PLUGIN.name]
+        return ((key, record.value) for key, record in shelf.items() if isinstance(record.value, PluginFacts))
+
+    def child(self, key: ObjectKey) -> Child | None:
+        """An object that is ours, or has the name of one a binding would create."""
+        record = self._find(key)
+        return record.child if record else None
+
+    def children_of(self, uid: str) -> Collection[ObjectKey]:
+        """Keys of the children a binding owns."""
+        return self._indexes.owned_by[uid]
+
+    def naming(self, plugin: ObjectKey) -> Collection[ObjectKey]:
+        """Services and Ingresses whose annotation names the plugin."""
+        return self._indexes.naming[plugin]
+
+    def serving(self, place: Place) -> Collection[ObjectKey]:
+        """Ingresses that serve the place."""
+        return self._indexes.serving[place]
+
+    def warnings_about(self, plugin: ObjectKey) -> Iterator[KongWarning]:
+        """Kong's warnings about the plugin."""
+        values = (self._value(key) for key in self._indexes.warning_about[plugin])
+        return (value for value in values if isinstance(value, KongWarning))
+
+    # How
+
+    def _find(self, key: ObjectKey) -> Record | None:
+        return self._shelves[key.kind].get(key)
+
+    def _value(self, key: ObjectKey) -> Value | None:
+        record = self._find(key)
+        return record.value if record else None
+
+    def _held(self, key: ObjectKey) -> Value | Unknown | None:
+        record = self._find(key)
+        if record is None or (record.uid and record.value is None):
+            return UNKNOWN
+        return record.value
+
+    def _outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
+        """An equal version is news only where its value was not kept and is wanted by now."""
+        if version < 0 or old.version < version:
+            return False
+        lacking = bool(old.uid) and old.value is None and key in self._indexes.wanted_by
+        return not (lacking and old.version == version)
+
+    def _put(self, kind: Kind, key: ObjectKey, old: Record | None, new: Record | None) -> frozenset[ObjectKey]:
+        shelf = self._shelves[kind.name]
+        if new is None:
+            shelf.pop(key, None)
+        else:
+            shelf[key] = new
+        if old is None and new is None:
+            return _NOBODY
+        self._indexes.move(key, old, new)
+        if kind is BINDING:
+            self._release(_references(old) - _references(new))
+        return self._wakes.of(key, old, new)
+
+    def _release(self, keys: Iterable[ObjectKey]) -> None:
+        """Drop what was held only because a binding referred to it."""
+        for key in keys:
+            record = self._find(key)
+            if record is None or key in self._indexes.wanted_by or self._keeps(record.value):
+                continue
+            rest = Record(record.uid, record.version, None, record.child) if record.child else None
+            self._put(KINDS[key.kind], key, record, rest)
+
+    def _keeps(self, value: Value | None) -> bool:
+        """Whether a value is held without any reference to it."""
+        if isinstance(value, Workload):
+            return value.borrowed
+        return isinstance(value, Attachable) and bool(value.plugins or value.key.kind == INGRESS.name)
+
+    def _reduce(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Record | None:
+        metadata = raw["metadata"]
+        child = reduce_child(key, raw) if self._is_child(key, raw) else None
+        value = self._reduce_value(kind, key, raw, old)
+        if child is None and value is None:
+            return None
+        token = _token(raw) if kind is BINDING else 0
+        return Record(metadata.get("uid", ""), _version(metadata.get("resourceVersion")), value, child, token)
+
+    def _reduce_value(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Value | None:
+        wanted = key in self._indexes.wanted_by
+        if kind is BINDING:
+            return reduce_binding(key, raw, self.binding(key) if old else None)
+        if kind is SECRET:
+            return reduce_secret(raw) if wanted else None
+        if kind is DEPLOYMENT:
+            return reduce_workload(key, raw) if wanted or is_borrowed(raw) else None
+        if kind in {SERVICE, INGRESS}:
+            target = reduce_attachable(key, raw)
+            return target if wanted or self._keeps(target) else None
+        if kind is EVENT:
+            return reduce_warning(raw)
+        return reduce_plugin(raw) if kind in {KONG_PLUGIN, KONG_CLUSTER_PLUGIN} else None
+
+    def _is_child(self, key: ObjectKey, raw: Manifest) -> bool:
+        if key.kind not in _CHILDREN:
+            return False
+        labels = raw["metadata"].get("labels") or {}
+        return labels.get(names.MANAGED_BY_LABEL) == names.APPLICATION or self._wakes.claimant(key) is not None
+
+    def _bury(self, uid: str) -> None:
+        self._graves[uid] = None
+        if len(self._graves) > GRAVES:
+            del self._graves[next(iter(self._graves))]
+
+
+def _references(record: Record | None) -> frozenset[ObjectKey]:
+    return references_of(record.value) if record and isinstance(record.value, Binding) else _NOBODY
+
+
+def _version(text: str | None) -> int:
+    """The version as a number, so that older and newer can be told (which Kubernetes allows since 1.35); -1 for anything else."""
+    return int(text) if text and text.isdecimal() else -1
+
+
+def _token(raw: Manifest) -> int:
+    """Stands for a binding's annotations, without kubectl's copy of the object."""
+    annotations = raw["metadata"].get("annotations") or {}
+    return hash(frozenset((name, value) for name, value in annotations.items() if name != _APPLIED))

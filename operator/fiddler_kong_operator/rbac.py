@@ -41,15 +41,27 @@ _WATCH: Final = ("get", "list", "watch")
 _OWN_CHILDREN: Final = (*_WATCH, "create", "patch", "delete")
 
 GRANTS: Final = (
-    Grant(Scope.WATCHED, names.GROUP, (names.PLURAL,), (*_WATCH, "patch"), "Read bindings; patch only to add and remove the operator's own finalizer."),
+    Grant(Scope.WATCHED, names.GROUP, (names.PLURAL,), (*_WATCH, "patch"), "Read bindings; add and remove the operator's finalizer."),
     Grant(Scope.WATCHED, names.GROUP, (f"{names.PLURAL}/status",), ("patch",), "Write what was found."),
     Grant(Scope.WATCHED, "", ("secrets",), _OWN_CHILDREN, "Read the keys a binding refers to; keep its derived Secret."),
-    Grant(Scope.WATCHED, names.KONG_GROUP, ("kongplugins",), _OWN_CHILDREN, "Keep a binding's plugins; see which type a name already attached has."),
-    Grant(Scope.WATCHED, "", ("services",), _OWN_CHILDREN, "Keep the Service of an exposed route; attach plugins to an existing one."),
-    Grant(Scope.WATCHED, "networking.k8s.io", ("ingresses",), _OWN_CHILDREN, "Keep the Ingress of an exposed route; attach plugins to an existing one."),
+    Grant(
+        Scope.WATCHED,
+        names.KONG_GROUP,
+        ("kongplugins",),
+        _OWN_CHILDREN,
+        "Keep a binding's plugins; see the type of those already attached.",
+    ),
+    Grant(Scope.WATCHED, "", ("services",), _OWN_CHILDREN, "Keep Services of exposed routes; attach plugins to existing ones."),
+    Grant(
+        Scope.WATCHED,
+        "networking.k8s.io",
+        ("ingresses",),
+        _OWN_CHILDREN,
+        "Keep Ingresses of exposed routes; attach plugins to existing ones.",
+    ),
     Grant(Scope.WATCHED, "apps", ("deployments",), (*_WATCH, "patch"), "Read the gateway's rollout; apply the three tracing settings."),
-    Grant(Scope.WATCHED, "", ("events",), ("list", "watch", "create", "patch"), "Read Kong's warnings about the plugins; report transitions of a binding."),
-    Grant(Scope.CLUSTER, names.KONG_GROUP, ("kongclusterplugins",), ("list", "watch"), "See global plugins that a route's own plugin would shadow."),
+    Grant(Scope.WATCHED, "", ("events",), ("list", "watch", "create", "patch"), "Read Kong's warnings; report transitions of a binding."),
+    Grant(Scope.CLUSTER, names.KONG_GROUP, ("kongclusterplugins",), ("list", "watch"), "See global plugins that a binding's would shadow."),
     Grant(Scope.OWN, "coordination.k8s.io", ("leases",), ("get", "create", "update"), "Elect the one replica that writes."),
 )
 """Every permission the operator has."""
@@ -58,5 +70,7 @@ GRANTS: Final = (
 def rules(*scopes: Scope) -> list[dict[str, Any]]:
     """The `rules` of a Role or ClusterRole that grants every row of these scopes."""
     return [
-        {"apiGroups": [grant.group], "resources": list(grant.resources), "verbs": list(grant.verbs)} for grant in GRANTS if grant.scope in scopes
+        {"apiGroups": [grant.group], "resources": list(grant.resources), "verbs": list(grant.verbs)}
+        for grant in GRANTS
+        if grant.scope in scopes
     ]

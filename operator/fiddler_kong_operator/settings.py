@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from ipaddress import ip_network
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 __all__ = ["LogFormat", "ProbeSettings", "Settings"]
 
 LogFormat = Literal["text", "json"]
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError:
+        raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8") from None
 
 
 class ProbeSettings(BaseModel):
@@ -19,7 +27,7 @@ class ProbeSettings(BaseModel):
     allow_http: bool = False
     """Allow http:// to hosts outside the cluster. In-cluster names (`*.svc`, `*.cluster.local`) may always use http."""
 
-    allowed_addresses: tuple[str, ...] = ()
+    allowed_addresses: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     """CIDRs that would be refused otherwise (loopback for a local sink). Link-local and metadata addresses stay refused."""
 
     ca_file: str | None = None

@@ -1,0 +1,116 @@
+"""One gateway workload: apply the settings its bindings need together, or give them back. N bindings cost one apply and one rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.cluster.client import ClusterClient
+from fiddler_kong_operator.cluster.reader import Reader
+from fiddler_kong_operator.cluster.reflector import Feed
+from fiddler_kong_operator.errors import Conflict, Gone, Refused
+from fiddler_kong_operator.plan.gateway_settings import SettingsPlan, plan_settings
+from fiddler_kong_operator.plan.snapshot import ObjectKey
+
+from .pace import Pace
+
+__all__ = ["GatewayOutcomes", "GatewayReconciler"]
+
+GRACE: Final = 5.0
+"""Seconds between the last binding's end and giving the settings back: its plugins leave the gateway first (a pre-function under
+untrusted_lua=off fails every request), and a binding that is deleted and created again costs no rollout."""
+
+REVERT_LIMIT: Final = 4
+REVERT_WINDOW: Final = 600.0
+"""Writes to one workload in that many seconds after which another manager is taken to be undoing them."""
+
+
+class GatewayOutcomes:
+    """What writing to each workload last came to, for the bindings that name it. Only failures are kept."""
+
+    def __init__(self, wake: Callable[[ObjectKey], None]) -> None:
+        """`wake` is called with a workload's key when its outcome changed."""
+        self._failures: dict[ObjectKey, Finding] = {}
+        self._wake = wake
+
+    def failure(self, workload: ObjectKey | None) -> Finding | None:
+        """The finding that says why the settings could not be written."""
+        return self._failures.get(workload) if workload else None
+
+    def note(self, workload: ObjectKey, failure: Finding | None) -> None:
+        """Keep the newest outcome; None for success."""
+        before = self._failures.pop(workload, None)
+        if failure:
+            self._failures[workload] = failure
+        if before != failure:
+            self._wake(workload)
+
+
+class GatewayReconciler:
+    """Borrowed fields of gateway workloads, one workload at a time."""
+
+    def __init__(self, client: ClusterClient, feed: Feed, reader: Reader, outcomes: GatewayOutcomes, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic."""
+        self._client = client
+        self._feed = feed
+        self._reader = reader
+        self._outcomes = outcomes
+        self._clock = clock
+        self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock)
+        self._leaving: dict[ObjectKey, float] = {}
+
+    async def reconcile(self, key: ObjectKey) -> float | None:
+        """Bring one workload to what its bindings want; returns seconds until it must be looked at again."""
+        workload, bindings = await self._reader.gather_workload(key)
+        plan = plan_settings(workload, bindings) if workload else None
+        if plan is None or plan.action == "nothing":
+            self._leaving.pop(key, None)
+            self._outcomes.note(key, None)
+            return None
+        wait = self._grace(key, plan) or self._paced(key)
+        if wait:
+            return wait
+        await self._write(key, plan)
+        return None
+
+    def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
+        if plan.action != "release":
+            self._leaving.pop(key, None)
+            return 0.0
+        since = self._leaving.setdefault(key, self._clock())
+        return max(0.0, since + GRACE - self._clock())
+
+    def _paced(self, key: ObjectKey) -> float:
+        wait = self._pace.delay(key)
+        if wait:
+            message = (
+                f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. Set the tracing settings "
+                "where that manager gets its values (Helm: env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua)."
+            )
+            self._outcomes.note(key, Finding(reason("GatewaySettingsReverted"), message))
+        return wait
+
+    async def _write(self, key: ObjectKey, plan: SettingsPlan) -> None:
+        self._pace.count(key)
+        try:
+            if plan.restore:
+                manager = names.RESTORING_MANAGER
+                restored = await self._client.merge_patch(key.kind, key.namespace, key.name, plan.restore, strategic=True, manager=manager)
+                self._feed.observe(restored)
+            if plan.apply:
+                self._feed.observe(await self._client.apply(plan.apply, force=plan.force))
+        except Gone:
+            return
+        except Conflict as error:
+            owners = "; ".join(f"{c.field} belongs to {c.manager}" for c in error.conflicts) or str(error)
+            self._outcomes.note(
+                key, Finding(reason("GatewaySettingConflict"), f"{key}: {owners}. Set the values there, or gateway.conflicts: Override.")
+            )
+            return
+        except Refused as error:
+            self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
+            return
+        self._leaving.pop(key, None)
+        self._outcomes.note(key, None)

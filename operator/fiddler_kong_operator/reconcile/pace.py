@@ -1,0 +1,44 @@
+"""A limit on how often one object is written: two managers that undo each other must not do it for ever, nor as fast as they can."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Final
+
+__all__ = ["Pace"]
+
+PURGE_ABOVE: Final = 1024
+
+
+class Pace:
+    """Counts writes by key within a sliding window; only keys written lately take memory."""
+
+    def __init__(self, limit: int, window: float, clock: Callable[[], float]) -> None:
+        """At most `limit` writes of one key in `window` seconds, measured on the monotonic `clock`."""
+        self._limit = limit
+        self._window = window
+        self._clock = clock
+        self._times: dict[Hashable, deque[float]] = {}
+
+    def delay(self, key: Hashable) -> float:
+        """Seconds until the key may be written again; 0 if now."""
+        times = self._recent(key)
+        return 0.0 if len(times) < self._limit else times[0] + self._window - self._clock()
+
+    def count(self, key: Hashable) -> None:
+        """Note one write of the key."""
+        self._recent(key)
+        self._times.setdefault(key, deque(maxlen=self._limit)).append(self._clock())
+        if len(self._times) > PURGE_ABOVE:
+            self._purge()
+
+    def _recent(self, key: Hashable) -> deque[float]:
+        times = self._times.get(key, deque())
+        while times and times[0] <= self._clock() - self._window:
+            times.popleft()
+        return times
+
+    def _purge(self) -> None:
+        horizon = self._clock() - self._window
+        self._times = {key: times for key, times in self._times.items() if times and times[-1] > horizon}

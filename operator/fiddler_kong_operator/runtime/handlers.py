@@ -1,0 +1,76 @@
+"""Every kopf decorator of this project: the operator's table of contents.
+
+kopf is the shell only. Its state-keeping handlers (create, update, resume, delete, timer, daemon) are not used: they write annotations on
+bindings and cost three times the writes. `on.event` writes nothing; what to do is decided from the store, by key. Handlers are coroutines even
+where they await nothing, since kopf runs plain functions in threads.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, Protocol
+
+import kopf
+
+from fiddler_kong_operator import names
+
+__all__ = ["Shell", "register"]
+
+logger: Final = logging.getLogger(__name__)
+
+IDLE_TIMEOUT: Final = 0.05
+"""kopf keeps a worker per object for this many seconds after its last event; the default of 5 s holds thousands of tasks for nothing."""
+
+EXIT_TIMEOUT: Final = 25.0
+"""Seconds after which kopf ends a process that does not stop; below the pod's grace period of 30."""
+
+
+class Shell(Protocol):
+    """What the handlers hand on to."""
+
+    async def connection(self) -> kopf.ConnectionInfo:
+        """The API server and our credentials, read anew each time (tokens rotate)."""
+
+    def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
+        """Take a binding as observed; `event_type` is None in a replay."""
+
+    def problems(self) -> list[str]:
+        """What is stuck; empty while healthy."""
+
+    def report(self) -> dict[str, Any]:
+        """Figures for /healthz."""
+
+    def started(self) -> None:
+        """kopf runs."""
+
+    async def stopped(self) -> None:
+        """kopf is about to end."""
+
+
+def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
+    """Register the handlers for `shell` in a registry of its own."""
+
+    @kopf.on.startup(registry=registry)
+    async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
+        settings.posting.enabled = False
+        settings.queueing.idle_timeout = IDLE_TIMEOUT
+        settings.process.ultimate_exiting_timeout = EXIT_TIMEOUT
+
+    @kopf.on.cleanup(registry=registry)
+    async def stopped(**_: object) -> None:
+        logger.info("stopped")
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: object) -> kopf.ConnectionInfo:
+        return await shell.connection()
+
+    @kopf.on.probe(registry=registry, id="operator")
+    async def alive(**_: object) -> dict[str, Any]:
+        problems = shell.problems()
+        if problems:
+            raise kopf.PermanentError("; ".join(problems))
+        return shell.report()
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def observed(event: kopf.RawEvent, **_: object) -> None:
+        shell.observe(event["type"], dict(event["object"]))

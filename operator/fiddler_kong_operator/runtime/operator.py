@@ -1,0 +1,123 @@
+"""The operator as one object: what is observed, what decides, what writes, and how these wake each other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import kopf
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.cluster.applier import Applier
+from fiddler_kong_operator.cluster.client import Client
+from fiddler_kong_operator.cluster.kinds import BINDING, DEPLOYMENT, REFLECTED
+from fiddler_kong_operator.cluster.reader import Reader
+from fiddler_kong_operator.cluster.reflector import Feed, Reflector
+from fiddler_kong_operator.cluster.store import Store
+from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.probe.otlp import TraceProber
+from fiddler_kong_operator.probe.schedule import ProbeSchedule
+from fiddler_kong_operator.reconcile.binding import BindingReconciler
+from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
+from fiddler_kong_operator.settings import Settings
+from fiddler_kong_operator.telemetry import Numbers
+
+from .health import Health
+from .poster import EventPoster
+from .queue import WorkQueue
+from .sweep import BindingSweep
+from .workers import Workers
+
+__all__ = ["Operator"]
+
+
+class Operator:
+    """Everything one process holds. `observe` is fed by kopf (bindings), the store's feed by the reflectors (all other kinds)."""
+
+    def __init__(self, settings: Settings, client: Client, numbers: Numbers) -> None:
+        """Put together; nothing runs yet."""
+        scopes: tuple[str | None, ...] = settings.namespaces or (None,)
+        clock = time.monotonic
+        self._settings = settings
+        self._client = client
+        self._numbers = numbers
+        self._queue: WorkQueue[ObjectKey] = WorkQueue()
+        self._store = Store()
+        self._feed = Feed(self._store, self._wake)
+        self._reflectors = _reflectors(client, self._feed, scopes)
+        self._sweep = BindingSweep(client, self._feed, scopes, settings.sweep_interval, random.random)
+        self._prober = TraceProber(settings.probe)
+        self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake)
+        self._poster = EventPoster(client, clock)
+        reader = Reader(self._store, client, namespaces=settings.namespaces)
+        outcomes = GatewayOutcomes(self._wake_tenants)
+        bindings = BindingReconciler(reader, Applier(client, self._store, self._wake), self._probes, outcomes, self._poster.post, clock)
+        gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
+        self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers)
+        self._health = Health(lambda: self._reflectors, self._queue.working_since, clock)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def list_everything(self) -> None:
+        """Start the reflectors and wait until every kind, the bindings too, has been listed once: the barrier before any write."""
+        await self._sweep.first()
+        self._tasks += [asyncio.create_task(reflector.run(), name=f"reflector {reflector.name}") for reflector in self._reflectors]
+        await asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
+
+    def start(self) -> None:
+        """Begin to reconcile; only as leader, after `list_everything`."""
+        self._wake(self._store.keys(names.KIND))
+        self._wake(self._store.keys(DEPLOYMENT))
+        runs = {"probes": self._probes.run(), "events": self._poster.run(), "sweep": self._sweep.run()}
+        self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
+        self._workers.start()
+
+    async def stop(self) -> None:
+        """Drain the workers, then end everything else. May be called before `start`."""
+        await self._workers.stop(self._settings.drain_timeout)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._prober.close()
+
+    def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
+        """Take a binding as observed by kopf; `event_type` is None in a replay, after which lost deletions are looked for."""
+        if event_type is None:
+            self._sweep.replayed()
+        self._feed.event(BINDING, event_type, raw)
+
+    async def connection(self) -> kopf.ConnectionInfo:
+        """The API server and our credentials, for kopf's own requests."""
+        login = await self._client.login()
+        return kopf.ConnectionInfo(
+            server=login.server,
+            ca_path=login.ca_file,
+            ca_data=login.ca_data,
+            insecure=not login.verify,
+            token=login.token,
+            certificate_path=login.cert_file,
+            private_key_path=login.key_file,
+        )
+
+    def problems(self) -> list[str]:
+        """What is stuck; empty while healthy."""
+        return self._health.problems()
+
+    def report(self) -> dict[str, Any]:
+        """Figures for /healthz."""
+        waiting = {f"waiting_{lane.value}": depth for lane, depth in self._queue.depth.items()}
+        return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), "probes": len(self._probes), **self._numbers.read()}
+
+    def _wake(self, keys: Iterable[ObjectKey]) -> None:
+        for key in keys:
+            self._queue.add(key)
+
+    def _wake_tenants(self, workload: ObjectKey) -> None:
+        self._wake(binding.key for binding in self._store.bindings_of(workload))
+
+
+def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:
+    places = ((kind, scope) for kind in REFLECTED for scope in (scopes if kind.namespaced else (None,)))
+    return tuple(Reflector(client, kind, scope, feed) for kind, scope in places)

@@ -1,0 +1,51 @@
+"""Posts Kubernetes Events aside from reconciling: a slow or refused Event must never hold up, or fail, a binding."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from fiddler_kong_operator.cluster.client import ClusterClient
+from fiddler_kong_operator.errors import FiddlerKongError
+from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.reconcile.pace import Pace
+
+__all__ = ["EventPoster"]
+
+logger: Final = logging.getLogger(__name__)
+
+WAITING: Final = 1000
+"""Events that may wait; beyond, new ones are dropped: the status says the same."""
+
+LIMIT: Final = 10
+WINDOW: Final = 600.0
+"""Events about one binding within that many seconds; a binding that never stops changing must not flood its namespace."""
+
+
+class EventPoster:
+    """A bounded queue of Events and the one task that posts them."""
+
+    def __init__(self, client: ClusterClient, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic."""
+        self._client = client
+        self._queue: asyncio.Queue[Manifest] = asyncio.Queue(WAITING)
+        self._pace = Pace(LIMIT, WINDOW, clock)
+
+    def post(self, event: Manifest) -> None:
+        """Have the Event posted soon; dropped where there are too many, of this binding or in all."""
+        about = event["involvedObject"]["uid"]
+        if self._queue.full() or self._pace.delay(about):
+            return
+        self._pace.count(about)
+        self._queue.put_nowait(event)
+
+    async def run(self) -> None:
+        """Post until cancelled."""
+        while True:
+            event = await self._queue.get()
+            try:
+                await self._client.create(event)
+            except FiddlerKongError as error:
+                logger.info("an Event could not be posted: %s", error)

@@ -1,0 +1,119 @@
+"""Starts the operator and ends it in order.
+
+kopf starts first, since it answers /healthz, also on a replica that waits for the lease. Then: list every kind once, become leader, work.
+On SIGTERM the way back: workers drain, the lease is released, kopf stops. kopf cancels every task younger than itself when it ends, so our
+work has to be over before kopf is told to stop; that is why the signals are handled here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+from typing import Final
+
+import kopf
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.cluster.client import Client
+from fiddler_kong_operator.errors import FiddlerKongError
+from fiddler_kong_operator.settings import Settings
+from fiddler_kong_operator.telemetry import Numbers, configure_logging
+
+from .election import LeaseElector, NoElection
+from .handlers import register
+from .operator import Operator
+
+__all__ = ["run"]
+
+logger: Final = logging.getLogger(__name__)
+
+Elector = LeaseElector | NoElection
+
+
+def run(settings: Settings) -> int:
+    """Run the operator until SIGTERM or SIGINT; returns the exit code: 0 after those, 1 after a lost lease or a failure."""
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        return asyncio.run(_run(settings))
+    except FiddlerKongError as error:
+        logger.error("cannot go on: %s", error)  # noqa: TRY400 - an expected end; its text says what to do, a traceback would not
+        return 1
+
+
+async def _run(settings: Settings) -> int:
+    numbers = Numbers()
+
+    def fence() -> None:
+        elector.check()
+
+    def count(verb: str, kind: str, status: int, _seconds: float) -> None:
+        numbers.count("requests", verb=verb, kind=kind, status=str(status))
+
+    client = await Client.connect(fence=fence, on_request=count)
+    elector = _elector(settings, client)
+    async with client:
+        operator = Operator(settings, client, numbers)
+        return await _live(settings, operator, elector)
+
+
+def _elector(settings: Settings, client: Client) -> Elector:
+    if settings.lease_namespace is None:
+        return NoElection()
+    identity = f"{socket.gethostname()}_{os.getpid()}_{secrets.token_hex(4)}"
+    return LeaseElector(
+        client, namespace=settings.lease_namespace, name=names.APPLICATION, identity=identity, duration=settings.lease_duration
+    )
+
+
+async def _live(settings: Settings, operator: Operator, elector: Elector) -> int:
+    stop, kopf_stop = asyncio.Event(), asyncio.Event()
+    work = asyncio.create_task(_work(operator, elector), name="work")
+    end = asyncio.create_task(_end(operator, elector, work, stop, kopf_stop), name="end")
+    registry = kopf.OperatorRegistry()
+    register(registry, operator)
+    ignored = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
+        registry=registry,
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=list(settings.namespaces),
+        liveness_endpoint=f"http://{settings.health_host}:{settings.health_port}/healthz" if settings.health_port else None,
+        stop_flag=kopf_stop,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await kopf.run_tasks(tasks, ignored=ignored)
+    finally:
+        stop.set()
+        code = await end
+    return code
+
+
+async def _work(operator: Operator, elector: Elector) -> None:
+    """List, lead, work; ends only by an exception, NotLeader when the lease is lost."""
+    await operator.list_everything()
+    await elector.acquire()
+    logger.info("leading; reconciling begins")
+    operator.start()
+    await elector.keep()
+
+
+async def _end(operator: Operator, elector: Elector, work: asyncio.Task[None], stop: asyncio.Event, kopf_stop: asyncio.Event) -> int:
+    """Wait for a signal or for the work to fail, then take everything down in order; the exit code."""
+    stopped = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({stopped, work}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    error = work.exception() if work.done() and not work.cancelled() else None
+    if error:
+        logger.error("the work has ended: %s", error, exc_info=None if isinstance(error, FiddlerKongError) else error)
+    await operator.stop()
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    await elector.release()
+    kopf_stop.set()
+    return 1 if error else 0

@@ -1,0 +1,101 @@
+"""Structured logs and the numbers that /healthz shows.
+
+Keys are kept out of logs by never getting there, not by filters here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO
+
+from .settings import LogFormat
+
+__all__ = ["JsonFormatter", "Numbers", "TextFormatter", "configure_logging"]
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+"""Attributes that every log record has; what else is on one was given as `extra`."""
+
+_RESERVED: Final = frozenset({"ts", "level", "logger", "message", "exception"})
+_QUIETED: Final = ("asyncio", "aiohttp.access", "kopf.activities", "kopf._core", "kopf.objects")
+"""Loggers whose debug and info lines speak of machinery, not of bindings."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: ts (RFC 3339, UTC), level, logger, message, the record's extras, and exception where there is one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; values that JSON does not know are shown as text."""
+        content: dict[str, Any] = {
+            "ts": _timestamp(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extras(record),
+        }
+        if record.exc_info:
+            content["exception"] = self.formatException(record.exc_info)
+        return json.dumps(content, default=str, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """A line for people: time, level, logger, message and the extras as `key=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the traceback below it where there is one."""
+        extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {_one_line(record.getMessage() + extras)}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None = None) -> None:
+    """Send all logs to the stream (stderr by default). May be called again; the last call counts."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIETED:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Numbers:
+    """Counters and gauges of this process by name, for one event loop. A name may carry labels: `writes{kind="Secret"}`."""
+
+    def __init__(self) -> None:
+        """Nothing counted yet."""
+        self._values: dict[str, float] = {}
+
+    def count(self, name: str, by: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        key = _labelled(name, labels)
+        self._values[key] = self._values.get(key, 0) + by
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        self._values[_labelled(name, labels)] = value
+
+    def read(self) -> dict[str, float]:
+        """Everything, sorted by name."""
+        return dict(sorted(self._values.items()))
+
+
+def _labelled(name: str, labels: Mapping[str, str]) -> str:
+    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}" if inside else name
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _extras(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD | _RESERVED and not name.startswith("_")}
+
+
+def _one_line(text: str) -> str:
+    """A message with line breaks could pass for several log lines."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")

@@ -1,0 +1,8 @@
+"""`python -m fiddler_kong_operator`: the same as the command `fiddler-kong`."""
+
+from __future__ import annotations
+
+from fiddler_kong_operator.cli import main
+
+if __name__ == "__main__":
+    main()

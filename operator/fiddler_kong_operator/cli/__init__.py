@@ -1,0 +1,13 @@
+"""The command line: `fiddler-kong`, also found by kubectl as `kubectl fiddler-kong`.
+
+- `group`: the command group; each command is a module of its own name
+- `options`: the flags of `run`, derived from the settings
+- `documents`, `strict`: a YAML file -> checked bindings, with unknown fields refused
+- `offline`: a file's bindings -> what the operator would do with them
+"""
+
+from __future__ import annotations
+
+from .group import main
+
+__all__ = ["main"]

@@ -1,0 +1,221 @@
+"""What the operator would do with the bindings of a file, without a cluster. Pure.
+
+Two things keep keys out of what is printed: real ones are only judged (`resolve_keys`) and never passed on, and the objects are built from
+`REDACTED` in their place.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import Finding
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
+from fiddler_kong_operator.plan.build import build
+from fiddler_kong_operator.plan.checks import evaluate_acceptance
+from fiddler_kong_operator.plan.declarative import build_declarative, placeholders
+from fiddler_kong_operator.plan.desired import Attachment
+from fiddler_kong_operator.plan.process_settings import needed_settings
+from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Manifest, ObjectKey, Snapshot
+
+from .documents import Document
+
+__all__ = ["REDACTED", "Outcome", "Surroundings", "render_declarative", "render_objects"]
+
+REDACTED: Final = "<redacted>"
+_STAND_IN: Final = b"not-in-the-file"
+_PLUGINS: Final = frozenset({"KongPlugin", "KongClusterPlugin"})
+_API_VERSIONS: Final = {"Service": "v1", "Ingress": "networking.k8s.io/v1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one binding: what to print, what was refused (then there is nothing to print), and what is worth knowing."""
+
+    binding: Binding
+    printed: tuple[Manifest, ...] = ()
+    refused: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The other objects of the file that a decision depends on."""
+
+    bindings: tuple[Binding, ...]
+    secrets: Mapping[tuple[str, str], Mapping[str, bytes]] = field(default_factory=dict, repr=False)
+    targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
+    plugin_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """`plugin` type by namespace and name; "" is the namespace of KongClusterPlugins."""
+
+    @classmethod
+    def gather(cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str) -> Surroundings:
+        """From the documents that are no bindings; `namespace` where one names none."""
+        objects = {ObjectKey(d.kind, str(d.metadata.get("namespace") or namespace), d.name): d.manifest for d in documents}
+        return cls(
+            tuple(bindings),
+            {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == "Secret"},
+            {key: _attachable(key, m) for key, m in objects.items() if key.kind in _API_VERSIONS},
+            {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
+        )
+
+
+def render_objects(binding: Binding, around: Surroundings) -> Outcome:
+    """The Kubernetes objects the operator would apply, keys redacted, in the order of creation."""
+    spec, refused, notes = _judge(binding, around)
+    if refused:
+        return Outcome(binding, refused=refused, notes=notes)
+    plan = build(_snapshot(binding, spec, around), _redacted(spec), attach_pre_function=True)
+    objects = (*(_without_data(desired.manifest) for desired in plan.objects), *map(_attachment, plan.attachments))
+    return Outcome(binding, objects, notes=(*notes, _gateway_note(binding, spec)))
+
+
+def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
+    """The declarative file for a Kong without Kubernetes, with a placeholder such as `${OPENAI_API_KEY}` for each key."""
+    spec, refused, notes = _judge(binding, around)
+    if refused:
+        return Outcome(binding, refused=refused, notes=notes)
+    texts = placeholders(spec)
+    keys = f"Replace {', '.join(sorted(set(texts.values())))} by the real keys before Kong reads the file: Kong replaces nothing itself."
+    settings = f"Kong must run with the environment {', '.join(map(str, needed_settings(spec)))}."
+    return Outcome(binding, (build_declarative(spec, texts),), notes=(*notes, keys, settings))
+
+
+def _judge(binding: Binding, around: Surroundings) -> tuple[BindingSpec, tuple[Finding, ...], tuple[str, ...]]:
+    spec = binding.spec
+    if spec is None:
+        raise ValueError(f"{binding.key} was not validated")
+    accepted = evaluate_acceptance(_snapshot(binding, spec, around)).finding
+    keys = resolve_keys(spec, _secrets(binding, spec, around))
+    findings = (accepted, *((keys,) if isinstance(keys, Finding) else ()))
+    missing = _missing_notes(binding, spec, around)
+    advice = (accepted.message,) if accepted.status == "True" and accepted.reason.remedy else ()
+    return spec, tuple(finding for finding in findings if finding.status != "True"), (*missing, *advice)
+
+
+def _snapshot(binding: Binding, spec: BindingSpec, around: Surroundings) -> Snapshot:
+    wanted = {key: around.targets.get(key, _plain(key)) for key in _targets(binding, spec)}
+    types = {name: kind for (namespace, name), kind in around.plugin_types.items() if not namespace}
+    types |= {name: kind for (namespace, name), kind in around.plugin_types.items() if namespace == binding.namespace}
+    others = tuple(other for other in around.bindings if other.key != binding.key)
+    ingresses = [target for target in around.targets.values() if target.key.kind == "Ingress"]
+    ingresses += [ingress for other in others for ingress in _exposed(other)]
+    return Snapshot(binding, now=0.0, siblings=others, targets=wanted, plugin_types=types, ingresses=tuple(ingresses))
+
+
+def _targets(binding: Binding, spec: BindingSpec) -> Iterator[ObjectKey]:
+    for route in spec.routes:
+        if route.attach_to is not None:
+            yield ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name)
+
+
+def _plain(key: ObjectKey) -> Attachable:
+    return Attachable(key, uid="", resource_version="")
+
+
+def _exposed(binding: Binding) -> Iterator[Attachable]:
+    """The Ingresses that another binding of the file would have."""
+    if binding.spec is None:
+        return
+    for route in binding.spec.routes:
+        if route.expose:
+            key = ObjectKey("Ingress", binding.namespace, names.route_objects(binding.name, route.name))
+            rule = (route.expose.host or "", route.expose.path)
+            yield Attachable(key, "", "", ingress_class=binding.spec.gateway.ingress_class_name, rules=(rule,))
+
+
+def _refs(spec: BindingSpec) -> Iterator[SecretKeyRef]:
+    yield spec.fiddler.api_key_secret_ref
+    yield from (route.llm.auth.secret_ref for route in spec.routes if route.llm)
+
+
+def _secrets(binding: Binding, spec: BindingSpec, around: Surroundings) -> dict[str, Mapping[str, bytes]]:
+    """The Secrets of the file; a usable stand-in for each that the file does not hold, since the cluster may."""
+    found: dict[str, Mapping[str, bytes]] = {}
+    for ref in _refs(spec):
+        given = around.secrets.get((binding.namespace, ref.name))
+        found[ref.name] = given if given is not None else {**found.get(ref.name, {}), ref.key: _STAND_IN}
+    return found
+
+
+def _missing_notes(binding: Binding, spec: BindingSpec, around: Surroundings) -> tuple[str, ...]:
+    secrets = {ref.name for ref in _refs(spec) if (binding.namespace, ref.name) not in around.secrets}
+    targets = [key for key in _targets(binding, spec) if key not in around.targets]
+    return (
+        *(f"Secret {binding.namespace}/{name} is not in the file; its value was not checked." for name in sorted(secrets)),
+        *(f"{key} is not in the file; it is taken to exist and to have no plugins." for key in targets),
+    )
+
+
+def _redacted(spec: BindingSpec) -> ResolvedKeys:
+    return ResolvedKeys(REDACTED, dict.fromkeys(_refs(spec), REDACTED))
+
+
+def _without_data(manifest: Manifest) -> Manifest:
+    """A Secret's values are base64 of a JSON string, in which nobody would recognise the redaction: show it plainly."""
+    return {**manifest, "data": dict.fromkeys(manifest["data"], REDACTED)} if manifest["kind"] == "Secret" else manifest
+
+
+def _attachment(attachment: Attachment) -> Manifest:
+    key = attachment.target
+    annotations = {names.KONG_PLUGINS_ANNOTATION: ",".join(attachment.plugins)}
+    metadata = {"name": key.name, "namespace": key.namespace, "annotations": annotations}
+    return {"apiVersion": _API_VERSIONS[key.kind], "kind": key.kind, "metadata": metadata}
+
+
+def _gateway_note(binding: Binding, spec: BindingSpec) -> str:
+    settings = ", ".join(map(str, needed_settings(spec)))
+    gets = "gets" if spec.gateway.management == "Apply" else "must have"
+    grant = f" Its owner must annotate it with {names.GRANT_ANNOTATION}: {binding.namespace}."
+    foreign = binding.workload is not None and binding.workload.namespace != binding.namespace
+    return f"{binding.workload}, container {spec.gateway.container}, {gets} the environment {settings}.{grant if foreign else ''}"
+
+
+def _secret_data(manifest: Manifest) -> dict[str, bytes]:
+    """The values of a Secret. What is not base64 counts as a byte that no check lets through."""
+    encoded, plain = manifest.get("data"), manifest.get("stringData")
+    data = {key: _decode(value) for key, value in encoded.items()} if isinstance(encoded, dict) else {}
+    return data | ({key: str(value).encode() for key, value in plain.items()} if isinstance(plain, dict) else {})
+
+
+def _decode(value: Any) -> bytes:
+    try:
+        return base64.b64decode(str(value), validate=True)
+    except ValueError:
+        return b"\xff"
+
+
+def _attachable(key: ObjectKey, manifest: Manifest) -> Attachable:
+    annotations = _mapping(_mapping(manifest, "metadata"), "annotations")
+    plugins = str(annotations.get(names.KONG_PLUGINS_ANNOTATION) or "").split(",")
+    spec = _mapping(manifest, "spec")
+    return Attachable(
+        key,
+        uid="",
+        resource_version="",
+        plugins=tuple(name.strip() for name in plugins if name.strip()),
+        ingress_class=spec.get("ingressClassName"),
+        rules=tuple(_rules(spec)),
+    )
+
+
+def _rules(spec: Manifest) -> Iterator[tuple[str, str]]:
+    rules = spec.get("rules")
+    for rule in rules if isinstance(rules, list) else ():
+        paths = _mapping(rule, "http").get("paths")
+        for path in paths if isinstance(paths, list) else ():
+            if isinstance(path, dict):
+                yield str(rule.get("host") or ""), str(path.get("path") or "/")
+
+
+def _mapping(value: Any, name: str) -> Manifest:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _plugin_place(key: ObjectKey) -> tuple[str, str]:
+    return ("" if key.kind == "KongClusterPlugin" else key.namespace), key.name

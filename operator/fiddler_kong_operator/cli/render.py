@@ -1,0 +1,133 @@
+"""`fiddler-kong render`: what a file of bindings would become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TextIO
+
+import click
+import yaml
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.plan.snapshot import Binding, Manifest
+
+from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
+from .offline import Outcome, Surroundings, render_declarative, render_objects
+from .strict import InvalidBindingError, parse_binding
+
+__all__ = ["render"]
+
+REFUSED: Final = 1
+_USED: Final = frozenset({names.KIND, "Secret", "Service", "Ingress", "KongPlugin", "KongClusterPlugin"})
+_RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kubernetes": render_objects, "kong": render_declarative}
+
+
+@click.command()
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--format", "format_", type=click.Choice(list(_RENDERERS)), default="kubernetes", show_default=True, help="What to print.")
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print it.")
+@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
+def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None) -> None:
+    """Print what would be created for the bindings in FILE (- for standard input). Needs no cluster.
+
+    FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses and KongPlugins they meet. Keys are
+    never printed: they show as <redacted>, in Kong's format as placeholders such as ${OPENAI_API_KEY}.
+
+    Exit codes: 0 printed; 1 a binding is invalid or would be refused, see standard error; 2 FILE or the command is wrong.
+    """
+    documents = _read(file)
+    bindings, faulty = _parse([d for d in documents if d.kind == names.KIND and name in (None, d.name)], namespace)
+    if not bindings and not faulty:
+        raise click.UsageError(f"{_title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
+    if format_ == "kong" and len(bindings) > 1:
+        raise click.UsageError(f"{_title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
+    around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace)
+    outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
+    for line in (*_ignored(documents), *(line for outcome in outcomes for line in _report(outcome))):
+        click.echo(line, err=True)
+    _print([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
+    if faulty or any(outcome.refused for outcome in outcomes):
+        raise SystemExit(REFUSED)
+
+
+def _read(file: TextIO) -> list[Document]:
+    try:
+        return read_documents(file.read())
+    except DocumentError as error:
+        raise click.UsageError(f"{_title(file)}: {error}.") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{_title(file)} is not UTF-8 text.") from None
+
+
+def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding], bool]:
+    """The valid bindings, and whether there were others; what is wrong with those is reported here."""
+    bindings: dict[str, Binding] = {}
+    faulty = False
+    for document in documents:
+        for line, word in document.legacy_booleans:
+            _tell(document.name, f'line {line}: kubectl reads {word} without quotes as a boolean; write "{word}".')
+        try:
+            binding = parse_binding(document, namespace)
+        except InvalidBindingError as error:
+            faulty = True
+            for problem in error.problems:
+                _tell(document.name, f"{_coloured('InvalidSpec', 'red')}: {problem}.")
+        else:
+            if str(binding.key) in bindings:
+                raise click.UsageError(f"{binding.key} stands in the file twice.")
+            bindings[str(binding.key)] = binding
+    return list(bindings.values()), faulty
+
+
+def _tell(name: str, text: str) -> None:
+    click.echo(f"{names.KIND} {name or '(without a name)'}: {text}", err=True)
+
+
+def _ignored(documents: Sequence[Document]) -> Iterator[str]:
+    kinds = sorted({document.kind or "objects without a kind" for document in documents} - _USED)
+    if kinds:
+        yield f"Not looked at: {', '.join(kinds)}."
+
+
+def _report(outcome: Outcome) -> Iterator[str]:
+    key = outcome.binding.key
+    yield from (f"{key}: {_coloured(finding.reason.name, 'red')}: {finding.message}" for finding in outcome.refused)
+    yield from (f"{key}: {note}" for note in outcome.notes)
+
+
+def _print(manifests: list[Manifest], output: str, *, bare: bool) -> None:
+    if not manifests:
+        return
+    if output == "json":
+        whole = manifests[0] if bare else {"apiVersion": "v1", "kind": "List", "items": manifests}
+        click.echo(json.dumps(whole, indent=2))
+    else:
+        click.echo(yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140), nl=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Programs as blocks, nothing as an anchor."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Always: each document must stand alone."""
+        del data
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else '"' if LEGACY_BOOLEANS.match(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _coloured(text: str, colour: str) -> str:
+    return click.style(text, fg=colour, bold=True)
+
+
+def _title(file: TextIO) -> str:
+    name = getattr(file, "name", "")
+    return "standard input" if name in ("", "<stdin>", "-") else str(name)

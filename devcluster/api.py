@@ -1,0 +1,92 @@
+"""A small client of the API server, enough to bring a cluster up: no dependency, one connection for each request."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import ApiError, DevClusterError
+from .ports import LOOPBACK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["ApiServer", "wait_until"]
+
+_FIELD_MANAGER: Final = "devcluster"
+_FIRST_ERROR_STATUS: Final = 400
+_NOT_FOUND: Final = 404
+_COLLECTIONS: Final = {
+    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "IngressClass": "/apis/networking.k8s.io/v1/ingressclasses",
+    "Namespace": "/api/v1/namespaces",
+    "Node": "/api/v1/nodes",
+}
+"""Paths of the cluster-scoped kinds that devcluster itself creates; everything else goes through kubectl."""
+
+
+def wait_until(ready: Callable[[], bool], what: str, seconds: float, check: Callable[[], None]) -> None:
+    """Poll `ready` until it holds; `check` may raise in between. DevClusterError says what did not happen in time."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        check()
+        if time.monotonic() > deadline:
+            raise DevClusterError(f"{what} did not happen within {seconds:.0f} s.")
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True)
+class ApiServer:
+    """The API server of a cluster as one user sees it."""
+
+    port: int
+    token: str = field(repr=False)
+    trust: ssl.SSLContext = field(repr=False)
+
+    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        """Send one request and return the parsed answer; ApiError for an HTTP error, OSError where nobody answers."""
+        connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=30, context=self.trust)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, "User-Agent": _FIELD_MANAGER}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        finally:
+            connection.close()
+        if answer.status >= _FIRST_ERROR_STATUS:
+            raise ApiError(f"{method} {path}: HTTP {answer.status}: {_message(text)}", answer.status)
+        return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
+
+    def get(self, path: str) -> Any:
+        """Read an object; None where it does not exist."""
+        try:
+            return self.request("GET", path)
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+
+    def answers(self, path: str) -> bool:
+        """Whether a GET of `path` is answered without an error."""
+        try:
+            self.request("GET", path)
+        except (ApiError, OSError):
+            return False
+        return True
+
+    def apply(self, manifests: Iterable[Mapping[str, Any]]) -> None:
+        """Server-side apply cluster-scoped objects of the few kinds devcluster creates."""
+        for manifest in manifests:
+            path = f"{_COLLECTIONS[manifest['kind']]}/{manifest['metadata']['name']}?fieldManager={_FIELD_MANAGER}&force=true"
+            self.request("PATCH", path, manifest, "application/apply-patch+yaml")
+
+
+def _message(text: str) -> str:
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip()[:500]

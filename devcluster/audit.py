@@ -1,0 +1,140 @@
+"""Counts what was written to the API server, by whom and to what, from the API server's own audit log.
+
+Every request that is not a read is logged twice: when it is received (before anything happens) and when it is answered. So a request that
+has been answered is surely in the log, and one still under way is seen as such: `writes` waits for those and misses nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from .errors import DevClusterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["AUDIT_POLICY", "Mark", "Write", "WriteLog"]
+
+AUDIT_POLICY: Final[dict[str, Any]] = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "None", "nonResourceURLs": ["*"]}, {"level": "Metadata"}],
+}
+"""Reads are not logged; of everything else the metadata, never a body: no key can get into the log."""
+
+_SETTLE_SECONDS: Final = 15.0
+_RECEIVED: Final = "RequestReceived"
+
+
+@dataclass(frozen=True)
+class Write:
+    """One request that was not a read. `code` is the HTTP status of the answer, refused and unchanged writes included."""
+
+    user: str
+    verb: str
+    """create, update, patch, delete or deletecollection; a server-side apply is a `patch`."""
+    group: str
+    resource: str
+    """Plural, such as `deployments`."""
+    subresource: str
+    namespace: str
+    name: str
+    code: int
+    field_manager: str
+    """As given in the request, else the first part of the user agent, which is what the API server takes then."""
+    user_agent: str
+    dry_run: bool
+    at: float
+    """Seconds since the epoch at which the request was received."""
+
+    def __str__(self) -> str:
+        """`patch kongplugins.configuration.konghq.com ai/assistant-opentelemetry by operator -> 200`."""
+        resource = ".".join(filter(None, [self.resource, self.group]))
+        what = "/".join(filter(None, [resource, self.subresource]))
+        return f"{self.verb} {what} {'/'.join(filter(None, [self.namespace, self.name]))} by {self.user} -> {self.code}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point in the log; see `WriteLog.mark`."""
+
+    position: int
+
+
+class WriteLog:
+    """The writes of one cluster since its start, in the order in which the API server received them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._received: list[str] = []
+        self._answered: dict[str, Write] = {}
+
+    def mark(self) -> Mark:
+        """Return the present end of the log: every write sent from now on comes after it."""
+        self._read()
+        return Mark(len(self._received))
+
+    def writes(self, *, user: str | None = None, since: Mark | None = None) -> tuple[Write, ...]:
+        """Return all writes after `since` (default: the start), of one user or of all, waiting for those under way.
+
+        A service account's user is `system:serviceaccount:<namespace>:<name>`. DevClusterError when a write stays unanswered.
+        """
+        self._settle()
+        start = since.position if since else 0
+        found = (self._answered[audit_id] for audit_id in self._received[start:])
+        return tuple(write for write in found if user is None or write.user == user)
+
+    def _settle(self) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        self._read()
+        wanted = len(self._received)
+        while any(audit_id not in self._answered for audit_id in self._received[:wanted]):
+            if time.monotonic() > deadline:
+                raise DevClusterError(f"A write has not been answered within {_SETTLE_SECONDS:.0f} s; see {self._path}.")
+            time.sleep(0.02)
+            self._read()
+
+    def _read(self) -> None:
+        """Take in the complete lines added since the last call."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as stream:
+            stream.seek(self._offset)
+            text = stream.read()
+        complete = text[: text.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        for line in complete.splitlines():
+            self._add(json.loads(line))
+
+    def _add(self, event: Mapping[str, Any]) -> None:
+        if event["stage"] == _RECEIVED:
+            self._received.append(event["auditID"])
+        else:
+            self._answered[event["auditID"]] = _write(event)
+
+
+def _write(event: Mapping[str, Any]) -> Write:
+    target = event.get("objectRef") or {}
+    query = parse_qs(urlsplit(event["requestURI"]).query)
+    agent = event.get("userAgent", "")
+    return Write(
+        user=event["user"]["username"],
+        verb=event["verb"],
+        group=target.get("apiGroup", ""),
+        resource=target.get("resource", ""),
+        subresource=target.get("subresource", ""),
+        namespace=target.get("namespace", ""),
+        name=target.get("name", ""),
+        code=int((event.get("responseStatus") or {}).get("code", 0)),
+        field_manager=query.get("fieldManager", [agent.partition("/")[0]])[0],
+        user_agent=agent,
+        dry_run="dryRun" in query,
+        at=datetime.fromisoformat(event["requestReceivedTimestamp"]).timestamp(),
+    )

@@ -1,0 +1,221 @@
+"""The scenes of the demo, in order. Each takes the play's properties and raises `SceneError` where the plot fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from openai import AsyncOpenAI
+
+from devcluster.api import ApiError
+from devcluster.operator_process import OperatorProcess
+from devcluster.stage import APPLICATION_ID, Stage
+
+from .narrator import Narrator
+
+__all__ = ["SCENES", "Play", "SceneError"]
+
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+_SAMPLE: Final = _ROOT / "manifests" / "samples" / "quickstart.yaml"
+_NAMESPACE: Final = "ai"
+_BINDING: Final = f"/apis/integrations.fiddler.ai/v1alpha1/namespaces/{_NAMESPACE}/fiddlerkongbindings/assistant"
+_DEPLOYMENT: Final = "/apis/apps/v1/namespaces/kong/deployments/kong-gateway"
+_SETTINGS: Final = ("KONG_TRACING_INSTRUMENTATIONS", "KONG_TRACING_SAMPLING_RATE", "KONG_UNTRUSTED_LUA")
+_TURNS: Final = ("What is the capital of France?", "And how many people live there?", "Thanks. Which river runs through it?")
+
+
+class SceneError(Exception):
+    """Something the demo promises did not happen."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """What the scenes share."""
+
+    stage: Stage
+    operator: OperatorProcess
+    narrator: Narrator
+
+    async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run kubectl, silently."""
+        return await asyncio.to_thread(lambda: self.stage.cluster.kubectl(*arguments, stdin=stdin))
+
+    async def show(self, *arguments: str) -> None:
+        """Run kubectl and show it as a person would have typed it."""
+        self.narrator.command(f"kubectl {' '.join(arguments)}", await self.kubectl(*arguments))
+
+    async def get(self, path: str) -> dict[str, Any] | None:
+        """Read an object; None where it does not exist."""
+        try:
+            found: dict[str, Any] = await asyncio.to_thread(self.stage.cluster.api.get, path)
+        except ApiError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return found
+
+    async def until(self, what: str, holds: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+        """Wait for something the plot promises; SceneError names it where it does not come."""
+        deadline = time.monotonic() + seconds
+        while not await holds():
+            if time.monotonic() > deadline:
+                raise SceneError(f"{what}: not seen within {seconds:.0f} s. The operator's log: {self.stage.cluster.logs / 'operator.log'}")
+            await asyncio.sleep(0.2)
+
+
+_NOT_FOUND: Final = 404
+
+
+async def _condition(play: Play, kind: str) -> dict[str, Any]:
+    binding = await play.get(_BINDING) or {}
+    conditions = (binding.get("status") or {}).get("conditions") or []
+    return next((c for c in conditions if c["type"] == kind), {})
+
+
+async def _until_ready(play: Play, status: str, reason: str) -> None:
+    async def holds() -> bool:
+        ready = await _condition(play, "Ready")
+        return (ready.get("status"), ready.get("reason")) == (status, reason)
+
+    await play.until(f"Ready={status} with reason {reason}", holds)
+
+
+async def _pass_of_values(play: Play) -> str:
+    """The quick start sample with its placeholders replaced, as its first lines ask for."""
+    text = await asyncio.to_thread(_SAMPLE.read_text)
+    values = {
+        "${FIDDLER_API_KEY}": play.stage.keys.fiddler,
+        "${OPENAI_API_KEY}": play.stage.keys.provider,
+        "https://your-instance.fiddler.ai": play.stage.sink.url,
+        "00000000-0000-4000-8000-000000000000": APPLICATION_ID,
+    }
+    for placeholder, value in values.items():
+        if placeholder not in text:
+            raise SceneError(f"{_SAMPLE.name} no longer holds {placeholder}")
+        text = text.replace(placeholder, value)
+    return text
+
+
+async def apply_binding(play: Play) -> None:
+    """kubectl apply, and Ready."""
+    play.narrator.scene("kubectl apply: the integration page as one resource")
+    await play.kubectl("create", "namespace", _NAMESPACE)
+    grant = ("--namespace", "kong", "annotate", "deployment/kong-gateway", f"integrations.fiddler.ai/allow-bindings-from={_NAMESPACE}")
+    await play.show(*grant)
+    output = await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=await _pass_of_values(play))
+    play.narrator.command(f"kubectl --namespace {_NAMESPACE} apply --filename quickstart.yaml", output)
+    started = time.monotonic()
+    await play.show("--namespace", _NAMESPACE, "wait", "--for=condition=Ready", "fkb/assistant", "--timeout=90s")
+    play.narrator.done(f"Ready after {time.monotonic() - started:.1f} s, the gateway's rolling restart included")
+    await play.show("--namespace", _NAMESPACE, "get", "fiddlerkongbindings")
+    await play.show(
+        "--namespace", _NAMESPACE, "get", "kongplugins,ingresses,services", "--selector=integrations.fiddler.ai/binding=assistant"
+    )
+    await play.show("--namespace", _NAMESPACE, "events", "--for=fiddlerkongbinding/assistant")
+
+
+async def converse(play: Play) -> None:
+    """Three turns with the openai client."""
+    play.narrator.scene("A conversation through the gateway, with the ordinary openai client")
+
+    async def routed() -> bool:
+        return bool(play.stage.gateway.config and play.stage.gateway.config.get("services"))
+
+    await play.until("Kong Ingress Controller's push of the route", routed)
+    await play.until("the pre-function plugin at the gateway", lambda: _pushed(play, "pre-function"))
+    session, messages = str(uuid.uuid4()), []
+    async with AsyncOpenAI(base_url=f"{play.stage.gateway.proxy_url}/openai", api_key="kong-managed", max_retries=0) as client:
+        for turn in _TURNS:
+            messages.append({"role": "user", "content": turn})
+            answer = await client.chat.completions.create(
+                model="gpt-4o-mini",
+                messages=messages,  # type: ignore[arg-type] # the client's own union of message types, fed as plain JSON
+                extra_headers={"X-Fiddler-Conversation-Id": session},
+            )
+            text = answer.choices[0].message.content or ""
+            messages.append({"role": "assistant", "content": text})
+            play.narrator.say(f"{turn}\n     → {text}")
+
+
+async def _pushed(play: Play, plugin: str) -> bool:
+    """Whether Kong Ingress Controller has given the gateway a plugin of that type."""
+    return f'"name": "{plugin}"' in json.dumps(play.stage.gateway.config or {})
+
+
+async def traces(play: Play) -> None:
+    """What Fiddler would show."""
+    play.narrator.scene("What Fiddler shows (its stand-in, with the integration page's mapping)")
+    sink = play.stage.sink
+    await sink.until(lambda s: len(s.spans()) >= len(_TURNS), timeout=30)
+    sessions = sink.sessions()
+    if len(sessions) != 1 or len(sessions[0].spans) != len(_TURNS):
+        raise SceneError(f"expected one session with {len(_TURNS)} spans, got {[len(s.spans) for s in sessions]}")
+    for span in sessions[0].spans:
+        play.narrator.say(
+            f"[{span.type}] {span.name}  in: {span.input!r}  out: {span.output!r}  tokens: {span.input_tokens}+{span.output_tokens}"
+        )
+        if span.type != "llm" or not span.input or not span.output:
+            raise SceneError(f"a span of type {span.type} without input or output")
+    play.narrator.done(f"one session, {len(_TURNS)} LLM spans, with input, output and tokens")
+    dropped = sorted({drop.name for drop in sink.dropped})
+    if not dropped or any(not name.startswith("kong") for name in dropped):
+        raise SceneError(f"expected Kong's infrastructure spans to be dropped, and nothing else: {dropped}")
+    play.narrator.done(f"infrastructure spans dropped: {', '.join(dropped)}")
+
+
+async def wrong_key(play: Play) -> None:
+    """A bad key is named, and mended."""
+    play.narrator.scene("Somebody puts a wrong key into the Secret")
+    await _put_key(play, "fdl_wrong.000000000000")
+    await _until_ready(play, "False", "Unauthorized")
+    await play.show("--namespace", _NAMESPACE, "get", "fkb")
+    play.narrator.say((await _condition(play, "Ready"))["message"])
+    await _put_key(play, play.stage.keys.fiddler)
+    await _until_ready(play, "True", "Ready")
+    play.narrator.done("the right key is back, and so is the binding")
+    await play.show("--namespace", _NAMESPACE, "get", "fkb")
+
+
+async def _put_key(play: Play, key: str) -> None:
+    patch = json.dumps({"stringData": {"api-key": key}})
+    await play.kubectl("--namespace", _NAMESPACE, "patch", "secret", "fiddler", "--patch", patch)
+    shown = "…" if key == play.stage.keys.fiddler else key
+    play.narrator.command(f'kubectl --namespace {_NAMESPACE} patch secret fiddler --patch \'{{"stringData":{{"api-key":"{shown}"}}}}\'', "")
+
+
+async def give_back(play: Play) -> None:
+    """Deletion leaves nothing."""
+    play.narrator.scene("kubectl delete: everything is given back")
+    await play.show("--namespace", _NAMESPACE, "delete", "fkb/assistant")
+    await play.until("the owned objects' end", lambda: _nothing_left(play))
+    play.narrator.done("no Secret, KongPlugin, Service or Ingress of the operator's is left")
+    await play.until("the gateway's own settings", lambda: _settings_gone(play))
+    play.narrator.done("the three settings are gone from the gateway's Deployment")
+    await play.until("an empty configuration at the gateway", lambda: _unrouted(play))
+    play.narrator.done("Kong Ingress Controller has taken the route from the gateway")
+
+
+async def _nothing_left(play: Play) -> bool:
+    selector = "--selector=integrations.fiddler.ai/binding"
+    left = await play.kubectl("--namespace", _NAMESPACE, "get", "secrets,kongplugins,services,ingresses", selector, "--output=name")
+    return not left.strip()
+
+
+async def _settings_gone(play: Play) -> bool:
+    deployment = await play.get(_DEPLOYMENT) or {}
+    env = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+    return not any(entry["name"] in _SETTINGS for entry in env)
+
+
+async def _unrouted(play: Play) -> bool:
+    return not (play.stage.gateway.config or {}).get("services")
+
+
+SCENES: Final = (apply_binding, converse, traces, wrong_key, give_back)
+"""In the order of the play."""

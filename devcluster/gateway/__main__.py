@@ -1,0 +1,73 @@
+"""`python -m devcluster.gateway`: run the stand-in by itself. Its addresses are printed as one line of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+
+import click
+
+from .exporter import ExportLimits
+from .process import ClusterProcess, FixedProcess, Process, Workload, process_settings
+from .standin import GatewayStandIn, StandInOptions
+
+
+def _resolve(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = dict(value.partition("=")[::2] for value in values)
+    for address, url in pairs.items():
+        if not (address.rpartition(":")[2].isdigit() and url.startswith("http")):
+            raise click.BadParameter(f"{address}: must look like api.openai.com:443=http://127.0.0.1:8080")
+    return pairs
+
+
+def _workload(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    namespace, _sep, name = value.partition("/")
+    if not (namespace and name):
+        raise click.BadParameter(f"{value}: must be NAMESPACE/NAME of a Deployment")
+    return namespace, name
+
+
+async def _run(process: Process, options: StandInOptions) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with GatewayStandIn(process, options) as gateway:
+        click.echo(json.dumps({"admin": gateway.admin_url, "proxy": gateway.proxy_url}))
+        await stop.wait()
+
+
+@click.command()
+@click.option("--admin-port", type=int, default=0, help="Port of the Admin API on loopback; 0 takes a free one.")
+@click.option("--proxy-port", type=int, default=0, help="Port of the proxy on loopback; 0 takes a free one.")
+@click.option("--resolve", multiple=True, callback=_resolve, metavar="HOST:PORT=URL", help="Call URL instead of HOST:PORT. Repeatable.")
+@click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Read the process settings from a cluster's pods.")
+@click.option("--workload", callback=_workload, metavar="NAMESPACE/NAME", help="The gateway's Deployment, with --kubeconfig.")
+@click.option("--container", default="proxy", show_default=True, help="The container that stands for Kong, with --kubeconfig.")
+@click.option("--image", default="kong/kong-gateway:3.13.0.3", show_default=True, help="Image to stand for, without --kubeconfig.")
+@click.option("--env", "variables", multiple=True, metavar="KONG_NAME=VALUE", help="Process setting, without --kubeconfig. Repeatable.")
+@click.option("--retry-time", type=float, default=60.0, show_default=True, help="Longest time in seconds to try to deliver spans.")
+def main(*, resolve: dict[str, str], kubeconfig: str | None, workload: tuple[str, str] | None, **flags: object) -> None:
+    """Run the gateway stand-in until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if (kubeconfig is None) != (workload is None):
+        raise click.UsageError("--kubeconfig and --workload belong together")
+    process = _process(kubeconfig, workload, flags)
+    admin_port, proxy_port = (int(str(flags[name])) for name in ("admin_port", "proxy_port"))
+    limits = ExportLimits(retry_time=float(str(flags["retry_time"])))
+    asyncio.run(_run(process, StandInOptions(admin_port, proxy_port, resolve, limits=limits)))
+
+
+def _process(kubeconfig: str | None, workload: tuple[str, str] | None, flags: dict[str, object]) -> Process:
+    if kubeconfig and workload:
+        return ClusterProcess(kubeconfig, Workload(*workload, str(flags["container"])))
+    variables = flags["variables"]
+    env = dict(str(entry).partition("=")[::2] for entry in variables) if isinstance(variables, tuple) else {}
+    return FixedProcess(process_settings(str(flags["image"]), env))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""What `ai-proxy` does to an LLM call: the request it makes of the client's, and what it reads off the answer.
+
+Only OpenAI's format is spoken. As in Kong, the configured model wins (another one in the request is refused with 400), configured options
+override the client's, the configured credential replaces what the client sent, and a streamed answer is asked to report its usage.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from yarl import URL
+
+from .answers import HaltError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .process import ProcessSettings
+    from .spans import AttributeValue, Span
+
+__all__ = ["Answer", "LlmCall", "prepare_call"]
+
+_HOSTS: Final = {"openai": "https://api.openai.com:443"}
+_PATHS: Final = {
+    "llm/v1/chat": "/v1/chat/completions",
+    "llm/v1/completions": "/v1/completions",
+    "llm/v1/embeddings": "/v1/embeddings",
+    "llm/v1/responses": "/v1/responses",
+}
+_OPERATIONS: Final = {"llm/v1/completions": "text_completion", "llm/v1/embeddings": "embeddings"}
+_OPTIONS: Final = ("max_tokens", "temperature", "top_p", "top_k")
+_RESPONSE_MODEL_IN_STREAMS_SINCE: Final = (3, 14, 0, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class LlmCall:
+    """One call, ready to be sent. `headers` replace the client's of the same name; keys stay out of `repr`."""
+
+    url: URL
+    headers: Mapping[str, str] = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
+    provider: str
+    model: str
+    operation: str
+    log_payloads: bool
+    name_header: bool
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the client asked for server-sent events."""
+        return bool(self.body.get("stream"))
+
+    def describe_request(self, span: Span) -> None:
+        """Put what is known before the call onto the GenAI span."""
+        known: dict[str, AttributeValue | None] = {
+            "gen_ai.operation.name": self.operation,
+            "gen_ai.provider.name": self.provider,
+            "gen_ai.request.model": self.model,
+            "gen_ai.request.max_tokens": self.body.get("max_tokens"),
+            "gen_ai.request.temperature": self.body.get("temperature"),
+            "gen_ai.request.top_p": self.body.get("top_p"),
+        }
+        if self.log_payloads:
+            known["gen_ai.input.messages"] = _as_parts(self.body.get("messages") or ())
+        span.attributes.update({key: value for key, value in known.items() if isinstance(value, str | int | float)})
+
+
+@dataclass(slots=True)
+class Answer:
+    """What was read off an answer, whole or in chunks."""
+
+    model: str | None = None
+    id: str | None = None
+    text: str = ""
+    finish_reasons: list[str] = field(default_factory=list)
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    _rest: bytes = b""
+
+    def read_whole(self, body: bytes) -> None:
+        """Read a JSON answer; anything else says nothing."""
+        try:
+            self._read(json.loads(body), "message")
+        except ValueError:
+            return
+
+    def read_events(self, chunk: bytes) -> None:
+        """Read a piece of an event stream; events may be split over pieces."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            data = line.removeprefix(b"data:").strip()
+            if line.startswith(b"data:") and data.startswith(b"{"):
+                self._read(json.loads(data), "delta")
+
+    def _read(self, body: Any, part: str) -> None:
+        if not isinstance(body, dict):
+            return
+        self.model, self.id = body.get("model") or self.model, body.get("id") or self.id
+        self.usage = body.get("usage") or self.usage
+        for choice in body.get("choices") or ():
+            self.text += (choice.get(part) or {}).get("content") or choice.get("text") or ""
+            self.finish_reasons += [choice["finish_reason"]] if choice.get("finish_reason") else []
+
+    def describe(self, span: Span, call: LlmCall, settings: ProcessSettings) -> None:
+        """Put the answer onto the GenAI span. Streams tell their model only from Kong 3.14.0.3."""
+        model_known = not call.streaming or settings.version >= _RESPONSE_MODEL_IN_STREAMS_SINCE
+        known: dict[str, AttributeValue | None] = {
+            "gen_ai.response.model": self.model if model_known else None,
+            "gen_ai.response.id": self.id,
+            "gen_ai.response.finish_reasons": self.finish_reasons or None,
+            "gen_ai.usage.input_tokens": self.usage.get("prompt_tokens"),
+            "gen_ai.usage.output_tokens": self.usage.get("completion_tokens"),
+        }
+        if call.log_payloads and self.text:
+            reason = self.finish_reasons[0] if self.finish_reasons else ""
+            message = {"role": "assistant", "parts": [{"type": "text", "content": self.text}], "finish_reason": reason}
+            known["gen_ai.output.messages"] = json.dumps([message])
+        span.attributes.update({key: value for key, value in known.items() if value is not None})
+
+
+def _as_parts(messages: Iterable[Mapping[str, Any]]) -> str:
+    def parts(content: Any) -> list[dict[str, str]]:
+        texts = [content] if isinstance(content, str) else [part.get("text", "") for part in content or () if isinstance(part, dict)]
+        return [{"type": "text", "content": text} for text in texts]
+
+    known = [m for m in messages if isinstance(m, dict)]
+    return json.dumps([{"role": m.get("role", ""), "parts": parts(m.get("content"))} for m in known])
+
+
+def _refuse(message: str) -> HaltError:
+    return HaltError(400, {"error": {"message": message}})
+
+
+def _parsed(body: bytes, limit: int) -> dict[str, Any]:
+    if len(body) > limit:
+        raise HaltError(413, {"error": {"message": "request body too large"}})
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise _refuse("request body doesn't contain valid prompts")
+    return parsed
+
+
+def _model(config: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+    configured, asked = config["model"].get("name"), body.get("model")
+    if configured and asked and asked != configured:
+        raise _refuse(f"cannot use own model - must be: {configured}")
+    if not (configured or asked):
+        raise _refuse("model parameter not found in request, nor in gateway configuration")
+    return str(configured or asked)
+
+
+def _url(config: Mapping[str, Any], options: Mapping[str, Any]) -> URL:
+    provider, route_type = config["model"]["provider"], config["route_type"]
+    if options.get("upstream_url"):
+        return URL(options["upstream_url"])
+    if provider not in _HOSTS or route_type not in _PATHS:
+        raise HaltError(500, {"message": f"this stand-in cannot call {provider} with {route_type}; set model.options.upstream_url"})
+    return URL(_HOSTS[provider] + (options.get("upstream_path") or _PATHS[route_type]))
+
+
+def prepare_call(config: Mapping[str, Any], body: bytes, client_headers: Mapping[str, str]) -> LlmCall:
+    """The call that the client's request becomes. Raises `HaltError` with Kong's answer where there is none."""
+    parsed = _parsed(body, config["max_request_body_size"])
+    model, options = _model(config, parsed), config["model"].get("options") or {}
+    merged = parsed | {"model": model} | {name: options[name] for name in _OPTIONS if options.get(name) is not None}
+    if merged.get("stream"):
+        merged["stream_options"] = {"include_usage": True}
+    auth = config.get("auth") or {}
+    url, headers = _url(config, options), {"content-type": "application/json"}
+    if auth.get("header_name") and not (auth["allow_override"] and auth["header_name"].lower() in {n.lower() for n in client_headers}):
+        headers[auth["header_name"].lower()] = auth["header_value"]
+    if auth.get("param_location") == "query":
+        url = url.update_query({auth["param_name"]: auth["param_value"]})
+    return LlmCall(
+        url=url,
+        headers=headers,
+        body=merged,
+        provider=config["model"]["provider"],
+        model=model,
+        operation=_OPERATIONS.get(config["route_type"], "chat"),
+        log_payloads=config["logging"]["log_payloads"],
+        name_header=config["model_name_header"],
+    )

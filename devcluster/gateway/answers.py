@@ -1,0 +1,20 @@
+"""Answers that the gateway gives by itself, in Kong's form."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["HaltError"]
+
+
+class HaltError(Exception):
+    """The request ends here with this answer instead of the service's."""
+
+    def __init__(self, status: int, body: Mapping[str, Any] | bytes) -> None:
+        super().__init__(f"answered {status} by the gateway")
+        self.status = status
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -1,0 +1,40 @@
+"""The building blocks of Kong's schemas: one function for each type of field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Schema", "array_of", "boolean", "field", "number", "record", "string"]
+
+Schema = dict[str, Any]
+
+
+def field(kind: str, **more: Any) -> Schema:
+    """A field of any type."""
+    return {"type": kind, "required": False, **more}
+
+
+def string(**more: Any) -> Schema:
+    """A string."""
+    return field("string", **more)
+
+
+def array_of(**more: Any) -> Schema:
+    """A list of strings."""
+    return field("array", elements={"type": "string"}, **more)
+
+
+def record(fields: dict[str, Schema], **more: Any) -> Schema:
+    """A record; its fields in Kong's form, a list of one-key objects."""
+    return field("record", fields=[{name: schema} for name, schema in fields.items()], **more)
+
+
+def number(default: float | None = None, between: tuple[float, float] | None = None, kind: str = "number") -> Schema:
+    """A number, or an integer with `kind`."""
+    more: Schema = {} if default is None else {"default": default}
+    return field(kind, **more, **({"between": list(between)} if between else {}))
+
+
+def boolean(*, default: bool | None = None, required: bool = False) -> Schema:
+    """A truth value."""
+    return field("boolean", **({} if default is None else {"default": default}) | {"required": required})

@@ -1,0 +1,222 @@
+"""The proxy port: takes a request through route, plugins, service and answer, and hands its spans to the exporter."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from .ai_proxy import Answer, LlmCall, prepare_call
+from .answers import HaltError
+from .exchange import Exchange
+from .lua import LuaHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .admin import Admin
+    from .exporter import Exporter
+    from .process import Process
+
+__all__ = ["Proxy"]
+
+_LOG: Final = logging.getLogger(__name__)
+_CLIENT: Final = 3
+_HOP_BY_HOP: Final = frozenset(
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "host",
+        "accept-encoding",
+        "expect",
+    ]
+)
+_KEPT_LOG_LINES: Final = 200
+_OUTAGES: Final = (aiohttp.ClientError, TimeoutError, OSError)
+
+
+class Proxy:
+    """Handles requests. `resolve` maps `host:port` of a service to the base URL that is called instead, like curl's option."""
+
+    def __init__(
+        self,
+        admin: Admin,
+        process: Process,
+        session: aiohttp.ClientSession,
+        exporter: Exporter,
+        resolve: Mapping[str, str],
+    ) -> None:
+        self._admin, self._process = admin, process
+        self._session, self._exporter, self._resolve = session, exporter, resolve
+        self._lua = LuaHost()
+        self.random: Callable[[], float] = random.random
+        self.error_log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
+
+    def app(self) -> web.Application:
+        """The application to listen with."""
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_route("*", "/{rest:.*}", self._handle)
+        return app
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        settings = self._process.current()
+        if settings is None:
+            return web.json_response({"message": "stand-in: the workload has no ready pod, so no gateway answers"}, status=503)
+        exchange = Exchange(request, await request.read(), self._admin.current, settings)
+        try:
+            return await self._serve(exchange)
+        except HaltError as halt:
+            return await self._send_own(exchange, halt)
+        except ConnectionError:
+            exchange.root.error = "client closed the connection"
+            raise
+        finally:
+            self._log_phase(exchange)
+
+    async def _serve(self, exchange: Exchange) -> web.StreamResponse:
+        exchange.routed  # noqa: B018 - a request without a route ends here
+        exchange.start_lua(self._lua)
+        exchange.run_phase("rewrite")
+        exchange.run_phase("access")
+        call = self._ai_access(exchange)
+        headers = self._request_headers(exchange, call)
+        url = call.url if call else self._service_url(exchange)
+        body = json.dumps(call.body).encode() if call else exchange.body
+        dns = exchange.trace.start("kong.dns", "dns_query", kind=_CLIENT)
+        dns.attributes["dns.record.domain"] = url.host or ""
+        dns.finish()
+        balancer = exchange.trace.start("kong.balancer", "balancer", kind=_CLIENT)
+        balancer.attributes |= {"net.peer.name": url.host or "", "net.peer.port": url.port or 0, "try_count": 1}
+        try:
+            upstream = await self._call(exchange.request.method, url, headers, body)
+        except _OUTAGES as error:
+            balancer.error = "upstream failed"
+            raise HaltError(
+                502, {"message": "An invalid response was received from the upstream server", "request_id": exchange.id}
+            ) from error
+        finally:
+            balancer.finish()
+        async with upstream:
+            return await self._pass_on(exchange, call, upstream)
+
+    @staticmethod
+    def _ai_access(exchange: Exchange) -> LlmCall | None:
+        plugin = exchange.plugin("ai-proxy")
+        if plugin is None:
+            return None
+        span = exchange.trace.start("kong.access.plugin.ai-proxy", "plugin_access")
+        try:
+            call = prepare_call(plugin.config, exchange.body, exchange.request.headers)
+        finally:
+            span.finish()
+        exchange.llm_span = exchange.trace.add_gen_ai(f"{call.operation} {call.model}", span)
+        call.describe_request(exchange.llm_span)
+        return call
+
+    def _request_headers(self, exchange: Exchange, call: LlmCall | None) -> dict[str, str]:
+        headers = {name.lower(): value for name, value in exchange.request.headers.items() if name.lower() not in _HOP_BY_HOP}
+        traceparent = exchange.trace.traceparent() if exchange.plugin("opentelemetry") else None
+        headers |= {"traceparent": traceparent} if traceparent else {}
+        for name, value in exchange.upstream_headers().items():
+            headers.pop(name, None)
+            headers |= {} if value is None else {name: value}
+        if exchange.routed.route.preserve_host and call is None:
+            headers["host"] = exchange.request.headers.get("Host", "")
+        return headers | dict(call.headers if call else {})
+
+    def _service_url(self, exchange: Exchange) -> URL:
+        service, configuration = exchange.routed.service, self._admin.current
+        if service is None or configuration is None:
+            raise HaltError(503, {"message": "no Service found with those values", "request_id": exchange.id})
+        target = f"{service.host}:{service.port}"
+        if service.host in configuration.targets:
+            targets = configuration.targets[service.host]
+            if not targets:
+                raise HaltError(503, {"message": "failure to get a peer from the ring-balancer", "request_id": exchange.id})
+            target = targets[0]
+        query = exchange.request.raw_path.partition("?")[2]
+        return URL(f"{service.protocol}://{target}{exchange.routed.upstream_path}{'?' + query if query else ''}", encoded=True)
+
+    async def _call(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> aiohttp.ClientResponse:
+        instead = self._resolve.get(f"{url.host}:{url.port}")
+        target = URL(instead.rstrip("/") + url.raw_path_qs, encoded=True) if instead else url
+        named = {"host": url.host or ""} | dict(headers)
+        skipped = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+        return await self._session.request(
+            method, target, headers=named, data=body or None, allow_redirects=False, skip_auto_headers=skipped
+        )
+
+    async def _pass_on(self, exchange: Exchange, call: LlmCall | None, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in upstream.headers.items() if name.lower() not in _HOP_BY_HOP}
+        headers |= {"via": f"1.1 kong/{exchange.settings.text}-enterprise-edition", "x-kong-request-id": exchange.id}
+        if call and call.name_header:
+            headers["x-kong-llm-model"] = f"{call.provider}/{call.model}"
+        headers = exchange.filtered(upstream.status, headers)
+        exchange.root.attributes["http.status_code"] = upstream.status
+        response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
+        answer = Answer()
+        try:
+            await _copy(exchange.request, upstream, response, answer)
+        finally:
+            self._finish_llm(exchange, call, answer, upstream.status)
+        return response
+
+    @staticmethod
+    def _finish_llm(exchange: Exchange, call: LlmCall | None, answer: Answer, status: int) -> None:
+        if call is None or exchange.llm_span is None:
+            return
+        if status >= 400:  # noqa: PLR2004 - client and server errors
+            exchange.llm_span.error = f"status {status}"
+        else:
+            answer.describe(exchange.llm_span, call, exchange.settings)
+
+    @staticmethod
+    async def _send_own(exchange: Exchange, halt: HaltError) -> web.StreamResponse:
+        exchange.root.attributes["http.status_code"] = halt.status
+        headers = {"Server": f"kong/{exchange.settings.text}-enterprise-edition", "X-Kong-Request-Id": exchange.id}
+        response = web.Response(status=halt.status, body=halt.body, headers=headers, content_type="application/json")
+        await response.prepare(exchange.request)
+        await response.write_eof()
+        return response
+
+    def _log_phase(self, exchange: Exchange) -> None:
+        for span in [*exchange.trace.spans[1:], *exchange.trace.spans[:1]]:
+            span.finish()
+        exchange.run_log()
+        self.error_log.extend(exchange.lua_logs())
+        plugin = exchange.plugin("opentelemetry")
+        spans = exchange.trace.spans
+        if plugin and spans and plugin.config.get("traces_endpoint") and exchange.trace.is_sampled(plugin.config, self.random):
+            self._exporter.put(plugin.id, plugin.config, exchange.settings, spans)
+
+    def describe(self) -> dict[str, Any]:
+        """The last lines of the error log, for people who look."""
+        return {"error_log": list(self.error_log)[-20:]}
+
+
+async def _copy(request: web.Request, upstream: aiohttp.ClientResponse, response: web.StreamResponse, answer: Answer) -> None:
+    if upstream.content_type == "text/event-stream":
+        await response.prepare(request)
+        async for chunk in upstream.content.iter_any():
+            answer.read_events(chunk)
+            await response.write(chunk)
+        await response.write_eof()
+        return
+    body = await upstream.read()
+    answer.read_whole(body)
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write_eof(body)

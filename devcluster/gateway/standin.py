@@ -1,0 +1,110 @@
+"""The stand-in put together: Admin API, proxy, process settings and exporter, as one asynchronous context manager."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from devcluster.listener import Listener
+
+from .admin import Admin, Refusal
+from .exporter import ExportCounters, Exporter, ExportLimits
+from .process import ClusterProcess, FixedProcess, Process, ProcessSettings, Workload
+from .proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+__all__ = ["GatewayStandIn", "StandInOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class StandInOptions:
+    """How a stand-in is set up. Ports of 0 are chosen; `resolve` maps `host:port` to the URL called instead."""
+
+    admin_port: int = 0
+    proxy_port: int = 0
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    version: str = "3.13.0.3"
+    """Claimed on the Admin API until a pod's image tells another one."""
+    limits: ExportLimits = field(default_factory=ExportLimits)
+
+
+class GatewayStandIn:
+    """`async with GatewayStandIn(process) as gateway`. `process` gives Kong's process settings, fixed or from a cluster's pods."""
+
+    def __init__(self, process: Process | ProcessSettings, options: StandInOptions | None = None) -> None:
+        self._options = options or StandInOptions()
+        self._process = FixedProcess(process) if isinstance(process, ProcessSettings) else process
+        self._stack = AsyncExitStack()
+        self._admin = Admin(self._version, self._debug)
+
+    @classmethod
+    def for_workload(cls, kubeconfig: str, workload: Workload, options: StandInOptions | None = None) -> Self:
+        """A stand-in whose process settings are those of the workload's newest ready pod."""
+        return cls(ClusterProcess(kubeconfig, workload), options)
+
+    async def __aenter__(self) -> Self:
+        """Listen on both ports."""
+        async with AsyncExitStack() as stack:
+            if isinstance(self._process, ClusterProcess):
+                await stack.enter_async_context(self._process)
+            session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
+            self._exporter = Exporter(session, self._options.limits)
+            stack.push_async_callback(self._exporter.stop)
+            self._proxy = Proxy(self._admin, self._process, session, self._exporter, self._options.resolve)
+            self._admin_listener = await stack.enter_async_context(Listener(self._admin.app(), port=self._options.admin_port))
+            self._proxy_listener = await stack.enter_async_context(Listener(self._proxy.app(), port=self._options.proxy_port))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening and exporting."""
+        await self._stack.aclose()
+
+    @property
+    def admin_url(self) -> str:
+        """Base URL of the Admin API."""
+        return self._admin_listener.url
+
+    @property
+    def proxy_url(self) -> str:
+        """Base URL of the proxy."""
+        return self._proxy_listener.url
+
+    @property
+    def config(self) -> Mapping[str, Any] | None:
+        """The last accepted declarative configuration, as it was pushed. It holds keys."""
+        return self._admin.current.raw if self._admin.current else None
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """The last refused pushes, oldest first."""
+        return tuple(self._admin.refusals)
+
+    @property
+    def exports(self) -> ExportCounters:
+        """What became of the spans so far."""
+        return self._exporter.counters
+
+    @property
+    def error_log(self) -> tuple[str, ...]:
+        """The last lines that Lua logged or that phases failed with."""
+        return tuple(self._proxy.error_log)
+
+    def set_random(self, source: Callable[[], float]) -> None:
+        """Replace the dice of the sampling decision."""
+        self._proxy.random = source
+
+    def _version(self) -> str:
+        settings = self._process.current()
+        return settings.text if settings else self._options.version
+
+    def _debug(self) -> dict[str, Any]:
+        settings = self._process.current()
+        process = None if settings is None else {"instrumentations": sorted(settings.instrumentations), "version": settings.text}
+        return {"process": process, "exports": self._exporter.describe()} | self._proxy.describe()

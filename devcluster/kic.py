@@ -1,0 +1,146 @@
+"""A real Kong Ingress Controller, run against a given Kong Admin API (a stand-in's, as a rule)."""
+
+from __future__ import annotations
+
+import http.client
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from .api import wait_until
+from .ports import LOOPBACK, free_ports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from .processes import Process, ProcessSet
+    from .state import Layout
+
+__all__ = ["KongController", "KongControllerOptions"]
+
+_START_SECONDS: Final = 60.0
+_PUSHES: Final = b"ingress_controller_configuration_push_count{"
+"""A counter that its metrics show once a configuration has been pushed."""
+
+
+@dataclass(frozen=True)
+class KongControllerOptions:
+    """How the controller runs; the defaults suit tests and the demo."""
+
+    sync_seconds: float = 0.3
+    """Shortest time between two pushes of the configuration; Kong's own default is 3."""
+    ingress_class: str = "kong"
+    """The ingress class it serves."""
+    namespace: str = "kong"
+    """Namespace of its Pod, as far as its events name it; no such Pod exists."""
+    pod: str = "kong-controller"
+    """Name of that Pod."""
+    log_level: str = "info"
+    """trace, debug, info or error."""
+    dump_config: bool = False
+    """Serve the configuration it last sent, keys left out, under `/debug/config` of its diagnostics port."""
+    feature_gates: tuple[str, ...] = ()
+    """Further `--feature-gates`, such as `GatewayAlpha=true`."""
+    extra: tuple[str, ...] = ()
+    """Further command line arguments."""
+
+
+@dataclass(frozen=True)
+class _Ports:
+    health: int
+    metrics: int
+    diagnostics: int
+
+
+class KongController:
+    """A running Kong Ingress Controller; a context manager that stops it. It ends with its cluster in any case."""
+
+    def __init__(self, processes: ProcessSet, process: Process, ports: _Ports) -> None:
+        self._processes = processes
+        self._process = process
+        self._ports = ports
+
+    @classmethod
+    def start(
+        cls,
+        processes: ProcessSet,
+        program: Path,
+        layout: Layout,
+        admin_url: str,
+        options: KongControllerOptions | None = None,
+    ) -> Self:
+        """Start it; returns when it has sent Kong a first configuration, accepted or not.
+
+        Raises ComponentDiedError with the end of its log where it ends, for instance because nothing answers at `admin_url`.
+        """
+        chosen = options or KongControllerOptions()
+        ports = _Ports(*free_ports(3))
+        environment = {"POD_NAME": chosen.pod, "POD_NAMESPACE": chosen.namespace}
+        process = processes.start("kong-ingress-controller", _command(program, layout, admin_url, chosen, ports), environment)
+        controller = cls(processes, process, ports)
+        wait_until(
+            controller._has_pushed, f"A first push of Kong Ingress Controller (its log: {process.log})", _START_SECONDS, process.check
+        )
+        return controller
+
+    def __enter__(self) -> Self:
+        """Enter the block it runs for."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop it."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop it, as a rollout of the controller would."""
+        self._processes.stop(self._process)
+
+    @property
+    def log(self) -> Path:
+        """Its log file."""
+        return self._process.log
+
+    @property
+    def diagnostics_url(self) -> str:
+        """Base URL of its diagnostics server; `/debug/config/successful` where `dump_config` is set."""
+        return f"http://{LOOPBACK}:{self._ports.diagnostics}"
+
+    @property
+    def metrics_url(self) -> str:
+        """URL of its Prometheus metrics, which count the pushes to Kong."""
+        return f"http://{LOOPBACK}:{self._ports.metrics}/metrics"
+
+    def _has_pushed(self) -> bool:
+        """Ask its metrics: `/readyz` answers 200 before the first push, as long as it has not taken up the lead."""
+        connection = http.client.HTTPConnection(LOOPBACK, self._ports.metrics, timeout=5)
+        try:
+            connection.request("GET", "/metrics")
+            return _PUSHES in connection.getresponse().read()
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+def _command(program: Path, layout: Layout, admin_url: str, options: KongControllerOptions, ports: _Ports) -> list[str | Path]:
+    gates = [f"--feature-gates={','.join(options.feature_gates)}"] if options.feature_gates else []
+    dump = ["--dump-config"] if options.dump_config else []
+    return [
+        program,
+        f"--kubeconfig={layout.kubeconfig('kong-ingress-controller')}",
+        f"--kong-admin-url={admin_url}",
+        "--kong-admin-init-retries=5",
+        f"--ingress-class={options.ingress_class}",
+        f"--publish-status-address={LOOPBACK}",
+        f"--proxy-sync-seconds={options.sync_seconds}",
+        "--init-cache-sync-duration=500ms",
+        "--anonymous-reports=false",
+        "--admission-webhook-listen=off",
+        f"--health-probe-bind-address={LOOPBACK}:{ports.health}",
+        f"--metrics-bind-address={LOOPBACK}:{ports.metrics}",
+        f"--diagnostic-server-port={ports.diagnostics}",
+        f"--log-level={options.log_level}",
+        *dump,
+        *gates,
+        *options.extra,
+    ]

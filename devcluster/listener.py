@@ -1,0 +1,44 @@
+"""An aiohttp application on one loopback port: what every stand-in of this folder listens with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from typing import Self
+
+__all__ = ["Listener"]
+
+
+class Listener:
+    """Serves `app` on `host` at `port`, or at a free port where `port` is 0. `url` is known once it has started."""
+
+    def __init__(self, app: web.Application, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+        self._host, self._port = host, port
+
+    @property
+    def url(self) -> str:
+        """Base URL without a trailing slash; only valid between `start` and `stop`."""
+        host, port = self._runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+    async def start(self) -> None:
+        """Listen. Raises `OSError` where the port is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+
+    async def stop(self) -> None:
+        """Stop listening; requests under way get one second."""
+        await self._runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        """Start."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self.stop()

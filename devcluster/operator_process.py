@@ -1,0 +1,95 @@
+"""The operator as a process of its own, with exactly the rights of the shipped service account."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from .api import wait_until
+from .ports import free_ports
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .cluster import Cluster
+    from .processes import Process
+
+__all__ = ["INSTALL", "NAMESPACE", "USER", "OperatorProcess", "install"]
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+INSTALL: Final = _ROOT / "manifests" / "install"
+NAMESPACE: Final = "fiddler-kong-operator"
+_ACCOUNT: Final = "fiddler-kong-operator"
+USER: Final = f"system:serviceaccount:{NAMESPACE}:{_ACCOUNT}"
+"""How the API server's audit log names the operator."""
+
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 30.0
+
+
+def install(cluster: Cluster) -> None:
+    """Install the operator as `kubectl apply -k manifests/install` does, with no pod: here it runs beside the cluster."""
+    cluster.kubectl("apply", "--server-side", "--kustomize", INSTALL)
+    cluster.kubectl("--namespace", NAMESPACE, "scale", "deployment/fiddler-kong-operator", "--replicas=0")
+
+
+class OperatorProcess:
+    """A running `fiddler-kong run`; a context manager that stops it as a pod is stopped, by SIGTERM."""
+
+    def __init__(self, cluster: Cluster, *flags: str, name: str = "operator") -> None:
+        """`flags` are added to those for a cluster on loopback; `name` names the log."""
+        self._cluster = cluster
+        self._flags = flags
+        self._name = name
+        (self._port,) = free_ports(1)
+        self._process: Process | None = None
+
+    def start(self) -> Self:
+        """Start, and return when its health endpoint answers."""
+        kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
+        command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
+        self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig)})
+        wait_until(lambda: self.health() is not None, "The operator's start", _START_SECONDS, self._process.check)
+        return self
+
+    def stop(self, grace: float = _STOP_SECONDS) -> None:
+        """Stop by SIGTERM, by SIGKILL after `grace` seconds."""
+        if self._process is not None:
+            self._cluster.processes.stop(self._process, grace)
+            self._process = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Stop."""
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        """Everything it has logged."""
+        return (self._cluster.logs / f"{self._name}.log").read_text()
+
+    def health(self) -> dict[str, Any] | None:
+        """The answer of /healthz; None while there is none, or a bad one."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=2) as response:
+                answer: dict[str, Any] = json.load(response)
+        except (urllib.error.URLError, OSError, ValueError):
+            return None
+        return answer
+
+    def _arguments(self) -> list[str]:
+        return [
+            f"--health-port={self._port}",
+            "--health-host=127.0.0.1",
+            f"--lease-namespace={NAMESPACE}",
+            "--probe-allow-http",
+            "--probe-allowed-addresses=127.0.0.0/8",
+            *self._flags,
+        ]

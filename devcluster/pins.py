@@ -1,0 +1,139 @@
+"""What is built and from which versions: the `go.mod` files under `go/` are the only place where a version is written down."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Self
+
+from .errors import BuildError
+
+__all__ = ["COMPONENTS", "CONTROL_PLANE", "KONG_CRDS_MODULE", "Component", "GoModule", "host_platform"]
+
+_GO_FOLDER: Final = Path(__file__).resolve().parent / "go"
+_REQUIREMENT: Final = re.compile(r"^(?:require)?\s*(?P<path>[^\s()]+) (?P<version>v[^\s]+)(?: //.*)?$", re.MULTILINE)
+_GO_DIRECTIVE: Final = re.compile(r"^go (\d+)\.(\d+)(?:\.(\d+))?$", re.MULTILINE)
+_MACHINES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+KONG_CRDS_MODULE: Final = "github.com/kong/kubernetes-configuration"
+"""Go module that carries the resource definitions of the Kong Ingress Controller in go/kic."""
+
+
+def host_platform() -> tuple[str, str]:
+    """GOOS and GOARCH of this machine, without asking Go; BuildError where devcluster does not run."""
+    machine = platform.machine().lower()
+    if sys.platform != "linux" or machine not in _MACHINES:
+        raise BuildError(f"devcluster runs on Linux on amd64 and arm64 only; this is {sys.platform} on {machine}.")
+    return "linux", _MACHINES[machine]
+
+
+@dataclass(frozen=True)
+class GoModule:
+    """One folder with a pinned go.mod and go.sum; `go build` runs in it."""
+
+    folder: Path
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """One of the folders under `go/`."""
+        return cls(_GO_FOLDER / name)
+
+    @cached_property
+    def _text(self) -> str:
+        return (self.folder / "go.mod").read_text()
+
+    @property
+    def content(self) -> bytes:
+        """Both files, for the cache key."""
+        return self._text.encode() + b"\0" + (self.folder / "go.sum").read_bytes()
+
+    def version(self, path: str) -> str:
+        """Return the pinned version of the Go module `path`, such as `v1.36.3`."""
+        for match in _REQUIREMENT.finditer(self._text.partition("\nreplace ")[0]):
+            if match["path"] == path:
+                return match["version"]
+        raise BuildError(f"{self.folder / 'go.mod'} does not require {path}")
+
+    @property
+    def go_version(self) -> tuple[int, int, int]:
+        """The oldest Go release that may build it."""
+        match = _GO_DIRECTIVE.search(self._text)
+        if match is None:
+            raise BuildError(f"{self.folder / 'go.mod'} has no go directive")
+        return int(match[1]), int(match[2]), int(match[3] or 0)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One program: `name` is its file, `package` what is built, `source` the module whose version is shown."""
+
+    name: str
+    module: GoModule
+    package: str
+    source: str
+    version_variables: tuple[tuple[str, str], ...] = ()
+    """Go variables that carry the version: name and a pattern of `{version}`, `{number}`, `{major}`, `{minor}`."""
+
+    @property
+    def version(self) -> str:
+        """Pinned version, such as `v1.36.3`."""
+        return self.module.version(self.source)
+
+    @property
+    def ldflags(self) -> str:
+        """Linker flags; clients such as kwok refuse a server that does not tell its version."""
+        major, minor, *_ = self.version.removeprefix("v").split(".")
+        values = {"version": self.version, "number": self.version.removeprefix("v"), "major": major, "minor": minor}
+        stamps = [f"-X {variable}={pattern.format(**values)}" for variable, pattern in self.version_variables]
+        return " ".join(["-s -w", *stamps])
+
+    @property
+    def key(self) -> str:
+        """Cache key: changes with the pins, the flags and the platform, and with nothing else."""
+        digest = hashlib.sha256(self.module.content)
+        digest.update("\0".join([self.package, self.ldflags, *host_platform()]).encode())
+        return digest.hexdigest()[:16]
+
+
+def _kubernetes(name: str) -> Component:
+    package = "k8s.io/component-base/version"
+    stamps = ((f"{package}.gitVersion", "{version}"), (f"{package}.gitMajor", "{major}"), (f"{package}.gitMinor", "{minor}"))
+    return Component(name, GoModule.named("kubernetes"), f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", stamps)
+
+
+_KIC: Final = "github.com/kong/kubernetes-ingress-controller/v3"
+
+_ALL: Final = (
+    Component("etcd", GoModule.named("etcd"), "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
+    _kubernetes("kube-apiserver"),
+    _kubernetes("kube-controller-manager"),
+    _kubernetes("kube-scheduler"),
+    _kubernetes("kubectl"),
+    Component("kwok", GoModule.named("kwok"), "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok"),
+    Component(
+        "kong-ingress-controller",
+        GoModule.named("kic"),
+        f"{_KIC}/internal/cmd",
+        _KIC,
+        ((f"{_KIC}/internal/manager/metadata.Release", "{number}"),),
+    ),
+    Component(
+        "helm",
+        GoModule.named("helm"),
+        "helm.sh/helm/v3/cmd/helm",
+        "helm.sh/helm/v3",
+        (("helm.sh/helm/v3/internal/version.version", "{version}"),),
+    ),
+    Component("kind", GoModule.named("kind"), "sigs.k8s.io/kind", "sigs.k8s.io/kind"),
+)
+
+COMPONENTS: Final[dict[str, Component]] = {component.name: component for component in _ALL}
+"""Every program devcluster can build, by name."""
+
+CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
+"""What a cluster needs, in the order of building."""

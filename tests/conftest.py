@@ -1,0 +1,35 @@
+"""Fixtures every test may use.
+
+`cluster`    one real control plane for the whole run (devcluster), with Kong's resource definitions and ours, without Kong's controller.
+`namespace`  the name of a fresh namespace in it for one test; deleted afterwards, without waiting.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devcluster import Cluster
+from devcluster.progress import Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
+        started = Cluster.start(reporter=Reporter())
+    with started:
+        yield started
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    name = f"test-{secrets.token_hex(4)}"
+    cluster.create_namespace(name)
+    yield name
+    cluster.api.request("DELETE", f"/api/v1/namespaces/{name}")

@@ -1,0 +1,158 @@
+"""The generated part of charts/fiddler-kong-operator: metadata, CRD, roles, settings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic.alias_generators import to_camel
+
+from codegen.manifests import USER_ROLES, user_role
+from codegen.options import OPTIONS, Option
+from codegen.text import HEADER, dump, indent
+from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator.api.crd import build_crd
+from fiddler_kong_operator.rbac import Scope, rules
+from fiddler_kong_operator.settings import Settings
+
+__all__ = ["build_chart"]
+
+CHART: Final = f"charts/{names.APPLICATION}"
+HERE: Final = Path(__file__).resolve().parent
+COMMENT: Final = f"{{{{- /* {HEADER} */}}}}\n"
+LABELS: Final = f'    {{{{- include "{names.APPLICATION}.labels" . | nindent 4 }}}}\n'
+FULLNAME: Final = f'{{{{ include "{names.APPLICATION}.fullname" . }}}}'
+CHART_DEFAULTS: Final = {"logFormat": "json"}
+"""Where the chart's default is not the program's: in a cluster, logs are collected."""
+
+
+def build_chart() -> dict[str, str]:
+    """Path -> text."""
+    return {
+        f"{CHART}/Chart.yaml": f"# {HEADER}\n{dump(_metadata())}",
+        f"{CHART}/values.yaml": _values(),
+        f"{CHART}/values.schema.json": json.dumps(_values_schema(), indent=2) + "\n",
+        f"{CHART}/templates/_settings.tpl": _settings_template(),
+        f"{CHART}/templates/crd.yaml": _crd_template(),
+        f"{CHART}/templates/roles.yaml": _roles_template(),
+    }
+
+
+def _metadata() -> dict[str, Any]:
+    return {
+        "apiVersion": "v2",
+        "name": names.APPLICATION,
+        "description": "Connects Kong AI Gateway to Fiddler: one FiddlerKongBinding becomes a verified path for LLM traces.",
+        "type": "application",
+        "version": __version__,
+        "appVersion": __version__,
+        "kubeVersion": ">=1.29.0-0",
+        "keywords": ["fiddler", "kong", "llm", "observability", "opentelemetry"],
+    }
+
+
+def _direct() -> list[Option]:
+    return [option for option in OPTIONS if option.direct]
+
+
+def _values() -> str:
+    text, group = f"# {HEADER}\n" + (HERE / "values.head.yaml").read_text(), ""
+    for option in _direct():
+        *parents, leaf = option.value.split(".")
+        if parents and parents[0] != group:
+            group = parents[0]
+            text += f"\n{group}:\n"
+        text += _value(option, leaf, 2 if parents else 0)
+    return text
+
+
+def _value(option: Option, leaf: str, by: int) -> str:
+    default = CHART_DEFAULTS.get(leaf, option.default)
+    comment = f"# {option.description}\n" if option.description else ""
+    return indent(comment + dump({leaf: "" if default is None else default}), by)
+
+
+def _values_schema() -> dict[str, Any]:
+    head: dict[str, Any] = json.loads((HERE / "values.head.schema.json").read_text())
+    raw = Settings.model_json_schema()
+    settings = _camel_properties(raw, raw["$defs"])
+    top = {option.value.split(".")[0] for option in _direct()}
+    head["properties"] |= {name: schema for name, schema in settings["properties"].items() if name in top}
+    return head
+
+
+def _camel_properties(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    """Settings' schema in the chart's spelling; "" stands for None."""
+    node = defs[node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
+    schema = {key: value for key, value in node.items() if key in ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "items")}
+    if "anyOf" in node:
+        return {"type": "string"}
+    if "properties" in node:
+        schema["additionalProperties"] = False
+        schema["properties"] = {to_camel(name): _camel_properties(child, defs) for name, child in node["properties"].items()}
+    return schema
+
+
+def _settings_template() -> str:
+    lines = "".join(_argument(option) for option in _direct())
+    return f'{COMMENT}{{{{- define "{names.APPLICATION}.settings" }}}}\n{lines}{{{{- end }}}}\n'
+
+
+def _argument(option: Option) -> str:
+    """The lines that turn a value into a flag: nothing where it is empty or false."""
+    value = f".Values.{option.value}"
+    if isinstance(option.default, bool):
+        return f"{{{{- if {value} }}}}\n- {option.flag}\n{{{{- end }}}}\n"
+    if isinstance(option.default, list):
+        return f'{{{{- with {value} }}}}\n- {option.flag}={{{{ join "," . }}}}\n{{{{- end }}}}\n'
+    if option.default is None:
+        return f"{{{{- with {value} }}}}\n- {option.flag}={{{{ . }}}}\n{{{{- end }}}}\n"
+    return f"- {option.flag}={{{{ {value} }}}}\n"
+
+
+def _crd_template() -> str:
+    crd = build_crd()
+    crd["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
+    text = dump(crd)
+    if "{{" in text:
+        raise ValueError("the CRD holds `{{`, which Helm would take for a template")
+    return f"{COMMENT}{{{{- if .Values.crds.install }}}}\n{text}{{{{- end }}}}\n"
+
+
+def _roles_template() -> str:
+    everywhere = _role("ClusterRole", rules(Scope.WATCHED, Scope.CLUSTER)) + "---\n" + _role_binding("ClusterRole")
+    listed = _role("Role", rules(Scope.WATCHED), "{{ $namespace }}") + "---\n" + _role_binding("Role", "{{ $namespace }}")
+    own = _role("Role", rules(Scope.OWN), "{{ .Release.Namespace }}", "-lease")
+    own += "---\n" + _role_binding("Role", "{{ .Release.Namespace }}", "-lease")
+    users = "".join(f"---\n{_user_role(to)}" for to in USER_ROLES)
+    return (
+        f"{COMMENT}{{{{- if .Values.rbac.create }}}}\n"
+        f"{{{{- if not .Values.watchNamespaces }}}}\n{everywhere}"
+        f"{{{{- if .Values.rbac.aggregate }}}}\n{users}{{{{- end }}}}\n"
+        f"{{{{- else }}}}\n{{{{- range $namespace := .Values.watchNamespaces }}}}\n{{{{- with $ }}}}\n---\n{listed}"
+        f"{{{{- end }}}}\n{{{{- end }}}}\n{{{{- end }}}}\n"
+        f"{{{{- if .Values.leaderElection }}}}\n---\n{own}{{{{- end }}}}\n{{{{- end }}}}\n"
+    )
+
+
+def _role(kind: str, permitted: list[dict[str, Any]], namespace: str = "", suffix: str = "") -> str:
+    return _head(kind, namespace, suffix) + dump({"rules": permitted})
+
+
+def _role_binding(kind: str, namespace: str = "", suffix: str = "") -> str:
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": FULLNAME + suffix}
+    account = f'{{{{ include "{names.APPLICATION}.serviceAccountName" . }}}}'
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": "{{ .Release.Namespace }}"}
+    return _head(f"{kind}Binding", namespace, suffix) + dump({"roleRef": reference, "subjects": [subject]})
+
+
+def _user_role(to: str) -> str:
+    role = user_role(to, "")
+    labels = indent(dump(role["metadata"]["labels"]), 4)
+    return _head("ClusterRole", "", f"-{to}") + labels + dump({"rules": role["rules"]})
+
+
+def _head(kind: str, namespace: str, suffix: str) -> str:
+    where = f"  namespace: {namespace}\n" if namespace else ""
+    return f"apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata:\n  name: {FULLNAME}{suffix}\n{where}  labels:\n{LABELS}"

@@ -1,0 +1,132 @@
+"""docs/reference: what a user looks up, from the sources that decide it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from inspect import getsource
+from typing import Any, Final
+
+from codegen.options import OPTIONS, Option
+from codegen.text import HEADER
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
+from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, BindingStatus
+from fiddler_kong_operator.rbac import GRANTS, Scope
+
+__all__ = ["build_documents"]
+
+Schema = dict[str, Any]
+
+BOUNDS: Final = {"minimum": "at least", "maximum": "at most", "maxLength": "at most … characters", "maxItems": "at most … entries"}
+
+SCOPES: Final = {
+    Scope.WATCHED: "In every namespace the operator watches",
+    Scope.CLUSTER: "Cluster-scoped resources, only where the whole cluster is watched",
+    Scope.OWN: "In the operator's own namespace",
+}
+
+
+def build_documents() -> dict[str, str]:
+    """Path -> text."""
+    pages = {"api": _api(), "conditions": _conditions(), "permissions": _permissions(), "settings": _settings()}
+    return {f"docs/reference/{name}.md": f"<!-- {HEADER} -->\n\n{text}" for name, text in pages.items()}
+
+
+def _table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _api() -> str:
+    spec, status = build_schema(BindingSpec), build_schema(BindingStatus)
+    header = ("Field", "Type", "Meaning")
+    rules = "".join(f"- {message}\n" for message in (*(rule.message for rule in NAME_RULES), *_messages(spec)))
+    return (
+        f"# {names.KIND} ({names.GROUP}/{names.VERSION})\n\n"
+        "`kubectl explain fiddlerkongbinding.spec --recursive` shows the same in a cluster. Fields marked * are required.\n\n"
+        f"## spec\n\n{_table(header, _fields(spec, 'spec'))}\n"
+        f"## Rules over several fields\n\nThe API server refuses a binding that breaks one of these.\n\n{rules}\n"
+        f"## status\n\n{_table(header, _fields(status, 'status'))}"
+    )
+
+
+def _messages(schema: Schema) -> Iterator[str]:
+    yield from (rule["message"] for rule in schema.get("x-kubernetes-validations", ()))
+    for child in (*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])):
+        yield from _messages(child)
+
+
+def _fields(schema: Schema, path: str) -> Iterator[tuple[str, str, str]]:
+    for name, child in schema.get("properties", {}).items():
+        inner = f"{path}.{name}" + ("[]" if child.get("type") == "array" else "")
+        star = "\\*" if name in schema.get("required", ()) else ""
+        yield f"`{inner}`{star}", _type(child), child.get("description", "")
+        yield from _fields(child.get("items", child), inner)
+
+
+def _type(schema: Schema) -> str:
+    parts = [" ".join(f"`{value}`" for value in schema["enum"])] if "enum" in schema else [schema.get("type", "any value")]
+    if schema.get("default") not in (None, {}):
+        parts.append(f"default `{json.dumps(schema['default']).strip(chr(34))}`")
+    parts += [_bound(phrase, schema[key]) for key, phrase in BOUNDS.items() if key in schema]
+    return ", ".join(parts)
+
+
+def _bound(phrase: str, value: float) -> str:
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return phrase.replace("…", number) if "…" in phrase else f"{phrase} {number}"
+
+
+def _conditions() -> str:
+    sections = "".join(_section(kind) for kind in dict.fromkeys(entry.type for entry in REASONS.values()))
+    return (
+        "# Conditions and reasons\n\n"
+        "Every binding shows these conditions from the first write on. A reason belongs to one condition and fixes its status.\n"
+        "`Ready` carries the reason of the first condition, in this order, that is not `True`. The message in the status is more\n"
+        "precise than the sentence here: it names object and field.\n\n"
+        "A reason marked *stalled* needs a person; the binding then also has the condition `Stalled`, as the kstatus convention asks.\n"
+        "The others pass by themselves, and while something is on its way the condition `Reconciling` is there. Both are absent when\n"
+        "not true.\n\n"
+        f"{sections}"
+    )
+
+
+def _section(kind: ConditionType) -> str:
+    rows = (_reason_row(entry) for entry in REASONS.values() if entry.type is kind)
+    return f"## {kind}\n\n{_meaning(kind)}\n\n{_table(('Reason', 'Status', 'Meaning', 'What to do'), rows)}\n"
+
+
+def _meaning(kind: ConditionType) -> str:
+    """The docstring below the member: the interpreter does not keep it, the source does."""
+    lines = iter(getsource(ConditionType).splitlines())
+    next(line for line in lines if line.strip().startswith(f"{kind.name} ="))
+    return next(lines).strip().strip('"')
+
+
+def _reason_row(entry: Reason) -> tuple[str, str, str, str]:
+    return f"`{entry.name}`", entry.status + (" (stalled)" if entry.stalls else ""), entry.summary, entry.remedy
+
+
+def _permissions() -> str:
+    header = ("Group", "Resources", "Verbs", "Why")
+    sections = "".join(f"## {title}\n\n{_table(header, _grants(scope))}\n" for scope, title in SCOPES.items())
+    return f"# Permissions of the operator\n\nNothing else is granted, and everything granted is used.\n\n{sections}"
+
+
+def _grants(scope: Scope) -> Iterator[tuple[str, ...]]:
+    for grant in GRANTS:
+        if grant.scope is scope:
+            yield grant.group or "(core)", ", ".join(grant.resources), ", ".join(grant.verbs), grant.why
+
+
+def _settings() -> str:
+    header = ("Flag of `fiddler-kong run`", "Environment variable", "Value of the chart", "Default", "Meaning")
+    return f"# Settings of the operator\n\n{_table(header, (_setting(option) for option in OPTIONS))}"
+
+
+def _setting(option: Option) -> tuple[str, ...]:
+    value = f"`{option.value}`" if option.value else "(fixed)"
+    default = "" if option.default in (None, []) else f"`{str(option.default).lower()}`"
+    return f"`{option.flag}`", f"`{option.variable}`", value, default, option.description

@@ -1,0 +1,68 @@
+"""The operator's settings as flags, environment variables and Helm values: one row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+from fiddler_kong_operator.settings import Settings
+
+__all__ = ["OPTIONS", "Option"]
+
+_GIVEN_BY_CHART: Final = {"namespaces": "watchNamespaces", "lease_namespace": "leaderElection", "health_port": "", "health_host": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting; `path` is its place in `Settings`."""
+
+    path: tuple[str, ...]
+    info: FieldInfo
+
+    @property
+    def flag(self) -> str:
+        """Flag of `fiddler-kong run`."""
+        return "--" + "-".join(self.path).replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Environment variable."""
+        return "FIDDLER_KONG_" + "_".join(self.path).upper()
+
+    @property
+    def value(self) -> str:
+        """Path of the chart's value; "" where the chart fixes it."""
+        return _GIVEN_BY_CHART.get(self.path[0], ".".join(to_camel(step) for step in self.path))
+
+    @property
+    def direct(self) -> bool:
+        """The chart hands the value on as it is."""
+        return self.path[0] not in _GIVEN_BY_CHART
+
+    @property
+    def default(self) -> Any:
+        """The default, lists as lists."""
+        default = self.info.get_default(call_default_factory=True)
+        return list(default) if isinstance(default, tuple) else default
+
+    @property
+    def description(self) -> str:
+        """The attribute's docstring in one line."""
+        return " ".join((self.info.description or "").split())
+
+
+def _options(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[Option]:
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from _options(info.annotation, (*path, name))
+        else:
+            yield Option((*path, name), info)
+
+
+OPTIONS: Final = tuple(_options(Settings))
+"""Every setting, in the order of `Settings`."""

@@ -1,0 +1,63 @@
+# Every verb of this project. Each installs what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+PATHS := operator codegen $(wildcard devcluster benchmarks) tests
+TESTS ?= tests
+
+.PHONY: help install generate verify lint format demo test devcluster-up devcluster-down bench lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv from the hash-locked requirement files
+
+$(STAMP): requirements/dev.txt pyproject.toml scripts/make-venv
+	@scripts/make-venv $(VENV)
+	@touch $@
+
+generate: $(STAMP) ## Write all generated files: CRD, manifests, chart, reference documentation
+	@$(BIN)/python -m codegen
+
+verify: $(STAMP) ## Fail if `make generate` would change anything
+	@$(BIN)/python -m codegen --verify
+
+lint: $(STAMP) ## Style, types, layers
+	@$(BIN)/ruff check $(PATHS)
+	@$(BIN)/ruff format --check $(PATHS)
+	@$(BIN)/mypy $(PATHS)
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## Format the code and repair what ruff can repair
+	@$(BIN)/ruff format $(PATHS)
+	@$(BIN)/ruff check --fix $(PATHS)
+
+demo: $(STAMP) ## See it work: a real control plane, a conversation, its session (KEEP=1 leaves it running)
+	@$(BIN)/python -m devcluster.demo
+
+test: lint verify ## Everything that must hold (TESTS=path runs only those tests)
+	@$(BIN)/python -m pytest $(TESTS)
+
+devcluster-up: $(STAMP) ## Start a real control plane on this machine
+	@$(BIN)/python -m devcluster up
+
+devcluster-down: $(STAMP) ## Stop it
+	@$(BIN)/python -m devcluster down
+
+bench: $(STAMP) ## Measure against a raw loop that does the same writes
+	@$(BIN)/python -m benchmarks
+
+lock: $(STAMP) ## Resolve the requirement files again (UPGRADE=--upgrade for newer versions)
+	@$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements/runtime.txt
+	@$(LOCK) $(UPGRADE) --group build --output-file requirements/build.txt
+	@$(LOCK) $(UPGRADE) pyproject.toml --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+
+clean: ## Remove the virtual environment and the tools' caches
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from fiddler_kong_operator.telemetry import Numbers, configure_logging
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+def test_a_json_line_has_fixed_fields_and_the_extras(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    logging.getLogger("fiddler_kong_operator.x").info("applied %d objects", 5, extra={"binding": "ai/assistant", "workload": ("kong", 1)})
+    line = json.loads(stream.getvalue())
+    assert line.pop("ts").endswith("Z")
+    assert line == {
+        "level": "info",
+        "logger": "fiddler_kong_operator.x",
+        "message": "applied 5 objects",
+        "binding": "ai/assistant",
+        "workload": ["kong", 1],
+    }
+
+
+def test_a_json_line_stays_one_line_with_a_traceback(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    try:
+        int("missing")
+    except ValueError:
+        logging.getLogger("x").exception("a\nb", extra={"odd": object})
+    assert stream.getvalue().count("\n") == 1
+    line = json.loads(stream.getvalue())
+    assert line["message"] == "a\nb"
+    assert "ValueError: invalid literal" in line["exception"]
+
+
+def test_a_text_line_is_for_people(stream: io.StringIO) -> None:
+    configure_logging("text", "info", stream)
+    logging.getLogger("x").warning("first\nsecond", extra={"binding": "ai/assistant"})
+    assert stream.getvalue().endswith("WARNING x: first\\nsecond binding=ai/assistant\n")
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_a_text_line_is_followed_by_its_traceback(stream: io.StringIO) -> None:
+    configure_logging("text", "info", stream)
+    try:
+        int("missing")
+    except ValueError:
+        logging.getLogger("x").exception("broken")
+    assert "ERROR   x: broken\nTraceback" in stream.getvalue()
+
+
+def test_the_level_and_the_last_configuration_count(stream: io.StringIO) -> None:
+    configure_logging("text", "debug", io.StringIO())
+    configure_logging("json", "error", stream)
+    logging.getLogger("x").warning("unseen")
+    logging.getLogger("x").error("seen")
+    assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["seen"]
+
+
+def test_numbers_are_counted_by_name_and_labels() -> None:
+    numbers = Numbers()
+    numbers.count("writes", kind="Secret", verb="apply")
+    numbers.count("writes", 2, verb="apply", kind="Secret")
+    numbers.count("bugs")
+    numbers.set("depth", 7)
+    numbers.set("depth", 3)
+    assert numbers.read() == {"bugs": 1, "depth": 3, 'writes{kind="Secret",verb="apply"}': 3}

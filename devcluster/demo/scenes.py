@@ -103,7 +103,7 @@ async def _pass_of_values(play: Play) -> str:
 
 
 async def apply_binding(play: Play) -> None:
-    """kubectl apply, and Ready."""
+    """Kubectl apply, and Ready."""
     play.narrator.scene("kubectl apply: the integration page as one resource")
     await play.kubectl("create", "namespace", _NAMESPACE)
     grant = ("--namespace", "kong", "annotate", "deployment/kong-gateway", f"integrations.fiddler.ai/allow-bindings-from={_NAMESPACE}")

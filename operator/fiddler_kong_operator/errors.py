@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Conflict", "FieldConflict", "FiddlerKongError", "Gone", "NotLeader", "Refused", "Stale", "Stalled", "Transient", "Waiting"]
+__all__ = ["Conflict", "FiddlerKongError", "FieldConflict", "Gone", "NotLeader", "Refused", "Stale", "Stalled", "Transient", "Waiting"]
 
 
 class FiddlerKongError(Exception):

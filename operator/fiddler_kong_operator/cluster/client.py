@@ -18,7 +18,7 @@ from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.snapshot import Manifest
 
 from .answers import Call, Expired, error_of, parse_status, unreachable
-from .connection import Connection, NoClusterError, load_configuration
+from .connection import Connection, Login, NoClusterError, load_configuration
 from .kinds import LEASE, Kind, kind_of
 
 __all__ = ["Client", "ClusterClient", "Expired", "Fence", "Page", "RequestObserver", "WatchEvent"]

@@ -52,7 +52,7 @@ class Login:
 
     server: str
     ca_file: str | None
-    ca_data: str | None
+    ca_data: str | bytes | None
     verify: bool
     token: str | None = field(repr=False)
     cert_file: str | None

@@ -12,6 +12,7 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 
+from .buildable import check_buildable
 from .clashes import PluginConflict, attach_targets, needed_types, plugin_conflicts, route_conflicts, taken_names, unresolved_names
 from .process_settings import UNTRUSTED_LUA, wanted_lua
 from .snapshot import ObjectKey, Snapshot
@@ -43,7 +44,7 @@ def _accepted(snapshot: Snapshot) -> Finding:
 
 def _spec_invalid(snapshot: Snapshot) -> Finding | None:
     if snapshot.binding.spec is not None:
-        return None
+        return check_buildable(snapshot.binding.spec)
     return Finding(reason("InvalidSpec"), snapshot.binding.invalid or "The spec could not be read.")
 
 

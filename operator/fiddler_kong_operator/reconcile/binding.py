@@ -52,7 +52,7 @@ class Outcome:
 class BindingReconciler:
     """Owned objects, attachments and status of bindings, one binding at a time."""
 
-    def __init__(  # noqa: PLR0913 - the collaborators, each once
+    def __init__(
         self,
         reader: Reader,
         applier: Applier,

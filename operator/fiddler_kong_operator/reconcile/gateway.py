@@ -11,7 +11,7 @@ from fiddler_kong_operator.cluster.client import ClusterClient
 from fiddler_kong_operator.cluster.reader import Reader
 from fiddler_kong_operator.cluster.reflector import Feed
 from fiddler_kong_operator.errors import Conflict, Gone, Refused
-from fiddler_kong_operator.plan.gateway_settings import SettingsPlan, plan_settings
+from fiddler_kong_operator.plan.gateway_settings import SettingsPlan, disowning_patch, plan_settings
 from fiddler_kong_operator.plan.snapshot import ObjectKey
 
 from .pace import Pace
@@ -95,12 +95,7 @@ class GatewayReconciler:
     async def _write(self, key: ObjectKey, plan: SettingsPlan) -> None:
         self._pace.count(key)
         try:
-            if plan.restore:
-                manager = names.RESTORING_MANAGER
-                restored = await self._client.merge_patch(key.kind, key.namespace, key.name, plan.restore, strategic=True, manager=manager)
-                self._feed.observe(restored)
-            if plan.apply:
-                self._feed.observe(await self._client.apply(plan.apply, force=plan.force))
+            await self._carry_out(key, plan)
         except Gone:
             return
         except Conflict as error:
@@ -114,3 +109,15 @@ class GatewayReconciler:
             return
         self._leaving.pop(key, None)
         self._outcomes.note(key, None)
+
+    async def _carry_out(self, key: ObjectKey, plan: SettingsPlan) -> None:
+        """The plan's writes in order; each answer goes into the store at once, so that a failure in between is seen as it is."""
+        where = (key.kind, key.namespace, key.name)
+        if plan.restore:
+            self._feed.observe(await self._client.merge_patch(*where, plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
+        if plan.apply:
+            answer = await self._client.apply(plan.apply, force=plan.force)
+            self._feed.observe(answer)
+            leftover = disowning_patch(answer)
+            if leftover:
+                self._feed.observe(await self._client.merge_patch(*where, leftover))

@@ -1,8 +1,8 @@
 """Every kopf decorator of this project: the operator's table of contents.
 
 kopf is the shell only. Its state-keeping handlers (create, update, resume, delete, timer, daemon) are not used: they write annotations on
-bindings and cost three times the writes. `on.event` writes nothing; what to do is decided from the store, by key. Handlers are coroutines even
-where they await nothing, since kopf runs plain functions in threads.
+bindings and cost three times the writes. `on.event` writes nothing; what to do is decided from the store, by key.
+Handlers are coroutines even where they await nothing, since kopf runs plain functions in threads.
 """
 
 from __future__ import annotations
@@ -39,12 +39,6 @@ class Shell(Protocol):
 
     def report(self) -> dict[str, Any]:
         """Figures for /healthz."""
-
-    def started(self) -> None:
-        """kopf runs."""
-
-    async def stopped(self) -> None:
-        """kopf is about to end."""
 
 
 def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:

@@ -8,7 +8,10 @@ from typing import Final, TextIO
 
 __all__ = ["Narrator"]
 
-_BOLD: Final, _DIM: Final, _GREEN: Final, _CYAN: Final = "1", "2", "32", "36"
+_BOLD: Final = "1"
+_DIM: Final = "2"
+_GREEN: Final = "32"
+_CYAN: Final = "36"
 
 
 class Narrator:

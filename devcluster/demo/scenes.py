@@ -17,6 +17,8 @@ from devcluster.api import ApiError
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
 
+from fiddler_kong_operator.sink.mapping import SpanType
+
 from .narrator import Narrator
 
 __all__ = ["SCENES", "Play", "SceneError"]
@@ -158,12 +160,12 @@ async def traces(play: Play) -> None:
         raise SceneError(f"expected one session with {len(_TURNS)} spans, got {[len(s.spans) for s in sessions]}")
     for span in sessions[0].spans:
         play.narrator.say(
-            f"[{span.type}] {span.name}  in: {span.input!r}  out: {span.output!r}  tokens: {span.input_tokens}+{span.output_tokens}"
+            f"[{span.span_type}] {span.received.name}  in: {span.input!r}  out: {span.output!r}  tokens: {span.input_tokens}+{span.output_tokens}"
         )
-        if span.type != "llm" or not span.input or not span.output:
-            raise SceneError(f"a span of type {span.type} without input or output")
+        if span.span_type is not SpanType.LLM or not span.input or not span.output:
+            raise SceneError(f"a span of type {span.span_type} without input or output")
     play.narrator.done(f"one session, {len(_TURNS)} LLM spans, with input, output and tokens")
-    dropped = sorted({drop.name for drop in sink.dropped})
+    dropped = sorted({drop.span.name for drop in sink.dropped})
     if not dropped or any(not name.startswith("kong") for name in dropped):
         raise SceneError(f"expected Kong's infrastructure spans to be dropped, and nothing else: {dropped}")
     play.narrator.done(f"infrastructure spans dropped: {', '.join(dropped)}")

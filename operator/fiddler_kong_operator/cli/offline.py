@@ -66,7 +66,10 @@ class Surroundings:
 
 def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     """The Kubernetes objects the operator would apply, keys redacted, in the order of creation."""
-    spec, refused, notes = _judge(binding, around)
+    spec = _spec(binding)
+    accepted, keys = evaluate_acceptance(_snapshot(binding, spec, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
+    notes = (*_unchecked_secrets(binding, spec, around), *_assumed_targets(binding, spec, around), *_advice(accepted))
+    refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
     plan = build(_snapshot(binding, spec, around), _redacted(spec), attach_pre_function=True)
@@ -75,26 +78,29 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
 
 
 def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
-    """The declarative file for a Kong without Kubernetes, with a placeholder such as `${OPENAI_API_KEY}` for each key."""
-    spec, refused, notes = _judge(binding, around)
-    if refused:
-        return Outcome(binding, refused=refused, notes=notes)
+    """The declarative file for a Kong without Kubernetes, with a placeholder such as `${OPENAI_API_KEY}` for each key.
+
+    Secrets are not looked at: the file holds no key, and who uses it puts the keys in.
+    """
+    spec = _spec(binding)
+    accepted = evaluate_acceptance(_snapshot(binding, spec, around)).finding
+    if accepted.status != "True":
+        return Outcome(binding, refused=(accepted,))
     texts = placeholders(spec)
     keys = f"Replace {', '.join(sorted(set(texts.values())))} by the real keys before Kong reads the file: Kong replaces nothing itself."
     settings = f"Kong must run with the environment {', '.join(map(str, needed_settings(spec)))}."
-    return Outcome(binding, (build_declarative(spec, texts),), notes=(*notes, keys, settings))
+    return Outcome(binding, (build_declarative(spec, texts),), notes=(*_advice(accepted), keys, settings))
 
 
-def _judge(binding: Binding, around: Surroundings) -> tuple[BindingSpec, tuple[Finding, ...], tuple[str, ...]]:
-    spec = binding.spec
-    if spec is None:
+def _spec(binding: Binding) -> BindingSpec:
+    if binding.spec is None:
         raise ValueError(f"{binding.key} was not validated")
-    accepted = evaluate_acceptance(_snapshot(binding, spec, around)).finding
-    keys = resolve_keys(spec, _secrets(binding, spec, around))
-    findings = (accepted, *((keys,) if isinstance(keys, Finding) else ()))
-    missing = _missing_notes(binding, spec, around)
-    advice = (accepted.message,) if accepted.status == "True" and accepted.reason.remedy else ()
-    return spec, tuple(finding for finding in findings if finding.status != "True"), (*missing, *advice)
+    return binding.spec
+
+
+def _advice(accepted: Finding) -> tuple[str, ...]:
+    """What is to be said of a binding although it is accepted."""
+    return (accepted.message,) if accepted.status == "True" and accepted.reason.remedy else ()
 
 
 def _snapshot(binding: Binding, spec: BindingSpec, around: Surroundings) -> Snapshot:
@@ -142,13 +148,16 @@ def _secrets(binding: Binding, spec: BindingSpec, around: Surroundings) -> dict[
     return found
 
 
-def _missing_notes(binding: Binding, spec: BindingSpec, around: Surroundings) -> tuple[str, ...]:
-    secrets = {ref.name for ref in _refs(spec) if (binding.namespace, ref.name) not in around.secrets}
-    targets = [key for key in _targets(binding, spec) if key not in around.targets]
-    return (
-        *(f"Secret {binding.namespace}/{name} is not in the file; its value was not checked." for name in sorted(secrets)),
-        *(f"{key} is not in the file; it is taken to exist and to have no plugins." for key in targets),
-    )
+def _unchecked_secrets(binding: Binding, spec: BindingSpec, around: Surroundings) -> Iterator[str]:
+    for name in sorted({ref.name for ref in _refs(spec)}):
+        if (binding.namespace, name) not in around.secrets:
+            yield f"Secret {binding.namespace}/{name} is not in the file; its value was not checked."
+
+
+def _assumed_targets(binding: Binding, spec: BindingSpec, around: Surroundings) -> Iterator[str]:
+    for key in _targets(binding, spec):
+        if key not in around.targets:
+            yield f"{key} is not in the file; it is taken to exist and to have no plugins."
 
 
 def _redacted(spec: BindingSpec) -> ResolvedKeys:

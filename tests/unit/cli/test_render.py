@@ -178,6 +178,17 @@ def test_kongs_file_is_that_of_the_integration_page_with_placeholders() -> None:
     assert content == json.loads(render(binding(), args=("--format", "kong", "-o", "json")).stdout)
 
 
+def test_kongs_file_needs_no_keys() -> None:
+    result = render(binding(), secret("fiddler", "${FIDDLER_API_KEY}"), args=("--format", "kong"))
+    assert result.exit_code == 0
+    assert "Secret" not in result.stderr
+
+
+def test_kongs_file_of_a_refused_binding_is_not_printed() -> None:
+    result = render(binding(spec__suspend=True), args=("--format", "kong"))
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
 def test_kongs_file_has_room_for_one_binding() -> None:
     two = (binding(), binding(metadata__name="other", spec__routes__0__expose={"path": "/other"}))
     result = render(*two, args=("--format", "kong"))

@@ -13,10 +13,9 @@ from typing import Any, Final
 
 from openai import AsyncOpenAI
 
-from devcluster.api import ApiError
+from devcluster.errors import ApiError
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
-
 from fiddler_kong_operator.sink.mapping import SpanType
 
 from .narrator import Narrator
@@ -159,11 +158,11 @@ async def traces(play: Play) -> None:
     if len(sessions) != 1 or len(sessions[0].spans) != len(_TURNS):
         raise SceneError(f"expected one session with {len(_TURNS)} spans, got {[len(s.spans) for s in sessions]}")
     for span in sessions[0].spans:
-        play.narrator.say(
-            f"[{span.span_type}] {span.received.name}  in: {span.input!r}  out: {span.output!r}  tokens: {span.input_tokens}+{span.output_tokens}"
-        )
-        if span.span_type is not SpanType.LLM or not span.input or not span.output:
+        asked, answered = span.text("gen_ai.llm.input.user"), span.text("gen_ai.llm.output")
+        if span.span_type is not SpanType.LLM or not asked or not answered:
             raise SceneError(f"a span of type {span.span_type} without input or output")
+        tokens = f"{span.input_tokens}+{span.output_tokens}"
+        play.narrator.say(f"[{span.span_type}] {span.received.name}  in: {asked!r}  out: {answered!r}  tokens: {tokens}")
     play.narrator.done(f"one session, {len(_TURNS)} LLM spans, with input, output and tokens")
     dropped = sorted({drop.span.name for drop in sink.dropped})
     if not dropped or any(not name.startswith("kong") for name in dropped):

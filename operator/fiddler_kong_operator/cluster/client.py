@@ -109,7 +109,12 @@ class Client:
 
     @classmethod
     async def connect(
-        cls, kubeconfig: str | None = None, context: str | None = None, *, fence: Fence = _no_fence, on_request: RequestObserver | None = None
+        cls,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        *,
+        fence: Fence = _no_fence,
+        on_request: RequestObserver | None = None,
     ) -> Self:
         """A client for the cluster that `load_configuration` finds; NoClusterError where there is none."""
 
@@ -155,7 +160,13 @@ class Client:
         """Events after the version, until the server ends the watch; Expired where the version is too old."""
         known = kind_of(kind)
         call = Call("watch", known, namespace)
-        query = {**known.selectors, "watch": "1", "allowWatchBookmarks": "true", "resourceVersion": resource_version, "timeoutSeconds": WATCH_SECONDS}
+        query = {
+            **known.selectors,
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": WATCH_SECONDS,
+        }
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=WATCH_SILENCE)
         try:
             response = await self._send(call, "GET", f"{known.path(namespace)}?{urlencode(query)}", timeout=timeout)
@@ -201,7 +212,13 @@ class Client:
         return await self._write("update", "PUT", manifest, {"fieldManager": names.FIELD_MANAGER})
 
     async def _write(
-        self, verb: str, method: str, manifest: Manifest, query: Mapping[str, Any], subresource: str = "", content_type: str = "application/json"
+        self,
+        verb: str,
+        method: str,
+        manifest: Manifest,
+        query: Mapping[str, Any],
+        subresource: str = "",
+        content_type: str = "application/json",
     ) -> Manifest:
         known = kind_of(manifest)
         metadata = manifest["metadata"]
@@ -209,7 +226,13 @@ class Client:
         return await self._request(call, method, known.path(call.namespace, call.name, subresource), query, manifest, content_type)
 
     async def _request(
-        self, call: Call, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None, content_type: str = "application/json"
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
     ) -> Manifest:
         if call.verb in _MUTATING and call.kind is not LEASE:
             self._fence()
@@ -255,7 +278,9 @@ class Client:
         headers = _headers(authorization, content_type)
         started, status = time.perf_counter(), 0
         try:
-            response = await self._connection.send(method, target, headers, body, limits or aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT))
+            response = await self._connection.send(
+                method, target, headers, body, limits or aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT)
+            )
             status = response.status
         finally:
             if self._on_request:

@@ -72,9 +72,9 @@ EVENT: Final = Kind("Event", "", "v1", "events", field_selector="involvedObject.
 
 LEASE: Final = Kind("Lease", "coordination.k8s.io", "v1", "leases")
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
-    kind.name: kind for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN, SERVICE, INGRESS, DEPLOYMENT, EVENT, LEASE)
-})
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
+    {kind.name: kind for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN, SERVICE, INGRESS, DEPLOYMENT, EVENT, LEASE)}
+)
 """Every kind by name."""
 
 REFLECTED: Final = (SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN, SERVICE, INGRESS, DEPLOYMENT, EVENT)

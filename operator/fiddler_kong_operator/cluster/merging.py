@@ -50,7 +50,9 @@ def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict
     patch: dict[str, Any] = {}
     labels = _missing(live.get("labels") or {}, desired.get("labels") or {})
     annotations = _missing(live.get("annotations") or {}, desired.get("annotations") or {})
-    annotations |= {name: None for name in live.get("annotations") or {} if name.startswith(_KONG) and name not in (desired.get("annotations") or {})}
+    annotations |= {
+        name: None for name in live.get("annotations") or {} if name.startswith(_KONG) and name not in (desired.get("annotations") or {})
+    }
     if labels:
         patch["labels"] = labels
     if annotations:

@@ -23,7 +23,9 @@ T = TypeVar("T")
 class Reader:
     """Makes snapshots. Costs as much as the binding has objects, plus one live read for each reference that is not held yet."""
 
-    def __init__(self, store: Store, client: ClusterClient, *, namespaces: tuple[str, ...] = (), clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, client: ClusterClient, *, namespaces: tuple[str, ...] = (), clock: Callable[[], float] = time.time
+    ) -> None:
         """`namespaces` are those watched, () for all; `clock` gives seconds since the epoch."""
         self._store = store
         self._client = client
@@ -104,7 +106,9 @@ class Reader:
         types: dict[str, str] = {}
         for target in sorted(targets.values(), key=lambda t: t.key.namespace != binding.namespace):
             for name in target.plugins:
-                facts = self._store.plugin(named_plugin(target.key, name)) or self._store.plugin(ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name))
+                facts = self._store.plugin(named_plugin(target.key, name)) or self._store.plugin(
+                    ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)
+                )
                 if facts:
                     types.setdefault(name, facts.type)
         return types

@@ -21,7 +21,17 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, Kong
 
 from .kinds import KONG_PLUGIN, Kind
 
-__all__ = ["PluginFacts", "SecretValues", "key_of", "reduce_attachable", "reduce_binding", "reduce_child", "reduce_plugin", "reduce_secret", "reduce_warning"]
+__all__ = [
+    "PluginFacts",
+    "SecretValues",
+    "key_of",
+    "reduce_attachable",
+    "reduce_binding",
+    "reduce_child",
+    "reduce_plugin",
+    "reduce_secret",
+    "reduce_warning",
+]
 
 SecretValues = Mapping[str, bytes]
 """The decoded `data` of a Secret."""

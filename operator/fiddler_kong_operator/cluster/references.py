@@ -9,7 +9,17 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Binding, ObjectKey
 
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 
-__all__ = ["Place", "attach_targets", "children_of", "named_plugin", "places_of", "possible_owners", "references_of", "secrets_of", "served_places"]
+__all__ = [
+    "Place",
+    "attach_targets",
+    "children_of",
+    "named_plugin",
+    "places_of",
+    "possible_owners",
+    "references_of",
+    "secrets_of",
+    "served_places",
+]
 
 Place = tuple[str, str, str]
 """Ingress class, host ("" for all) and path without a trailing slash."""

@@ -214,7 +214,12 @@ class Reflector:
         """Everything of a kind that is no longer installed is gone."""
         self._seen_alive()
         if not self.absent:
-            logger.warning("%s.%s is not installed in this cluster; looking for it every %.0f s", self._kind.plural, self._kind.group, self._timing.absent)
+            logger.warning(
+                "%s.%s is not installed in this cluster; looking for it every %.0f s",
+                self._kind.plural,
+                self._kind.group,
+                self._timing.absent,
+            )
         self.absent, self._version = True, ""
         self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
         self._sink.installed(self._kind, installed=False)
@@ -226,6 +231,8 @@ class Reflector:
         if not self._complained:
             rule = f"apiGroups: [{self._kind.group!r}], resources: [{self._kind.plural}], verbs: [list, watch]"
             scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
-            logger.error("%s cannot be watched: %s. The operator's service account needs %s with the rule {%s}", self.name, error, scope, rule)
+            logger.error(
+                "%s cannot be watched: %s. The operator's service account needs %s with the rule {%s}", self.name, error, scope, rule
+            )
         self._complained, self._version = True, ""
         return max(self._timing.longest, self._backoff.next())

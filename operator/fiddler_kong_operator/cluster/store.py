@@ -103,7 +103,9 @@ class Store:
         if self._find(key) is None and key in self._indexes.wanted_by:
             self._shelves[key.kind][key] = Record("", -1)
 
-    def relisted(self, kind: Kind | str, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> frozenset[ObjectKey]:
+    def relisted(
+        self, kind: Kind | str, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str
+    ) -> frozenset[ObjectKey]:
         """Take the end of a list: what it did not show and is not newer than it was deleted while nobody watched."""
         known, version = kind_of(kind), _version(resource_version)
         gone = [key for key in self.keys(known, namespace) - seen if self._shelves[known.name][key].version <= version]

@@ -41,7 +41,9 @@ def decide(snapshot: Snapshot) -> Decision:
     gateway = evaluate_gateway(snapshot)
     resolved = _resolve(snapshot)
     keys = resolved if isinstance(resolved, ResolvedKeys) else None
-    secrets = resolved if isinstance(resolved, Finding) else Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
+    secrets = (
+        resolved if isinstance(resolved, Finding) else Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
+    )
     if acceptance.finding.status != "True" or keys is None:
         pending = Finding(reason("PluginsPending"), _pending_message(acceptance, secrets))
         return Decision(acceptance, secrets, gateway, keys, _retreat(snapshot, acceptance), plugins=pending)

@@ -42,5 +42,8 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:
         return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.plugin}: {warning.message}")
     if lua_withheld:
         plugin = names.pre_function_plugin(snapshot.binding.name)
-        return Finding(reason("WaitingForGateway"), f"KongPlugin {plugin} is attached when the gateway runs with its new settings; the others are attached.")
+        return Finding(
+            reason("WaitingForGateway"),
+            f"KongPlugin {plugin} is attached when the gateway runs with its new settings; the others are attached.",
+        )
     return Finding(reason("PluginsProgrammed"), "All plugins are applied and attached, and Kong has not refused them.")

@@ -46,16 +46,22 @@ class BindingSweep:
     async def first(self) -> None:
         """Sweep until it works once; while our CRD is missing or the API server is away, that is a matter of waiting."""
         while not await self._sweep():
-            await asyncio.sleep(RETRY)
+            self._replay.clear()
+            await self._pause(RETRY)
 
     async def run(self) -> None:
         """Sweep for ever."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._replay.wait(), self._interval * (1 + self._uniform() / 10))
+            if await self._pause(self._interval * (1 + self._uniform() / 10)):
                 await asyncio.sleep(REPLAY_PAUSE)
             self._replay.clear()
             await self._sweep()
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait; True where a replay cut it short."""
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self._replay.wait(), seconds)
+        return False
 
     async def _sweep(self) -> bool:
         try:

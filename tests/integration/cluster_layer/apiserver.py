@@ -85,14 +85,16 @@ def _server_flags(folder: Path, key: Path, etcd: int, port: int) -> list[str]:
 
 
 def _kubeconfig(url: str, token: str = TOKEN) -> str:
-    return yaml.safe_dump({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        "clusters": [{"name": "test", "cluster": {"server": url, "insecure-skip-tls-verify": True}}],
-        "users": [{"name": "test", "user": {"token": token}}],
-    })
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "clusters": [{"name": "test", "cluster": {"server": url, "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "test", "user": {"token": token}}],
+        }
+    )
 
 
 @contextmanager

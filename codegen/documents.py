@@ -75,7 +75,7 @@ def _type(schema: Schema) -> str:
 
 
 def _bound(phrase: str, value: float) -> str:
-    number = f"{value:g}" if isinstance(value, float) else str(value)
+    number = f"{value:.12g}"
     return phrase.replace("…", number) if "…" in phrase else f"{phrase} {number}"
 
 

@@ -29,7 +29,7 @@ def test_valid_is_accepted_by_both(cluster: Cluster, case: Case) -> None:
     assert BindingSpec.model_validate(stored["spec"]) == BindingSpec.model_validate(spec(case.changes))
 
 
-@pytest.mark.parametrize("case", (*RULED, *INVALID), ids=str)
+@pytest.mark.parametrize("case", [*RULED, *INVALID], ids=str)
 def test_invalid_is_refused_with_its_message(cluster: Cluster, case: Case) -> None:
     with pytest.raises(DevClusterError) as refusal:
         create(cluster, binding(case.changes))

@@ -79,12 +79,12 @@ class Connection:
         return value
 
     async def send(
-        self, method: str, path: str, headers: dict[str, str], body: Any = None, timeout: aiohttp.ClientTimeout | None = None
+        self, method: str, path: str, headers: dict[str, str], body: Any = None, limits: aiohttp.ClientTimeout | None = None
     ) -> aiohttp.ClientResponse:
         """Send a request, JSON bodies as objects; the caller closes the response."""
         url = f"{self._configuration.host}{path}"
         answer = await self._rest.request(  # type: ignore[no-untyped-call]
-            method, url, headers=headers, body=body, _request_timeout=timeout
+            method, url, headers=headers, body=body, _request_timeout=limits
         )
         response: aiohttp.ClientResponse = answer.response
         return response

@@ -3,8 +3,8 @@
 * A watch goes on where the last one ended. Where that version is gone (410), everything is listed anew and what the list does not show is
   reported as deleted.
 * A watch that falls silent is ended by the client's read limit; a server that ends each watch at once is met with back-off.
-* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is said once in the log, holds
-  back the start, and is tried again.
+* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is said once in the log,
+  holds back the start, and is tried again.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """What is observed, in reduced form, with reverse indexes; and whom each change concerns.
 
-* Every change of an object comes in by `apply_event` (watch, list) or `observe` (the answer to a write or a read). What is older than what is
-  held is ignored, so that a write is seen at once and never unseen. A deleted uid is remembered for a while: no late answer revives it.
-* Secrets are held only where a binding refers to them, Services where they carry plugins or are referred to, Deployments where a binding names
-  them or we have borrowed fields on them. What is not held is a miss (`UNKNOWN`): the reader reads it live and gives it to `observe` or
-  `remember_absent`.
+* Every change of an object comes in by `apply_event` (watch, list) or `observe` (the answer to a write or a read). What is older than what
+  is held is ignored, so that a write is seen at once and never unseen. A deleted uid is remembered for a while: no late answer revives it.
+* Secrets are held only where a binding refers to them, Services where they carry plugins or are referred to, Deployments where a binding
+  names them or we have borrowed fields on them. What is not held is a miss (`UNKNOWN`): the reader reads it live and gives it to `observe`
+  or `remember_absent`.
 * Methods that change something return the keys of bindings and workloads to be reconciled.
 """
 

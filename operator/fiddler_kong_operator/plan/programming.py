@@ -1,8 +1,8 @@
 """Whether the plugins are where they should be and Kong has taken them: the condition PluginsProgrammed.
 
-Kong's CRDs declare a `Programmed` condition for plugins that nobody writes. Failure shows as Warning events of Kong Ingress Controller on the
-KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a warning counts while
-it is younger than the last change of what it is about and was seen lately.
+Kong's CRDs declare a `Programmed` condition for plugins that nobody writes. Failure shows as Warning events of Kong Ingress Controller on
+the KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a warning counts
+while it is younger than the last change of what it is about and was seen lately.
 """
 
 from __future__ import annotations

@@ -87,7 +87,8 @@ class GatewayReconciler:
         if wait:
             message = (
                 f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. "
-                "Set the tracing settings where that manager gets its values (Helm: env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua)."
+                "Set the tracing settings where that manager gets its values "
+                "(Helm: env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua)."
             )
             self._outcomes.note(key, Finding(reason("GatewaySettingsReverted"), message))
         return wait

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The process: kopf's handlers, the queue and its workers, leader election, the sweep, start and stop. kopf is known only here."""

@@ -21,6 +21,9 @@ logger: Final = logging.getLogger(__name__)
 IDLE_TIMEOUT: Final = 0.05
 """kopf keeps a worker per object for this many seconds after its last event; the default of 5 s holds thousands of tasks for nothing."""
 
+WATCH_SECONDS: Final = 240
+"""The server ends a watch after that many seconds; kopf itself ends one that is silent for 70 s (bookmarks come every minute)."""
+
 EXIT_TIMEOUT: Final = 25.0
 """Seconds after which kopf ends a process that does not stop; below the pod's grace period of 30."""
 
@@ -47,6 +50,8 @@ def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
     @kopf.on.startup(registry=registry)
     async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
         settings.posting.enabled = False
+        settings.scanning.disabled = True  # or kopf watches every CustomResourceDefinition, which we have no permission for
+        settings.watching.server_timeout = WATCH_SECONDS
         settings.queueing.idle_timeout = IDLE_TIMEOUT
         settings.process.ultimate_exiting_timeout = EXIT_TIMEOUT
 

@@ -1,0 +1,271 @@
+"""One namespace of a test: what is put there, what the operator makes of it, what Kong is given, and what was written by whom."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from devcluster.audit import Mark, Write
+from devcluster.errors import ApiError
+from devcluster.operator_process import USER, OperatorProcess
+from devcluster.stage import APPLICATION_ID, Stage
+from fiddler_kong_operator.cluster.kinds import KINDS, KONG_PLUGIN
+from tests.integration.pushed import Pushed
+
+__all__ = ["SETTINGS", "Arena", "changed"]
+
+Manifest = dict[str, Any]
+
+SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
+"""What the integration page has people set on the gateway."""
+
+PATIENCE: Final = 45.0
+"""Seconds a condition may take on a busy machine; it is awaited, not slept through."""
+
+_POLL: Final = 0.05
+_NOT_FOUND: Final = 404
+_FURNITURE: Final = frozenset({"kube-root-ca.crt", "default"})
+"""What the controller manager puts into every namespace."""
+
+
+def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
+    """A copy with values put at dotted paths (`spec.routes.0.name`); None removes a field. `~1` stands for a slash, `~2` for a dot."""
+    result = copy.deepcopy(manifest)
+    for path, value in changes.items():
+        *parents, leaf = (step.replace("~1", "/").replace("~2", ".") for step in path.split("."))
+        node: Any = result
+        for step in parents:
+            node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
+        key = int(leaf) if isinstance(node, list) else leaf
+        if value is None:
+            del node[key]
+        elif isinstance(node, list) and key == len(node):
+            node.append(copy.deepcopy(value))
+        else:
+            node[key] = copy.deepcopy(value)
+    return result
+
+
+@dataclass
+class Arena:
+    """A namespace. `put` and `create` remember what the test made; everything else in there must belong to a binding."""
+
+    stage: Stage
+    operator: OperatorProcess
+    namespace: str
+    made: set[tuple[str, str]] = field(default_factory=set)
+
+    # The scenery
+
+    def open(self) -> None:
+        """Make the namespace, its gateway and the Secrets."""
+        self.stage.cluster.create_namespace(self.namespace)
+        self.put(self.gateway(), self.secret("fiddler", self.stage.keys.fiddler), self.secret("openai", self.stage.keys.provider))
+        self.stage.cluster.wait_rolled_out(self.namespace, "kong-gateway")
+
+    def close(self) -> None:
+        """Delete the bindings while the operator runs, then the namespace, without waiting for its end."""
+        self.stage.cluster.kubectl("--namespace", self.namespace, "delete", "fiddlerkongbindings", "--all", "--timeout=30s")
+        self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
+
+    def gateway(self, image: str = "kong/kong-gateway:3.13.0.3", env: Mapping[str, str] | None = None) -> Manifest:
+        """A gateway Deployment as Kong's charts make it; its pods become ready on the simulated node."""
+        labels = {"app": "kong-gateway"}
+        entries = [{"name": name, "value": value} for name, value in {"KONG_DATABASE": "off", **(env or {})}.items()]
+        pod = {"containers": [{"name": "proxy", "image": image, "env": entries}]}
+        spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
+        return self.manifest("apps/v1", "Deployment", "kong-gateway", spec=spec)
+
+    def secret(self, name: str, key: str) -> Manifest:
+        """A Secret with one key, `api-key`."""
+        return self.manifest("v1", "Secret", name, stringData={"api-key": key})
+
+    def binding(self, changes: Mapping[str, Any] | None = None, name: str = "assistant") -> Manifest:
+        """The quick start's binding for this namespace, with `changes` at dotted paths below spec."""
+        route = {
+            "name": "openai",
+            "expose": {"path": f"/{self.namespace}"},
+            "llm": {
+                "provider": "openai",
+                "model": "gpt-4o-mini",
+                "options": {"maxTokens": 512, "temperature": 0.7},
+                "auth": {"secretRef": {"name": "openai", "key": "api-key"}},
+            },
+        }
+        spec = {
+            "fiddler": {
+                "url": self.stage.sink.url,
+                "applicationId": APPLICATION_ID,
+                "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
+            },
+            "gateway": {"targetRef": {"name": "kong-gateway"}},
+            "routes": [route],
+            "payloads": "Captured",
+        }
+        manifest = self.manifest("integrations.fiddler.ai/v1alpha1", "FiddlerKongBinding", name, spec=spec)
+        return changed(manifest, {f"spec.{path}": value for path, value in (changes or {}).items()})
+
+    def manifest(self, api_version: str, kind: str, name: str, **content: Any) -> Manifest:
+        """An object of this namespace."""
+        return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": self.namespace}, **content}
+
+    # What the test does
+
+    def put(self, *manifests: Manifest, manager: str = "kubectl") -> None:
+        """Apply objects as the administrator, server-side and by force, under a field manager of the test's choice."""
+        for manifest in manifests:
+            self._remember(manifest)
+            path = f"{self._path(manifest['kind'], manifest['metadata']['name'])}?fieldManager={manager}&force=true"
+            self.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
+
+    def create(self, manifest: Manifest) -> Manifest:
+        """Create an object; ApiError where it is refused."""
+        self._remember(manifest)
+        created: Manifest = self.stage.cluster.api.request("POST", self._path(manifest["kind"]), manifest)
+        return created
+
+    def patch(self, kind: str, name: str, body: Manifest) -> Manifest:
+        """Merge-patch an object as somebody with `kubectl patch --type=merge`."""
+        patched: Manifest = self.stage.cluster.api.request("PATCH", self._path(kind, name), body, "application/merge-patch+json")
+        return patched
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object, without waiting for its end."""
+        self.made.discard((kind, name))
+        self.stage.cluster.api.request("DELETE", self._path(kind, name))
+
+    # What is there
+
+    def get(self, kind: str, name: str) -> Manifest | None:
+        """An object; None where it does not exist."""
+        found: Manifest | None = self.stage.cluster.api.get(self._path(kind, name))
+        return found
+
+    def existing(self, kind: str, name: str) -> Manifest:
+        """An object that must be there."""
+        found = self.get(kind, name)
+        assert found is not None, f"{kind} {self.namespace}/{name} does not exist"
+        return found
+
+    def all_of(self, kind: str) -> list[Manifest]:
+        """Every object of a kind in this namespace."""
+        answer = self.stage.cluster.api.get(self._path(kind))
+        return [{**item, "kind": kind} for item in answer["items"]]
+
+    def conditions(self, name: str = "assistant") -> dict[str, Manifest]:
+        """The conditions of a binding by type; {} while there are none."""
+        status = (self.get("FiddlerKongBinding", name) or {}).get("status") or {}
+        return {condition["type"]: condition for condition in status.get("conditions") or ()}
+
+    def settings(self, deployment: str = "kong-gateway") -> dict[str, str]:
+        """The tracing settings on the gateway's first container."""
+        env = self.existing("Deployment", deployment)["spec"]["template"]["spec"]["containers"][0].get("env") or []
+        return {entry["name"]: entry.get("value", "") for entry in env if entry["name"] in SETTINGS}
+
+    def pushed(self) -> Pushed:
+        """What Kong was given last, as far as it comes from this namespace."""
+        return Pushed.of(self.stage.gateway.config, self.namespace)
+
+    # What comes to pass
+
+    def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        """Wait for something; AssertionError with the conditions of all bindings where it does not come."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > deadline:
+                bindings = [binding["metadata"]["name"] for binding in self.all_of("FiddlerKongBinding")]
+                seen = json.dumps({name: self._story(name) for name in bindings}, indent=1)
+                raise AssertionError(f"{what}: not within {seconds:.0f} s. Bindings: {seen}\n{self.operator.log[-3000:]}")
+            time.sleep(_POLL)
+
+    def until_condition(self, kind: str, status: str, reason: str, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
+        """Wait for a condition of a binding, for its newest generation; returns it."""
+
+        def holds() -> bool:
+            found = self.get("FiddlerKongBinding", name) or {}
+            condition = self.conditions(name).get(kind, {})
+            wanted = (status, reason, found["metadata"]["generation"]) if found else None
+            return (condition.get("status"), condition.get("reason"), condition.get("observedGeneration")) == wanted
+
+        self.until(holds, f"{kind}={status} ({reason}) of {self.namespace}/{name}", seconds)
+        return self.conditions(name)[kind]
+
+    def until_ready(self, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
+        """Wait until a binding is Ready."""
+        return self.until_condition("Ready", "True", "Ready", name, seconds)
+
+    def until_gone(self, kind: str, name: str, seconds: float = PATIENCE) -> None:
+        """Wait until an object is deleted."""
+        self.until(lambda: self.get(kind, name) is None, f"the end of {kind} {self.namespace}/{name}", seconds)
+
+    def until_pushed(self, holds: Callable[[Pushed], bool], what: str, seconds: float = PATIENCE) -> Pushed:
+        """Wait until what Kong was given fulfils something; returns it."""
+        self.until(lambda: holds(self.pushed()), f"pushed to Kong: {what}", seconds)
+        return self.pushed()
+
+    def mark(self) -> Mark:
+        """The present moment in the API server's audit log."""
+        return self.stage.cluster.write_log().mark()
+
+    def writes(self, since: Mark) -> tuple[Write, ...]:
+        """The operator's writes since then, in any namespace, refused and unchanged ones included; renewals of its Lease are left out."""
+        log = self.stage.cluster.write_log()
+        log.mark()
+        return tuple(write for write in log.writes(user=USER, since=since) if write.resource != "leases")
+
+    def until_quiet(self, seconds: float = 2.0, patience: float = PATIENCE) -> None:
+        """Wait for a stretch of `seconds` without a write of the operator's."""
+        deadline = time.monotonic() + patience
+        mark, since = self.mark(), time.monotonic()
+        while time.monotonic() - since < seconds:
+            assert time.monotonic() < deadline, f"the operator never rests: {[str(w) for w in self.writes(mark)]}"
+            time.sleep(_POLL)
+            if self.writes(mark):
+                mark, since = self.mark(), time.monotonic()
+
+    def check_contents(self) -> None:
+        """Fail on any object that neither the test made nor a living binding owns."""
+        alive = {b["metadata"]["uid"] for b in self.all_of("FiddlerKongBinding")}
+        kinds = ("Secret", "Service", "Ingress", KONG_PLUGIN.name, "Deployment")
+        strangers = [
+            f"{item['kind']} {item['metadata']['name']}"
+            for kind in kinds
+            for item in self.all_of(kind)
+            if (kind, item["metadata"]["name"]) not in self.made
+            and item["metadata"]["name"] not in _FURNITURE
+            and not alive.intersection(o["uid"] for o in item["metadata"].get("ownerReferences") or ())
+            and "deletionTimestamp" not in item["metadata"]
+        ]
+        orphans = [text for text in strangers if not self._goes(text)]
+        assert orphans == [], f"objects nobody expects in {self.namespace}"
+
+    def _goes(self, text: str) -> bool:
+        """Whether an object without a living owner is about to be collected: the garbage collector gets its time."""
+        kind, _, name = text.partition(" ")
+        try:
+            self.until_gone(kind, name, 20)
+        except AssertionError:
+            return False
+        return True
+
+    def _story(self, name: str) -> list[str]:
+        return [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in self.conditions(name).values()]
+
+    def _remember(self, manifest: Manifest) -> None:
+        self.made.add((manifest["kind"], manifest["metadata"]["name"]))
+
+    def _path(self, kind: str, name: str = "") -> str:
+        return KINDS[kind].path(self.namespace, name)
+
+    def refused(self, manifest: Manifest) -> str:
+        """The API server's words when it refuses an object; AssertionError where it takes it."""
+        try:
+            self.create(manifest)
+        except ApiError as error:
+            self.made.discard((manifest["kind"], manifest["metadata"]["name"]))
+            return str(error)
+        raise AssertionError(f"{manifest['kind']} was accepted")

@@ -1,0 +1,48 @@
+"""The real thing around every test of this folder: one control plane, one Kong Ingress Controller, one operator; a namespace for each test.
+
+`stage`     API server, controllers, Kong Ingress Controller, and the stand-ins for Kong, the provider and Fiddler
+`operator`  `fiddler-kong run` as a process of its own, with the rights of the shipped service account
+`arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on objects nobody expects
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from devcluster import Cluster
+from devcluster.operator_process import OperatorProcess, install
+from devcluster.progress import Reporter
+from devcluster.stage import Stage
+from tests.integration.arena import Arena
+
+
+@pytest.fixture(scope="session")
+def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
+        cluster = Cluster.start(reporter=Reporter())
+    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
+        install(cluster)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def operator(stage: Stage) -> Iterator[OperatorProcess]:
+    with OperatorProcess(stage.cluster) as process:
+        yield process
+
+
+@pytest.fixture
+def arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
+    arena = Arena(stage, operator, f"test-{secrets.token_hex(4)}")
+    arena.open()
+    try:
+        yield arena
+        arena.check_contents()
+    finally:
+        stage.sink.faults.clear()
+        arena.close()

@@ -23,6 +23,9 @@ _RESERVED: Final = frozenset({"ts", "level", "logger", "message", "exception"})
 _QUIETED: Final = ("asyncio", "aiohttp.access", "kopf.activities", "kopf._core", "kopf.objects")
 """Loggers whose debug and info lines speak of machinery, not of bindings."""
 
+_SILENCED: Final = ("kopf._core.reactor.running", "kopf._core.reactor.orchestration")
+"""Loggers that only add tracebacks to an end that `runtime.startup` tells in a sentence."""
+
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: ts (RFC 3339, UTC), level, logger, message, the record's extras, and exception where there is one."""
@@ -60,6 +63,8 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None =
     root.setLevel(level.upper())
     for name in _QUIETED:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _SILENCED:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class Numbers:

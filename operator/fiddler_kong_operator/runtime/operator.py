@@ -17,6 +17,7 @@ from fiddler_kong_operator.cluster.kinds import BINDING, DEPLOYMENT, REFLECTED
 from fiddler_kong_operator.cluster.reader import Reader
 from fiddler_kong_operator.cluster.reflector import Feed, Reflector
 from fiddler_kong_operator.cluster.store import Store
+from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.snapshot import ObjectKey
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
@@ -61,8 +62,13 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def list_everything(self) -> None:
-        """Start the reflectors and wait until every kind, the bindings too, has been listed once: the barrier before any write."""
+        """Start the reflectors and wait until every kind, the bindings too, has been listed once: the barrier before any write.
+
+        Raises Transient where the bindings' definition was only installed meanwhile.
+        """
         await self._sweep.first()
+        if self._sweep.definition_came_late:
+            raise Transient(f"{names.PLURAL}.{names.GROUP} was installed after the start; the process has to start again to watch it")
         self._tasks += [asyncio.create_task(reflector.run(), name=f"reflector {reflector.name}") for reflector in self._reflectors]
         await asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
 

@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+from collections.abc import Collection
 from typing import Final
 
 import kopf
@@ -86,12 +87,19 @@ async def _live(settings: Settings, operator: Operator, elector: Elector) -> int
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ended = await _serve(tasks, ignored)
+    stop.set()
+    return max(await end, ended)
+
+
+async def _serve(tasks: Collection[asyncio.Task[None]], ignored: Collection[asyncio.Task[None]]) -> int:
+    """Run kopf until it stops; 1 where it ends by itself: its watch gives up on a deleted definition or a revoked permission."""
     try:
         await kopf.run_tasks(tasks, ignored=ignored)
-    finally:
-        stop.set()
-        code = await end
-    return code
+    except Exception as error:  # noqa: BLE001 - kopf's own errors are private; all mean that bindings are no longer watched
+        logger.error("bindings can no longer be watched, the process has to start again: %s", error)  # noqa: TRY400 - not a bug of ours
+        return 1
+    return 0
 
 
 async def _work(operator: Operator, elector: Elector) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
@@ -14,7 +15,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from fiddler_kong_operator.sink.server import Sink
 from tests.unit.sink.exports import HEADERS
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = "/usr/bin/chromium"
+INSTALL = Path(__file__).resolve().parents[2] / "scripts" / "install-chromium"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -50,7 +52,7 @@ async def deliver(sink: Sink) -> AsyncIterator[Deliver]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """One browser for all tests of a module; playwright gives it an empty profile of its own."""
-    assert shutil.which(CHROMIUM), f"{CHROMIUM} is missing: run scripts/install-chromium"
+    await asyncio.to_thread(subprocess.run, [INSTALL], check=True)
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, headless=True)
         yield running

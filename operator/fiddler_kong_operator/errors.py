@@ -1,4 +1,4 @@
-"""The errors of this project. Each says who must act; one function (`reconcile.schedule`) maps them to conditions and wakes.
+"""The errors of this project. Each says who must act; `runtime.workers` and the reconcilers map them to wakes and conditions.
 
     FiddlerKongError
     ├── Stalled       a person must act; retrying cannot help

@@ -88,7 +88,7 @@ def test_columns_tell_the_story(ready: Arena) -> None:
     header, row = (line.split() for line in table.splitlines())
     assert header == ["NAME", "READY", "STATUS", "ROUTES", "GATEWAY", "FIDDLER", "AGE"]
     assert row[:-1] == ["assistant", "True", "Ready", "1/1", "3.13.0.3", "Reachable"]
-    for shown in ("APPLICATION", ready.stage.sink.url, "Captured", "Traffic is observed in Fiddler."):
+    for shown in ("APPLICATION", ready.stage.sink.url, "Captured", "Everything is in place for Fiddler to observe these routes."):
         assert shown in wide
 
 
@@ -97,7 +97,7 @@ def test_kubectl_wait_and_describe_tell_the_same(ready: Arena) -> None:
     described = ready.stage.cluster.kubectl("-n", ready.namespace, "describe", "fkb", "assistant")
 
     assert waited.strip() == "fiddlerkongbinding.integrations.fiddler.ai/assistant condition met"
-    assert "Traffic is observed in Fiddler." in described
+    assert "Everything is in place for Fiddler to observe these routes." in described
 
 
 def test_every_condition_is_true_and_none_says_stalled(ready: Arena) -> None:

@@ -87,6 +87,10 @@ _ALL: Final = (
         "Correct the field named in the message.", stalls=True,
     ),
     Reason(
+        "EndpointRefused", _A, "False", "fiddler.url is not a URL to which the operator lets a gateway send keys and traces.",
+        "Use the https URL of your Fiddler instance, or ask the operator's administrator to allow it.", stalls=True,
+    ),
+    Reason(
         "GatewayNotGranted", _A, "False", "The gateway is in another namespace and its owner has not allowed this one.",
         "Ask the gateway's owner to add this namespace to the annotation integrations.fiddler.ai/allow-bindings-from.", stalls=True,
     ),
@@ -132,6 +136,7 @@ _ALL: Final = (
         "SecretValueUnusable", _S, "False", "A referenced value holds characters no HTTP header may carry.",
         "Store the key as printable ASCII on one line.",
     ),
+    Reason("SecretsNotEvaluated", _S, "Unknown", "Not looked at, because the spec is invalid."),
     # GatewayConfigured
     Reason("GatewayConfigured", _G, "True", "The gateway runs with the needed settings."),
     Reason(
@@ -165,6 +170,10 @@ _ALL: Final = (
     Reason(
         "GatewaySettingFromSource", _G, "False", "One of the settings comes from a ConfigMap, Secret or field (valueFrom).",
         "Set the value there, or replace valueFrom by a plain value.", stalls=True,
+    ),
+    Reason(
+        "GatewaySettingUnsupported", _G, "False", "This version of Kong does not know the value of gateway.untrustedLua.",
+        "Use one of the values in the message, or upgrade Kong.", stalls=True,
     ),
     Reason(
         "GatewaySettingDuplicate", _G, "False", "One of the settings is listed twice in the container's env.",
@@ -252,7 +261,7 @@ _ALL: Final = (
         "Use a public https URL, or ask the operator's administrator to allow it.", stalls=True,
     ),
     # Ready
-    Reason("Ready", _R, "True", "Traffic is observed in Fiddler."),
+    Reason("Ready", _R, "True", "Everything is in place for Fiddler to observe these routes."),
 )
 # fmt: on
 

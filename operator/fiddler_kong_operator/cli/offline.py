@@ -18,6 +18,7 @@ from fiddler_kong_operator.plan.build import build
 from fiddler_kong_operator.plan.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.desired import Attachment
+from fiddler_kong_operator.plan.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.process_settings import needed_settings
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Manifest, ObjectKey, Snapshot
@@ -51,9 +52,12 @@ class Surroundings:
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     plugin_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """`plugin` type by namespace and name; "" is the namespace of KongClusterPlugins."""
+    endpoints: EndpointPolicy = STRICT
 
     @classmethod
-    def gather(cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str) -> Surroundings:
+    def gather(
+        cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str, endpoints: EndpointPolicy = STRICT
+    ) -> Surroundings:
         """From the documents that are no bindings; `namespace` where one names none."""
         objects = {ObjectKey(d.kind, str(d.metadata.get("namespace") or namespace), d.name): d.manifest for d in documents}
         return cls(
@@ -61,6 +65,7 @@ class Surroundings:
             {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == "Secret"},
             {key: _attachable(key, m) for key, m in objects.items() if key.kind in _API_VERSIONS},
             {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
+            endpoints,
         )
 
 
@@ -110,7 +115,15 @@ def _snapshot(binding: Binding, spec: BindingSpec, around: Surroundings) -> Snap
     others = tuple(other for other in around.bindings if other.key != binding.key)
     ingresses = [target for target in around.targets.values() if target.key.kind == "Ingress"]
     ingresses += [ingress for other in others for ingress in _exposed(other)]
-    return Snapshot(binding, now=0.0, siblings=others, targets=wanted, plugin_types=types, ingresses=tuple(ingresses))
+    return Snapshot(
+        binding,
+        now=0.0,
+        siblings=others,
+        targets=wanted,
+        plugin_types=types,
+        ingresses=tuple(ingresses),
+        endpoints=around.endpoints,
+    )
 
 
 def _targets(binding: Binding, spec: BindingSpec) -> Iterator[ObjectKey]:

@@ -10,6 +10,7 @@ import click
 import yaml
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.plan.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Binding, Manifest
 
 from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
@@ -29,7 +30,8 @@ _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kub
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print it.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
 @click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
-def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None) -> None:
+@click.option("--allow-http", is_flag=True, help="Accept http:// for fiddler.url, as run --probe-allow-http does.")
+def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, *, allow_http: bool) -> None:
     """Print what would be created for the bindings in FILE (- for standard input). Needs no cluster.
 
     FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses and KongPlugins they meet. Keys are
@@ -43,7 +45,7 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
         raise click.UsageError(f"{_title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
     if format_ == "kong" and len(bindings) > 1:
         raise click.UsageError(f"{_title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
-    around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace)
+    around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, EndpointPolicy(allow_http=allow_http))
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
     for line in (*_ignored(documents), *(line for outcome in outcomes for line in _report(outcome))):
         click.echo(line, err=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from fiddler_kong_operator.errors import Gone
+from fiddler_kong_operator.plan.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, ProbeResult, Snapshot, Workload
 
 from .client import ClusterClient
@@ -24,21 +25,27 @@ class Reader:
     """Makes snapshots. Costs as much as the binding has objects, plus one live read for each reference that is not held yet."""
 
     def __init__(
-        self, store: Store, client: ClusterClient, *, namespaces: tuple[str, ...] = (), clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        client: ClusterClient,
+        *,
+        namespaces: tuple[str, ...] = (),
+        endpoints: EndpointPolicy = STRICT,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """`namespaces` are those watched, () for all; `clock` gives seconds since the epoch."""
+        """`namespaces` are those watched, () for all; `endpoints` is put into each snapshot; `clock` gives seconds since the epoch."""
         self._store = store
         self._client = client
         self._namespaces = namespaces
+        self._endpoints = endpoints
         self._clock = clock
 
     async def gather(self, key: ObjectKey, probe: ProbeResult | None = None) -> Snapshot | None:
         """The snapshot of a binding, with a probe's result put in; None where the binding does not exist. Raises Transient and Refused."""
-        before = self._store.binding(key)
-        if before is None:
-            return None
-        await self._fetch(reference for reference in references_of(before) if self._visible(reference))
-        binding = self._store.binding(key)
+        seen: Binding | None = None
+        while (binding := self._store.binding(key)) is not seen:  # it may come to refer to something else while its references are read
+            seen = binding
+            await self._fetch(reference for reference in (references_of(seen) if seen else ()) if self._visible(reference))
         return self._snapshot(binding, probe) if binding else None
 
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
@@ -89,6 +96,7 @@ class Reader:
             warnings=tuple(self._warnings(ours)),
             probe=probe,
             kong_installed=store.installed(KONG_PLUGIN),
+            endpoints=self._endpoints,
         )
 
     def _children(self, binding: Binding) -> dict[ObjectKey, Child]:

@@ -14,6 +14,7 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 
 from .buildable import check_buildable
 from .clashes import PluginConflict, attach_targets, needed_types, plugin_conflicts, route_conflicts, taken_names, unresolved_names
+from .endpoint import refusal
 from .process_settings import UNTRUSTED_LUA, wanted_lua
 from .snapshot import ObjectKey, Snapshot
 from .tenancy import granted, settings_rival
@@ -59,6 +60,13 @@ def _suspended(snapshot: Snapshot) -> Finding | None:
     if snapshot.binding.spec is None or not snapshot.binding.spec.suspend:
         return None
     return Finding(reason("Suspended"), "spec.suspend is true: nothing is changed. Set it to false to go on.")
+
+
+def _endpoint_refused(snapshot: Snapshot) -> Finding | None:
+    """A key must not be sent in clear, nor traces into the machine or to a cloud's metadata service, by the gateway any more than by us."""
+    spec = snapshot.binding.spec
+    problem = refusal(spec.fiddler.url, snapshot.endpoints) if spec else None
+    return Finding(reason("EndpointRefused"), problem) if problem else None
 
 
 def _not_granted(snapshot: Snapshot) -> Finding | None:
@@ -152,6 +160,7 @@ CHECKS: Final[tuple[Callable[[Snapshot], Finding | None], ...]] = (
     _spec_invalid,
     _kong_not_installed,
     _suspended,
+    _endpoint_refused,
     _not_granted,
     _settings_clash,
     _target_missing,

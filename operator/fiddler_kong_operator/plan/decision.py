@@ -55,7 +55,7 @@ def decide(snapshot: Snapshot) -> Decision:
 
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     if snapshot.binding.spec is None:
-        return Finding(reason("SecretNotFound"), "Not looked at: the spec is invalid.")
+        return Finding(reason("SecretsNotEvaluated"), "Not looked at, because the spec is invalid.")
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 

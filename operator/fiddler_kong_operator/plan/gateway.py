@@ -14,7 +14,17 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
 from . import gateway_messages as say
-from .process_settings import UNTRUSTED_LUA, Observation, Setting, Standing, is_control_plane, lua_is_off, needed_settings, observe
+from .process_settings import (
+    UNTRUSTED_LUA,
+    Observation,
+    Setting,
+    Standing,
+    is_control_plane,
+    lua_is_off,
+    needed_settings,
+    observe,
+    unknown_lua,
+)
 from .snapshot import Container, Snapshot, Workload
 from .tenancy import granted, managed_elsewhere, tenants
 from .version import Image, known_defects, parse_image, sessions_verified
@@ -179,6 +189,11 @@ def _lua_switched_off(case: _Case) -> Finding | None:
     return Finding(reason("GatewaySettingConflict"), say.lua_switched_off(case.container, found))
 
 
+def _lua_unknown(case: _Case) -> Finding | None:
+    value = unknown_lua(case.spec, case.image.version)
+    return Finding(reason("GatewaySettingUnsupported"), say.lua_unknown(case.container, case.image, value)) if value else None
+
+
 def _missing(case: _Case) -> Finding | None:
     if not case.unsettled or case.applies:
         return None
@@ -211,6 +226,7 @@ CHECKS: Final[tuple[Callable[[_Case], Finding | None], ...]] = (
     _duplicate,
     _conflict,
     _lua_switched_off,
+    _lua_unknown,
     _missing,
     _pending,
     _not_running,

@@ -18,6 +18,7 @@ __all__ = [
     "duplicate",
     "from_source",
     "lua_switched_off",
+    "lua_unknown",
     "managed_elsewhere",
     "missing",
     "not_found",
@@ -115,6 +116,14 @@ def pending(workload: Workload, lacking: tuple[Setting, ...], *, suspended: bool
     if suspended:
         return f"{workload.key} lacks {_list(lacking)}; nothing is applied while spec.suspend is true."
     return f"About to set {_list(lacking)} on {workload.key}; its pods are then replaced once."
+
+
+def lua_unknown(container: Container, image: Image, value: str) -> str:
+    """This Kong does not know the wanted value; its new pods would not start."""
+    return (
+        f"gateway.untrustedLua is {value}, which Kong knows from 3.14 on; container {container.name} runs {image.version}, whose pods "
+        'would not start with it. Set gateway.untrustedLua to "on" or sandbox, or upgrade Kong.'
+    )
 
 
 def not_running(workload: Workload) -> str:

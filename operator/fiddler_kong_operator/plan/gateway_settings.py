@@ -27,7 +27,7 @@ from typing import Any, Literal
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
-from .process_settings import BLOCKED, Observation, Standing, is_control_plane, needed_settings, observe
+from .process_settings import BLOCKED, Observation, Standing, is_control_plane, needed_settings, observe, unknown_lua
 from .snapshot import Binding, Container, Manifest, Workload
 from .tenancy import managed_elsewhere, tenants
 from .version import parse_image
@@ -123,7 +123,8 @@ def _claims(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...]
 def _passive(binding: Binding, container: Container, observations: list[Observation], *, override: bool) -> bool:
     """Whether a binding only keeps what is there: it is paused or leaving, or writing could not make its gateway work."""
     paused = binding.deleting or (binding.spec is not None and binding.spec.suspend)
-    unfit = is_control_plane(container) or not parse_image(container.image).supported
+    image = parse_image(container.image)
+    unfit = is_control_plane(container) or not image.supported or bool(binding.spec and unknown_lua(binding.spec, image.version))
     refused = BLOCKED if override else BLOCKED | {Standing.FOREIGN}
     return paused or unfit or any(o.standing in refused for o in observations)
 

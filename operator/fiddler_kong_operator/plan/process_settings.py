@@ -13,6 +13,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
 from .snapshot import Container, EnvEntry, Workload
+from .version import KongVersion
 
 __all__ = [
     "BLOCKED",
@@ -26,12 +27,15 @@ __all__ = [
     "lua_is_off",
     "needed_settings",
     "observe",
+    "unknown_lua",
     "wanted_lua",
 ]
 
 INSTRUMENTATIONS: Final = "KONG_TRACING_INSTRUMENTATIONS"
 SAMPLING_RATE: Final = "KONG_TRACING_SAMPLING_RATE"
 UNTRUSTED_LUA: Final = "KONG_UNTRUSTED_LUA"
+_LUA_LATER: Final = frozenset({"strict", "lax"})
+_LUA_LATER_SINCE: Final = KongVersion((3, 14))
 _ROLE: Final = "KONG_ROLE"
 _OURS: Final = frozenset({names.FIELD_MANAGER})
 
@@ -100,6 +104,12 @@ def wanted_lua(spec: BindingSpec) -> str | None:
     if spec.sessions.mode != "Header" or spec.gateway.untrusted_lua == "Unmanaged":
         return None
     return spec.gateway.untrusted_lua
+
+
+def unknown_lua(spec: BindingSpec, version: KongVersion | None) -> str | None:
+    """The wanted value for KONG_UNTRUSTED_LUA where this Kong certainly does not know it: its new pods would not start."""
+    wanted = wanted_lua(spec)
+    return wanted if wanted in _LUA_LATER and version is not None and version.before(_LUA_LATER_SINCE) else None
 
 
 def needed_settings(spec: BindingSpec) -> tuple[Setting, ...]:

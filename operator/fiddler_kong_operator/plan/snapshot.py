@@ -15,6 +15,8 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
+from .endpoint import STRICT, EndpointPolicy
+
 __all__ = [
     "Attachable",
     "Binding",
@@ -219,6 +221,8 @@ class Snapshot:
     """Kong's warnings about plugins of this binding."""
     probe: ProbeResult | None = None
     kong_installed: bool = True
+    endpoints: EndpointPolicy = STRICT
+    """Which trace endpoints the administrator allows."""
 
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")

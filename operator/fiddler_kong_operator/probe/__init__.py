@@ -1,6 +1,5 @@
 """The trace-endpoint probe: an empty export to Fiddler, told apart by its answer, on a schedule of its own.
 
-- `address`: which URLs and addresses may be probed at all (pure)
 - `names`: host name -> addresses
 - `trust`: the certificates the probe trusts
 - `target`: what is asked (URL, application, key) and what comes back

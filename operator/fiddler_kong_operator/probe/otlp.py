@@ -2,7 +2,7 @@
 
 How it stays harmless, whatever a binding names and whatever answers there:
 
-- The name is resolved once; each address is checked (`address`), and the connection is pinned to those that passed, so a name that
+- The name is resolved once; each address is checked (`plan.endpoint`), and the connection is pinned to those that passed, so a name that
   resolves to something else a moment later (DNS rebinding) reaches nothing.
 - Time is bounded as a whole, bytes by `BODY_LIMIT`; redirects are not followed; compressed answers are not unpacked.
 - HTTP proxies of the environment are not used: Kong's exporter does not use them either, and through a proxy nothing could be pinned.
@@ -24,10 +24,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator.plan.endpoint import Endpoint, RefusedAddressError, parse_endpoint, usable_addresses
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
-from .address import Endpoint, RefusedAddressError, parse_endpoint, usable_addresses
 from .application import Application, Known, read_application, read_at_most
 from .names import NameResolver, Resolve
 from .target import Answer, ProbeTarget

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from fiddler_kong_operator.plan.endpoint import Endpoint
 from fiddler_kong_operator.plan.snapshot import ProbeResult
-
-from .address import Endpoint
 
 __all__ = ["BODY_LIMIT", "Reply", "judge_failure", "judge_reply"]
 

@@ -18,6 +18,7 @@ from fiddler_kong_operator.cluster.reader import Reader
 from fiddler_kong_operator.cluster.reflector import Feed, Reflector
 from fiddler_kong_operator.cluster.store import Store
 from fiddler_kong_operator.errors import Transient
+from fiddler_kong_operator.plan.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import ObjectKey
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
@@ -53,7 +54,8 @@ class Operator:
         self._prober = TraceProber(settings.probe)
         self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake)
         self._poster = EventPoster(client, clock)
-        reader = Reader(self._store, client, namespaces=settings.namespaces)
+        endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
+        reader = Reader(self._store, client, namespaces=settings.namespaces, endpoints=endpoints)
         outcomes = GatewayOutcomes(self._wake_tenants)
         bindings = BindingReconciler(reader, Applier(client, self._store, self._wake), self._probes, outcomes, self._poster.post, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
@@ -125,5 +127,6 @@ class Operator:
 
 
 def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:
-    places = ((kind, scope) for kind in REFLECTED for scope in (scopes if kind.namespaced else (None,)))
+    """One for each kind and scope. Cluster-scoped kinds are watched only with the whole cluster: Roles cannot permit it otherwise."""
+    places = ((kind, scope) for kind in REFLECTED for scope in scopes if kind.namespaced or scope is None)
     return tuple(Reflector(client, kind, scope, feed) for kind, scope in places)

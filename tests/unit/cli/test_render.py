@@ -189,6 +189,14 @@ def test_kongs_file_of_a_refused_binding_is_not_printed() -> None:
     assert (result.exit_code, result.stdout) == (1, "")
 
 
+def test_a_url_in_clear_is_refused_unless_it_is_allowed() -> None:
+    clear = binding(spec__fiddler__url="http://acme.example.com")
+
+    refused = render(clear)
+    assert (refused.exit_code, refused.stdout, "EndpointRefused" in refused.stderr) == (1, "", True)
+    assert render(clear, args=("--allow-http",)).exit_code == 0
+
+
 def test_kongs_file_has_room_for_one_binding() -> None:
     two = (binding(), binding(metadata__name="other", spec__routes__0__expose={"path": "/other"}))
     result = render(*two, args=("--format", "kong"))

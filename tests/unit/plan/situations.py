@@ -23,12 +23,14 @@ GATEWAY = ObjectKey("Deployment", "kong", "kong-gateway")
 EVERYTHING_RUNS = Rollout(complete=True, ready=True)
 
 
-def make_spec(*routes: Mapping[str, Any], sessions: str = "Header", suspend: bool = False, **gateway: Any) -> BindingSpec:
+def make_spec(
+    *routes: Mapping[str, Any], sessions: str = "Header", suspend: bool = False, url: str = "https://acme.fiddler.ai", **gateway: Any
+) -> BindingSpec:
     """A valid spec; keyword arguments are fields of `gateway`."""
     return BindingSpec.model_validate(
         {
             "fiddler": {
-                "url": "https://acme.fiddler.ai",
+                "url": url,
                 "applicationId": "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
                 "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
             },

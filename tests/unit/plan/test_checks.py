@@ -7,6 +7,7 @@ import pytest
 
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.plan.checks import evaluate_acceptance
+from fiddler_kong_operator.plan.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, ObjectKey, Snapshot
 
 from .situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec, make_workload
@@ -54,6 +55,21 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["routes: must have at least 1 item"],
     ),
     ("invalid spec that nobody can explain", make_snapshot(replace(make_binding(), spec=None)), "InvalidSpec", ["could not be read"]),
+    (
+        "a key in clear",
+        make_snapshot(make_binding(make_spec(url="http://acme.example.com"))),
+        "EndpointRefused",
+        ["uses http for acme.example.com", "Use https"],
+    ),
+    ("http inside the cluster", make_snapshot(make_binding(make_spec(url="http://sink.fiddler.svc:4318"))), "Accepted", []),
+    (
+        "http allowed by the administrator",
+        make_snapshot(make_binding(make_spec(url="http://acme.example.com")), endpoints=EndpointPolicy(allow_http=True)),
+        "Accepted",
+        [],
+    ),
+    ("metadata service", make_snapshot(make_binding(make_spec(url="https://169.254.169.254"))), "EndpointRefused", ["metadata service"]),
+    ("an address in decimal", make_snapshot(make_binding(make_spec(url="https://2852039166"))), "EndpointRefused", ["usual form"]),
     (
         "no Kong",
         make_snapshot(make_binding(make_spec(suspend=True)), kong_installed=False),

@@ -80,7 +80,7 @@ def test_every_reason_makes_a_status_that_the_api_admits(name: str) -> None:
 def test_ready_repeats_advice() -> None:
     message = conditions(conclude(findings("GatewayVersionAdvised"), 1, {}, NOW))["Ready"]["message"]
 
-    assert message == "Traffic is observed in Fiddler. message of GatewayVersionAdvised"
+    assert message == "Everything is in place for Fiddler to observe these routes. message of GatewayVersionAdvised"
 
 
 def test_the_time_moves_only_with_the_status() -> None:

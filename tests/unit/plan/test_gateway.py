@@ -57,6 +57,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ("data plane", with_env({**WANTED, "KONG_ROLE": "data_plane"}), "GatewayConfigured", []),
     ("old", with_image("kong/kong-gateway:3.12.0.4"), "GatewayVersionUnsupported", ["is Kong 3.12.0.4", "kong/kong-gateway:3.13"]),
     ("open source", with_image("kong:3.9"), "GatewayVersionUnsupported", ["Kong 3.9", "open-source image"]),
+    (
+        "a value this Kong does not know",
+        with_image("kong/kong-gateway:3.13.0.7", untrustedLua="strict"),
+        "GatewaySettingUnsupported",
+        ["untrustedLua is strict", "from 3.14 on", "3.13.0.7"],
+    ),
     ("digest only", with_image("kong/kong-gateway@sha256:" + "0" * 64), "GatewayVersionUnknown", ["does not tell", "version tag"]),
     ("open source, latest", with_image("kong:latest"), "GatewayVersionUnknown", ["open-source image"]),
     ("wrong attributes", with_image("kong/kong-gateway:3.13.0.2"), "GatewayVersionAdvised", ["Before 3.13.0.3, the attributes", "upgrade"]),

@@ -79,6 +79,11 @@ def test_the_apply_lists_every_setting_and_cannot_create_a_workload() -> None:
 NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ("no binding, nothing borrowed", make_workload(make_container({})), ()),
     ("everything set by Helm", make_workload(), (PLAIN,)),
+    (
+        "a value this Kong does not know: its new pods would not start",
+        make_workload(make_container({}, image="kong/kong-gateway:3.13.0.7")),
+        (make_binding(make_spec(untrustedLua="lax")),),
+    ),
     ("everything set, nobody knows by whom", make_workload(managers=frozenset()), (PLAIN,)),
     ("everything set by us", make_workload(managers=OURS), (PLAIN,)),
     ("several bindings, one apply", make_workload(managers=OURS), (PLAIN, make_binding(name="other"))),

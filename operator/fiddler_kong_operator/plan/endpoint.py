@@ -1,7 +1,8 @@
-"""Which URLs and addresses the operator probes. Pure; `otlp` connects to nothing that was not passed here.
+"""Which URLs traces may go to, and which addresses the operator probes. Pure; `probe.otlp` connects to nothing that was not passed here.
 
-A binding's author chooses the URL, and the probe runs in the operator's network, so an answer must not tell more about that network than
-the author could have learnt from a gateway that exports there:
+A binding's author chooses the URL. The gateway sends the key and the traces there, and the probe runs in the operator's network, so its
+answer must not tell more about that network than the author could have learnt otherwise. What the URL itself shows (`refusal`) keeps a
+binding from being accepted; what its name resolves to only keeps the operator from probing it, since the gateway resolves for itself.
 
 - The scheme is https, unless the host is in the cluster (`*.svc`, `*.cluster.local`) or the administrator allows http.
 - Judged is each address the name resolves to, so decimal, octal, hexadecimal and other spellings of an address change nothing.
@@ -14,13 +15,24 @@ the author could have learnt from a gateway that exports there:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["WEB_PORTS", "Endpoint", "RefusedAddressError", "is_in_cluster", "parse_endpoint", "usable_addresses"]
+__all__ = [
+    "STRICT",
+    "WEB_PORTS",
+    "Endpoint",
+    "EndpointPolicy",
+    "RefusedAddressError",
+    "is_in_cluster",
+    "parse_endpoint",
+    "refusal",
+    "usable_addresses",
+]
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -41,6 +53,9 @@ _METADATA: Final = tuple(
         "fd00:c1::/32",  # Oracle
     )
 )
+_NUMERIC: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""A last label that makes a host an IPv4 address in some notation (WHATWG URL, "ends in a number")."""
+
 _THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
 _COMPATIBLE: Final = IPv6Network("::/96")
 _NAT64_WELL_KNOWN: Final = IPv6Network("64:ff9b::/96")
@@ -48,8 +63,20 @@ _NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")
 """RFC 8215; prefixes of any length in it are in use, so both the shortest and the longest are looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointPolicy:
+    """What the operator's administrator allows beyond https to public and private addresses: see `settings.ProbeSettings`."""
+
+    allow_http: bool = False
+    allowed_addresses: tuple[str, ...] = ()
+
+
+STRICT: Final = EndpointPolicy()
+"""Nothing is allowed beyond that."""
+
+
 class RefusedAddressError(ValueError):
-    """The operator does not probe this. The text is one sentence that holds no address, so that it stays the same while DNS rotates."""
+    """Nothing is sent there. The text is one sentence that holds no address, so that it stays the same while DNS rotates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +95,17 @@ class Endpoint:
     def __str__(self) -> str:
         """`host:port`, as shown in messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def refusal(url: str, policy: EndpointPolicy) -> str | None:
+    """Why no traces may go to a URL, as far as the URL itself shows; None where they may."""
+    try:
+        endpoint = parse_endpoint(url, allow_http=policy.allow_http)
+        if _is_literal(endpoint.host):
+            usable_addresses([endpoint.host], endpoint, policy.allowed_addresses)
+    except RefusedAddressError as error:
+        return str(error)
+    return None
 
 
 def is_in_cluster(host: str) -> bool:
@@ -107,6 +145,17 @@ def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iter
     return usable
 
 
+def _is_literal(host: str) -> bool:
+    """Whether the host is an address. Refuses what only some resolvers read as one: decimal, octal, hexadecimal or shortened IPv4."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        if _NUMERIC.fullmatch(host.rstrip(".").rpartition(".")[2]):
+            raise RefusedAddressError(f"{host} is neither a name nor an address in its usual form. Write the host's name.") from None
+        return False
+    return True
+
+
 def _has_valid_port(url: str) -> bool:
     try:
         return urlsplit(url).port != 0
@@ -125,11 +174,11 @@ def _problem(text: str, port: int, allowed: tuple[Network, ...]) -> str | None:
     forms = (address, *_embedded(address))
     forbidden = next((kind for kind in map(_forbidden, forms) if kind), None)
     if forbidden:
-        return f"{forbidden}, which the operator never probes. fiddler.url must be your Fiddler instance."
+        return f"{forbidden}, which the operator never accepts. fiddler.url must be your Fiddler instance."
     if any(_contains(network, address) for network in allowed):
         return None
     if any(form.is_loopback for form in forms):
-        return "a loopback address, which the operator does not probe unless its administrator sets --probe-allowed-addresses."
+        return "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses."
     if port not in WEB_PORTS and not all(form.is_global for form in forms):
         return (
             f"a private address, where port {port} is not probed. Use one of the ports {', '.join(map(str, sorted(WEB_PORTS)))}, "

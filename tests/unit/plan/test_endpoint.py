@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from fiddler_kong_operator.probe.address import Endpoint, RefusedAddressError, is_in_cluster, parse_endpoint, usable_addresses
+from fiddler_kong_operator.plan.endpoint import (
+    STRICT,
+    Endpoint,
+    EndpointPolicy,
+    RefusedAddressError,
+    is_in_cluster,
+    parse_endpoint,
+    refusal,
+    usable_addresses,
+)
 
 HTTPS = Endpoint("https", "fiddler.example", 443)
 
@@ -134,3 +143,34 @@ def test_the_refusal_does_not_depend_on_the_order_of_addresses() -> None:
             usable_addresses(addresses, HTTPS)
         texts.add(str(refusal.value))
     assert len(texts) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "phrase"),
+    [
+        ("http://acme.fiddler.ai", "in clear"),
+        ("https://127.0.0.1", "loopback"),
+        ("https://[::1]", "loopback"),
+        ("https://[::ffff:169.254.169.254]", "metadata"),
+        ("https://169.254.169.254", "metadata"),
+        ("https://10.0.0.7:22", "port 22"),
+        ("https://2852039166", "usual form"),
+        ("https://0xa9fea9fe", "usual form"),
+        ("https://0251.0376.0251.0376", "usual form"),
+        ("https://127.1", "usual form"),
+        ("https://127.1.", "usual form"),
+    ],
+)
+def test_a_url_that_shows_where_it_leads_is_refused(url: str, phrase: str) -> None:
+    assert phrase in (refusal(url, STRICT) or "")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://acme.fiddler.ai", "https://10.0.0.7", "https://93.184.216.34:9443", "http://sink.fiddler.svc:4318"]
+)
+def test_other_urls_are_accepted(url: str) -> None:
+    assert refusal(url, STRICT) is None
+
+
+def test_the_administrator_opens_loopback_and_http() -> None:
+    assert refusal("http://127.0.0.1:4318", EndpointPolicy(allow_http=True, allowed_addresses=("127.0.0.0/8",))) is None

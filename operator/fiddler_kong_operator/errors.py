@@ -2,7 +2,6 @@
 
     FiddlerKongError
     ├── Stalled       a person must act; retrying cannot help
-    ├── Waiting       something is expected to appear; its arrival wakes the binding
     ├── Transient     the API server could not answer now; retried with back-off
     ├── Conflict      another field manager owns what was to be written (server-side apply, HTTP 409)
     ├── Stale         the object changed since it was read (optimistic lock, HTTP 409); read again
@@ -17,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Conflict", "FiddlerKongError", "FieldConflict", "Gone", "NotLeader", "Refused", "Stale", "Stalled", "Transient", "Waiting"]
+__all__ = ["Conflict", "FiddlerKongError", "FieldConflict", "Gone", "NotLeader", "Refused", "Stale", "Stalled", "Transient"]
 
 
 class FiddlerKongError(Exception):
@@ -30,15 +29,6 @@ class Stalled(FiddlerKongError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-class Waiting(FiddlerKongError):
-    """Something is expected to appear. `after` is how many seconds to wait before looking again without an event."""
-
-    def __init__(self, reason: str, message: str, after: float = 60.0) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.after = after
 
 
 class Transient(FiddlerKongError):

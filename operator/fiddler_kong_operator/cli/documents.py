@@ -58,7 +58,8 @@ class _Loader(yaml.SafeLoader):
         self.legacy_booleans.append((node.start_mark.line + 1, node.value))
         return str(node.value)
 
-    def unique_mapping(self, node: yaml.MappingNode) -> dict[Any, Any]:
+    def unique_mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
+        """Names of fields are text, as they are in JSON: to Python, `1` and `true` would be one name."""
         seen: set[str] = set()
         for key, _ in node.value:
             line = key.start_mark.line + 1
@@ -67,8 +68,10 @@ class _Loader(yaml.SafeLoader):
             if key.value in seen:
                 raise DocumentError(f"line {line}: a field is given twice in the same object")
             seen.add(key.value)
+            if key.tag == _LEGACY:
+                self.legacy_boolean(key)
         self.flatten_mapping(node)
-        return self.construct_mapping(node, deep=True)
+        return {key.value: self.construct_object(value, deep=True) for key, value in node.value}
 
 
 _Loader.yaml_implicit_resolvers = {

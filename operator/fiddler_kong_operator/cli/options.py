@@ -114,5 +114,5 @@ def _flat(value: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _problems(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_context=False):
-        flag = "-".join(str(step) for step in problem["loc"]).replace("_", "-")
-        yield f"--{flag}: {problem['msg']}"
+        flag = "-".join(step for step in problem["loc"] if isinstance(step, str)).replace("_", "-")
+        yield f"--{flag}: {problem['msg'].removeprefix('Value error, ')}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -27,6 +28,10 @@ UNKNOWN_UID: Final = "<uid>"
 
 _TOP: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 _API_VERSION: Final = f"{names.GROUP}/{names.VERSION}"
+
+
+_SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
+"""pydantic's words for what is wrong begin with the Python type."""
 
 
 class InvalidBindingError(ValueError):
@@ -93,8 +98,15 @@ def _invalid_values(spec: dict[str, Any]) -> Iterator[str]:
     try:
         BindingSpec.model_validate_json(json.dumps(spec), strict=True)
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_context=False, include_input=False):
-            yield f"{_path(problem['loc'])}: {_sentence(problem['type'], problem['msg'])}"
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        for problem in found:
+            if problem["type"] != "too_short" or not any(_is_inside(other["loc"], problem["loc"]) for other in found):
+                yield f"{_path(problem['loc'])}: {_sentence(problem['type'], problem['msg'])}"
+
+
+def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    """Whether a problem lies inside a list: pydantic counts only valid items, so one bad item makes the list too short as well."""
+    return len(location) > len(outer) and location[: len(outer)] == outer
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -104,5 +116,5 @@ def _path(location: tuple[int | str, ...]) -> str:
 def _sentence(kind: str, message: str) -> str:
     if kind == "missing":
         return "must be given"
-    text = message.removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
-    return text.replace("should", "must")
+    text = message.removeprefix("Value error, ").partition(" after validation")[0]
+    return _SUBJECT.sub("must", text).replace("should", "must")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
 from fiddler_kong_operator.api.v1alpha1 import FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.cluster.applier import Applier
 from fiddler_kong_operator.cluster.reader import Reader
@@ -38,7 +38,12 @@ REFUSED_RETRY: Final = 60.0
 
 REPAIR_LIMIT: Final = 10
 REPAIR_WINDOW: Final = 60.0
-"""Writes of one object in that many seconds after which somebody is taken to be undoing them."""
+"""Writes of one object, or of one attachment list, in that many seconds after which somebody is taken to be undoing them."""
+
+_RESULTS: Final = frozenset(
+    name for name, row in REASONS.items() if row.type is ConditionType.TRACE_ENDPOINT_REACHABLE and name != "ProbePending"
+)
+"""Reasons that a probe's answer can have in this release; an older one may have written others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class BindingReconciler:
         self._clock = clock
         self._pace = Pace(REPAIR_LIMIT, REPAIR_WINDOW, clock)
         self._settling: dict[ObjectKey, float] = {}
+        self._answered: set[ObjectKey] = set()
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring one binding to what its spec says; returns seconds until it must be looked at again without an event."""
@@ -77,6 +83,7 @@ class BindingReconciler:
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
             self._settling.pop(key, None)
+            self._answered.discard(key)
             return await self._remove(snapshot) if snapshot else None
         decision = decide(snapshot)
         outcome = await self._apply(snapshot, decision)
@@ -101,17 +108,19 @@ class BindingReconciler:
         return None
 
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
-        differing = [desired.key for desired in decision.plan.objects if _differs(desired, snapshot)]
-        wait = max((self._pace.delay(key) for key in differing), default=0.0)
-        if wait:
-            return Outcome(_reverted(differing), wait)
-        for key in differing:
-            self._pace.count(key)
+        attempted = _differing(decision, snapshot)
+        held = {key: delay for key in attempted if (delay := self._pace.delay(key))}
+        if held and decision.plugins is None:  # a retreat from a clash is never held up: two plugins of a type freeze the gateway
+            return Outcome(_reverted(held), max(held.values()))
+        written: Iterable[ObjectKey] = attempted
         try:
             await self._hold_finalizer(snapshot, decision.plan)
-            await self._applier.apply(decision.plan, snapshot, decision.prune)
+            written = (await self._applier.apply(decision.plan, snapshot, decision.prune)).written
         except (Refused, Stalled) as error:
             return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
+        finally:
+            for key in written:
+                self._pace.count(key)
         return Outcome(
             decision.plugins or evaluate_programming(snapshot, lua_withheld=decision.lua_withheld), _next_look(snapshot, decision)
         )
@@ -130,7 +139,12 @@ class BindingReconciler:
             return None
         target = ProbeTarget(binding.spec.fiddler.url, binding.spec.fiddler.application_id, decision.keys.fiddler)
         self._probes.want(binding.key, target)
-        return self._probes.latest(target)
+        latest = self._probes.latest(target)
+        if latest:
+            self._answered.add(binding.key)
+        elif binding.key not in self._answered:  # after a start: what an earlier process found stands until this one has asked
+            return _remembered(binding)
+        return latest
 
     def _settle(self, binding: Binding, decision: Decision, traced: ProbeResult | None) -> float:
         """Seconds for which a first status still waits for its first probe."""
@@ -145,7 +159,7 @@ class BindingReconciler:
         findings = {
             ConditionType.ACCEPTED: decision.acceptance.finding,
             ConditionType.SECRETS_RESOLVED: decision.secrets,
-            ConditionType.GATEWAY_CONFIGURED: self._gateways.failure(binding.workload) or decision.gateway.finding,
+            ConditionType.GATEWAY_CONFIGURED: self._gateway(binding, decision),
             ConditionType.PLUGINS_PROGRAMMED: outcome.programmed,
             ConditionType.TRACE_ENDPOINT_REACHABLE: _traced(decision, traced),
         }
@@ -156,13 +170,25 @@ class BindingReconciler:
             if event:
                 self._announce(event)
 
+    def _gateway(self, binding: Binding, decision: Decision) -> Finding:
+        """What was found; where settings are pending, why they could not be written. No other binding is told what that write met."""
+        found = decision.gateway.finding
+        pending = found.reason.name == "GatewayPending"
+        return (self._gateways.failure(binding.workload) if pending else None) or found
+
+
+def _differing(decision: Decision, snapshot: Snapshot) -> tuple[ObjectKey, ...]:
+    """What a pass may have to write: objects that are not as wanted, and lists of other people's objects."""
+    objects = (desired.key for desired in decision.plan.objects if _differs(desired, snapshot))
+    return (*objects, *(attachment.target for attachment in decision.plan.attachments))
+
 
 def _differs(desired: Desired, snapshot: Snapshot) -> bool:
     child = snapshot.children.get(desired.key)
     return child is None or child.digest != desired.digest
 
 
-def _reverted(keys: list[ObjectKey]) -> Finding:
+def _reverted(keys: Iterable[ObjectKey]) -> Finding:
     objects = ", ".join(str(key) for key in keys)
     return Finding(
         reason("ChildrenReverted"),
@@ -176,6 +202,15 @@ def _next_look(snapshot: Snapshot, decision: Decision) -> float | None:
         return 1.0
     warning = current_warning(snapshot)
     return warning.last_seen + WARNING_LIFETIME - snapshot.now if warning else None
+
+
+def _remembered(binding: Binding) -> ProbeResult | None:
+    """The result shown in the status, where it is about this very spec; None where there is none."""
+    conditions = binding.status.get("conditions") or ()
+    shown = next((c for c in conditions if c["type"] == ConditionType.TRACE_ENDPOINT_REACHABLE), None)
+    if shown is None or shown["observedGeneration"] != binding.generation or shown["reason"] not in _RESULTS:
+        return None
+    return ProbeResult(shown["reason"], shown["message"], (binding.status.get("fiddler") or {}).get("application"))
 
 
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:

@@ -18,13 +18,13 @@ MESSAGE_LIMIT: Final = 1024
 
 
 def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Manifest | None:
-    """The Event for a status about to be seen, or None where the deciding reason is the same as before or still open (Unknown)."""
+    """The Event for a status about to be seen, or None where there is nothing to tell.
+
+    That is where the deciding reason is the same as before or still open (Unknown), and where the first status of all says Ready: nothing
+    was ever wrong, and an eighth write for each new binding would say only what the status says.
+    """
     before, after = _ready(binding.status), _ready(status)
-    if (
-        after is None
-        or after["status"] == "Unknown"
-        or (before and before["reason"] == after["reason"] and before["message"] == after["message"])
-    ):
+    if after is None or after["status"] == "Unknown" or not _is_news(before, after):
         return None
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     digest = hashlib.blake2b(f"{binding.uid}{now}{after['reason']}".encode(), digest_size=8).hexdigest()
@@ -44,6 +44,12 @@ def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Mani
         "lastTimestamp": stamp,
         "count": 1,
     }
+
+
+def _is_news(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+    if before is None:
+        return bool(after["status"] != "True")
+    return (before["reason"], before["message"]) != (after["reason"], after["message"])
 
 
 def _ready(status: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -22,6 +22,9 @@ GRACE: Final = 5.0
 """Seconds between the last binding's end and giving the settings back: its plugins leave the gateway first (a pre-function under
 untrusted_lua=off fails every request), and a binding that is deleted and created again costs no rollout."""
 
+REFUSED_RETRY: Final = 60.0
+"""Seconds before a write that the API server refused is tried again: a policy or a permission may have changed, which no event tells."""
+
 REVERT_LIMIT: Final = 4
 REVERT_WINDOW: Final = 600.0
 """Writes to one workload in that many seconds after which another manager is taken to be undoing them."""
@@ -70,10 +73,7 @@ class GatewayReconciler:
             self._outcomes.note(key, None)
             return None
         wait = self._grace(key, plan) or self._paced(key)
-        if wait:
-            return wait
-        await self._write(key, plan)
-        return None
+        return wait or await self._write(key, plan)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
         if plan.action != "release":
@@ -93,23 +93,23 @@ class GatewayReconciler:
             self._outcomes.note(key, Finding(reason("GatewaySettingsReverted"), message))
         return wait
 
-    async def _write(self, key: ObjectKey, plan: SettingsPlan) -> None:
-        self._pace.count(key)
+    async def _write(self, key: ObjectKey, plan: SettingsPlan) -> float | None:
         try:
             await self._carry_out(key, plan)
         except Gone:
-            return
+            return None
         except Conflict as error:
             owners = "; ".join(f"{c.field} belongs to {c.manager}" for c in error.conflicts) or str(error)
             self._outcomes.note(
                 key, Finding(reason("GatewaySettingConflict"), f"{key}: {owners}. Set the values there, or gateway.conflicts: Override.")
             )
-            return
+            return None
         except Refused as error:
             self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
-            return
+            return REFUSED_RETRY
         self._leaving.pop(key, None)
         self._outcomes.note(key, None)
+        return None
 
     async def _carry_out(self, key: ObjectKey, plan: SettingsPlan) -> None:
         """The plan's writes in order; each answer goes into the store at once, so that a failure in between is seen as it is."""
@@ -118,6 +118,7 @@ class GatewayReconciler:
             self._feed.observe(await self._client.merge_patch(*where, plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
             answer = await self._client.apply(plan.apply, force=plan.force)
+            self._pace.count(key)
             self._feed.observe(answer)
             leftover = disowning_patch(answer)
             if leftover:

@@ -9,6 +9,7 @@ from typing import Final
 __all__ = ["Pace"]
 
 PURGE_ABOVE: Final = 1024
+"""Keys that are kept before the first purge."""
 
 
 class Pace:
@@ -20,6 +21,7 @@ class Pace:
         self._window = window
         self._clock = clock
         self._times: dict[Hashable, deque[float]] = {}
+        self._purge_above = PURGE_ABOVE
 
     def delay(self, key: Hashable) -> float:
         """Seconds until the key may be written again; 0 if now."""
@@ -30,7 +32,7 @@ class Pace:
         """Note one write of the key."""
         self._recent(key)
         self._times.setdefault(key, deque(maxlen=self._limit)).append(self._clock())
-        if len(self._times) > PURGE_ABOVE:
+        if len(self._times) > self._purge_above:
             self._purge()
 
     def _recent(self, key: Hashable) -> deque[float]:
@@ -40,5 +42,7 @@ class Pace:
         return times
 
     def _purge(self) -> None:
+        """Drop what is over. The next purge waits until the keys have doubled, so that a burst over many keys costs O(1) for each."""
         horizon = self._clock() - self._window
         self._times = {key: times for key, times in self._times.items() if times and times[-1] > horizon}
+        self._purge_above = max(PURGE_ABOVE, 2 * len(self._times))

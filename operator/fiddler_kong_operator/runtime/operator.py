@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 import kopf
@@ -33,7 +33,7 @@ from .queue import WorkQueue
 from .sweep import BindingSweep
 from .workers import Workers
 
-__all__ = ["Operator"]
+__all__ = ["Operator", "first_of"]
 
 
 class Operator:
@@ -59,9 +59,10 @@ class Operator:
         outcomes = GatewayOutcomes(self._wake_tenants)
         bindings = BindingReconciler(reader, Applier(client, self._store, self._wake), self._probes, outcomes, self._poster.post, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
-        self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers)
+        self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, numbers)
         self._health = Health(lambda: self._reflectors, self._queue.working_since, clock)
         self._tasks: list[asyncio.Task[None]] = []
+        self._started = False
 
     async def list_everything(self) -> None:
         """Start the reflectors and wait until every kind, the bindings too, has been listed once: the barrier before any write.
@@ -72,7 +73,8 @@ class Operator:
         if self._sweep.definition_came_late:
             raise Transient(f"{names.PLURAL}.{names.GROUP} was installed after the start; the process has to start again to watch it")
         self._tasks += [asyncio.create_task(reflector.run(), name=f"reflector {reflector.name}") for reflector in self._reflectors]
-        await asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
+        listed = asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
+        await first_of(listed, self.failure())
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, after `list_everything`."""
@@ -81,6 +83,20 @@ class Operator:
         runs = {"probes": self._probes.run(), "events": self._poster.run(), "sweep": self._sweep.run()}
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
         self._workers.start()
+        self._started = True
+
+    @property
+    def started(self) -> bool:
+        """Whether it reconciles, or has."""
+        return self._started
+
+    async def failure(self) -> None:
+        """Wait until one of the tasks behind the workers ends, which only a bug can make it, and raise what ended it."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if not task.cancelled():
+                raise RuntimeError(f"the task {task.get_name()!r} has ended") from task.exception()
+        await asyncio.get_running_loop().create_future()  # everything is being taken down
 
     async def stop(self) -> None:
         """Drain the workers, then end everything else. May be called before `start`."""
@@ -130,3 +146,16 @@ def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> t
     """One for each kind and scope. Cluster-scoped kinds are watched only with the whole cluster: Roles cannot permit it otherwise."""
     places = ((kind, scope) for kind in REFLECTED for scope in scopes if kind.namespaced or scope is None)
     return tuple(Reflector(client, kind, scope, feed) for kind, scope in places)
+
+
+async def first_of(*waits: Awaitable[object]) -> None:
+    """Wait until the first of them ends, cancel the others, and raise what it raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -49,3 +49,5 @@ class EventPoster:
                 await self._client.create(event)
             except FiddlerKongError as error:
                 logger.info("an Event could not be posted: %s", error)
+            except Exception:  # the edge: a bug met by one Event must not silence all later ones
+                logger.exception("a bug in the operator, please report it; an Event is lost")

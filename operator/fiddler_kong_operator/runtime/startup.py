@@ -26,7 +26,7 @@ from fiddler_kong_operator.telemetry import Numbers, configure_logging
 
 from .election import LeaseElector, NoElection
 from .handlers import register
-from .operator import Operator
+from .operator import Operator, first_of
 
 __all__ = ["run"]
 
@@ -104,11 +104,12 @@ async def _serve(tasks: Collection[asyncio.Task[None]], ignored: Collection[asyn
 
 async def _work(operator: Operator, elector: Elector) -> None:
     """List, lead, work; ends only by an exception, NotLeader when the lease is lost."""
+    logger.info("listing every kind once")
     await operator.list_everything()
     await elector.acquire()
     logger.info("leading; reconciling begins")
     operator.start()
-    await elector.keep()
+    await first_of(elector.keep(), operator.failure())
 
 
 async def _end(operator: Operator, elector: Elector, work: asyncio.Task[None], stop: asyncio.Event, kopf_stop: asyncio.Event) -> int:
@@ -119,9 +120,15 @@ async def _end(operator: Operator, elector: Elector, work: asyncio.Task[None], s
     error = work.exception() if work.done() and not work.cancelled() else None
     if error:
         logger.error("the work has ended: %s", error, exc_info=None if isinstance(error, FiddlerKongError) else error)
+    if not operator.started:  # or it could start after it was stopped
+        await _cancel(work)
     await operator.stop()
-    work.cancel()
-    await asyncio.gather(work, return_exceptions=True)
+    await _cancel(work)
     await elector.release()
     kopf_stop.set()
     return 1 if error else 0
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

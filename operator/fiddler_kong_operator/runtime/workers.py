@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import NotLeader, Stale, Transient
+from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused
 from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.telemetry import Numbers
 
 from .queue import QueueClosedError, WorkQueue
 
@@ -25,12 +26,15 @@ Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 class Workers:
     """A fixed number of tasks that serve the queue: keys of kind FiddlerKongBinding by `binding`, all others by `workload`."""
 
-    def __init__(self, queue: WorkQueue[ObjectKey], binding: Reconcile, workload: Reconcile, number: int) -> None:
-        """`number` tasks, once started."""
+    def __init__(
+        self, queue: WorkQueue[ObjectKey], binding: Reconcile, workload: Reconcile, number: int, numbers: Numbers | None = None
+    ) -> None:
+        """`number` tasks, once started. Unexpected exceptions are counted in `numbers` as `bugs`, by the kind of the key."""
         self._queue = queue
         self._binding = binding
         self._workload = workload
         self._number = number
+        self._numbers = numbers or Numbers()
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -59,13 +63,15 @@ class Workers:
         reconcile = self._binding if key.kind == names.KIND else self._workload
         try:
             wake = await reconcile(key)
-        except (Stale, Transient) as error:
-            pause = self._queue.retry(key, after=getattr(error, "retry_after", None))
-            logger.info("%s: %s; trying again in %.1f s", key, error, pause, extra={"object": str(key)})
         except NotLeader:
             logger.warning("%s: left alone, the lease is lost", key, extra={"object": str(key)})
+        except FiddlerKongError as error:  # Stale, Gone, Transient: the world moved on; Refused outside a plan: a permission is missing
+            pause = self._queue.retry(key, after=getattr(error, "retry_after", None))
+            level = logging.WARNING if isinstance(error, Refused) else logging.INFO
+            logger.log(level, "%s: %s; trying again in %.1f s", key, error, pause, extra={"object": str(key)})
         except Exception:  # the edge: a bug met by one binding must not stop the others; it is loud, counted and retried
             pause = self._queue.retry(key)
+            self._numbers.count("bugs", kind=key.kind)
             logger.exception("%s: a bug in the operator, please report it; trying again in %.1f s", key, pause, extra={"object": str(key)})
         else:
             self._queue.succeeded(key)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fiddler_kong_operator import api
+from fiddler_kong_operator.api import conditions
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
+
+PACKAGE = Path(str(api.__file__)).parents[1]
+REFERENCE = Path(__file__).resolve().parents[3] / "docs/reference/conditions.md"
+KSTATUS = {ConditionType.RECONCILING, ConditionType.STALLED}
+SOURCES = [path for path in PACKAGE.rglob("*.py") if path.name != "conditions.py"]
+TEXT = "\n".join(path.read_text() for path in SOURCES)
+
+
+def test_no_name_is_used_for_two_reasons() -> None:
+    assert len(conditions._ALL) == len(REASONS)
+
+
+def test_every_reason_is_fit_for_status_and_documentation() -> None:
+    """A name the CRD admits; sentences that end, and that fit into a table of the documentation."""
+    entries = REASONS.values()
+
+    assert [entry.name for entry in entries if not re.fullmatch(r"[A-Z][A-Za-z]{2,63}", entry.name)] == []
+    assert [text for entry in entries for text in (entry.summary, entry.remedy) if text and not text.endswith(".")] == []
+    assert [entry.name for entry in entries if "|" in entry.summary + entry.remedy or not entry.summary] == []
+
+
+def test_what_is_wrong_comes_with_what_to_do() -> None:
+    assert [entry.name for entry in REASONS.values() if entry.status == "False" and not entry.remedy] == []
+
+
+def test_only_what_is_wrong_can_stall() -> None:
+    assert [entry.name for entry in REASONS.values() if entry.stalls and entry.status != "False"] == []
+
+
+@pytest.mark.parametrize("kind", sorted(set(ConditionType) - KSTATUS))
+def test_every_condition_can_become_true(kind: ConditionType) -> None:
+    assert [entry.name for entry in REASONS.values() if entry.type is kind and entry.status == "True"]
+
+
+def test_kstatus_conditions_borrow_their_reasons() -> None:
+    assert [entry.name for entry in REASONS.values() if entry.type in KSTATUS] == []
+
+
+def test_every_reason_is_documented_with_its_status() -> None:
+    reference = REFERENCE.read_text()
+
+    assert [entry.name for entry in REASONS.values() if f"| `{entry.name}` | {entry.status}" not in reference] == []
+
+
+def test_every_reason_is_given_by_something() -> None:
+    assert [name for name in REASONS if f'"{name}"' not in TEXT] == []
+
+
+def test_every_reason_that_is_given_exists() -> None:
+    given = re.findall(r'\breason\("(\w+)"\)', TEXT)
+
+    assert {name for name in given if name not in REASONS} == set()
+    assert len(given) > 20
+
+
+def test_an_unknown_reason_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        reason("NoSuchReason")
+
+
+def test_a_finding_has_the_type_and_status_of_its_reason() -> None:
+    finding = Finding(reason("KongRefused"), "schema violation")
+
+    assert (finding.type, finding.status) == (ConditionType.PLUGINS_PROGRAMMED, "False")

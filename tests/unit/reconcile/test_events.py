@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.errors import Transient
+from fiddler_kong_operator.plan.snapshot import ProbeResult
+from fiddler_kong_operator.reconcile.events import MESSAGE_LIMIT, build_event
+from tests.unit.plan.plans import SECRETS
+from tests.unit.plan.situations import make_binding
+
+from .stages import REACHABLE, Stage, exposed
+
+NOW = 1_800_000_000.5
+
+
+def ready(status: str, reason: str, message: str = "m") -> dict[str, Any]:
+    return {
+        "conditions": [{"type": "Accepted", "status": "True"}, {"type": "Ready", "status": status, "reason": reason, "message": message}]
+    }
+
+
+def test_an_event_is_about_the_binding_and_says_what_the_status_says() -> None:
+    binding = make_binding(status=ready("True", "Ready"), resource_version="42")
+
+    event = build_event(binding, ready("False", "PluginClash", "Service ai/chat already has x."), NOW)
+
+    assert event is not None
+    assert re.fullmatch(r"assistant\.[0-9a-f]{16}", event["metadata"]["name"])
+    assert event["metadata"]["namespace"] == "kong"
+    assert event["involvedObject"] == {
+        "apiVersion": "integrations.fiddler.ai/v1alpha1",
+        "kind": "FiddlerKongBinding",
+        "name": "assistant",
+        "namespace": "kong",
+        "uid": "uid-assistant",
+        "resourceVersion": "42",
+    }
+    assert (event["type"], event["reason"], event["message"]) == ("Warning", "PluginClash", "Service ai/chat already has x.")
+    assert (event["firstTimestamp"], event["lastTimestamp"], event["count"]) == ("2027-01-15T08:00:00Z", "2027-01-15T08:00:00Z", 1)
+    assert event["source"] == {"component": names.APPLICATION}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, ready("True", "Ready"), None),
+        ({}, ready("False", "SecretNotFound"), "Warning"),
+        ({"conditions": None}, ready("True", "Ready"), None),
+        ({"conditions": None}, ready("False", "SecretNotFound"), "Warning"),
+        (ready("False", "SecretNotFound"), ready("True", "Ready"), "Normal"),
+        (ready("True", "Ready"), ready("False", "Unauthorized"), "Warning"),
+        (ready("False", "KongRefused", "one"), ready("False", "KongRefused", "two"), "Warning"),
+        (ready("Unknown", "GatewayPending"), ready("True", "Ready"), "Normal"),
+        ({}, ready("Unknown", "ProbePending"), None),
+        (ready("True", "Ready"), ready("Unknown", "GatewayRollingOut"), None),
+        (ready("True", "Ready"), ready("True", "Ready"), None),
+        (ready("False", "KongRefused"), ready("False", "KongRefused"), None),
+        (ready("True", "Ready"), {"conditions": []}, None),
+    ],
+)
+def test_only_a_change_to_something_definite_makes_an_event(before: dict[str, Any], after: dict[str, Any], expected: str | None) -> None:
+    event = build_event(make_binding(status=before), after, NOW)
+
+    assert expected == (event["type"] if event else None)
+
+
+def test_a_long_message_is_cut_to_what_the_api_server_takes() -> None:
+    event = build_event(make_binding(), ready("False", "KongRefused", "x" * 4096), NOW)
+
+    assert event is not None
+    assert len(event["message"]) == MESSAGE_LIMIT == 1024
+
+
+def test_two_events_of_one_binding_have_names_of_their_own() -> None:
+    events = [
+        build_event(make_binding(), ready("False", reason), moment)
+        for reason, moment in (("KongRefused", NOW), ("Unauthorized", NOW), ("KongRefused", NOW + 1))
+    ]
+
+    assert len({event["metadata"]["name"] for event in events if event}) == 3
+
+
+async def test_a_binding_that_becomes_ready_is_told_once() -> None:
+    stage = Stage(exposed(), probe=ProbeResult("Unauthorized", "401"))
+    await stage.reconcile()
+    stage.world.snapshot = exposed(binding=stage.world.current.binding, children=stage.world.current.children)
+    stage.probes.result = REACHABLE
+
+    for _ in range(3):
+        await stage.reconcile()
+
+    assert [event["reason"] for event in stage.events] == ["Unauthorized", "Ready"]
+
+
+async def test_a_binding_whose_first_status_is_ready_costs_no_event() -> None:
+    stage = Stage(exposed())
+
+    await stage.reconcile()
+
+    assert (stage.world.condition("Ready"), stage.events) == (("True", "Ready"), [])
+
+
+async def test_what_is_merely_pending_is_not_told() -> None:
+    stage = Stage(exposed(), probe=None)
+    await stage.reconcile()
+    stage.clock.now += 60
+
+    await stage.reconcile()
+
+    assert (stage.world.condition("Ready"), stage.events) == (("Unknown", "ProbePending"), [])
+
+
+async def test_each_transition_is_told() -> None:
+    stage = Stage(exposed(secrets={**SECRETS, "fiddler": None}))
+    await stage.reconcile()
+    for probe in (REACHABLE, ProbeResult("Unauthorized", "401"), REACHABLE):
+        stage.world.snapshot = exposed(binding=stage.world.current.binding, children=stage.world.current.children)
+        stage.probes.result = probe
+        await stage.reconcile()
+
+    assert [event["reason"] for event in stage.events] == ["SecretNotFound", "Ready", "Unauthorized", "Ready"]
+
+
+async def test_a_status_that_could_not_be_written_is_not_told() -> None:
+    stage = Stage(exposed())
+    stage.world.own_failure = Transient("patch FiddlerKongBinding ai/assistant: no answer")
+
+    with pytest.raises(Transient):
+        await stage.reconcile()
+
+    assert stage.events == []

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import gc
+import weakref
+
+from fiddler_kong_operator.reconcile.pace import PURGE_ABOVE, Pace
+
+from .stages import Clock
+
+
+def test_below_the_limit_there_is_no_delay() -> None:
+    pace = Pace(3, 60, Clock())
+    pace.count("a")
+    pace.count("a")
+
+    assert pace.delay("a") == 0.0
+
+
+def test_at_the_limit_the_delay_lasts_until_the_oldest_write_leaves_the_window() -> None:
+    clock = Clock()
+    pace = Pace(3, 60, clock)
+    for _ in range(3):
+        pace.count("a")
+        clock.now += 10
+
+    assert pace.delay("a") == 30
+
+    clock.now += 29.5
+    assert pace.delay("a") == 0.5
+    clock.now += 0.5
+    assert pace.delay("a") == 0.0
+
+
+def test_the_window_slides() -> None:
+    clock = Clock()
+    pace = Pace(2, 60, clock)
+    pace.count("a")
+    clock.now += 40
+    pace.count("a")
+    clock.now += 20
+    pace.count("a")
+
+    assert pace.delay("a") == 40
+
+
+def test_keys_do_not_hold_up_each_other() -> None:
+    pace = Pace(1, 60, Clock())
+    pace.count("a")
+
+    assert (pace.delay("a"), pace.delay("b")) == (60, 0.0)
+
+
+class Key:
+    """A key that knows how often it was looked up or moved."""
+
+    hashed = 0
+
+    def __hash__(self) -> int:
+        Key.hashed += 1
+        return id(self)
+
+
+def test_keys_written_long_ago_take_no_memory() -> None:
+    clock = Clock()
+    pace = Pace(3, 60, clock)
+    old = Key()
+    gone = weakref.ref(old)
+    pace.count(old)
+    del old
+    clock.now += 61
+    for _ in range(PURGE_ABOVE):
+        pace.count(Key())
+    gc.collect()
+
+    assert gone() is None
+
+
+def test_a_limit_once_reached_survives_a_purge() -> None:
+    pace = Pace(1, 60, Clock())
+    pace.count("a")
+    for number in range(3 * PURGE_ABOVE):
+        pace.count(number)
+
+    assert pace.delay("a") == 60
+
+
+def test_a_burst_over_many_keys_costs_the_same_for_each() -> None:
+    pace = Pace(10, 60, Clock())
+    Key.hashed = 0
+    number = 8 * PURGE_ABOVE
+
+    for _ in range(number):
+        pace.count(Key())
+
+    assert Key.hashed < 10 * number

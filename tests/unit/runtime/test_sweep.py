@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
+from typing import cast
+
+import pytest
+
+from fiddler_kong_operator.cluster.client import ClusterClient, Expired
+from fiddler_kong_operator.cluster.kinds import Kind
+from fiddler_kong_operator.cluster.reflector import Feed
+from fiddler_kong_operator.cluster.store import Store
+from fiddler_kong_operator.errors import Gone, Refused, Transient
+from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
+from fiddler_kong_operator.runtime.sweep import REPLAY_PAUSE, RETRY, BindingSweep
+from tests.unit.virtual_time import now, run
+
+from .apis import Api, binding
+
+INTERVAL = 600.0
+
+
+class Sink:
+    """Notes which lists were completed when."""
+
+    def __init__(self) -> None:
+        self.start = now()
+        self.lists: list[tuple[str | None, frozenset[str]]] = []
+        self.times: list[float] = []
+        self.bug: Exception | None = None
+
+    def event(self, _kind: Kind, _event_type: str | None, _raw: Manifest) -> None:
+        if self.bug:
+            raise self.bug
+
+    def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], _resource_version: str) -> None:
+        assert kind.name == "FiddlerKongBinding"
+        self.lists.append((namespace, frozenset(key.name for key in seen)))
+        self.times.append(now() - self.start)
+
+    def installed(self, _kind: Kind, *, installed: bool) -> None:
+        raise AssertionError(installed)
+
+
+def new_sweep(api: Api, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> BindingSweep:
+    return BindingSweep(cast("ClusterClient", api), sink, scopes, INTERVAL, lambda: uniform)
+
+
+def times(act: Callable[[BindingSweep, Api, Sink], Awaitable[None]], uniform: float = 0.0) -> list[float]:
+    """Seconds after the start at which a running sweep had listed."""
+
+    async def scenario() -> list[float]:
+        api, sink = Api(binding()), Sink()
+        sweep = new_sweep(api, sink, uniform=uniform)
+        task = asyncio.create_task(sweep.run())
+        await act(sweep, api, sink)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return sink.times
+
+    return run(scenario())
+
+
+def test_the_first_sweep_lists_every_namespace() -> None:
+    async def scenario() -> list[tuple[str | None, frozenset[str]]]:
+        sink = Sink()
+        await new_sweep(Api(binding(), binding("other", "ml"), binding("unseen", "secret")), sink, ("ai", "ml")).first()
+        return sink.lists
+
+    assert run(scenario()) == [("ai", frozenset({"assistant"})), ("ml", frozenset({"other"}))]
+
+
+@pytest.mark.parametrize("error", [Gone("no CRD"), Refused("forbidden", 403), Transient("503"), Expired("410")], ids=repr)
+def test_the_first_sweep_waits_until_the_bindings_can_be_listed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> list[float]:
+        api, sink = Api(), Sink()
+        api.errors["FiddlerKongBinding"] = [error, error]
+        await new_sweep(api, sink).first()
+        return sink.times
+
+    assert run(scenario()) == [2 * RETRY]
+    said = [record.getMessage() for record in caplog.records]
+    assert [("cannot list fiddlerkongbindings.integrations.fiddler.ai" in text, "trying again" in text) for text in said] == [
+        (True, True)
+    ] * 2
+
+
+def test_sweeps_come_at_the_interval_stretched_by_up_to_a_tenth() -> None:
+    async def wait(_sweep: BindingSweep, _api: Api, _sink: Sink) -> None:
+        await asyncio.sleep(3.2 * INTERVAL)
+
+    assert times(wait) == [INTERVAL, 2 * INTERVAL, 3 * INTERVAL]
+    assert times(wait, uniform=1.0) == pytest.approx([1.1 * INTERVAL, 2.2 * INTERVAL])
+
+
+def test_a_replay_of_many_objects_is_followed_by_one_sweep() -> None:
+    async def replay(sweep: BindingSweep, _api: Api, _sink: Sink) -> None:
+        await asyncio.sleep(10)
+        for _ in range(500):
+            sweep.replayed()
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(100)
+
+    assert times(replay) == pytest.approx([10 + REPLAY_PAUSE])
+
+
+def test_a_sweep_that_fails_is_repeated_in_time() -> None:
+    async def fail_once(_sweep: BindingSweep, api: Api, _sink: Sink) -> None:
+        api.errors["FiddlerKongBinding"] = [Transient("503")]
+        await asyncio.sleep(2.5 * INTERVAL)
+
+    assert times(fail_once) == [2 * INTERVAL]
+
+
+def test_a_bug_does_not_end_sweeping(caplog: pytest.LogCaptureFixture) -> None:
+    async def stumble(_sweep: BindingSweep, _api: Api, sink: Sink) -> None:
+        sink.bug = ZeroDivisionError("a bug")
+        await asyncio.sleep(INTERVAL + 1)
+        sink.bug = None
+        await asyncio.sleep(INTERVAL)
+
+    assert times(stumble) == [2 * INTERVAL]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+
+
+def test_a_deletion_that_no_event_told_of_is_found_and_wakes_the_binding() -> None:
+    async def scenario() -> tuple[bool, set[ObjectKey]]:
+        woken: set[ObjectKey] = set()
+        store = Store()
+        feed = Feed(store, woken.update)
+        api = Api(binding(), binding("other"))
+        sweep = BindingSweep(cast("ClusterClient", api), feed, (None,), INTERVAL, lambda: 0.0)
+        await sweep.first()
+        woken.clear()
+        api.objects.pop()
+        await sweep.first()
+        return store.binding(ObjectKey("FiddlerKongBinding", "ai", "other")) is None, woken
+
+    gone, woken = run(scenario())
+    assert gone
+    assert ObjectKey("FiddlerKongBinding", "ai", "other") in woken
+    assert ObjectKey("FiddlerKongBinding", "ai", "assistant") not in woken

@@ -11,10 +11,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 PATHS := operator codegen $(wildcard devcluster benchmarks) tests
 TESTS ?= tests
 
-.PHONY: help install generate verify lint format demo test devcluster-up devcluster-down bench lock clean
+.PHONY: help install generate verify lint format demo test test-e2e devcluster-up devcluster-down bench lock clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Make .venv from the hash-locked requirement files
 
@@ -43,6 +43,9 @@ demo: $(STAMP) ## See it work: a real control plane, a conversation, its session
 
 test: lint verify ## Everything that must hold (TESTS=path runs only those tests)
 	@$(BIN)/python -m pytest $(TESTS)
+
+test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
+	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py
 
 devcluster-up: $(STAMP) ## Start a real control plane on this machine
 	@$(BIN)/python -m devcluster up

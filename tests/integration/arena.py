@@ -7,9 +7,10 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
-from devcluster.audit import Mark, Write
+from devcluster.audit import Mark, Write, WriteLog
 from devcluster.errors import ApiError
 from devcluster.operator_process import USER, OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
@@ -209,13 +210,16 @@ class Arena:
 
     def mark(self) -> Mark:
         """The present moment in the API server's audit log."""
-        return self.stage.cluster.write_log().mark()
+        return self._log.mark()
 
     def writes(self, since: Mark) -> tuple[Write, ...]:
         """The operator's writes since then, in any namespace, refused and unchanged ones included; renewals of its Lease are left out."""
-        log = self.stage.cluster.write_log()
-        log.mark()
-        return tuple(write for write in log.writes(user=USER, since=since) if write.resource != "leases")
+        self._log.mark()
+        try:
+            found = self._log.writes(user=USER, since=since)
+        except KeyError:  # a further write came in while the log waited for the answers to those before it
+            return self.writes(since)
+        return tuple(write for write in found if write.resource != "leases")
 
     def until_quiet(self, seconds: float = 2.0, patience: float = PATIENCE) -> None:
         """Wait for a stretch of `seconds` without a write of the operator's."""
@@ -243,11 +247,16 @@ class Arena:
         orphans = [text for text in strangers if not self._goes(text)]
         assert orphans == [], f"objects nobody expects in {self.namespace}"
 
+    @cached_property
+    def _log(self) -> WriteLog:
+        """One reader for the whole test: it reads on from where it stopped, and the log of a session is long."""
+        return self.stage.cluster.write_log()
+
     def _goes(self, text: str) -> bool:
         """Whether an object without a living owner is about to be collected: the garbage collector gets its time."""
         kind, _, name = text.partition(" ")
         try:
-            self.until_gone(kind, name, 20)
+            self.until_gone(kind, name)
         except AssertionError:
             return False
         return True

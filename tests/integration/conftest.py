@@ -2,6 +2,7 @@
 
 `stage`     API server, controllers, Kong Ingress Controller, and the stand-ins for Kong, the provider and Fiddler
 `operator`  `fiddler-kong run` as a process of its own, with the rights of the shipped service account
+`backstage` a second stage without an operator, for tests that start their own, break what others share, or count what was read
 `arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on objects nobody expects
 """
 
@@ -18,6 +19,7 @@ from devcluster.operator_process import OperatorProcess, install
 from devcluster.progress import Reporter
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
+from tests.integration.children import breaches
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,14 @@ def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
         cluster = Cluster.start(reporter=Reporter())
+    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
+        install(cluster)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def backstage() -> Iterator[Stage]:
+    cluster = Cluster.start(audit_reads=True)
     with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
         install(cluster)
         yield started
@@ -43,6 +53,7 @@ def arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     try:
         yield arena
         arena.check_contents()
+        assert breaches(arena) == []
     finally:
         stage.sink.faults.clear()
         arena.close()

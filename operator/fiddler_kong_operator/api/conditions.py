@@ -87,7 +87,7 @@ _ALL: Final = (
         "Correct the field named in the message.", stalls=True,
     ),
     Reason(
-        "EndpointRefused", _A, "False", "fiddler.url is not a URL to which the operator lets a gateway send keys and traces.",
+        "EndpointRefused", _A, "False", "fiddler.url or an upstreamUrl leads where the operator lets no gateway send keys or calls.",
         "Use the https URL of your Fiddler instance, or ask the operator's administrator to allow it.", stalls=True,
     ),
     Reason(

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 
-from . import v1alpha1
+from . import status, v1alpha1
 from .types import ApiModel, Rule
 
 __all__ = ["CATEGORY", "COLUMNS", "NAME_RULES", "build_crd", "build_schema"]
@@ -113,7 +113,7 @@ def _root() -> Schema:
             "kind": {"type": "string", "description": f"Always `{names.KIND}`."},
             "metadata": {"type": "object"},
             "spec": build_schema(v1alpha1.BindingSpec),
-            "status": build_schema(v1alpha1.BindingStatus),
+            "status": build_schema(status.BindingStatus),
         },
         "x-kubernetes-validations": _validations(NAME_RULES),
     }

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-__all__ = ["ApiModel", "HeaderName", "LabelName", "ModelName", "ObjectName", "RouteName", "Rule", "SecretKey"]
+__all__ = ["ApiModel", "HeaderName", "LabelName", "ModelName", "ObjectName", "RouteName", "Rule", "SecretKey", "SecretKeyRef"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,13 @@ HeaderName = Annotated[str, StringConstraints(min_length=1, max_length=64, patte
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
 """A model's name as providers spell it; nothing that Kong would evaluate as a template."""
+
+
+class SecretKeyRef(ApiModel):
+    """One key of a Secret in the binding's own namespace."""
+
+    name: ObjectName
+    """Name of the Secret. Secrets of other namespaces cannot be referenced."""
+
+    key: SecretKey
+    """Key inside the Secret whose value is used."""

@@ -10,18 +10,14 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
-from .types import ApiModel, HeaderName, LabelName, ModelName, ObjectName, RouteName, Rule, SecretKey
+from .types import ApiModel, HeaderName, LabelName, ModelName, ObjectName, RouteName, Rule, SecretKeyRef
 
 __all__ = [
     "AttachTo",
     "BindingSpec",
-    "BindingStatus",
-    "Condition",
     "Expose",
     "Fiddler",
-    "FiddlerStatus",
     "Gateway",
-    "GatewayStatus",
     "Llm",
     "LlmAuth",
     "LlmOptions",
@@ -36,16 +32,6 @@ __all__ = [
 DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
 URL_PATTERN: Final = r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-
-
-class SecretKeyRef(ApiModel):
-    """One key of a Secret in the binding's own namespace."""
-
-    name: ObjectName
-    """Name of the Secret. Secrets of other namespaces cannot be referenced."""
-
-    key: SecretKey
-    """Key inside the Secret whose value is used."""
 
 
 class Fiddler(ApiModel):
@@ -306,67 +292,3 @@ class BindingSpec(ApiModel):
 
 def _distinct(items: list[Any]) -> bool:
     return len(set(items)) == len(items)
-
-
-class Condition(ApiModel):
-    """One aspect of the binding's state, as in every Kubernetes API."""
-
-    type: str = Field(min_length=1, max_length=64)
-    """Name of the aspect."""
-
-    status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
-
-    reason: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z]+$")
-    """Why, in one word; see the reference of reasons in the documentation."""
-
-    message: str = Field(max_length=4096)
-    """Why, in a sentence, and what to do next."""
-
-    observed_generation: int = Field(ge=0)
-    """Generation of the spec this was found for."""
-
-    last_transition_time: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
-    """When `status` last changed."""
-
-
-class GatewayStatus(ApiModel):
-    """What is known of the gateway."""
-
-    version: str | None = Field(default=None, max_length=64)
-    """Version of Kong, read from the image."""
-
-    image: str | None = Field(default=None, max_length=1024)
-    """Image of the Kong container."""
-
-
-class FiddlerStatus(ApiModel):
-    """What is known of the Fiddler application."""
-
-    application: str | None = Field(default=None, max_length=256)
-    """Name of the application, where Fiddler lets the key read it."""
-
-    traces_endpoint: str | None = Field(default=None, max_length=600)
-    """Where Kong sends the traces."""
-
-
-class BindingStatus(ApiModel):
-    """What the operator found. Written only when it changes."""
-
-    observed_generation: int | None = Field(default=None, ge=0)
-    """Generation of the spec that this status is about."""
-
-    conditions: tuple[Condition, ...] = Field(
-        default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
-    )
-    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready; Reconciling and Stalled
-    while true."""
-
-    routes: str | None = Field(default=None, max_length=16)
-    """Routes with all plugins attached, of all routes: `1/1`."""
-
-    gateway: GatewayStatus | None = None
-    """What is known of the gateway."""
-
-    fiddler: FiddlerStatus | None = None
-    """What is known of the Fiddler application."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import types
 import typing
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api.violations import violations
 from fiddler_kong_operator.plan.snapshot import Binding, ObjectKey
 
 from .documents import Document
@@ -28,10 +28,6 @@ UNKNOWN_UID: Final = "<uid>"
 
 _TOP: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 _API_VERSION: Final = f"{names.GROUP}/{names.VERSION}"
-
-
-_SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
-"""pydantic's words for what is wrong begin with the Python type."""
 
 
 class InvalidBindingError(ValueError):
@@ -94,27 +90,9 @@ def _unknown(value: dict[str, Any], known: tuple[str, ...], prefix: str) -> Iter
             yield f"{prefix}{name} is not a field; {meant}"
 
 
-def _invalid_values(spec: dict[str, Any]) -> Iterator[str]:
+def _invalid_values(spec: dict[str, Any]) -> list[str]:
     try:
         BindingSpec.model_validate_json(json.dumps(spec), strict=True)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        for problem in found:
-            if problem["type"] != "too_short" or not any(_is_inside(other["loc"], problem["loc"]) for other in found):
-                yield f"{_path(problem['loc'])}: {_sentence(problem['type'], problem['msg'])}"
-
-
-def _is_inside(location: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
-    """Whether a problem lies inside a list: pydantic counts only valid items, so one bad item makes the list too short as well."""
-    return len(location) > len(outer) and location[: len(outer)] == outer
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    return "spec" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-
-
-def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "must be given"
-    text = message.removeprefix("Value error, ").partition(" after validation")[0]
-    return _SUBJECT.sub("must", text).replace("should", "must")
+        return violations(error)
+    return []

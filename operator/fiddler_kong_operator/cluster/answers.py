@@ -22,6 +22,9 @@ MESSAGE_LIMIT: Final = 1024
 """Characters of the server's message that are kept."""
 
 _CONFLICT: Final = re.compile(r'conflicts? with "([^"]*)"')
+_WORD: Final = re.compile("[A-Z][A-Za-z]*")
+"""A reason as Kubernetes has them; many webhooks put a whole sentence there."""
+
 _STATUS_CONFLICT: Final = 409
 _INVALID: Final = 422
 _SERVER_ERROR: Final = 500
@@ -54,7 +57,7 @@ def parse_status(text: bytes) -> Mapping[str, Any]:
         content = json.loads(text)
     except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
+    return content if isinstance(content, dict) and content.get("kind") == "Status" else {}
 
 
 def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str | None = None) -> FiddlerKongError:
@@ -106,7 +109,8 @@ def _malformed(status: Mapping[str, Any]) -> bool:
 def _message(call: Call, code: int, status: Mapping[str, Any]) -> str:
     if call.kind is SECRET:
         fields = ", ".join(sorted({str(cause["field"]) for cause in _causes(status) if cause.get("field")}))
-        return f"HTTP {code} {status.get('reason', '')}{f' ({fields})' if fields else ''}"
+        reason = str(status.get("reason") or "")
+        return f"HTTP {code}{f' {reason}' if _WORD.fullmatch(reason) else ''}{f' ({fields})' if fields else ''}"
     return str(status.get("message") or f"HTTP {code}")[:MESSAGE_LIMIT]
 
 

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import Gone, Refused, Stale, Stalled
+from fiddler_kong_operator.errors import FiddlerKongError, Gone, Stale, Stalled
 from fiddler_kong_operator.plan.desired import Attachment, BindingPlan, Desired
-from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, Snapshot, content_digest
+from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, Snapshot, content_digest
 
-from .client import ClusterClient
+from .contract import ClusterClient
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 from .merging import repair_patch
 from .store import Store
@@ -41,6 +41,8 @@ _FIXED: Final = {KONG_PLUGIN.name: "plugin", SECRET.name: "type"}
 
 _SHORTEST_KEY: Final = 6
 """Secret values below this length are not looked for in messages: they would match by chance."""
+
+_BLOT: Final = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,21 @@ class Applier:
     async def apply(self, plan: BindingPlan, snapshot: Snapshot, prune: Sequence[ObjectKey] = ()) -> AppliedOutcome:
         """Write what differs, in the order Secret, plugins, Services, Ingresses, attachments; then, if all went well, delete `prune`.
 
-        Raises Stale where the snapshot was out of date (gather and decide again), Stalled(NameTaken) for a stranger's object, and Refused
-        with any key of the snapshot blotted out of its text: an admission webhook may quote what it was given.
+        Entries of the Secret that are no longer wanted go last: Kong drops a plugin whose key is missing and serves its route without it.
+        Raises Stale where the snapshot was out of date (gather and decide again), Stalled(NameTaken) for a stranger's object, Refused, and
+        whatever else the client raises. Any key of the snapshot is blotted out of an error's text: a webhook may quote what it was given.
         """
         try:
             written: list[ObjectKey] = []
             for stage in (plan.secret, plan.plugins, *_by_kind(plan.routes)):
                 written += await self._together(self._apply_one(desired, snapshot) for desired in stage)
             written += await self._together(self._attach(a, snapshot.binding) for a in plan.attachments)
-        except Refused as error:
-            raise Refused(_blot(str(error), snapshot), error.status) from None
-        return AppliedOutcome(tuple(written), await self.prune(prune, snapshot))
+            deleted = await self.prune(prune, snapshot)
+            written += await self._together(self._trim(desired, snapshot.binding) for desired in plan.secret)
+            return AppliedOutcome(tuple(written), deleted)
+        except FiddlerKongError as error:
+            error.args = (_blot(str(error), snapshot),)
+            raise
 
     async def prune(self, keys: Iterable[ObjectKey], snapshot: Snapshot) -> tuple[ObjectKey, ...]:
         """Delete objects the binding owns: Ingresses, Services, plugins, then Secrets. Returns those that were deleted."""
@@ -102,7 +108,10 @@ class Applier:
 
     async def _together(self, writes: Iterable[Any]) -> list[ObjectKey]:
         """Run independent writes at once and to their end, so that every answer is seen; then raise the first error."""
-        results = await asyncio.gather(*writes, return_exceptions=True)
+        pending = list(writes)
+        if len(pending) == 1:  # as most stages: no task of its own
+            return [key for key in [await pending[0]] if isinstance(key, ObjectKey)]
+        results = await asyncio.gather(*pending, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -113,34 +122,45 @@ class Applier:
         if child is None:
             await self._create(desired, snapshot.binding)
             return desired.key
-        if child.digest == desired.digest or self._settled.get(desired.key) == (desired.digest, child.digest):
+        if self._is_right(desired, child):
             return None
-        return desired.key if await self._repair(desired, snapshot.binding) else None
+        return desired.key if await self._repair(desired, snapshot.binding, keep=desired.key.kind == SECRET.name) else None
+
+    async def _trim(self, desired: Desired, binding: Binding) -> ObjectKey | None:
+        """Take out of a Secret what the writes so far have kept in it."""
+        child = self._store.child(desired.key)
+        if child is None or self._is_right(desired, child):
+            return None
+        return desired.key if await self._repair(desired, binding) else None
+
+    def _is_right(self, desired: Desired, child: Child) -> bool:
+        return child.digest == desired.digest or self._settled.get(desired.key) == (desired.digest, child.digest)
 
     async def _create(self, desired: Desired, binding: Binding) -> None:
         try:
             answer = await self._client.create(desired.manifest)
         except Stale:
-            await self._look(desired.key)
+            await self._read(desired.key, binding.key)
             raise
         self._observe(answer, binding.key)
         self._settle(desired, answer)
 
-    async def _repair(self, desired: Desired, binding: Binding) -> bool:
-        """Make a live object what is wanted; False where it already is, and only the store was behind."""
-        live = await self._live(desired.key)
+    async def _repair(self, desired: Desired, binding: Binding, *, keep: bool = False) -> bool:
+        """Make a live object what is wanted, but `keep` data it has in excess. False where that needs no write."""
+        live = await self._read(desired.key, binding.key)
+        if live is None:
+            raise Stale(f"{desired.key} was deleted meanwhile")
         if not _belongs(live, binding):
-            self._observe(live, binding.key)
             raise Stalled("NameTaken", f"{desired.key} belongs to somebody else. Rename the route or the binding, or delete that object.")
         fixed = _FIXED.get(desired.key.kind)
         if fixed and live.get(fixed) != desired.manifest.get(fixed):
             await self._delete_live(desired.key, live, binding)
             await self._create(desired, binding)
             return True
-        patch = repair_patch(live, desired.manifest)
-        answer = await self._patch(desired.key, patch) if patch else live
-        self._observe(answer, binding.key)
-        self._settle(desired, answer)
+        patch = repair_patch(live, desired.manifest, keep_data=keep)
+        answer = await self._patch(desired.key, patch, binding.key) if patch else live
+        if not keep:
+            self._settle(desired, answer)
         return patch is not None
 
     def _settle(self, desired: Desired, answer: Manifest) -> None:
@@ -150,47 +170,40 @@ class Applier:
         if observed != desired.digest:
             self._settled[desired.key] = (desired.digest, observed)
 
-    async def _live(self, key: ObjectKey) -> Manifest:
+    async def _read(self, key: ObjectKey, author: ObjectKey) -> Manifest | None:
+        """Read an object into the store; None where it does not exist. What is made while the answer travels does not count as gone."""
+        known = self._store.uid(key)
         try:
-            return await self._client.get(key.kind, key.namespace, key.name)
-        except Gone as error:
-            self._store.forget(key)
-            raise Stale(f"{key} was deleted meanwhile") from error
-
-    async def _look(self, key: ObjectKey) -> None:
-        """Read what stands where something was to be created, so that the next snapshot shows it."""
-        try:
-            self._store.observe(await self._client.get(key.kind, key.namespace, key.name))
+            live = await self._client.get(key.kind, key.namespace, key.name)
         except Gone:
-            self._store.forget(key)
+            self._tell(self._store.forget(key, known), author)
+            return None
+        self._observe(live, author)
+        return live
 
-    async def _patch(self, key: ObjectKey, patch: Manifest) -> Manifest:
+    async def _patch(self, key: ObjectKey, patch: Manifest, author: ObjectKey) -> Manifest:
         try:
-            return await self._client.merge_patch(key.kind, key.namespace, key.name, patch)
+            answer = await self._client.merge_patch(key.kind, key.namespace, key.name, patch)
         except Gone as error:
-            self._store.forget(key)
+            self._tell(self._store.forget(key, patch["metadata"]["uid"]), author)
             raise Stale(f"{key} was deleted meanwhile") from error
+        self._observe(answer, author)
+        return answer
 
     async def _attach(self, attachment: Attachment, binding: Binding) -> ObjectKey:
         target = attachment.target
         annotations = {names.KONG_PLUGINS_ANNOTATION: ",".join(attachment.plugins) or None}
         metadata = {"annotations": annotations, "uid": attachment.uid, "resourceVersion": attachment.resource_version}
         try:
-            answer = await self._patch(target, {"metadata": metadata})
+            await self._patch(target, {"metadata": metadata}, binding.key)
         except Stale:
-            await self._look(target)
+            await self._read(target, binding.key)
             raise
-        self._observe(answer, binding.key)
         return target
 
     async def _delete(self, key: ObjectKey, binding: Binding) -> ObjectKey | None:
-        try:
-            live = await self._client.get(key.kind, key.namespace, key.name)
-        except Gone:
-            self._store.forget(key)
-            return None
-        if not _belongs(live, binding):
-            self._observe(live, binding.key)
+        live = await self._read(key, binding.key)
+        if live is None or not _belongs(live, binding):
             return None
         await self._delete_live(key, live, binding)
         return key
@@ -233,9 +246,10 @@ def _belongs(live: Manifest, binding: Binding) -> bool:
 
 
 def _blot(text: str, snapshot: Snapshot) -> str:
-    for values in snapshot.secrets.values():
-        for value in (values or {}).values():
-            key = value.decode("utf-8", "replace").strip()
-            if len(key) >= _SHORTEST_KEY:
-                text = text.replace(key, "[redacted]")
+    """Longer keys first, since one may begin with another; and the beginning of one that the limit of a message cut off."""
+    found = (value.decode("utf-8", "replace").strip() for values in snapshot.secrets.values() for value in (values or {}).values())
+    for key in sorted({key for key in found if len(key) >= _SHORTEST_KEY}, key=len, reverse=True):
+        text = text.replace(key, _BLOT)
+        cut = next((length for length in range(len(key) - 1, _SHORTEST_KEY - 1, -1) if text.endswith(key[:length])), 0)
+        text = text[: len(text) - cut] + (_BLOT if cut else "")
     return text

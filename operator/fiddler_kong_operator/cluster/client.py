@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -19,6 +19,7 @@ from fiddler_kong_operator.plan.snapshot import Manifest
 
 from .answers import Call, Expired, error_of, parse_status, unreachable
 from .connection import Connection, Login, NoClusterError, load_configuration
+from .contract import PAGE, ClusterClient, Page, WatchEvent
 from .kinds import LEASE, Kind, kind_of
 
 __all__ = ["Client", "ClusterClient", "Expired", "Fence", "Page", "RequestObserver", "WatchEvent"]
@@ -28,9 +29,6 @@ Fence = Callable[[], None]
 
 RequestObserver = Callable[[str, str, int, float], None]
 """Told of each request: verb, kind, HTTP status (0 without an answer), seconds."""
-
-PAGE: Final = 500
-"""Objects in one page of a list."""
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds for a whole request; the API server gives up on its side after 60."""
@@ -48,50 +46,6 @@ _APPLY: Final = "application/apply-patch+yaml"
 _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
 _UNAUTHORIZED: Final = 401
 _HTTP_ERRORS: Final = 300
-
-
-class Page(NamedTuple):
-    """One page of a list; `resource_version` is the collection's, the same on every page."""
-
-    items: list[Manifest]
-    resource_version: str
-
-
-class WatchEvent(NamedTuple):
-    """One event of a watch: ADDED, MODIFIED, DELETED, or BOOKMARK (whose object has only a resourceVersion)."""
-
-    type: str
-    object: Manifest
-
-
-class ClusterClient(Protocol):
-    """What the other layers need of the API server. Kinds may be given by name. A namespace of None means every namespace."""
-
-    async def get(self, kind: Kind | str, namespace: str, name: str, /) -> Manifest:
-        """Read one object; Gone where it does not exist."""
-
-    def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncIterator[Page]:
-        """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""
-
-    def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
-        """Events after the version, until the server ends the watch; Expired where the version is too old."""
-
-    async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
-        """Server-side apply under our field manager; Conflict where others own a field and `force` is not given."""
-
-    async def merge_patch(
-        self, kind: Kind | str, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
-    ) -> Manifest:
-        """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
-
-    async def delete(self, kind: Kind | str, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
-        """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
-
-    async def create(self, manifest: Manifest, /) -> Manifest:
-        """Create an object; Stale where one of that name exists."""
-
-    async def replace(self, manifest: Manifest, /) -> Manifest:
-        """Replace an object at the manifest's resourceVersion; Stale where it changed."""
 
 
 def _no_fence() -> None:
@@ -234,14 +188,12 @@ class Client:
         body: Any = None,
         content_type: str = "application/json",
     ) -> Manifest:
-        if call.verb in _MUTATING and call.kind is not LEASE:
-            self._fence()
         target = f"{path}?{urlencode(query)}" if query else path
         try:
             response = await self._send(call, method, target, body, content_type)
             try:
                 await _raise_for_status(call, response)
-                answer: Manifest = json.loads(await response.read())
+                answer = _mapping(json.loads(await response.read()))
             finally:
                 response.release()
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -276,6 +228,8 @@ class Client:
     ) -> tuple[aiohttp.ClientResponse, str | None]:
         authorization = await self._connection.authorization()
         headers = _headers(authorization, content_type)
+        if call.verb in _MUTATING and call.kind is not LEASE:
+            self._fence()
         started, status = time.perf_counter(), 0
         try:
             response = await self._connection.send(
@@ -321,10 +275,17 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 def _event(call: Call, line: bytes) -> WatchEvent:
     try:
-        content = json.loads(line)
-    except ValueError as error:
-        raise Transient(f"{call}: the watch sent something that is not JSON") from error
-    if content["type"] == "ERROR":
-        status = content["object"]
-        raise error_of(call, int(status.get("code") or 500), status)
-    return WatchEvent(content["type"], content["object"])
+        content = _mapping(json.loads(line))
+        event = WatchEvent(content["type"], _mapping(content["object"]))
+    except (ValueError, KeyError) as error:
+        raise Transient(f"{call}: the watch sent something that is not an event") from error
+    if event.type == "ERROR":
+        raise error_of(call, int(event.object.get("code") or 500), event.object)
+    return event
+
+
+def _mapping(content: Any) -> Manifest:
+    """The same JSON object; ValueError for any other JSON, as for what is no JSON at all."""
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - a text is wrong, not a caller's type
+    return content

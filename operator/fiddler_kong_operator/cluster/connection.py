@@ -10,8 +10,11 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import yaml
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
@@ -24,6 +27,8 @@ Loader = Callable[[], Awaitable[Configuration]]
 """Reads address and credentials anew."""
 
 _TOKEN: Final = "BearerToken"  # noqa: S105 - the client's name for the security scheme
+
+_REMEDY: Final = "Set KUBECONFIG, or run in a pod with a service account."
 
 
 class NoClusterError(FiddlerKongError):
@@ -42,8 +47,16 @@ async def load_configuration(kubeconfig: str | None = None, context: str | None 
                 config_file=named, context=context, client_configuration=configuration, persist_config=False
             )
     except (ConfigException, OSError) as error:
-        raise NoClusterError(f"No access to a cluster: {error}. Set KUBECONFIG, or run in a pod with a service account.") from error
+        raise NoClusterError(f"No access to a cluster: {error}. {_REMEDY}") from error
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:  # the loader takes its form for granted
+        raise NoClusterError(f"No access to a cluster: the kubeconfig is malformed ({type(error).__name__}). {_REMEDY}") from error
     return configuration
+
+
+def _behind_proxy(host: str) -> bool:
+    """Whether the environment names a proxy for the API server. Only then does the session look for one, for each request in a thread."""
+    parts = urlsplit(host)
+    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +81,7 @@ class Connection:
 
     def __init__(self, configuration: Configuration, load: Loader) -> None:
         """`load` is asked for new credentials after an HTTP 401."""
+        configuration.client_session_kwargs = {"trust_env": _behind_proxy(configuration.host)}
         self._configuration = configuration
         self._load = load
         self._rest = RESTClientObject(configuration)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, Workload
 
+from .cohorts import Cohorts
 from .index import Index
 from .reduce import PluginFacts, SecretValues
 from .references import Place, named_plugin, places_of, references_of, served_places
 
-__all__ = ["Indexes", "Record", "Value", "tenancy"]
+__all__ = ["Indexes", "Record", "Value"]
 
 T = TypeVar("T")
 Value = Binding | SecretValues | PluginFacts | Attachable | Workload | KongWarning
@@ -56,8 +56,8 @@ class Indexes:
         """KongPlugin -> Events about it."""
         self.tenants: dict[ObjectKey, dict[ObjectKey, Binding]] = {}
         """Workload -> the bindings that name it, by key."""
-        self.demands: dict[ObjectKey, Counter[Hashable]] = {}
-        """Workload -> how many of its bindings ask for which settings."""
+        self.cohorts: dict[ObjectKey, Cohorts] = {}
+        """Workload -> its bindings by what they ask of it."""
 
     def move(self, key: ObjectKey, old: Record | None, new: Record | None) -> None:
         """Follow a record's change; None where there is no record."""
@@ -88,30 +88,20 @@ class Indexes:
     def _enter(self, binding: Binding) -> None:
         if binding.workload:
             self.tenants.setdefault(binding.workload, {})[binding.key] = binding
-            self.demands.setdefault(binding.workload, Counter())[tenancy(binding)] += 1
+            self.cohorts.setdefault(binding.workload, Cohorts()).put(binding)
 
     def _leave(self, binding: Binding) -> None:
         if not binding.workload:
             return
-        tenants, demands = self.tenants[binding.workload], self.demands[binding.workload]
+        tenants, cohorts = self.tenants[binding.workload], self.cohorts[binding.workload]
         del tenants[binding.key]
-        demands[tenancy(binding)] -= 1
-        if not demands[tenancy(binding)]:
-            del demands[tenancy(binding)]
+        cohorts.drop(binding)
         if not tenants:
-            del self.tenants[binding.workload], self.demands[binding.workload]
+            del self.tenants[binding.workload], self.cohorts[binding.workload]
 
     def _move_attachable(self, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
         self.naming.move(key, _named(old), _named(new))
         self.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
-
-
-def tenancy(binding: Binding) -> Hashable:
-    """What a binding asks of the gateway; bindings that ask the same cannot clash."""
-    if binding.spec is None:
-        return None
-    gateway = binding.spec.gateway
-    return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, binding.spec.sessions.mode)
 
 
 def _pair(expected: type[T], old: object, new: object) -> tuple[T | None, T | None]:

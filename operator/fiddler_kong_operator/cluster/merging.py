@@ -17,9 +17,14 @@ _NOT_CONTENT: Final = ("apiVersion", "kind", "metadata", "status")
 _KONG: Final = "konghq.com/"
 
 
-def repair_patch(live: Manifest, desired: Manifest) -> Manifest | None:
-    """The patch from `live` to `desired`, with uid and resourceVersion of `live` as preconditions; None where nothing differs."""
+def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) -> Manifest | None:
+    """The patch from `live` to `desired`, with uid and resourceVersion of `live` as preconditions; None where nothing differs.
+
+    `keep_data` leaves alone what a Secret holds beyond the desired entries.
+    """
     patch = difference(_content(live), _content(desired))
+    if keep_data:
+        patch = _without_removals(patch, "data")
     metadata = _metadata_patch(live["metadata"], desired["metadata"])
     if not patch and not metadata:
         return None
@@ -28,7 +33,7 @@ def repair_patch(live: Manifest, desired: Manifest) -> Manifest | None:
 
 
 def difference(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
-    """The merge patch between two JSON objects; lists are replaced whole, which is all that RFC 7386 can do."""
+    """The merge patch between two JSON objects; lists are replaced whole, and null means absent: RFC 7386 can say no more."""
     patch: dict[str, Any] = {name: None for name in live if name not in desired}
     for name, wanted in desired.items():
         found = live.get(name)
@@ -36,9 +41,23 @@ def difference(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str,
             inner = difference(found, wanted)
             if inner:
                 patch[name] = inner
-        elif found != wanted or name not in live:
+        elif not _equal(found, wanted):
             patch[name] = wanted
     return patch
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    """Equal as JSON, where 1 is not true."""
+    if isinstance(found, list) and isinstance(wanted, list):
+        return len(found) == len(wanted) and all(map(_equal, found, wanted))
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(_equal(found[name], wanted[name]) for name in found)
+    return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)
+
+
+def _without_removals(patch: dict[str, Any], name: str) -> dict[str, Any]:
+    kept = {entry: value for entry, value in (patch.get(name) or {}).items() if value is not None}
+    return {**{field: value for field, value in patch.items() if field != name}, **({name: kept} if kept else {})}
 
 
 def _content(manifest: Manifest) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import TypeVar
 from fiddler_kong_operator.errors import Gone
 from fiddler_kong_operator.plan.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, ProbeResult, Snapshot, Workload
+from fiddler_kong_operator.plan.tenancy import seniority
 
-from .client import ClusterClient
+from .contract import ClusterClient
 from .kinds import KONG_CLUSTER_PLUGIN, KONG_PLUGIN
 from .references import attach_targets, children_of, named_plugin, places_of, references_of, secrets_of
 from .store import UNKNOWN, Store, Unknown
@@ -49,10 +50,10 @@ class Reader:
         return self._snapshot(binding, probe) if binding else None
 
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
-        """A workload, None where it does not exist or is not visible, and every binding that names it, oldest first."""
+        """A workload, None where it does not exist or is not visible, and the bindings that speak for all that name it, oldest first."""
         if self._visible(key):
             await self._fetch([key])
-        return _present(self._store.workload(key)), tuple(sorted(self._store.bindings_of(key), key=lambda b: (b.created, b.key)))
+        return _present(self._store.workload(key)), tuple(sorted(self._store.cohorts(key).representatives(), key=seniority))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces
@@ -86,7 +87,7 @@ class Reader:
             secrets={key.name: _present(store.secret(key)) for key in secrets_of(binding)},
             workload=_present(store.workload(workload)) if workload else None,
             workload_visible=workload is None or self._visible(workload),
-            siblings=tuple(b for b in store.bindings_of(workload) if b is not binding) if workload else (),
+            siblings=self._siblings(binding),
             targets=targets,
             plugin_types=self._plugin_types(binding, targets),
             plugin_owners=self._plugin_owners(binding, targets),
@@ -98,6 +99,13 @@ class Reader:
             kong_installed=store.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
         )
+
+    def _siblings(self, binding: Binding) -> tuple[Binding, ...]:
+        """Those that can make a difference: who speaks for the others' wishes, and who owns an Ingress on the same place."""
+        owners = (self._store.owner(ingress.key) for ingress in self._ingresses(binding))
+        neighbours = (owner for owner in owners if owner and owner.workload == binding.workload and owner.key != binding.key)
+        rivals = self._store.cohorts(binding.workload).rivals(binding) if binding.workload else ()
+        return tuple({sibling.key: sibling for sibling in (*rivals, *neighbours)}.values())
 
     def _children(self, binding: Binding) -> dict[ObjectKey, Child]:
         keys = {*self._store.children_of(binding.uid), *children_of(binding)}

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api.violations import violations
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, content_digest
 
 from .kinds import KONG_PLUGIN, Kind
@@ -25,19 +26,21 @@ __all__ = [
     "PluginFacts",
     "SecretValues",
     "key_of",
+    "reduce_annotations",
     "reduce_attachable",
     "reduce_binding",
     "reduce_child",
     "reduce_plugin",
     "reduce_secret",
     "reduce_warning",
+    "version_of",
 ]
 
 SecretValues = Mapping[str, bytes]
 """The decoded `data` of a Secret."""
 
+_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
-_VALUE_ERROR: Final = "Value error, "
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,23 @@ def reduce_binding(key: ObjectKey, raw: Manifest, known: Binding | None = None) 
     )
 
 
+def version_of(text: str | None) -> int:
+    """A resourceVersion as a number, so that older and newer can be told (which Kubernetes allows since 1.35); -1 for anything else."""
+    return int(text) if text and text.isdecimal() else -1
+
+
+def reduce_annotations(raw: Manifest) -> int:
+    """Stands for a binding's annotations, without kubectl's copy of the object."""
+    annotations = raw["metadata"].get("annotations") or {}
+    return hash(frozenset((name, value) for name, value in annotations.items() if name != _APPLIED))
+
+
 def parse_spec(raw: Any) -> tuple[BindingSpec | None, str | None]:
     """The parsed spec, or what is wrong with it: field and rule, never the value."""
     try:
         return BindingSpec.model_validate(raw), None
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return None, "; ".join(f"{_field_path(p['loc'])}: {p['msg'].removeprefix(_VALUE_ERROR)}" for p in problems)
-
-
-def _field_path(location: tuple[int | str, ...]) -> str:
-    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+        return None, "; ".join(violations(error))
 
 
 def reduce_secret(raw: Manifest) -> SecretValues:
@@ -102,19 +111,24 @@ def _decode(value: str | None) -> bytes:
         return b""
 
 
-def reduce_child(key: ObjectKey, raw: Manifest) -> Child:
-    """Ownership and digest of an object."""
+def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now: float = 0.0) -> Child:
+    """Ownership and digest of an object, and when it changed: `now` (seconds since the epoch) where it differs from `known`.
+
+    managedFields alone do not tell that: their times stay where a write only removes fields (seen on 1.36).
+    """
     metadata = raw["metadata"]
     binding = (metadata.get("labels") or {}).get(names.BINDING_LABEL)
     owner = _owner(metadata)
+    uid, digest = metadata.get("uid", ""), content_digest(raw)
+    before = 0.0 if known is None or known.uid != uid else known.applied_at if known.digest == digest else now
     return Child(
         key=key,
-        uid=metadata.get("uid", ""),
+        uid=uid,
         resource_version=metadata.get("resourceVersion", ""),
         owner_uid=intern(owner) if owner else None,
         binding=intern(binding) if binding else None,
-        digest=content_digest(raw),
-        applied_at=max((_seconds(entry.get("time")) for entry in _our_entries(metadata)), default=0.0),
+        digest=digest,
+        applied_at=max(before, _written_at(metadata)),
         deleting="deletionTimestamp" in metadata,
     )
 
@@ -122,6 +136,10 @@ def reduce_child(key: ObjectKey, raw: Manifest) -> Child:
 def _owner(metadata: Mapping[str, Any]) -> str | None:
     references = metadata.get("ownerReferences") or ()
     return next((r["uid"] for r in references if r.get("controller") and r.get("kind") == names.KIND), None)
+
+
+def _written_at(metadata: Mapping[str, Any]) -> float:
+    return max((_seconds(entry.get("time")) for entry in _our_entries(metadata)), default=0.0)
 
 
 def _our_entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -142,6 +160,7 @@ def reduce_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
         plugins=_split(annotations.get(names.KONG_PLUGINS_ANNOTATION)),
         ingress_class=intern(ingress_class) if ingress_class else None,
         rules=tuple(_rules(spec)) if key.kind == "Ingress" else (),
+        attached_at=_written_at(metadata),
     )
 
 

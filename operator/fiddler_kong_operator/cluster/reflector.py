@@ -2,7 +2,8 @@
 
 * A watch goes on where the last one ended. Where that version is gone (410), everything is listed anew and what the list does not show is
   reported as deleted.
-* A watch that falls silent is ended by the client's read limit; a server that ends each watch at once is met with back-off.
+* A watch that falls silent is ended by the client's read limit; a server that ends each watch at once is met with back-off. One that was
+  cut after it had lasted for a while is no failure to be counted with those before it.
 * A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is said once in the log,
   holds back the start, and is tried again.
 """
@@ -22,7 +23,8 @@ from typing import Final, Protocol
 from fiddler_kong_operator.errors import Gone, Refused, Transient
 from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
 
-from .client import ClusterClient, Expired
+from .answers import Expired
+from .contract import ClusterClient
 from .kinds import Kind
 from .reduce import key_of
 from .store import Store
@@ -195,6 +197,15 @@ class Reflector:
 
     async def _watch(self) -> float:
         started = self._clock()
+        try:
+            await self._follow()
+        finally:
+            lasted = self._clock() - started >= self._timing.short_watch
+            if lasted:
+                self._backoff.reset()
+        return 0.0 if lasted else self._backoff.next()
+
+    async def _follow(self) -> None:
         async with aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:  # type: ignore[type-var]
             async for event in events:
                 self._seen_alive()
@@ -202,10 +213,6 @@ class Reflector:
                     self._sink.event(self._kind, event.type, event.object)
                 self._version = event.object["metadata"]["resourceVersion"]
         self._seen_alive()
-        if self._clock() - started < self._timing.short_watch:
-            return self._backoff.next()
-        self._backoff.reset()
-        return 0.0
 
     def _seen_alive(self) -> None:
         self.last_activity = self._clock()

@@ -10,7 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Final
@@ -18,18 +19,21 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, Workload
 
+from .cohorts import Cohorts
 from .indexes import Indexes, Record, Value
 from .kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET, SERVICE, Kind, kind_of
 from .reduce import (
     PluginFacts,
     SecretValues,
     key_of,
+    reduce_annotations,
     reduce_attachable,
     reduce_binding,
     reduce_child,
     reduce_plugin,
     reduce_secret,
     reduce_warning,
+    version_of,
 )
 from .references import Place, references_of
 from .wakes import Wakes
@@ -52,14 +56,14 @@ GRAVES: Final = 4096
 
 _NOBODY: Final[frozenset[ObjectKey]] = frozenset()
 _CHILDREN: Final = frozenset({SECRET.name, KONG_PLUGIN.name, SERVICE.name, INGRESS.name})
-_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class Store:
     """Everything observed, for one event loop."""
 
-    def __init__(self) -> None:
-        """Empty; every kind counts as installed."""
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        """Empty; every kind counts as installed. `clock` gives seconds since the epoch."""
+        self._clock = clock
         self._shelves: dict[str, dict[ObjectKey, Record]] = {name: {} for name in KINDS}
         self._indexes = Indexes()
         self._wakes = Wakes(self._indexes, self._find, self.bindings)
@@ -72,7 +76,7 @@ class Store:
         """Take an event (ADDED, MODIFIED, DELETED; None for an object of a list or a replay)."""
         known = kind_of(kind)
         key = key_of(known, raw)
-        uid, version = raw["metadata"].get("uid", ""), _version(raw["metadata"].get("resourceVersion"))
+        uid, version = raw["metadata"].get("uid", ""), version_of(raw["metadata"].get("resourceVersion"))
         if event_type == "DELETED":
             return self.forget(key, uid, version)
         old = self._find(key)
@@ -84,19 +88,15 @@ class Store:
         """Take the answer to a write or a read; the later event of the same version is then no news to anybody."""
         return self.apply_event(kind_of(raw), None, raw)
 
-    def forget(self, key: ObjectKey, uid: str = "", version: int = -1) -> frozenset[ObjectKey]:
-        """Take a deletion of that incarnation (any, without a uid)."""
+    def forget(self, key: ObjectKey, uid: str, version: int = -1) -> frozenset[ObjectKey]:
+        """Take a deletion of that incarnation; without a uid, nothing."""
         old = self._find(key)
-        if uid or (old and old.uid):
-            self._bury(uid or (old.uid if old else ""))
-        if old is None or not old.uid or (uid and old.uid != uid):
+        if uid:
+            self._bury(uid)
+        if old is None or not old.uid or old.uid != uid:
             return _NOBODY
         absent = Record("", version) if key in self._indexes.wanted_by else None
         return self._put(KINDS[key.kind], key, old, absent)
-
-    def remove(self, key: ObjectKey) -> frozenset[ObjectKey]:
-        """Take a deletion that no event told of."""
-        return self.forget(key)
 
     def remember_absent(self, key: ObjectKey) -> None:
         """Take the answer that a referenced object does not exist; an event that came meanwhile counts more."""
@@ -107,9 +107,9 @@ class Store:
         self, kind: Kind | str, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str
     ) -> frozenset[ObjectKey]:
         """Take the end of a list: what it did not show and is not newer than it was deleted while nobody watched."""
-        known, version = kind_of(kind), _version(resource_version)
-        gone = [key for key in self.keys(known, namespace) - seen if self._shelves[known.name][key].version <= version]
-        return frozenset().union(*(self.forget(key) for key in gone))
+        shelf, version = self._shelves[kind_of(kind).name], version_of(resource_version)
+        gone = [key for key in self.keys(kind, namespace) - seen if shelf[key].version <= version]
+        return frozenset().union(*(self.forget(key, shelf[key].uid) for key in gone))
 
     def set_installed(self, kind: Kind | str, *, installed: bool) -> frozenset[ObjectKey]:
         """Take the news that the kind's definition is (not) there; concerns every binding where it changed."""
@@ -130,6 +130,11 @@ class Store:
         shelf = self._shelves[kind_of(kind).name]
         return frozenset(key for key, record in shelf.items() if record.uid and (namespace is None or key.namespace == namespace))
 
+    def uid(self, key: ObjectKey) -> str:
+        """The incarnation that is held; "" where there is none."""
+        record = self._find(key)
+        return record.uid if record else ""
+
     def binding(self, key: ObjectKey) -> Binding | None:
         """A binding."""
         value = self._value(key)
@@ -142,6 +147,16 @@ class Store:
     def bindings_of(self, workload: ObjectKey) -> Collection[Binding]:
         """Every binding that names the workload."""
         return self._indexes.tenants.get(workload, {}).values()
+
+    def cohorts(self, workload: ObjectKey) -> Cohorts:
+        """The bindings that name the workload, by what they ask of it."""
+        return self._indexes.cohorts.get(workload, Cohorts())
+
+    def owner(self, key: ObjectKey) -> Binding | None:
+        """The binding that owns an object."""
+        child = self.child(key)
+        owner = self._indexes.binding_of.get(child.owner_uid) if child and child.owner_uid else None
+        return self.binding(owner) if owner else None
 
     def secret(self, key: ObjectKey) -> SecretValues | Unknown | None:
         """The values of a referenced Secret; None where it does not exist."""
@@ -206,11 +221,17 @@ class Store:
         return record.value
 
     def _outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
-        """An equal version is news only where its value was not kept and is wanted by now."""
+        """An equal version is news only where something of it was not kept and is wanted by now."""
         if version < 0 or old.version < version:
             return False
-        lacking = bool(old.uid) and old.value is None and key in self._indexes.wanted_by
-        return not (lacking and old.version == version)
+        return old.version > version or not self._lacks(key, old)
+
+    def _lacks(self, key: ObjectKey, record: Record) -> bool:
+        """A referenced object whose value was not kept, or one that bears a child's name since a binding came."""
+        if not record.uid:
+            return False
+        unclaimed = record.child is None and key.kind in _CHILDREN
+        return (record.value is None and key in self._indexes.wanted_by) or (unclaimed and self._wakes.claimant(key) is not None)
 
     def _put(self, kind: Kind, key: ObjectKey, old: Record | None, new: Record | None) -> frozenset[ObjectKey]:
         shelf = self._shelves[kind.name]
@@ -242,17 +263,17 @@ class Store:
 
     def _reduce(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Record | None:
         metadata = raw["metadata"]
-        child = reduce_child(key, raw) if self._is_child(key, raw) else None
+        child = reduce_child(key, raw, old.child if old else None, self._clock()) if self._is_child(key, raw) else None
         value = self._reduce_value(kind, key, raw, old)
         if child is None and value is None:
             return None
-        token = _token(raw) if kind is BINDING else 0
-        return Record(metadata.get("uid", ""), _version(metadata.get("resourceVersion")), value, child, token)
+        version, token = version_of(metadata.get("resourceVersion")), reduce_annotations(raw) if kind is BINDING else 0
+        return Record(metadata.get("uid", ""), version, value, child, token)
 
     def _reduce_value(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Value | None:
-        wanted = key in self._indexes.wanted_by
         if kind is BINDING:
             return reduce_binding(key, raw, self.binding(key) if old else None)
+        wanted = key in self._indexes.wanted_by
         if kind is SECRET:
             return reduce_secret(raw) if wanted else None
         if kind is DEPLOYMENT:
@@ -267,8 +288,8 @@ class Store:
     def _is_child(self, key: ObjectKey, raw: Manifest) -> bool:
         if key.kind not in _CHILDREN:
             return False
-        labels = raw["metadata"].get("labels") or {}
-        return labels.get(names.MANAGED_BY_LABEL) == names.APPLICATION or self._wakes.claimant(key) is not None
+        managed = (raw["metadata"].get("labels") or {}).get(names.MANAGED_BY_LABEL) == names.APPLICATION
+        return managed or self._wakes.claimant(key) is not None
 
     def _bury(self, uid: str) -> None:
         self._graves[uid] = None
@@ -278,14 +299,3 @@ class Store:
 
 def _references(record: Record | None) -> frozenset[ObjectKey]:
     return references_of(record.value) if record and isinstance(record.value, Binding) else _NOBODY
-
-
-def _version(text: str | None) -> int:
-    """The version as a number, so that older and newer can be told (which Kubernetes allows since 1.35); -1 for anything else."""
-    return int(text) if text and text.isdecimal() else -1
-
-
-def _token(raw: Manifest) -> int:
-    """Stands for a binding's annotations, without kubectl's copy of the object."""
-    annotations = raw["metadata"].get("annotations") or {}
-    return hash(frozenset((name, value) for name, value in annotations.items() if name != _APPLIED))

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
+from fiddler_kong_operator.plan.programming import GRACE
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, Workload
+from fiddler_kong_operator.plan.tenancy import demand, seniority
 
-from .indexes import Indexes, Record, tenancy
+from .indexes import Indexes, Record
 from .kinds import KONG_CLUSTER_PLUGIN
 from .reduce import PluginFacts
 from .references import children_of, named_plugin, possible_owners, served_places
@@ -62,17 +64,19 @@ class Wakes:
         before, after = (record.value if record and isinstance(record.value, Binding) else None for record in (old, new))
         if old and new and before and after and (*_essence(before), old.token) == (*_essence(after), new.token):
             return
+        stays = before and after and _standing(before) == _standing(after)
         for binding in (before, after):
             if binding:
                 yield binding.key
                 if binding.workload:
                     yield binding.workload
-                    yield from self._siblings(binding.workload, before, after)
+                    yield from () if stays else self._siblings(binding.workload, binding)
 
-    def _siblings(self, workload: ObjectKey, old: Binding | None, new: Binding | None) -> Iterable[ObjectKey]:
-        """The other bindings of the gateway, where they do not all ask for the same: one may give way to another."""
-        asked = set(self._indexes.demands.get(workload, ())) | {tenancy(binding) for binding in (old, new) if binding}
-        return self._indexes.wanted_by[workload] if len(asked) > 1 else ()
+    def _siblings(self, workload: ObjectKey, binding: Binding) -> Iterable[ObjectKey]:
+        """The other bindings of the gateway, where one that came or went speaks for its cohort and another may have to give way."""
+        cohorts = self._indexes.cohorts.get(workload)
+        concerned = cohorts and cohorts.speaks(binding) and cohorts.rivals(binding)
+        return self._indexes.wanted_by[workload] if concerned else ()
 
     def _by_child(self, key: ObjectKey, old: Child | None, new: Child | None) -> Iterator[ObjectKey]:
         if old and new and replace(old, resource_version=new.resource_version, applied_at=new.applied_at) == new:
@@ -96,7 +100,7 @@ class Wakes:
         yield from self._indexes.wanted_by[key]
 
     def _by_attachable(self, key: ObjectKey, old: object, new: object) -> Iterator[ObjectKey]:
-        if isinstance(old, Attachable) and isinstance(new, Attachable) and replace(old, resource_version=new.resource_version) == new:
+        if isinstance(old, Attachable) and isinstance(new, Attachable) and _same_target(old, new):
             return
         yield from self._indexes.wanted_by[key]
         for target in (old, new):
@@ -141,15 +145,28 @@ class Wakes:
             return True
         if new.last_seen == old.last_seen:
             return False
-        record = self._find(new.plugin)
-        owner = record.child.owner_uid if record and record.child else None
-        changed = (self._applied_at(key) for key in self._indexes.owned_by[owner]) if owner else ()
-        crossed = any(old.last_seen < moment <= new.last_seen for moment in changed)
+        crossed = any(old.last_seen < moment + GRACE <= new.last_seen for moment in self._changes(new.plugin))
         return crossed or new.last_seen // REPEAT > old.last_seen // REPEAT
 
-    def _applied_at(self, key: ObjectKey) -> float:
-        record = self._find(key)
-        return record.child.applied_at if record and record.child else 0.0
+    def _changes(self, plugin: ObjectKey) -> Iterator[float]:
+        """When we wrote what a warning about the plugin may be due to: the binding's objects and the lists that name the plugin."""
+        record = self._find(plugin)
+        owner = record.child.owner_uid if record and record.child else None
+        for key in (*(self._indexes.owned_by[owner] if owner else ()), *self._indexes.naming[plugin]):
+            found = self._find(key)
+            if found and found.child:
+                yield found.child.applied_at
+            if found and isinstance(found.value, Attachable):
+                yield found.value.attached_at
+
+
+def _same_target(old: Attachable, new: Attachable) -> bool:
+    return replace(old, resource_version=new.resource_version, attached_at=new.attached_at) == new
+
+
+def _standing(binding: Binding) -> tuple[object, ...]:
+    """What a binding is to the others of its gateway."""
+    return (binding.workload, demand(binding), seniority(binding))
 
 
 def _essence(binding: Binding) -> tuple[object, ...]:

@@ -40,9 +40,13 @@ def reduce_workload(key: ObjectKey, raw: Manifest) -> Workload:
 
 
 def is_borrowed(raw: Manifest) -> bool:
-    """Our field manager owns something by server-side apply. An entry without fields is what giving back leaves for a moment."""
+    """One of our field managers owns something: by server-side apply, or, until giving back is over, by the patch that restores.
+
+    An entry without fields is what giving back leaves for a moment.
+    """
     entries = raw["metadata"].get("managedFields") or ()
-    return any(e.get("manager") == names.FIELD_MANAGER and e.get("operation") == "Apply" and e.get("fieldsV1") for e in entries)
+    owners = {(entry.get("manager"), entry.get("operation")) for entry in entries if entry.get("fieldsV1")}
+    return not owners.isdisjoint({(names.FIELD_MANAGER, "Apply"), (names.RESTORING_MANAGER, "Update")})
 
 
 def _container(raw: Mapping[str, Any]) -> Container:

@@ -49,7 +49,7 @@ def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -
 
 def _is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
     child = snapshot.children.get(key)
-    return child is not None and child.owner_uid == snapshot.binding.uid
+    return child is not None and child.belongs_to(snapshot.binding)
 
 
 def _is_ours(snapshot: Snapshot, written: str) -> bool:
@@ -60,7 +60,7 @@ def _is_ours(snapshot: Snapshot, written: str) -> bool:
         return False
     child = snapshot.children.get(ObjectKey("KongPlugin", binding.namespace, name))
     if child is not None:
-        return child.owner_uid == binding.uid
+        return child.belongs_to(binding)
     owner = snapshot.plugin_owners.get(name)
     if owner is not None:
         return owner == binding.uid

@@ -14,7 +14,7 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 
 from .buildable import check_buildable
 from .clashes import PluginConflict, attach_targets, needed_types, plugin_conflicts, route_conflicts, taken_names, unresolved_names
-from .endpoint import refusal
+from .endpoint import refusal, upstream_refusal
 from .process_settings import UNTRUSTED_LUA, wanted_lua
 from .snapshot import ObjectKey, Snapshot
 from .tenancy import granted, settings_rival
@@ -66,7 +66,17 @@ def _endpoint_refused(snapshot: Snapshot) -> Finding | None:
     """A key must not be sent in clear, nor traces into the machine or to a cloud's metadata service, by the gateway any more than by us."""
     spec = snapshot.binding.spec
     problem = refusal(spec.fiddler.url, snapshot.endpoints) if spec else None
+    problem = problem or next(_refused_upstreams(snapshot), None)
     return Finding(reason("EndpointRefused"), problem) if problem else None
+
+
+def _refused_upstreams(snapshot: Snapshot) -> Iterator[str]:
+    """The gateway hands a model's answer to the client: nobody may read the gateway's own machine that way."""
+    for index, route in enumerate(snapshot.binding.spec.routes if snapshot.binding.spec else ()):
+        url = route.llm.options.upstream_url if route.llm else None
+        problem = upstream_refusal(url, snapshot.endpoints) if url else None
+        if problem:
+            yield f"spec.routes[{index}].llm.options.upstreamUrl: {problem}"
 
 
 def _not_granted(snapshot: Snapshot) -> Finding | None:

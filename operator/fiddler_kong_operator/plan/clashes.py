@@ -80,15 +80,15 @@ def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, Objec
         serving = [i for i in snapshot.ingresses if i.ingress_class == spec.gateway.ingress_class_name and _serves(i, host, path)]
         established = any(ingress.key == ours for ingress in serving)
         for other in serving:
-            if other.key != ours and not (established and _gives_way(other, snapshot)):
+            if other.key != ours and not _is_own(other, snapshot) and not (established and _gives_way(other, snapshot)):
                 yield route, host, path, other.key
 
 
 def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:
-    """Objects with the name of one this binding creates that are not owned by it."""
+    """Objects with the name of one this binding creates that do not belong to it."""
     for key in _wanted_keys(snapshot.binding):
         child = snapshot.children.get(key)
-        if child is not None and child.owner_uid != snapshot.binding.uid:
+        if child is not None and not child.belongs_to(snapshot.binding):
             yield key
 
 
@@ -108,11 +108,19 @@ def _observed_targets(snapshot: Snapshot) -> Iterator[tuple[Route, Attachable]]:
 
 
 def _is_ours(snapshot: Snapshot, plugin: str) -> bool:
-    return snapshot.plugin_owners.get(plugin) == snapshot.binding.uid
+    binding = snapshot.binding
+    child = snapshot.children.get(ObjectKey("KongPlugin", binding.namespace, plugin))
+    return child.belongs_to(binding) if child else snapshot.plugin_owners.get(plugin) == binding.uid
 
 
 def _serves(ingress: Attachable, host: str, path: str) -> bool:
     return any(rule_host == host and rule_path.rstrip("/") == path for rule_host, rule_path in ingress.rules)
+
+
+def _is_own(ingress: Attachable, snapshot: Snapshot) -> bool:
+    """Whether this binding made it, perhaps under a route's former name: it then goes once the new one is there."""
+    child = snapshot.children.get(ingress.key)
+    return child is not None and child.belongs_to(snapshot.binding)
 
 
 def _gives_way(ingress: Attachable, snapshot: Snapshot) -> bool:

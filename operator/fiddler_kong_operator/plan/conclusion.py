@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
-from fiddler_kong_operator.api.v1alpha1 import FiddlerStatus, GatewayStatus
+from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 
 __all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "needs_write"]
 

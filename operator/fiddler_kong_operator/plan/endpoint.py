@@ -1,4 +1,4 @@
-"""Which URLs traces may go to, and which addresses the operator probes. Pure; `probe.otlp` connects to nothing that was not passed here.
+"""Which URLs traces and calls may go to, and which addresses the operator probes. Pure; `probe.otlp` connects only to what passed here.
 
 A binding's author chooses the URL. The gateway sends the key and the traces there, and the probe runs in the operator's network, so its
 answer must not tell more about that network than the author could have learnt otherwise. What the URL itself shows (`refusal`) keeps a
@@ -11,6 +11,10 @@ binding from being accepted; what its name resolves to only keeps the operator f
 - Refused unless `ProbeSettings.allowed_addresses` names them: loopback.
 - Private addresses are where in-cluster sinks and VPC endpoints live, so they may be probed, but only on the ports on which a Fiddler can
   be expected (`WEB_PORTS`): a binding cannot walk through the ports of a host. Any other port needs `allowed_addresses`.
+- Names that always mean one of these (`localhost`, the names of metadata services) are judged as addresses.
+
+A model's URL (`upstream_refusal`) is called by the gateway, and what answers is handed to the client: link-local and metadata addresses
+would give away the credentials of the gateway's machine, loopback ones lead to Kong's own Admin API. Scheme and port are free.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 __all__ = [
     "STRICT",
@@ -31,6 +35,7 @@ __all__ = [
     "is_in_cluster",
     "parse_endpoint",
     "refusal",
+    "upstream_refusal",
     "usable_addresses",
 ]
 
@@ -53,8 +58,16 @@ _METADATA: Final = tuple(
         "fd00:c1::/32",  # Oracle
     )
 )
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
 _NUMERIC: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 """A last label that makes a host an IPv4 address in some notation (WHATWG URL, "ends in a number")."""
+
+_SHAPE: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
+"""Host and port as every parser reads them; what is left out here (`a[::1]`, an empty port) is read differently by Python and by Kong."""
+
+_LOCAL_NAMES: Final = ("localhost", "ip6-localhost", "localhost.localdomain")
+_METADATA_NAMES: Final = ("metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
 
 _THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
 _COMPATIBLE: Final = IPv6Network("::/96")
@@ -101,11 +114,27 @@ def refusal(url: str, policy: EndpointPolicy) -> str | None:
     """Why no traces may go to a URL, as far as the URL itself shows; None where they may."""
     try:
         endpoint = parse_endpoint(url, allow_http=policy.allow_http)
-        if _is_literal(endpoint.host):
-            usable_addresses([endpoint.host], endpoint, policy.allowed_addresses)
+        address = _address_shown(endpoint.host)
+        if address:
+            usable_addresses([address], endpoint, policy.allowed_addresses)
     except RefusedAddressError as error:
         return str(error)
     return None
+
+
+def upstream_refusal(url: str, policy: EndpointPolicy) -> str | None:
+    """Why the gateway must not call a model at a URL, as far as the URL itself shows: the end of a sentence. None where it may."""
+    try:
+        host = urlsplit(url).hostname or ""
+        address = _address_shown(host)
+    except RefusedAddressError as error:
+        return str(error)
+    except ValueError:
+        return None  # no URL at all, which `providers` refuses in its own words
+    if address is None:
+        return None
+    problem = _of_no_host(ip_address(address), tuple(ip_network(cidr, strict=False) for cidr in policy.allowed_addresses))
+    return f"{host} is {problem}" if problem else None
 
 
 def is_in_cluster(host: str) -> bool:
@@ -115,14 +144,18 @@ def is_in_cluster(host: str) -> bool:
 
 def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
     """The endpoint of a URL that may be probed; RefusedAddressError says what is wrong with any other."""
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.scheme not in {"http", "https"}:
         raise RefusedAddressError("fiddler.url must begin with https://.")
     if "@" in parts.netloc:
         raise RefusedAddressError("fiddler.url must not hold a user name or password; the key belongs into a Secret.")
     if not parts.hostname:
         raise RefusedAddressError("fiddler.url has no host name.")
-    endpoint = Endpoint(parts.scheme, parts.hostname, _port(parts.port if _has_valid_port(url) else 0, parts.scheme))
+    if not _has_valid_port(parts):
+        raise RefusedAddressError("fiddler.url has a port that is not a number between 1 and 65535.")
+    if not _SHAPE.fullmatch(parts.netloc):
+        raise RefusedAddressError("fiddler.url must be a host's name or address, with nothing after it but a colon and a port.")
+    endpoint = Endpoint(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
     if endpoint.scheme == "http" and not allow_http and not endpoint.in_cluster:
         raise RefusedAddressError(
             f"fiddler.url uses http for {endpoint.host}, which is not inside the cluster: the key would cross the network in clear. "
@@ -145,46 +178,65 @@ def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iter
     return usable
 
 
-def _is_literal(host: str) -> bool:
-    """Whether the host is an address. Refuses what only some resolvers read as one: decimal, octal, hexadecimal or shortened IPv4."""
+def _split(url: str) -> SplitResult:
     try:
-        ip_address(host.partition("%")[0])
+        return urlsplit(url)
     except ValueError:
-        if _NUMERIC.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        raise RefusedAddressError("fiddler.url has square brackets around something that is not an IPv6 address.") from None
+
+
+def _address_shown(host: str) -> str | None:
+    """The address that a host shows without any resolver: its own, or that of a name with a fixed meaning; None for other names.
+
+    Refuses what only some resolvers read as an address: decimal, octal, hexadecimal or shortened IPv4.
+    """
+    name = host.lower().rstrip(".")
+    if name in _LOCAL_NAMES or name.endswith(".localhost"):
+        return "127.0.0.1"
+    if name in _METADATA_NAMES:
+        return "169.254.169.254"
+    try:
+        return str(ip_address(host.partition("%")[0]))
+    except ValueError:
+        if _NUMERIC.fullmatch(name.rpartition(".")[2]):
             raise RefusedAddressError(f"{host} is neither a name nor an address in its usual form. Write the host's name.") from None
-        return False
-    return True
+        return None
 
 
-def _has_valid_port(url: str) -> bool:
+def _has_valid_port(parts: SplitResult) -> bool:
     try:
-        return urlsplit(url).port != 0
+        return parts.port != 0
     except ValueError:
         return False
-
-
-def _port(port: int | None, scheme: str) -> int:
-    if port == 0:
-        raise RefusedAddressError("fiddler.url has a port that is not a number between 1 and 65535.")
-    return port or {"http": 80, "https": 443}[scheme]
 
 
 def _problem(text: str, port: int, allowed: tuple[Network, ...]) -> str | None:
     address = ip_address(text.partition("%")[0])
-    forms = (address, *_embedded(address))
-    forbidden = next((kind for kind in map(_forbidden, forms) if kind), None)
-    if forbidden:
-        return f"{forbidden}, which the operator never accepts. fiddler.url must be your Fiddler instance."
+    problem = _of_no_host(address, allowed)
+    if problem:
+        return f"{problem} fiddler.url must be your Fiddler instance."
     if any(_contains(network, address) for network in allowed):
         return None
-    if any(form.is_loopback for form in forms):
-        return "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses."
-    if port not in WEB_PORTS and not all(form.is_global for form in forms):
+    if port not in WEB_PORTS and not all(form.is_global for form in _forms(address)):
         return (
             f"a private address, where port {port} is not probed. Use one of the ports {', '.join(map(str, sorted(WEB_PORTS)))}, "
             "or ask the operator's administrator to set --probe-allowed-addresses."
         )
     return None
+
+
+def _of_no_host(address: Address, allowed: tuple[Network, ...]) -> str | None:
+    """What an address is that no other host can have, or must never be sent to; None for one a host can have."""
+    forbidden = next((kind for kind in map(_forbidden, _forms(address)) if kind), None)
+    if forbidden:
+        return f"{forbidden}, which the operator never accepts."
+    if any(form.is_loopback for form in _forms(address)) and not any(_contains(network, address) for network in allowed):
+        return "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses."
+    return None
+
+
+def _forms(address: Address) -> tuple[Address, ...]:
+    return (address, *_embedded(address))
 
 
 def _forbidden(address: Address) -> str | None:

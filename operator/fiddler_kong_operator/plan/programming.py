@@ -2,7 +2,7 @@
 
 Kong's CRDs declare a `Programmed` condition for plugins that nobody writes. Failure shows as Warning events of Kong Ingress Controller on
 the KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a warning counts
-while it is younger than the last change of what it is about and was seen lately.
+while it is younger, by more than `GRACE`, than the last change of what it is about, and was seen lately.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 
 from .snapshot import KongWarning, ObjectKey, Snapshot
 
-__all__ = ["WARNING_LIFETIME", "current_warning", "evaluate_programming"]
+__all__ = ["GRACE", "WARNING_LIFETIME", "current_warning", "evaluate_programming"]
 
 WARNING_LIFETIME: Final = 600.0
 """Seconds after which an event that was not repeated is over: twice the interval to which client-go's spam filter stretches repeats."""
+
+GRACE: Final = 2.0
+"""Seconds after a change for which a warning may still be about what was before: the push to Kong was under way, and both times are whole
+seconds. What still is broken is said again with the next push, and counts then."""
 
 _REASONS: Final = {"KongConfigurationApplyFailed": "KongRefused", "KongConfigurationTranslationFailed": "KongTranslationFailed"}
 
 
 def current_warning(snapshot: Snapshot) -> KongWarning | None:
-    """The newest of Kong's warnings that still holds: said after the last change of the plugin and of its Secret."""
+    """The newest of Kong's warnings that still holds: said after the last change of the plugin, its Secret and the lists that name it."""
     secret = ObjectKey("Secret", snapshot.binding.namespace, names.keys_secret(snapshot.binding.name))
     current = [w for w in snapshot.warnings if w.reason in _REASONS and _holds(w, secret, snapshot)]
     return max(current, key=lambda w: (w.last_seen, w.plugin), default=None)
@@ -31,8 +35,9 @@ def current_warning(snapshot: Snapshot) -> KongWarning | None:
 
 def _holds(warning: KongWarning, secret: ObjectKey, snapshot: Snapshot) -> bool:
     subjects = [snapshot.children.get(key) for key in (warning.plugin, secret)]
-    changed = max((child.applied_at for child in subjects if child), default=0.0)
-    return warning.last_seen >= changed and snapshot.now - warning.last_seen < WARNING_LIFETIME
+    lists = (target.attached_at for target in snapshot.targets.values() if warning.plugin.name in target.plugins)
+    changed = max((*(child.applied_at for child in subjects if child), *lists), default=0.0)
+    return warning.last_seen >= changed + GRACE and snapshot.now - warning.last_seen < WARNING_LIFETIME
 
 
 def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:

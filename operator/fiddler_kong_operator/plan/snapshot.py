@@ -132,7 +132,7 @@ class Workload:
     env_managers: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(container, env name) -> managers that own the entry's value, from managedFields; KONG_* names only."""
     borrowed: bool = False
-    """Our field manager owns something on it by server-side apply."""
+    """One of our field managers still owns something on it."""
 
     def container(self, name: str) -> Container | None:
         """The container of that name."""
@@ -151,6 +151,8 @@ class Attachable:
     """For an Ingress: spec.ingressClassName."""
     rules: tuple[tuple[str, str], ...] = ()
     """For an Ingress: its (host or "", path) pairs."""
+    attached_at: float = 0.0
+    """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where it never did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,12 @@ class Child:
     digest: bytes
     """`content_digest` of the object as observed."""
     applied_at: float = 0.0
-    """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where unknown."""
+    """When it last changed, as seen, or was written by our field manager, from managedFields (seconds since the epoch); 0 where unknown."""
     deleting: bool = False
+
+    def belongs_to(self, binding: Binding) -> bool:
+        """Owned by this very binding; or its by label, where the ownerReference was removed: that is drift, and is put back."""
+        return self.owner_uid == binding.uid or (self.owner_uid is None and self.binding == binding.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +210,8 @@ class Snapshot:
     workload_visible: bool = True
     """False where the operator does not watch the workload's namespace."""
     siblings: tuple[Binding, ...] = ()
-    """The other bindings that name the same workload."""
+    """Of the other bindings that name the same workload, those that can make a difference: the oldest of each that ask something else of
+    it (`tenancy.demand`), and the owners of `ingresses`. More do no harm."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     """Every Service and Ingress named in attachTo that exists, and every one (ours too) whose annotation names a plugin of this binding."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
@@ -226,6 +233,7 @@ class Snapshot:
 
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
@@ -244,5 +252,4 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
         "annotations": {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith("konghq.com/")},
         "owners": [o.get("uid") for o in meta.get("ownerReferences") or () if o.get("controller")],
     }
-    canonical = json.dumps([content, managed], sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(canonical.encode(), digest_size=16).digest()
+    return hashlib.blake2b(_CANONICAL.encode([content, managed]).encode(), digest_size=16).digest()

@@ -5,7 +5,7 @@ The older binding wins (time of creation, then namespace and name), as in Gatewa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -14,7 +14,7 @@ from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from .process_settings import wanted_lua
 from .snapshot import Binding, Workload
 
-__all__ = ["granted", "managed_elsewhere", "seniority", "settings_rival", "tenants"]
+__all__ = ["asked", "demand", "granted", "managed_elsewhere", "seniority", "settings_rival", "tenants"]
 
 _KONG_OPERATOR_LABEL: Final = "gateway-operator.konghq.com/managed-by"
 
@@ -35,6 +35,23 @@ def managed_elsewhere(workload: Workload) -> bool:
 def seniority(binding: Binding) -> tuple[str, str, str]:
     """Sort key: the oldest binding first."""
     return binding.created, binding.namespace, binding.name
+
+
+def demand(binding: Binding) -> Hashable:
+    """Everything of a binding that the settings of its workload depend on.
+
+    Of bindings with equal demands the oldest speaks for all: `tenants`, `settings_rival` and `plan_settings` come to the same whether they
+    are given the others or not. What they look at must be in here.
+    """
+    if binding.spec is None:
+        return None
+    return (binding.namespace, asked(binding.spec), binding.spec.suspend, binding.deleting, names.FINALIZER in binding.finalizers)
+
+
+def asked(spec: BindingSpec) -> Hashable:
+    """What a spec asks of its workload; bindings that ask the same cannot clash over it."""
+    gateway = spec.gateway
+    return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, spec.sessions.mode)
 
 
 def tenants(workload: Workload, bindings: Iterable[Binding]) -> tuple[tuple[Binding, BindingSpec], ...]:

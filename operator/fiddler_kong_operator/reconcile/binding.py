@@ -9,7 +9,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
-from fiddler_kong_operator.api.v1alpha1 import FiddlerStatus, GatewayStatus
+from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.cluster.applier import Applier
 from fiddler_kong_operator.cluster.reader import Reader
 from fiddler_kong_operator.errors import Refused, Stalled
@@ -31,7 +31,8 @@ __all__ = ["BindingReconciler"]
 logger: Final = logging.getLogger(__name__)
 
 SETTLE: Final = 2.0
-"""Seconds a first status may wait for the first probe, so that a new binding costs one status write rather than two."""
+"""Seconds a first status may wait for the first probe, so that a new binding, or one changed during a restart, costs one status write
+rather than two."""
 
 REFUSED_RETRY: Final = 60.0
 """Seconds before an object that the API server refused is tried again: a policy or a permission may have changed."""
@@ -147,8 +148,8 @@ class BindingReconciler:
         return latest
 
     def _settle(self, binding: Binding, decision: Decision, traced: ProbeResult | None) -> float:
-        """Seconds for which a first status still waits for its first probe."""
-        if traced is not None or decision.keys is None or binding.status:
+        """Seconds for which the first status, or the first after a start, still waits for its first probe."""
+        if traced is not None or decision.keys is None or binding.key in self._answered:
             self._settling.pop(binding.key, None)
             return 0.0
         since = self._settling.setdefault(binding.key, self._clock())

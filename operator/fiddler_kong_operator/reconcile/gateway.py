@@ -7,7 +7,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.cluster.client import ClusterClient
+from fiddler_kong_operator.cluster.contract import ClusterClient
 from fiddler_kong_operator.cluster.reader import Reader
 from fiddler_kong_operator.cluster.reflector import Feed
 from fiddler_kong_operator.errors import Conflict, Gone, Refused

@@ -44,6 +44,19 @@ class Shell(Protocol):
         """Figures for /healthz."""
 
 
+class _NoMemory(kopf.DiffBaseStorage):
+    """Spares kopf the deep copies of each object that its change-detecting handlers, which are not used here, would compare."""
+
+    def build(self, **_: object) -> Any:
+        return {}
+
+    def fetch(self, **_: object) -> Any:
+        return None
+
+    def store(self, **_: object) -> None:
+        pass
+
+
 def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
     """Register the handlers for `shell` in a registry of its own."""
 
@@ -54,6 +67,7 @@ def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
         settings.watching.server_timeout = WATCH_SECONDS
         settings.queueing.idle_timeout = IDLE_TIMEOUT
         settings.process.ultimate_exiting_timeout = EXIT_TIMEOUT
+        settings.persistence.diffbase_storage = _NoMemory()
 
     @kopf.on.cleanup(registry=registry)
     async def stopped(**_: object) -> None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from fiddler_kong_operator.cluster.client import ClusterClient
+from fiddler_kong_operator.cluster.contract import ClusterClient
 from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.plan.snapshot import Manifest
 from fiddler_kong_operator.reconcile.pace import Pace

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.client import ClusterClient, Expired
+from fiddler_kong_operator.cluster.answers import Expired
+from fiddler_kong_operator.cluster.contract import ClusterClient
 from fiddler_kong_operator.cluster.kinds import BINDING
 from fiddler_kong_operator.cluster.reflector import Sink, relist
 from fiddler_kong_operator.errors import Gone, Refused, Transient

@@ -10,8 +10,9 @@ import pytest
 
 from fiddler_kong_operator.api import v1alpha1
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
+from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.api.types import ApiModel, Rule
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, BindingStatus, Fiddler, Route
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler, Route
 from tests.crd.bindings import spec
 from tests.crd.cases import RULED
 

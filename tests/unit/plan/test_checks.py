@@ -36,9 +36,9 @@ def exposed(*ingresses: Attachable, host: str | None = None, **more: Any) -> Sna
     return make_snapshot(make_binding(make_spec(route), created=5), ingresses=ingresses, **more)
 
 
-def child(kind: str, name: str, owner: str | None) -> dict[ObjectKey, Child]:
+def child(kind: str, name: str, owner: str | None, label: str | None = "assistant") -> dict[ObjectKey, Child]:
     key = ObjectKey(kind, "kong", name)
-    return {key: Child(key, "uid-child", "5", owner, "assistant", b"")}
+    return {key: Child(key, "uid-child", "5", owner, label, b"")}
 
 
 OPENAI = ("", "/openai")
@@ -181,6 +181,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ("same path, other host", exposed(ingress("web", ("llm.example.com", "/openai"))), "Accepted", []),
     ("same path, other class", exposed(ingress("web", OPENAI, ingress_class="nginx")), "Accepted", []),
     ("our own Ingress", exposed(ingress(OWN_INGRESS.name, OPENAI)), "Accepted", []),
+    (
+        "our own Ingress, of a route that was renamed",
+        exposed(ingress("assistant-former", OPENAI), children=child("Ingress", "assistant-former", "uid-assistant")),
+        "Accepted",
+        [],
+    ),
     ("a younger binding was first", exposed(RIVAL_INGRESS, siblings=(YOUNG_RIVAL,)), "RouteClash", []),
     ("a race with a younger binding", exposed(RIVAL_INGRESS, ingress(OWN_INGRESS.name, OPENAI), siblings=(YOUNG_RIVAL,)), "Accepted", []),
     ("a race with an older binding", exposed(RIVAL_INGRESS, ingress(OWN_INGRESS.name, OPENAI), siblings=(RIVAL,)), "RouteClash", []),
@@ -232,10 +238,30 @@ def test_finding(snapshot: Snapshot, expected: str, phrases: list[str]) -> None:
 )
 @pytest.mark.parametrize(("owner", "expected"), [("uid-assistant", "Accepted"), ("uid-other", "NameTaken"), (None, "NameTaken")])
 def test_names_of_what_would_be_created(kind: str, name: str, owner: str | None, expected: str) -> None:
-    finding = evaluate_acceptance(make_snapshot(children=child(kind, name, owner))).finding
+    finding = evaluate_acceptance(make_snapshot(children=child(kind, name, owner, None))).finding
 
     assert expected == finding.reason.name
     assert expected == "Accepted" or f"{kind} kong/{name}" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("owner", "label", "expected"),
+    [(None, "assistant", "Accepted"), (None, "another", "NameTaken"), ("uid-other", "assistant", "NameTaken")],
+)
+def test_an_object_that_lost_its_owner_is_known_by_its_label(owner: str | None, label: str, expected: str) -> None:
+    children = child("Service", "assistant-openai", owner, label)
+
+    assert expected == evaluate_acceptance(make_snapshot(children=children)).finding.reason.name
+
+
+def test_a_plugin_that_lost_its_owner_does_not_clash_with_itself() -> None:
+    snapshot = attached(
+        "assistant-opentelemetry",
+        plugin_types={"assistant-opentelemetry": "opentelemetry"},
+        children=child("KongPlugin", "assistant-opentelemetry", None),
+    )
+
+    assert evaluate_acceptance(snapshot).finding.reason.name == "Accepted"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
-from fiddler_kong_operator.api.v1alpha1 import BindingStatus, FiddlerStatus, GatewayStatus
+from fiddler_kong_operator.api.status import BindingStatus, FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.plan.conclusion import ASPECTS, Details, conclude, needs_write
 
 NOW = 1_800_000_000.9

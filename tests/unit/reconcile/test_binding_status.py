@@ -158,8 +158,11 @@ async def test_after_a_restart_a_result_that_is_not_about_this_spec_or_not_known
     snapshot = replace(former.world.current, binding=replace(binding, status=status, generation=change.get("generation", 1)))
     stage = Stage(snapshot, probe=None)
 
+    assert await stage.reconcile() == SETTLE
+    stage.clock.now += SETTLE
     await stage.reconcile()
 
+    assert stage.world.drain() == ["status"]
     assert stage.world.condition("TraceEndpointReachable") == ("Unknown", "ProbePending")
 
 

@@ -5,6 +5,7 @@ Config as on Fiddler's integration page; field names of Kong's schema for 3.13.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -12,7 +13,7 @@ from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Llm, Route
 from fiddler_kong_operator.plan.providers import HeaderKey, provider_of
 from fiddler_kong_operator.plan.snapshot import Manifest
 
-from .contract import PluginInstance, PluginKey, PluginKind, Protection
+from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
 
 __all__ = ["AI_PROXY"]
 
@@ -69,4 +70,5 @@ AI_PROXY: Final = PluginKind(
         Protection(("model", "provider"), "use llm.provider"),
         Protection(("logging",), "Fiddler's token counts depend on it; use spec.payloads for log_payloads"),
     ),
+    refused_fields=(RefusedField(re.compile(r"upstream_url"), "use llm.options.upstreamUrl, which the Service follows"),),
 )

@@ -1,0 +1,75 @@
+"""The status of a FiddlerKongBinding: what the operator found. Part of `integrations.fiddler.ai/v1alpha1`, as `v1alpha1`'s types."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .types import ApiModel
+
+__all__ = ["BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus"]
+
+
+class Condition(ApiModel):
+    """One aspect of the binding's state, as in every Kubernetes API."""
+
+    type: str = Field(min_length=1, max_length=64)
+    """Name of the aspect."""
+
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+
+    reason: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z]+$")
+    """Why, in one word; see the reference of reasons in the documentation."""
+
+    message: str = Field(max_length=4096)
+    """Why, in a sentence, and what to do next."""
+
+    observed_generation: int = Field(ge=0)
+    """Generation of the spec this was found for."""
+
+    last_transition_time: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
+    """When `status` last changed."""
+
+
+class GatewayStatus(ApiModel):
+    """What is known of the gateway."""
+
+    version: str | None = Field(default=None, max_length=64)
+    """Version of Kong, read from the image."""
+
+    image: str | None = Field(default=None, max_length=1024)
+    """Image of the Kong container."""
+
+
+class FiddlerStatus(ApiModel):
+    """What is known of the Fiddler application."""
+
+    application: str | None = Field(default=None, max_length=256)
+    """Name of the application, where Fiddler lets the key read it."""
+
+    traces_endpoint: str | None = Field(default=None, max_length=600)
+    """Where Kong sends the traces."""
+
+
+class BindingStatus(ApiModel):
+    """What the operator found. Written only when it changes."""
+
+    observed_generation: int | None = Field(default=None, ge=0)
+    """Generation of the spec that this status is about."""
+
+    conditions: tuple[Condition, ...] = Field(
+        default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    )
+    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready; Reconciling and Stalled
+    while true."""
+
+    routes: str | None = Field(default=None, max_length=16)
+    """Routes with all plugins attached, of all routes: `1/1`."""
+
+    gateway: GatewayStatus | None = None
+    """What is known of the gateway."""
+
+    fiddler: FiddlerStatus | None = None
+    """What is known of the Fiddler application."""

@@ -1,0 +1,42 @@
+"""What pydantic finds wrong with a spec, in the words of the API: field and rule, never the value."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pydantic import ValidationError
+
+__all__ = ["violations"]
+
+Location = tuple[int | str, ...]
+
+_SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
+"""pydantic's words for what is wrong begin with the Python type."""
+
+
+def violations(error: ValidationError) -> list[str]:
+    """One sentence for each fault, beginning with the field's path from `spec` on."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [problem["loc"] for problem in found]
+    return [
+        f"{_path(problem['loc'])}: {_sentence(problem['type'], problem['msg'])}"
+        for problem in found
+        if problem["type"] != "too_short" or not any(_is_inside(place, problem["loc"]) for place in places)
+    ]
+
+
+def _is_inside(place: Location, outer: Location) -> bool:
+    """Whether a fault lies inside a list: pydantic counts only valid items, so one bad item makes the list too short as well."""
+    return len(place) > len(outer) and place[: len(outer)] == outer
+
+
+def _path(place: Location) -> str:
+    return "spec" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "must be given"
+    text = message.removeprefix("Value error, ").partition(" after validation")[0]
+    return _SUBJECT.sub("must", text).replace("should", "must")

@@ -1,0 +1,101 @@
+"""What a binding has in its namespace as somebody sees it who looks: its objects, its events, and the writes they cost."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from devcluster.audit import Mark, Write
+from fiddler_kong_operator import names
+from tests.integration.arena import SETTINGS, Arena
+
+__all__ = [
+    "AI_PROXY",
+    "CHILDREN",
+    "INGRESS",
+    "KEYS",
+    "OPENTELEMETRY",
+    "PRE_FUNCTION",
+    "SERVICE",
+    "Key",
+    "breaches",
+    "children",
+    "events",
+    "provide_gateway",
+    "told",
+]
+
+Manifest = dict[str, Any]
+Key = tuple[str, str]
+"""Kind and name."""
+
+KEYS: Final = ("Secret", "assistant-kong-keys")
+OPENTELEMETRY: Final = ("KongPlugin", "assistant-opentelemetry")
+PRE_FUNCTION: Final = ("KongPlugin", "assistant-pre-function")
+AI_PROXY: Final = ("KongPlugin", "assistant-openai-ai-proxy")
+SERVICE: Final = ("Service", "assistant-openai")
+INGRESS: Final = ("Ingress", "assistant-openai")
+
+CHILDREN: Final[tuple[Key, ...]] = (KEYS, OPENTELEMETRY, PRE_FUNCTION, AI_PROXY, SERVICE, INGRESS)
+"""What the quick start's binding has."""
+
+_COUNTED: Final = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"})
+"""What the API server writes into the metadata by itself."""
+
+_FINALIZERS: Final = ("f:metadata", "f:finalizers")
+_REFUSED: Final = 400
+
+
+def provide_gateway(arena: Arena) -> None:
+    """Have the gateway run with the settings a binding needs, as its owner may have set them: nothing is left to wait for."""
+    arena.put(arena.gateway(env=SETTINGS))
+    arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
+
+
+def children(arena: Arena, binding: str = "assistant") -> dict[Key, Manifest]:
+    """Every object whose name begins with the binding's, without what the API server counts by itself."""
+    kinds = dict.fromkeys(kind for kind, _ in CHILDREN)
+    objects = (item for kind in kinds for item in arena.all_of(kind) if item["metadata"]["name"].startswith(f"{binding}-"))
+    return {(item["kind"], item["metadata"]["name"]): _content(item) for item in objects}
+
+
+def _content(item: Manifest) -> Manifest:
+    metadata = {name: value for name, value in item["metadata"].items() if name not in _COUNTED}
+    return {**{name: value for name, value in item.items() if name not in {"status", "apiVersion"}}, "metadata": metadata}
+
+
+def events(arena: Arena, binding: str = "assistant") -> list[str]:
+    """The reasons of a binding's Events in the order in which they were posted."""
+    about = [
+        event
+        for event in arena.all_of("Event")
+        if (event["involvedObject"]["kind"], event["involvedObject"]["name"]) == (names.KIND, binding)
+    ]
+    return [event["reason"] for event in sorted(about, key=lambda event: int(event["metadata"]["resourceVersion"]))]
+
+
+def told(arena: Arena, since: Mark) -> list[str]:
+    """`patch secrets assistant-kong-keys` for each of the operator's writes in this namespace, in order; Events are left out."""
+    return [_told(write) for write in _here(arena, since) if write.resource != "events"]
+
+
+def _told(write: Write) -> str:
+    what = "/".join(filter(None, [write.resource, write.subresource]))
+    return f"{write.verb} {what} {write.name}" + (f" -> {write.code}" if write.code >= _REFUSED else "")
+
+
+def _here(arena: Arena, since: Mark) -> list[Write]:
+    return [write for write in arena.writes(since) if write.namespace == arena.namespace]
+
+
+def breaches(arena: Arena) -> list[str]:
+    """What the operator must not have written: Secrets of the test, and of a binding more than status and finalizers."""
+    done = (write for write in _here(arena, Mark(0)) if write.code < _REFUSED)
+    secrets = [str(write) for write in done if write.resource == "secrets" and ("Secret", write.name) in arena.made]
+    return secrets + [f"{b['metadata']['name']}: {field}" for b in arena.all_of(names.KIND) for field in _ours_beside_status(b)]
+
+
+def _ours_beside_status(binding: Manifest) -> list[str]:
+    """Fields of a binding that our field manager owns and that are neither its status nor its finalizers."""
+    entries = [e for e in binding["metadata"].get("managedFields") or () if e["manager"] == names.FIELD_MANAGER]
+    paths = [(top, inner) for e in entries if not e.get("subresource") for top, fields in e["fieldsV1"].items() for inner in fields]
+    return [".".join(path) for path in paths if path != _FINALIZERS]

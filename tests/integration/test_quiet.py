@@ -1,0 +1,127 @@
+"""Quiet: what a binding costs, and that nothing is written where nothing differs, by an operator in a hurry (it probes every second)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from devcluster import Cluster
+from devcluster.operator_process import OperatorProcess, install
+from devcluster.stage import Stage
+from tests.integration.arena import Arena
+from tests.integration.children import events, provide_gateway, told
+
+FLAGS = ("--probe-interval=1", "--probe-retry-interval=1", "--sweep-interval=1")
+
+STATUS = "patch fiddlerkongbindings/status assistant"
+NEW_BINDING = [
+    "create ingresses assistant-openai",
+    "create kongplugins assistant-openai-ai-proxy",
+    "create kongplugins assistant-opentelemetry",
+    "create kongplugins assistant-pre-function",
+    "create secrets assistant-kong-keys",
+    "create services assistant-openai",
+    STATUS,
+]
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A cluster of its own, in which the operator can be stopped."""
+    with Cluster.start() as cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as own:
+        install(cluster)
+        yield own
+
+
+@pytest.fixture(scope="module")
+def operator(stage: Stage) -> Iterator[OperatorProcess]:
+    with OperatorProcess(stage.cluster, *FLAGS) as process:
+        yield process
+
+
+@pytest.fixture
+def ready(arena: Arena) -> Arena:
+    provide_gateway(arena)
+    arena.put(arena.binding())
+    arena.until_ready()
+    arena.until_quiet()
+    return arena
+
+
+def another(arena: Arena) -> None:
+    """A second binding comes to be Ready on the same gateway: proof that the operator is awake and has worked through its queue."""
+    arena.put(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/another"}, name="another"))
+    arena.until_ready("another")
+    arena.until_pushed(lambda pushed: len(pushed.services) == 2, "both services")
+
+
+def first_only(writes: list[str]) -> list[str]:
+    return [write for write in writes if " another" not in write]
+
+
+def test_a_new_binding_costs_its_six_objects_and_one_status(arena: Arena) -> None:
+    provide_gateway(arena)
+    mark = arena.mark()
+
+    arena.put(arena.binding())
+    arena.until_ready()
+    arena.until_quiet()
+
+    assert sorted(told(arena, mark)) == NEW_BINDING
+    assert events(arena) == []
+
+
+def test_probes_that_repeat_and_neighbours_that_come_write_nothing(ready: Arena) -> None:
+    mark, probes = ready.mark(), len(ready.stage.sink.requests)
+
+    ready.until(lambda: len(ready.stage.sink.requests) >= probes + 3, "three more probes")
+    another(ready)
+    ready.until_quiet()
+
+    assert first_only(told(ready, mark)) == []
+    assert events(ready) == []
+
+
+def test_a_probe_that_fails_again_and_again_writes_once(ready: Arena) -> None:
+    mark = ready.mark()
+
+    ready.put(ready.secret("fiddler", "fdl_demo.wrong"))
+    ready.until_condition("TraceEndpointReachable", "False", "Unauthorized")
+    probes = len(ready.stage.sink.requests)
+    ready.until(lambda: len(ready.stage.sink.requests) >= probes + 2, "two more probes")
+    ready.until_quiet()
+
+    assert told(ready, mark) == ["patch secrets assistant-kong-keys", STATUS, STATUS]  # not asked yet, then refused
+    assert events(ready) == ["Unauthorized"]
+
+
+def test_a_restart_writes_nothing(ready: Arena, operator: OperatorProcess) -> None:
+    operator.stop()
+    mark = ready.mark()
+
+    operator.start()
+    another(ready)
+    ready.until_quiet()
+
+    assert first_only(told(ready, mark)) == []
+    assert events(ready) == []
+
+
+def test_what_changed_while_the_operator_was_away_is_put_right_when_it_returns(ready: Arena, operator: OperatorProcess) -> None:
+    operator.stop()
+    ready.delete("KongPlugin", "assistant-opentelemetry")
+    ready.patch("Service", "assistant-openai", {"spec": {"externalName": "api.example.com"}})
+    ready.put(ready.binding({"payloads": "Disabled"}))
+    mark = ready.mark()
+
+    operator.start()
+    ready.until_ready()
+    ready.until_quiet()
+
+    assert sorted(write for write in told(ready, mark) if write != STATUS) == [
+        "create kongplugins assistant-opentelemetry",
+        "patch kongplugins assistant-openai-ai-proxy",
+        "patch services assistant-openai",
+    ]

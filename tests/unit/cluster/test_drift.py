@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from fiddler_kong_operator.errors import Stale, Stalled
+from fiddler_kong_operator.plan.desired import BindingPlan
+from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey, content_digest
+
+from .bench import Bench
+from .objects import at, ours, owners, plugin, secret
+
+OWN = ObjectKey("KongPlugin", "ai", "assistant-opentelemetry")
+
+
+def add_default(raw: Manifest) -> None:
+    raw.setdefault("protocols", ["http"])
+
+
+async def test_drift_is_repaired_exactly() -> None:
+    bench = Bench()
+    wanted = bench.plugin(endpoint="https://acme", nested={"a": 1})
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, config={"endpoint": "https://evil", "nested": {"a": 1, "b": 2}, "extra": []}, disabled=True)
+    assert (await bench.apply(BindingPlan(plugins=(wanted,)))).written == (wanted.key,)
+    assert content_digest(bench.live(wanted)) == wanted.digest
+    assert bench.cluster.bodies[-1]["config"] == {"endpoint": "https://acme", "nested": {"b": None}, "extra": None}
+
+
+async def test_labels_and_annotations_of_others_survive_a_repair() -> None:
+    bench = Bench()
+    wanted = bench.service({"konghq.com/protocol": "https"})
+    await bench.apply(BindingPlan(routes=(wanted,)))
+    metadata = copy.deepcopy(bench.live(wanted)["metadata"])
+    metadata["labels"]["team"] = "ml"
+    metadata["annotations"] = {"note": "theirs", "konghq.com/plugins": "theirs"}
+    bench.somebody_changes(wanted, metadata=metadata)
+    await bench.apply(BindingPlan(routes=(wanted,)))
+    repaired = bench.live(wanted)["metadata"]
+    assert repaired["annotations"] == {"note": "theirs", "konghq.com/protocol": "https"}
+    assert repaired["labels"]["team"] == "ml"
+
+
+async def test_a_repair_is_pinned_to_what_was_read() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, config={"x": 1})
+
+    def interfere(verb: str, _: ObjectKey) -> None:
+        if verb == "merge_patch":
+            bench.cluster.put({**bench.live(wanted), "config": {"x": 2}})
+
+    bench.cluster.before = interfere
+    with pytest.raises(Stale):
+        await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.cluster.before = None
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert bench.live(wanted)["config"] == {}
+
+
+async def test_nothing_is_written_where_only_the_store_was_behind() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    good = copy.deepcopy(bench.live(wanted))
+    bench.somebody_changes(wanted, config={"x": 1})
+    bench.cluster.put(good)
+    bench.cluster.calls.clear()
+    assert (await bench.apply(BindingPlan(plugins=(wanted,)))).written == ()
+    assert bench.cluster.writes == []
+    assert (await bench.snapshot()).children[wanted.key].digest == wanted.digest
+
+
+async def test_what_was_deleted_meanwhile_is_made_on_the_next_pass() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, config={"x": 1})
+    del bench.cluster.objects[wanted.key]
+    with pytest.raises(Stale):
+        await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert (await bench.apply(BindingPlan(plugins=(wanted,)))).written == (wanted.key,)
+
+
+async def test_what_is_deleted_between_read_and_patch_is_made_on_the_next_pass() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, config={"x": 1})
+
+    def delete_first(verb: str, key: ObjectKey) -> None:
+        if verb == "merge_patch":
+            del bench.cluster.objects[key]
+
+    bench.cluster.before = delete_first
+    with pytest.raises(Stale):
+        await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert (await bench.apply(BindingPlan(plugins=(wanted,)))).written == (wanted.key,)
+
+
+async def test_an_object_made_anew_while_its_absence_was_reported_is_not_lost() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, config={"x": 1})
+    del bench.cluster.objects[wanted.key]
+    anew = ours(plugin("assistant-opentelemetry", 900, uid="new"))
+
+    def overtake(verb: str, key: ObjectKey) -> None:
+        if verb == "get" and key == wanted.key:
+            bench.store.apply_event("KongPlugin", "ADDED", bench.cluster.put(at(anew, 900)))
+
+    bench.cluster.after = overtake
+    with pytest.raises(Stale):
+        await bench.apply(BindingPlan(plugins=(wanted,)))
+    child = bench.store.child(wanted.key)
+    assert child is not None
+    assert child.uid == "new"
+
+
+@pytest.mark.parametrize("whose", [[], owners("bot")], ids=["nobody's", "another binding's"])
+async def test_an_object_that_is_no_longer_ours_is_left_alone(whose: list[Manifest]) -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    metadata = {**bench.live(wanted)["metadata"], "labels": {}, "ownerReferences": whose}
+    bench.somebody_changes(wanted, metadata=metadata)
+    bench.cluster.calls.clear()
+    with pytest.raises(Stalled, match="belongs to somebody else") as caught:
+        await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert (caught.value.reason, bench.cluster.writes) == ("NameTaken", [])
+
+
+async def test_an_object_that_lost_its_owner_but_not_our_labels_gets_it_back() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, metadata={**bench.live(wanted)["metadata"], "ownerReferences": []})
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert [owner["uid"] for owner in bench.live(wanted)["metadata"]["ownerReferences"]] == ["uid-assistant"]
+
+
+async def test_a_plugin_of_another_type_is_made_anew() -> None:
+    bench = Bench(ours(plugin("assistant-opentelemetry", type_="prometheus")))
+    wanted = bench.plugin()
+    assert (await bench.apply(BindingPlan(plugins=(wanted,)))).written == (wanted.key,)
+    assert bench.cluster.writes == [("delete", wanted.key), ("create", wanted.key)]
+    assert (bench.live(wanted)["plugin"], bench.live(wanted)["metadata"]["uid"] != "uid-KongPlugin-assistant-opentelemetry") == (
+        "opentelemetry",
+        True,
+    )
+
+
+async def test_a_secret_of_another_type_is_made_anew() -> None:
+    bench = Bench(ours({**secret("assistant-kong-keys"), "type": "kubernetes.io/tls"}))
+    wanted = bench.secret()
+    await bench.apply(BindingPlan(secret=(wanted,)))
+    assert [verb for verb, _ in bench.cluster.writes] == ["delete", "create"]
+    assert (await bench.snapshot()).children[wanted.key].digest == wanted.digest
+
+
+# Defaults of the server
+
+
+async def test_a_default_added_on_creation_is_not_repaired() -> None:
+    bench = Bench()
+    bench.cluster.defaults = add_default
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.cluster.calls.clear()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert bench.cluster.writes == []
+
+
+async def test_a_default_found_after_a_restart_is_removed_once_at_most() -> None:
+    bench = Bench({**ours(plugin("assistant-opentelemetry", type_="opentelemetry")), "config": {}, "protocols": ["http"]})
+    bench.cluster.defaults = add_default
+    for _ in range(3):
+        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+    assert bench.cluster.writes == [("merge_patch", OWN)]
+
+
+async def test_drift_beside_a_default_is_still_repaired() -> None:
+    bench = Bench()
+    bench.cluster.defaults = add_default
+    wanted = bench.plugin(endpoint="https://acme")
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    bench.somebody_changes(wanted, config={"endpoint": "https://evil"})
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    assert bench.live(wanted)["config"] == {"endpoint": "https://acme"}
+
+
+async def test_a_change_of_what_is_wanted_is_written_in_spite_of_a_default() -> None:
+    bench = Bench()
+    bench.cluster.defaults = add_default
+    await bench.apply(BindingPlan(plugins=(bench.plugin(a=1),)))
+    await bench.apply(BindingPlan(plugins=(bench.plugin(a=2),)))
+    assert bench.cluster.objects[OWN]["config"] == {"a": 2}

@@ -29,6 +29,9 @@ REVERT_LIMIT: Final = 4
 REVERT_WINDOW: Final = 600.0
 """Writes to one workload in that many seconds after which another manager is taken to be undoing them."""
 
+REVERT_REST: Final = 3600.0
+"""Seconds without a write then: each restarts somebody's gateway. A person who sets the values elsewhere ends the condition at once."""
+
 
 class GatewayOutcomes:
     """What writing to each workload last came to, for the bindings that name it. Only failures are kept."""
@@ -61,7 +64,7 @@ class GatewayReconciler:
         self._reader = reader
         self._outcomes = outcomes
         self._clock = clock
-        self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock)
+        self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
         self._leaving: dict[ObjectKey, float] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
@@ -72,7 +75,7 @@ class GatewayReconciler:
             self._leaving.pop(key, None)
             self._outcomes.note(key, None)
             return None
-        wait = self._grace(key, plan) or self._paced(key)
+        wait = self._grace(key, plan) or self._paced(key, plan)
         return wait or await self._write(key, plan)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
@@ -82,8 +85,9 @@ class GatewayReconciler:
         since = self._leaving.setdefault(key, self._clock())
         return max(0.0, since + GRACE - self._clock())
 
-    def _paced(self, key: ObjectKey) -> float:
-        wait = self._pace.delay(key)
+    def _paced(self, key: ObjectKey, plan: SettingsPlan) -> float:
+        """Giving back is paced on its own: a fight over what is set must not keep the operator from letting go."""
+        wait = self._pace.delay((key, plan.action))
         if wait:
             message = (
                 f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. "
@@ -118,7 +122,7 @@ class GatewayReconciler:
             self._feed.observe(await self._client.merge_patch(*where, plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
             answer = await self._client.apply(plan.apply, force=plan.force)
-            self._pace.count(key)
+            self._pace.count((key, plan.action))
             self._feed.observe(answer)
             leftover = disowning_patch(answer)
             if leftover:

@@ -15,10 +15,11 @@ PURGE_ABOVE: Final = 1024
 class Pace:
     """Counts writes by key within a sliding window; only keys written lately take memory."""
 
-    def __init__(self, limit: int, window: float, clock: Callable[[], float]) -> None:
-        """At most `limit` writes of one key in `window` seconds, measured on the monotonic `clock`."""
+    def __init__(self, limit: int, window: float, clock: Callable[[], float], rest: float = 0.0) -> None:
+        """At most `limit` writes of one key in `window` seconds on the monotonic `clock`, then none for at least `rest` seconds."""
         self._limit = limit
         self._window = window
+        self._rest = rest
         self._clock = clock
         self._times: dict[Hashable, deque[float]] = {}
         self._purge_above = PURGE_ABOVE
@@ -26,7 +27,7 @@ class Pace:
     def delay(self, key: Hashable) -> float:
         """Seconds until the key may be written again; 0 if now."""
         times = self._recent(key)
-        return 0.0 if len(times) < self._limit else times[0] + self._window - self._clock()
+        return 0.0 if len(times) < self._limit else self._free_at(times) - self._clock()
 
     def count(self, key: Hashable) -> None:
         """Note one write of the key."""
@@ -37,12 +38,19 @@ class Pace:
 
     def _recent(self, key: Hashable) -> deque[float]:
         times = self._times.get(key, deque())
-        while times and times[0] <= self._clock() - self._window:
+        now = self._clock()
+        if len(times) == self._limit and self._free_at(times) > now:
+            return times
+        while times and times[0] <= now - self._window:
             times.popleft()
         return times
 
+    def _free_at(self, times: deque[float]) -> float:
+        """When a key that has reached the limit may be written again."""
+        return max(times[0] + self._window, times[-1] + self._rest)
+
     def _purge(self) -> None:
         """Drop what is over. The next purge waits until the keys have doubled, so that a burst over many keys costs O(1) for each."""
-        horizon = self._clock() - self._window
+        horizon = self._clock() - max(self._window, self._rest)
         self._times = {key: times for key, times in self._times.items() if times and times[-1] > horizon}
         self._purge_above = max(PURGE_ABOVE, 2 * len(self._times))

@@ -7,10 +7,10 @@ import pytest
 from fiddler_kong_operator.api.conditions import REASONS, Finding
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.plan.snapshot import ObjectKey, Workload
-from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY, REVERT_LIMIT, REVERT_WINDOW, GatewayOutcomes
+from fiddler_kong_operator.reconcile.gateway import GRACE, REFUSED_RETRY, REVERT_LIMIT, REVERT_REST, GatewayOutcomes
 from tests.unit.plan.situations import GATEWAY, make_binding
 
-from .gateways import BARE, SETTLED, Stage
+from .gateways import BARE, BORROWED, SETTLED, Stage
 
 FIELD = '.spec.template.spec.containers[name="proxy"].env[name="KONG_TRACING_SAMPLING_RATE"].value'
 CONFLICT = Conflict("apply Deployment kong/kong-gateway: conflict", (FieldConflict("helm", FIELD),))
@@ -28,13 +28,25 @@ async def test_settings_that_are_undone_again_and_again_are_left_alone() -> None
     stage = Stage(BARE, make_binding())
     await revert(stage, REVERT_LIMIT)
 
-    assert await stage.reconcile() == REVERT_WINDOW - REVERT_LIMIT
+    assert await stage.reconcile() == REVERT_REST - 1
 
     reason, message = stage.failure
     assert (reason, REVERT_LIMIT) == ("GatewaySettingsReverted", len(stage.cluster.writes))
     assert message.startswith("Deployment kong/kong-gateway was written 4 times within 10 minutes and changed back each time.")
     assert "env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua" in message
     assert stage.woken == [GATEWAY]
+
+
+async def test_a_fight_does_not_keep_what_is_left_from_being_given_back() -> None:
+    stage = Stage(BARE, make_binding())
+    await revert(stage, REVERT_LIMIT)
+    stage.cluster.workload, stage.cluster.bindings = BORROWED, ()
+
+    assert await stage.reconcile() == GRACE
+    stage.clock.now += GRACE
+    assert await stage.reconcile() is None
+
+    assert "spec" not in stage.cluster.writes[-1][1]
 
 
 async def test_a_conflict_names_field_and_manager() -> None:

@@ -43,6 +43,29 @@ def test_the_window_slides() -> None:
     assert pace.delay("a") == 40
 
 
+def test_a_rest_begins_with_the_write_that_reaches_the_limit() -> None:
+    clock = Clock()
+    pace = Pace(2, 60, clock, rest=3600)
+    pace.count("a")
+    clock.now += 10
+    pace.count("a")
+
+    clock.now += 3599
+    assert pace.delay("a") == 1
+    clock.now += 1
+    assert pace.delay("a") == 0.0
+
+
+def test_no_rest_below_the_limit() -> None:
+    clock = Clock()
+    pace = Pace(2, 60, clock, rest=3600)
+    pace.count("a")
+    clock.now += 61
+    pace.count("a")
+
+    assert pace.delay("a") == 0.0
+
+
 def test_keys_do_not_hold_up_each_other() -> None:
     pace = Pace(1, 60, Clock())
     pace.count("a")

@@ -2,6 +2,8 @@
 
 Every request that is not a read is logged twice: when it is received (before anything happens) and when it is answered. So a request that
 has been answered is surely in the log, and one still under way is seen as such: `writes` waits for those and misses nothing.
+
+A cluster started with `audit_reads` also logs what service accounts read: `requests` tells everything that a program asked for.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["AUDIT_POLICY", "Mark", "Write", "WriteLog"]
+__all__ = ["AUDIT_POLICY", "Mark", "Write", "WriteLog", "audit_policy"]
 
 AUDIT_POLICY: Final[dict[str, Any]] = {
     "apiVersion": "audit.k8s.io/v1",
@@ -28,17 +30,27 @@ AUDIT_POLICY: Final[dict[str, Any]] = {
 }
 """Reads are not logged; of everything else the metadata, never a body: no key can get into the log."""
 
+_CREDENTIAL: Final = "authentication.kubernetes.io/credential-id"
+_READS: Final = frozenset({"get", "list", "watch"})
 _SETTLE_SECONDS: Final = 15.0
 _RECEIVED: Final = "RequestReceived"
 
 
+def audit_policy(*, reads: bool) -> dict[str, Any]:
+    """The policy to start with: `AUDIT_POLICY`, and with `reads` everything that service accounts ask for."""
+    everything = {"level": "Metadata", "userGroups": ["system:serviceaccounts"]}
+    return {**AUDIT_POLICY, "rules": [everything, *AUDIT_POLICY["rules"]]} if reads else AUDIT_POLICY
+
+
 @dataclass(frozen=True)
 class Write:
-    """One request that was not a read. `code` is the HTTP status of the answer, refused and unchanged writes included."""
+    """One request, a read only from `requests`. `code` is the HTTP status of the answer, refused and unchanged writes included."""
 
     user: str
+    credential: str
+    """Id of the token that a service account showed, by which two processes of one account differ; "" for other users."""
     verb: str
-    """create, update, patch, delete or deletecollection; a server-side apply is a `patch`."""
+    """create, update, patch, delete or deletecollection (get, list or watch of a read); a server-side apply is a `patch`."""
     group: str
     resource: str
     """Plural, such as `deployments`."""
@@ -86,12 +98,16 @@ class WriteLog:
 
         A service account's user is `system:serviceaccount:<namespace>:<name>`. DevClusterError when a write stays unanswered.
         """
-        self._settle()
-        start = since.position if since else 0
-        found = (self._answered[audit_id] for audit_id in self._received[start:])
-        return tuple(write for write in found if user is None or write.user == user)
+        return tuple(request for request in self.requests(user=user, since=since) if request.verb not in _READS)
 
-    def _settle(self) -> None:
+    def requests(self, *, user: str | None = None, since: Mark | None = None) -> tuple[Write, ...]:
+        """As `writes`, with the reads of service accounts where the cluster was started with `audit_reads`."""
+        start, end = since.position if since else 0, self._settle()
+        found = (self._answered[audit_id] for audit_id in self._received[start:end])
+        return tuple(request for request in found if user is None or request.user == user)
+
+    def _settle(self) -> int:
+        """Wait until everything received so far is answered; returns how much that is."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         self._read()
         wanted = len(self._received)
@@ -100,6 +116,7 @@ class WriteLog:
                 raise DevClusterError(f"A write has not been answered within {_SETTLE_SECONDS:.0f} s; see {self._path}.")
             time.sleep(0.02)
             self._read()
+        return wanted
 
     def _read(self) -> None:
         """Take in the complete lines added since the last call."""
@@ -126,6 +143,7 @@ def _write(event: Mapping[str, Any]) -> Write:
     agent = event.get("userAgent", "")
     return Write(
         user=event["user"]["username"],
+        credential=next(iter((event["user"].get("extra") or {}).get(_CREDENTIAL) or ()), ""),
         verb=event["verb"],
         group=target.get("apiGroup", ""),
         resource=target.get("resource", ""),

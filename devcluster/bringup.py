@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import controlplane, crds, nodes
 from .api import ApiServer, wait_until
-from .audit import AUDIT_POLICY
+from .audit import audit_policy
 from .pki import USERS, Credentials, write_kubeconfig, write_private, write_signing_key
 from .ports import LOOPBACK
 
@@ -37,11 +37,18 @@ class Foundation:
     api: ApiServer
 
 
-def bring_up(layout: Layout, processes: ProcessSet, programs: Mapping[str, Path], definitions: Sequence[dict[str, Any]]) -> Foundation:
+def bring_up(
+    layout: Layout,
+    processes: ProcessSet,
+    programs: Mapping[str, Path],
+    definitions: Sequence[dict[str, Any]],
+    *,
+    audit_reads: bool = False,
+) -> Foundation:
     """Start everything and return when it is usable. What has been started is in `processes`, also when this raises."""
     ports = controlplane.ControlPlanePorts.choose()
     credentials = Credentials.generate()
-    _write_configuration(layout, credentials)
+    _write_configuration(layout, credentials, audit_reads=audit_reads)
     processes.start("etcd", controlplane.etcd_command(programs["etcd"], layout, ports))
     processes.start("kube-apiserver", controlplane.apiserver_command(programs["kube-apiserver"], layout, ports))
     foundation = _meet_apiserver(layout, processes, ports.apiserver, credentials)
@@ -53,10 +60,10 @@ def bring_up(layout: Layout, processes: ProcessSet, programs: Mapping[str, Path]
     return foundation
 
 
-def _write_configuration(layout: Layout, credentials: Credentials) -> None:
+def _write_configuration(layout: Layout, credentials: Credentials, *, audit_reads: bool) -> None:
     credentials.write_token_file(layout.private / "tokens.csv")
     write_signing_key(layout.private / controlplane.SERVICE_ACCOUNT_KEY)
-    write_private(layout.private / "audit-policy.json", json.dumps(AUDIT_POLICY))
+    write_private(layout.private / "audit-policy.json", json.dumps(audit_policy(reads=audit_reads)))
 
 
 def _meet_apiserver(layout: Layout, processes: ProcessSet, port: int, credentials: Credentials) -> Foundation:

@@ -48,11 +48,20 @@ class Cluster:
         self.layout: Layout = foundation.layout
 
     @classmethod
-    def start(cls, name: str | None = None, *, kong: bool = True, persistent: bool = False, reporter: Reporter | None = None) -> Self:
+    def start(
+        cls,
+        name: str | None = None,
+        *,
+        kong: bool = True,
+        persistent: bool = False,
+        audit_reads: bool = False,
+        reporter: Reporter | None = None,
+    ) -> Self:
         """Start a cluster and return it when it is usable: node Ready, resource definitions served, controllers at work.
 
         Builds missing programs first. `kong` installs Kong's resource definitions and the ingress class `kong`; ours in `crds/` are
         installed in any case. `persistent` leaves the processes running when this process ends (`python -m devcluster down` stops them).
+        `audit_reads` also logs what service accounts read (`write_log().requests`).
         Call it from the main thread. Raises BuildError, ComponentDiedError (which component, the end of its log) or DevClusterError.
         """
         reporter = reporter or Reporter(quiet=True)
@@ -60,18 +69,20 @@ class Cluster:
         definitions = crds.own_definitions() + (crds.kong_definitions(reporter) if kong else [])
         for _ in range(_START_ATTEMPTS - 1):
             try:
-                return cls._start_once(name, programs, definitions, persistent=persistent)
+                return cls._start_once(name, programs, definitions, persistent=persistent, audit_reads=audit_reads)
             except ComponentDiedError as error:
                 if _PORT_TAKEN not in error.tail:
                     raise
-        return cls._start_once(name, programs, definitions, persistent=persistent)
+        return cls._start_once(name, programs, definitions, persistent=persistent, audit_reads=audit_reads)
 
     @classmethod
-    def _start_once(cls, name: str | None, programs: dict[str, Path], definitions: list[dict[str, Any]], *, persistent: bool) -> Self:
+    def _start_once(
+        cls, name: str | None, programs: dict[str, Path], definitions: list[dict[str, Any]], *, persistent: bool, audit_reads: bool
+    ) -> Self:
         layout = claim_layout(name)
         processes = ProcessSet(layout.logs, lambda: _record(layout, processes, programs), persistent=persistent)
         try:
-            foundation = bring_up(layout, processes, programs, definitions)
+            foundation = bring_up(layout, processes, programs, definitions, audit_reads=audit_reads)
         except BaseException:
             processes.stop_all()
             release(layout)

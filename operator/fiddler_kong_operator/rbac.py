@@ -60,7 +60,7 @@ GRANTS: Final = (
         "Keep Ingresses of exposed routes; attach plugins to existing ones.",
     ),
     Grant(Scope.WATCHED, "apps", ("deployments",), (*_WATCH, "patch"), "Read the gateway's rollout; apply the three tracing settings."),
-    Grant(Scope.WATCHED, "", ("events",), ("list", "watch", "create", "patch"), "Read Kong's warnings; report transitions of a binding."),
+    Grant(Scope.WATCHED, "", ("events",), ("list", "watch", "create"), "Read Kong's warnings; report transitions of a binding."),
     Grant(Scope.CLUSTER, names.KONG_GROUP, ("kongclusterplugins",), ("list", "watch"), "See global plugins that a binding's would shadow."),
     Grant(Scope.OWN, "coordination.k8s.io", ("leases",), ("get", "create", "update"), "Elect the one replica that writes."),
 )

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 
 from .settings import LogFormat
 
-__all__ = ["JsonFormatter", "Numbers", "TextFormatter", "configure_logging"]
+__all__ = ["JsonFormatter", "Numbers", "TextFormatter", "configure_logging", "printable"]
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """Attributes that every log record has; what else is on one was given as `extra`."""
@@ -41,7 +41,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             content["exception"] = self.formatException(record.exc_info)
-        return json.dumps(content, default=str, ensure_ascii=False)
+        return printable(json.dumps(content, default=str, ensure_ascii=False))
 
 
 class TextFormatter(logging.Formatter):
@@ -50,8 +50,12 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, with the traceback below it where there is one."""
         extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
-        line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {_one_line(record.getMessage() + extras)}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {printable(record.getMessage() + extras)}"
+        return f"{line}\n{self._traceback(record)}" if record.exc_info else line
+
+    def _traceback(self, record: logging.LogRecord) -> str:
+        """Indented, so that no line of an exception's text can pass for one of the log's."""
+        return "\n".join(f"  {printable(line)}" for line in self.formatException(record.exc_info).split("\n")) if record.exc_info else ""
 
 
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None = None) -> None:
@@ -101,6 +105,6 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD | _RESERVED and not name.startswith("_")}
 
 
-def _one_line(text: str) -> str:
-    """A message with line breaks could pass for several log lines."""
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+def printable(text: str) -> str:
+    """The text with everything that is not printable escaped as in JSON: breaks would make log lines, other controls act on terminals."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -65,6 +65,12 @@ RULED: Final = (
     Case(
         "one object attached twice", {"routes": [ROUTE, ROUTE | {"name": "two"}]}, "an object must be named by attachTo in only one route"
     ),
+    Case(
+        "a key in the header Host",
+        {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"auth": EXPOSED["llm"]["auth"] | {"headerName": "hOST"}}}]},
+        "headerName must not be one that HTTP itself uses",
+    ),
+    Case("credentials as session ids", {"sessions": {"header": "AUTHORIZATION"}}, "header must not be one that carries credentials"),
     Case("one path exposed twice", {"routes": [EXPOSED, EXPOSED | {"name": "two"}]}, "a host and path must be exposed by only one route"),
 )
 """Refused by a rule, in CEL and in Python with the same words."""
@@ -75,6 +81,7 @@ INVALID: Final = (
     Case("no gateway", {"gateway": None}, "spec.gateway: Required value"),
     Case("no Secret", {"fiddler.apiKeySecretRef": None}, "spec.fiddler.apiKeySecretRef: Required value"),
     Case("a path with a quote", {"routes": [EXPOSED | {"expose": {"path": '/a"b'}}]}, "spec.routes[0].expose.path"),
+    Case("a path that Kong reads as an expression", {"routes": [EXPOSED | {"expose": {"path": "/~......"}}]}, "spec.routes[0].expose.path"),
     Case("an upper-case route", {"routes.0.name": "Chat"}, "spec.routes[0].name"),
     Case("a route name of 21", {"routes.0.name": "a" * 21}, "spec.routes[0].name: Too long: may not be more than 20"),
     Case("a header with a quote", {"sessions": {"header": 'X-"]'}}, "spec.sessions.header"),

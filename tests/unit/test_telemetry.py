@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -63,7 +64,18 @@ def test_a_text_line_is_followed_by_its_traceback(stream: io.StringIO) -> None:
         int("missing")
     except ValueError:
         logging.getLogger("x").exception("broken")
-    assert "ERROR   x: broken\nTraceback" in stream.getvalue()
+    assert "ERROR   x: broken\n  Traceback" in stream.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_others_wrote_makes_neither_lines_nor_colours(stream: io.StringIO, log_format: Literal["text", "json"]) -> None:
+    configure_logging(log_format, "info", stream)
+    foreign = "x\n2026-01-01T00:00:00Z ERROR forged: \x1b[31m\x9b1m\u2028\u202e\x00\x7f"
+    logging.getLogger("x").error("%s", foreign, extra={"object": foreign}, exc_info=ValueError(foreign))
+
+    shown = stream.getvalue()
+    assert [line for line in shown.splitlines() if "forged" in line and line.startswith("2026-01-01T00:00:00Z")] == []
+    assert shown.replace("\n", "").isprintable()
 
 
 def test_the_level_and_the_last_configuration_count(stream: io.StringIO) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, JsonValue
 
+from .headers import CREDENTIAL_HEADERS, FRAMING_HEADERS, header_rule
 from .types import ApiModel, HeaderName, LabelName, ModelName, ObjectName, RouteName, Rule, SecretKeyRef
 
 __all__ = [
@@ -104,8 +105,9 @@ class Gateway(ApiModel):
 class Expose(ApiModel):
     """Have the operator create the Service and the Ingress for the provider."""
 
-    path: str = Field(min_length=2, max_length=256, pattern=r"^(/[A-Za-z0-9._~-]+)+$")
-    """Path prefix under which the gateway offers the model, for example `/openai`. It is stripped before the provider is called."""
+    path: str = Field(min_length=2, max_length=256, pattern=r"^(/[A-Za-z0-9_-]+)+$")
+    """Path prefix under which the gateway offers the model, for example `/openai`; stripped before the provider is called. Only letters,
+    digits, `-` and `_`: Kong's controller reads `~` and `.` as a regular expression, which would take other people's paths too."""
 
     host: ObjectName | None = None
     """Host name the Ingress answers to; all hosts when left out."""
@@ -148,6 +150,8 @@ class LlmOptions(ApiModel):
 
 class LlmAuth(ApiModel):
     """How the gateway identifies itself to the provider."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (header_rule("headerName", FRAMING_HEADERS, "one that HTTP itself uses, such as Host"),)
 
     secret_ref: SecretKeyRef
     """Secret that holds the provider's bare API key; the operator adds the header and the prefix the provider wants."""
@@ -209,6 +213,8 @@ class Route(ApiModel):
 
 class Sessions(ApiModel):
     """How calls of one conversation become one session in Fiddler."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (header_rule("header", CREDENTIAL_HEADERS, "one that carries credentials"),)
 
     mode: Literal["Header", "Disabled"] = "Header"
     """`Header`: the client sends a conversation id with each call (needs KONG_UNTRUSTED_LUA). `Disabled`: no pre-function plugin;

@@ -48,7 +48,7 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans, no timestamps, no duplicate keys: what a person sees is what is read."""
+    """YAML 1.2's booleans and numbers (to 1.1, the `1e-06` of a JSON file is text), no timestamps, no duplicate keys: what a person sees is what is read."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -79,6 +79,9 @@ _Loader.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$"), list("-+.0123456789")
+)
 _Loader.add_implicit_resolver(_LEGACY, LEGACY_BOOLEANS, list("yYnNoO"))
 _Loader.add_constructor(_LEGACY, _Loader.legacy_boolean)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.unique_mapping)

@@ -44,7 +44,7 @@ def parse_binding(document: Document, namespace: str) -> Binding:
     if problems:
         raise InvalidBindingError(problems)
     key = ObjectKey(names.KIND, str(document.metadata.get("namespace") or namespace), document.name)
-    spec = BindingSpec.model_validate_json(json.dumps(document.manifest["spec"]), strict=True)
+    spec = BindingSpec.model_validate_json(json.dumps(_without_nulls(document.manifest["spec"], BindingSpec)), strict=True)
     return Binding(key, uid=UNKNOWN_UID, generation=1, created="", resource_version="", spec=spec)
 
 
@@ -59,7 +59,7 @@ def _problems(document: Document) -> Iterator[str]:
         yield "spec must be an object"
         return
     yield from _unknown_fields(spec, BindingSpec, "spec")
-    yield from _invalid_values(spec)
+    yield from _invalid_values(_without_nulls(spec, BindingSpec))
 
 
 def _unknown_fields(value: Any, expected: Any, path: str) -> Iterator[str]:
@@ -74,6 +74,17 @@ def _unknown_fields(value: Any, expected: Any, path: str) -> Iterator[str]:
         for name, annotation in fields.items():
             if name in value:
                 yield from _unknown_fields(value[name], annotation, f"{path}.{name}")
+
+
+def _without_nulls(value: Any, expected: Any) -> Any:
+    """As the API server reads it: a field that is null is left out."""
+    expected = _without_none(expected)
+    if isinstance(value, list) and typing.get_origin(expected) is tuple:
+        return [_without_nulls(item, typing.get_args(expected)[0]) for item in value]
+    if not (isinstance(value, dict) and isinstance(expected, type) and issubclass(expected, BaseModel)):
+        return value
+    annotations = {info.alias or name: info.annotation for name, info in expected.model_fields.items()}
+    return {name: _without_nulls(item, annotations.get(name)) for name, item in value.items() if item is not None}
 
 
 def _without_none(expected: Any) -> Any:

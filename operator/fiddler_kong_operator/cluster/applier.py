@@ -8,6 +8,8 @@ How an owned object is written, and why not by server-side apply:
 * What differs is read live, its owner is checked, and it gets the merge patch that makes it exactly what is wanted (`merging`), with its
   uid and resourceVersion as preconditions. An apply would leave whatever another manager added to it, and every field created by POST that
   is no longer wanted; each counts as drift and would be found again for ever.
+* Most often it differs in values alone (`content_shape`): a key was rotated, a spec changed. Then the patch with everything that is wanted
+  is exact, and is sent without reading first, to the very version that is known. That halves the requests of a rotation.
 
 Fields of objects that are not ours (status of a binding is the exception) are written by the layers above, by server-side apply.
 """
@@ -15,18 +17,20 @@ Fields of objects that are not ours (status of a binding is the exception) are w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Stale, Stalled
 from fiddler_kong_operator.plan.desired import Attachment, BindingPlan, Desired
-from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, Snapshot, content_digest
+from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, Snapshot, content_digest, content_shape
 
 from .contract import ClusterClient
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
-from .merging import repair_patch
+from .merging import overwriting_patch, repair_patch
+from .ownership import belongs, is_left_over
 from .store import Store
 
 __all__ = ["AppliedOutcome", "Applier"]
@@ -72,6 +76,8 @@ class Applier:
         """
         try:
             written: list[ObjectKey] = []
+            if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):
+                await self._confirm(snapshot.binding)
             for stage in (plan.secret, plan.plugins, *_by_kind(plan.routes)):
                 written += await self._together(self._apply_one(desired, snapshot) for desired in stage)
             written += await self._together(self._attach(a, snapshot.binding) for a in plan.attachments)
@@ -98,13 +104,37 @@ class Applier:
         """Write the whole status of this very binding. Raises Gone or Stale where it is no longer there."""
         metadata = {"name": binding.name, "namespace": binding.namespace, "uid": binding.uid}
         manifest = {"apiVersion": BINDING.api_version, "kind": BINDING.name, "metadata": metadata, "status": dict(status)}
-        self._observe(await self._client.apply(manifest, force=True, status=True), binding.key)
+        with self._noticing_the_end(binding):
+            self._observe(await self._client.apply(manifest, force=True, status=True), binding.key)
 
     async def set_finalizers(self, binding: Binding, finalizers: Sequence[str]) -> None:
         """Set the binding's finalizers to exactly these. Raises Stale where it changed since it was read, Gone where it is deleted."""
         metadata = {"finalizers": list(finalizers), "uid": binding.uid, "resourceVersion": binding.resource_version}
-        answer = await self._client.merge_patch(BINDING, binding.namespace, binding.name, {"metadata": metadata})
-        self._observe(answer, binding.key)
+        with self._noticing_the_end(binding):
+            answer = await self._client.merge_patch(BINDING, binding.namespace, binding.name, {"metadata": metadata})
+        if binding.deleting and not finalizers:  # that was what held it: it is gone, whether or not a watch will tell
+            self._tell(self._store.forget(binding.key, binding.uid), binding.key)
+        else:
+            self._observe(answer, binding.key)
+
+    async def _confirm(self, binding: Binding) -> None:
+        """Raise Gone or Stale unless the binding still stands: its objects may be missing because it was deleted and they are collected."""
+        with self._noticing_the_end(binding):
+            live = await self._client.get(BINDING, binding.namespace, binding.name)
+            if live["metadata"]["uid"] != binding.uid:
+                raise Gone(f"{binding.key} was deleted; there is another one of its name")
+        self._observe(live, binding.key)
+        if live["metadata"].get("deletionTimestamp"):
+            raise Stale(f"{binding.key} is being deleted")
+
+    @contextmanager
+    def _noticing_the_end(self, binding: Binding) -> Iterator[None]:
+        """A binding that turns out to be deleted is forgotten, or its objects would be made again and again for nobody."""
+        try:
+            yield
+        except Gone:
+            self._wake(self._store.forget(binding.key, binding.uid))
+            raise
 
     async def _together(self, writes: Iterable[Any]) -> list[ObjectKey]:
         """Run independent writes at once and to their end, so that every answer is seen; then raise the first error."""
@@ -147,10 +177,14 @@ class Applier:
 
     async def _repair(self, desired: Desired, binding: Binding, *, keep: bool = False) -> bool:
         """Make a live object what is wanted, but `keep` data it has in excess. False where that needs no write."""
+        if await self._overwrite(desired, binding):
+            return True
         live = await self._read(desired.key, binding.key)
         if live is None:
             raise Stale(f"{desired.key} was deleted meanwhile")
-        if not _belongs(live, binding):
+        if not belongs(live, binding):
+            if is_left_over(live, binding):
+                raise Stale(f"{desired.key} is left from a deleted binding of this name; the garbage collector is about to delete it")
             raise Stalled("NameTaken", f"{desired.key} belongs to somebody else. Rename the route or the binding, or delete that object.")
         fixed = _FIXED.get(desired.key.kind)
         if fixed and live.get(fixed) != desired.manifest.get(fixed):
@@ -162,6 +196,18 @@ class Applier:
         if not keep:
             self._settle(desired, answer)
         return patch is not None
+
+    async def _overwrite(self, desired: Desired, binding: Binding) -> bool:
+        """Repair without reading first, where the version that is known differs in values alone; False where that cannot be done."""
+        child = self._store.child(desired.key)
+        if child is None or child.owner_uid != binding.uid or child.shape != content_shape(desired.manifest):
+            return False
+        try:
+            answer = await self._patch(desired.key, overwriting_patch(desired.manifest, child.uid, child.resource_version), binding.key)
+        except Stale:  # it is not that version any more
+            return False
+        self._settle(desired, answer)
+        return True
 
     def _settle(self, desired: Desired, answer: Manifest) -> None:
         """Remember what the server made of it. Where it adds a default of its own, that is no drift to be repaired again and again."""
@@ -203,7 +249,7 @@ class Applier:
 
     async def _delete(self, key: ObjectKey, binding: Binding) -> ObjectKey | None:
         live = await self._read(key, binding.key)
-        if live is None or not _belongs(live, binding):
+        if live is None or not belongs(live, binding):
             return None
         await self._delete_live(key, live, binding)
         return key
@@ -234,15 +280,6 @@ def _by_kind(routes: tuple[Desired, ...]) -> tuple[tuple[Desired, ...], ...]:
     """Services, then everything that points at them."""
     services = tuple(desired for desired in routes if desired.key.kind == SERVICE.name)
     return services, tuple(desired for desired in routes if desired.key.kind != SERVICE.name)
-
-
-def _belongs(live: Manifest, binding: Binding) -> bool:
-    """Owned by this very binding; or ours by its labels, where the ownerReference was removed."""
-    metadata = live["metadata"]
-    owners = [owner["uid"] for owner in metadata.get("ownerReferences") or () if owner.get("controller")]
-    labels = metadata.get("labels") or {}
-    managed = labels.get(names.MANAGED_BY_LABEL) == names.APPLICATION
-    return owners == [binding.uid] or (not owners and managed and labels.get(names.BINDING_LABEL) == binding.name)
 
 
 def _blot(text: str, snapshot: Snapshot) -> str:

@@ -5,7 +5,6 @@ Every request has a time limit, raises only `errors` (and `Expired`), and passes
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Self
@@ -21,6 +20,7 @@ from .answers import Call, Expired, error_of, parse_status, unreachable
 from .connection import Connection, Login, NoClusterError, load_configuration
 from .contract import PAGE, ClusterClient, Page, WatchEvent
 from .kinds import LEASE, Kind, kind_of
+from .parsing import parse_json
 
 __all__ = ["Client", "ClusterClient", "Expired", "Fence", "Page", "RequestObserver", "WatchEvent"]
 
@@ -193,7 +193,7 @@ class Client:
             response = await self._send(call, method, target, body, content_type)
             try:
                 await _raise_for_status(call, response)
-                answer = _mapping(json.loads(await response.read()))
+                answer = _mapping(parse_json(await response.read()))
             finally:
                 response.release()
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -275,7 +275,7 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 def _event(call: Call, line: bytes) -> WatchEvent:
     try:
-        content = _mapping(json.loads(line))
+        content = _mapping(parse_json(line))
         event = WatchEvent(content["type"], _mapping(content["object"]))
     except (ValueError, KeyError) as error:
         raise Transient(f"{call}: the watch sent something that is not an event") from error

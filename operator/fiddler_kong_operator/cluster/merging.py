@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.plan.snapshot import Manifest
 
-__all__ = ["difference", "repair_patch"]
+__all__ = ["difference", "overwriting_patch", "repair_patch"]
 
 _NOT_CONTENT: Final = ("apiVersion", "kind", "metadata", "status")
 _KONG: Final = "konghq.com/"
@@ -30,6 +30,12 @@ def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) 
         return None
     pinned = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
     return {**patch, "metadata": {**metadata, **pinned}}
+
+
+def overwriting_patch(desired: Manifest, uid: str, resource_version: str) -> Manifest:
+    """The patch with everything that is wanted, for the very version of an object that has the same shape (`content_shape`) and owner."""
+    metadata = {name: desired["metadata"][name] for name in ("labels", "annotations") if name in desired["metadata"]}
+    return {**_content(desired), "metadata": {**metadata, "uid": uid, "resourceVersion": resource_version}}
 
 
 def difference(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:

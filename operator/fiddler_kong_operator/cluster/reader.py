@@ -108,7 +108,8 @@ class Reader:
         return tuple({sibling.key: sibling for sibling in (*rivals, *neighbours)}.values())
 
     def _children(self, binding: Binding) -> dict[ObjectKey, Child]:
-        keys = {*self._store.children_of(binding.uid), *children_of(binding)}
+        owned = (key for key in self._store.children_of(binding.uid) if key.namespace == binding.namespace)  # a uid can be copied anywhere
+        keys = {*owned, *children_of(binding)}
         return {key: child for key in sorted(keys) if (child := self._store.child(key))}
 
     def _targets(self, binding: Binding, children: Mapping[ObjectKey, Child]) -> dict[ObjectKey, Attachable]:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.api.violations import violations
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, content_digest
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, content_digest, content_shape
 
 from .kinds import KONG_PLUGIN, Kind
 
@@ -38,6 +38,9 @@ __all__ = [
 
 SecretValues = Mapping[str, bytes]
 """The decoded `data` of a Secret."""
+
+WARNING_LIMIT: Final = 2048
+"""Characters of a warning that are kept: Kong's own have at most 1024, but anybody may post events, of any length."""
 
 _APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
@@ -117,7 +120,8 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
     managedFields alone do not tell that: their times stay where a write only removes fields (seen on 1.36).
     """
     metadata = raw["metadata"]
-    binding = (metadata.get("labels") or {}).get(names.BINDING_LABEL)
+    labels = metadata.get("labels") or {}
+    binding = labels.get(names.BINDING_LABEL) if labels.get(names.MANAGED_BY_LABEL) == names.APPLICATION else None
     owner = _owner(metadata)
     uid, digest = metadata.get("uid", ""), content_digest(raw)
     before = 0.0 if known is None or known.uid != uid else known.applied_at if known.digest == digest else now
@@ -130,12 +134,14 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
         digest=digest,
         applied_at=max(before, _written_at(metadata)),
         deleting="deletionTimestamp" in metadata,
+        written=any(_our_entries(metadata)),
+        shape=content_shape(raw),
     )
 
 
 def _owner(metadata: Mapping[str, Any]) -> str | None:
     references = metadata.get("ownerReferences") or ()
-    return next((r["uid"] for r in references if r.get("controller") and r.get("kind") == names.KIND), None)
+    return next((r["uid"] for r in references if r.get("controller")), None)
 
 
 def _written_at(metadata: Mapping[str, Any]) -> float:
@@ -190,13 +196,17 @@ def reduce_warning(raw: Manifest) -> KongWarning:
     return KongWarning(
         plugin=ObjectKey(KONG_PLUGIN.name, intern(about.get("namespace") or ""), about.get("name") or ""),
         reason=intern(raw.get("reason") or ""),
-        message=raw.get("message") or "",
+        message=(raw.get("message") or "")[:WARNING_LIMIT],
         last_seen=max(_seconds(moment) for moment in seen),
     )
 
 
 def _seconds(moment: str | None) -> float:
-    return datetime.fromisoformat(moment).timestamp() if moment else 0.0
+    """Seconds since the epoch; 0 for a time that is no date here: clients choose these, and Go's years go from 0 on."""
+    try:
+        return datetime.fromisoformat(moment).timestamp() if moment else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _interned(value: Any) -> Any:

@@ -58,7 +58,12 @@ class Feed:
 
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
         """An object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
-        self._tell(self.store.apply_event(kind, event_type, raw))
+        try:
+            keys = self.store.apply_event(kind, event_type, raw)
+        except Exception:  # the edge: an object of one namespace that nobody foresaw must not blind the operator to all others
+            logger.exception("%s: a bug in the operator, please report it; the object is not seen", key_of(kind, raw))
+        else:
+            self._tell(keys)
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
         """A list is complete; what it did not show and is not newer than its version is gone."""

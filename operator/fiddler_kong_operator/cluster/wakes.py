@@ -79,7 +79,7 @@ class Wakes:
         return self._indexes.wanted_by[workload] if concerned else ()
 
     def _by_child(self, key: ObjectKey, old: Child | None, new: Child | None) -> Iterator[ObjectKey]:
-        if old and new and replace(old, resource_version=new.resource_version, applied_at=new.applied_at) == new:
+        if old and new and replace(old, resource_version=new.resource_version, applied_at=new.applied_at, written=new.written) == new:
             return
         for child in (old, new):
             owner = self._owner(child) if child else None
@@ -91,7 +91,8 @@ class Wakes:
                 yield claimant
 
     def _owner(self, child: Child) -> ObjectKey | None:
-        return self._indexes.binding_of.get(child.owner_uid) if child.owner_uid else None
+        owner = self._indexes.binding_of.get(child.owner_uid) if child.owner_uid else None
+        return owner if owner and owner.namespace == child.key.namespace else None
 
     def _by_workload(self, key: ObjectKey, old: object, new: object) -> Iterator[ObjectKey]:
         if isinstance(old, Workload) and isinstance(new, Workload) and replace(old, resource_version=new.resource_version) == new:

@@ -12,6 +12,9 @@ from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Manifest, O
 
 __all__ = ["is_borrowed", "reduce_rollout", "reduce_workload"]
 
+IMAGE_LIMIT: Final = 1024
+"""Characters of an image reference that are kept, as many as a status has room for. Kubernetes sets no limit; real ones have below 400."""
+
 _SETTING: Final = "KONG_"
 _TEMPLATE: Final = ("f:spec", "f:template", "f:spec", "f:containers")
 _ITEM: Final = "k:"
@@ -51,7 +54,8 @@ def is_borrowed(raw: Manifest) -> bool:
 
 def _container(raw: Mapping[str, Any]) -> Container:
     entries = (entry for entry in raw.get("env") or () if entry["name"].startswith(_SETTING))
-    return Container(raw["name"], raw.get("image") or "", tuple(_entry(entry) for entry in entries))
+    image = (raw.get("image") or "")[:IMAGE_LIMIT]
+    return Container(raw["name"], image if image.isprintable() else "", tuple(_entry(entry) for entry in entries))
 
 
 def _entry(raw: Mapping[str, Any]) -> EnvEntry:

@@ -48,8 +48,9 @@ def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -
 
 
 def _is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
+    """Whether the binding made the object, or an earlier one of its name did."""
     child = snapshot.children.get(key)
-    return child is not None and child.belongs_to(snapshot.binding)
+    return child is not None and (child.belongs_to(snapshot.binding) or child.is_left_over(snapshot.binding))
 
 
 def _is_ours(snapshot: Snapshot, written: str) -> bool:

@@ -23,7 +23,7 @@ from .providers import upstream_of
 from .secrets import ResolvedKeys
 from .snapshot import Binding, Manifest, ObjectKey, Snapshot
 
-__all__ = ["Removal", "build", "build_removal", "prune"]
+__all__ = ["Removal", "build", "build_lua_removal", "build_removal", "prune"]
 
 _DELETION_ORDER: Final = ("Ingress", "Service", "KongPlugin", "Secret")
 """Traffic first, keys last: a plugin whose Secret is gone is dropped by Kong while the route still serves."""
@@ -74,14 +74,36 @@ def build_removal(snapshot: Snapshot) -> Removal:
     return Removal(build_attachments(snapshot, {}), _deletions(snapshot, frozenset()))
 
 
+def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
+    """Only what takes the plugin that runs Lua off everything that names it; the rest of the lists stays."""
+    binding, lua = snapshot.binding, names.pre_function_plugin(snapshot.binding.name)
+    if binding.spec is None:
+        return BindingPlan()
+    lua_free = tuple(i for i in plugin_instances(binding.spec) if not PLUGINS[i.plugin].runs_lua)
+    services = tuple(
+        _build_service(binding, route, _attached_names(binding, route, lua_free))
+        for route in binding.spec.routes
+        if route.expose and _lists(snapshot, ObjectKey("Service", binding.namespace, names.route_objects(binding.name, route.name)), lua)
+    )
+    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] != lua) for key, target in snapshot.targets.items()}
+    return BindingPlan(routes=services, attachments=build_attachments(snapshot, kept))
+
+
+def _lists(snapshot: Snapshot, key: ObjectKey, plugin: str) -> bool:
+    target = snapshot.targets.get(key)
+    return target is not None and plugin in target.plugins
+
+
 def prune(snapshot: Snapshot, plan: BindingPlan) -> tuple[ObjectKey, ...]:
     """The binding's own objects that the plan no longer holds, in the order of deletion."""
     return _deletions(snapshot, frozenset(desired.key for desired in plan.objects))
 
 
 def _deletions(snapshot: Snapshot, keep: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
-    uid = snapshot.binding.uid
-    gone = (c.key for c in snapshot.children.values() if c.owner_uid == uid and c.key not in keep and not c.deleting)
+    """Only what bears both our labels and the binding's ownerReference: people add such a reference to objects of their own as well."""
+    binding = snapshot.binding
+    owned = (c for c in snapshot.children.values() if c.owner_uid == binding.uid and c.binding == binding.name)
+    gone = (c.key for c in owned if c.belongs_to(binding) and c.key not in keep and not c.deleting)
     return tuple(sorted(gone, key=lambda key: (_deletion_rank(key.kind), key)))
 
 

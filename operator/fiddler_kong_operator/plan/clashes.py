@@ -17,6 +17,7 @@ __all__ = [
     "needed_types",
     "plugin_conflicts",
     "route_conflicts",
+    "standing_clashes",
     "taken_names",
     "unresolved_names",
 ]
@@ -60,6 +61,20 @@ def plugin_conflicts(snapshot: Snapshot) -> tuple[PluginConflict, ...]:
     )
 
 
+def standing_clashes(snapshot: Snapshot) -> frozenset[ObjectKey]:
+    """Objects whose list holds a plugin of this binding and somebody's of the same type, whether or not the spec still names them."""
+    return frozenset(
+        key
+        for key, target in snapshot.targets.items()
+        if _types_listed(snapshot, target, ours=True) & _types_listed(snapshot, target, ours=False)
+    )
+
+
+def _types_listed(snapshot: Snapshot, target: Attachable, *, ours: bool) -> frozenset[str]:
+    types = snapshot.plugin_types
+    return frozenset(types[name] for name in target.plugins if name in types and _is_ours(snapshot, name) == ours)
+
+
 def unresolved_names(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
     """Names on this binding's targets that no visible plugin has, and that are not among those it creates itself."""
     own = {key.name for key in _wanted_keys(snapshot.binding) if key.kind == "KongPlugin"}
@@ -85,10 +100,10 @@ def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, Objec
 
 
 def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:
-    """Objects with the name of one this binding creates that do not belong to it."""
+    """Objects with the name of one this binding creates that do not belong to it, and are not about to go."""
     for key in _wanted_keys(snapshot.binding):
         child = snapshot.children.get(key)
-        if child is not None and not child.belongs_to(snapshot.binding):
+        if child is not None and not (child.belongs_to(snapshot.binding) or child.is_left_over(snapshot.binding)):
             yield key
 
 

@@ -103,10 +103,17 @@ def _condition(row: _Row, generation: int, known: Mapping[str, Any] | None, now:
         "type": row.type.value,
         "status": row.status,
         "reason": row.reason,
-        "message": row.message if len(row.message) <= _MESSAGE_LIMIT else f"{row.message[: _MESSAGE_LIMIT - 1]}…",
+        "message": _message(row.message),
         "observedGeneration": generation,
         "lastTransitionTime": kept or datetime.fromtimestamp(int(now), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+
+
+def _message(text: str) -> str:
+    """On one line, of printable characters: parts of it are other people's words (Kong's, webhooks', values of the gateway's env)."""
+    if len(text) > _MESSAGE_LIMIT:
+        text = f"{text[: _MESSAGE_LIMIT - 1]}…"
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _shown(details: Details) -> dict[str, Any]:

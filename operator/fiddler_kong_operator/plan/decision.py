@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 
-from .build import build, build_removal, prune
+from .build import build, build_lua_removal, build_removal, prune
 from .checks import Acceptance, evaluate_acceptance
+from .clashes import standing_clashes
 from .desired import BindingPlan
 from .gateway import GatewayView, evaluate_gateway
 from .secrets import ResolvedKeys, resolve_keys
@@ -34,8 +35,9 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Decide one pass over a binding that is not being deleted.
 
-    An accepted binding with usable keys gets its whole plan. Otherwise what works is left alone, but for one thing: where another plugin of
-    the same type turned up on a target, ours leaves it, since two freeze the gateway for everybody.
+    An accepted binding with usable keys gets its whole plan. Otherwise what works is left alone, but for two things: where another plugin
+    of the same type turned up on a target, ours leaves it, since two freeze the gateway for everybody; and what runs Lua leaves a gateway
+    that runs none, where every request would fail.
     """
     acceptance = evaluate_acceptance(snapshot)
     gateway = evaluate_gateway(snapshot)
@@ -45,8 +47,8 @@ def decide(snapshot: Snapshot) -> Decision:
         resolved if isinstance(resolved, Finding) else Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
     )
     if acceptance.finding.status != "True" or keys is None:
-        pending = Finding(reason("PluginsPending"), _pending_message(acceptance, secrets))
-        return Decision(acceptance, secrets, gateway, keys, _retreat(snapshot, acceptance), plugins=pending)
+        pending = Finding(reason("PluginsPending"), _pending_message(acceptance, secrets, gateway))
+        return Decision(acceptance, secrets, gateway, keys, _retreat(snapshot, gateway), plugins=pending)
     attach = gateway.lua_ready or (_lua_attached(snapshot) and not gateway.lua_off)
     plan = build(snapshot, keys, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
     withheld = not attach and snapshot.binding.spec is not None and snapshot.binding.spec.sessions.mode == "Header"
@@ -59,17 +61,22 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 
-def _pending_message(acceptance: Acceptance, secrets: Finding) -> str:
+def _pending_message(acceptance: Acceptance, secrets: Finding, gateway: GatewayView) -> str:
     cause = "the binding is not accepted" if acceptance.finding.status != "True" else f"{secrets.type} is {secrets.status}"
-    return f"Nothing is changed while {cause}; what was applied before stays as it is."
+    rest = "what was applied before stays as it is, without pre-function" if gateway.lua_off else "what was applied before stays as it is"
+    return f"Nothing is changed while {cause}; {rest}."
 
 
-def _retreat(snapshot: Snapshot, acceptance: Acceptance) -> BindingPlan:
-    """Only the removal of our names from targets where they clash."""
-    if not acceptance.clashing_targets:
-        return BindingPlan()
-    detachments = build_removal(snapshot).attachments
-    return BindingPlan(attachments=tuple(a for a in detachments if a.target in acceptance.clashing_targets))
+def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
+    """Only the removal of our names from lists in which they clash now, and of pre-function where it must be detached."""
+    clashing = standing_clashes(snapshot)
+    leaving = build_removal(snapshot).attachments if clashing else ()
+    without_lua = build_lua_removal(snapshot) if gateway.lua_off else BindingPlan()
+    attachments = (
+        *(a for a in leaving if a.target in clashing),
+        *(a for a in without_lua.attachments if a.target not in clashing),
+    )
+    return BindingPlan(routes=without_lua.routes, attachments=attachments)
 
 
 def _lua_attached(snapshot: Snapshot) -> bool:

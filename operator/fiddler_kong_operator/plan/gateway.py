@@ -42,7 +42,8 @@ class GatewayView:
     lua_ready: bool = False
     """The pre-function plugin may be attached: the settings are there and every pod runs with them."""
     lua_off: bool = False
-    """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails."""
+    """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails. So too without a grant, since
+    then the settings are given back, whatever they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def evaluate_gateway(snapshot: Snapshot) -> GatewayView:
     """Decide GatewayConfigured for one binding and whether its pre-function plugin may, or must not, be attached."""
     absent = next((found for check in ABSENCE if (found := check(snapshot))), None)
     if absent is not None:
-        return GatewayView(absent)
+        return GatewayView(absent, lua_off=not _allowed(snapshot))
     case = _case(snapshot)
     if isinstance(case, Finding):
         return GatewayView(case)
@@ -132,9 +133,11 @@ def _not_there(snapshot: Snapshot) -> Finding | None:
 
 def _not_granted(snapshot: Snapshot) -> Finding | None:
     """Nothing of a workload is shown to a namespace that its owner has not allowed."""
-    if snapshot.workload is None or granted(snapshot.binding, snapshot.workload):
-        return None
-    return _not_evaluated(snapshot)
+    return None if _allowed(snapshot) else _not_evaluated(snapshot)
+
+
+def _allowed(snapshot: Snapshot) -> bool:
+    return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)
 
 
 ABSENCE: Final[tuple[Callable[[Snapshot], Finding | None], ...]] = (_not_readable, _not_watched, _not_there, _not_granted)

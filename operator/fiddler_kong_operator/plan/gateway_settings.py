@@ -56,6 +56,11 @@ class SettingsPlan:
             return "nothing"
         return "apply" if "spec" in self.apply else "release"
 
+    @property
+    def settings(self) -> Any:
+        """What the apply sets, as part of a pod template; None where it sets nothing."""
+        return (self.apply or {}).get("spec")
+
 
 @dataclass(frozen=True, slots=True)
 class _Claim:

@@ -6,6 +6,7 @@ create KongPlugins or read the gateway's secrets, so an override must not give t
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -25,6 +26,9 @@ __all__ = ["apply_overrides", "check_overrides"]
 
 MAX_DEPTH: Final = 8
 """Levels of nesting in a value; Kong's schemas have five."""
+
+MAX_SIZE: Final = 4096
+"""Characters of JSON that one value may have. It becomes part of what Kong holds in memory for everybody."""
 
 MAX_NUMBER: Final = 2**53
 """Beyond it Lua, where every number is a double, would change the value."""
@@ -89,7 +93,7 @@ def _fault(kind: PluginKind, operation: PatchOperation) -> str | None:
     if operation.op == "remove":
         return _refused_name(kind, path)
     names = [name for name, _ in _walk(operation.value, 0)]
-    return _refused_name(kind, (*path, *names)) or _value_fault(operation.value)
+    return _value_fault(operation.value) or _refused_name(kind, (*path, *names))
 
 
 def _refused_name(kind: PluginKind, names: Sequence[str]) -> str | None:
@@ -101,6 +105,8 @@ def _refused_name(kind: PluginKind, names: Sequence[str]) -> str | None:
 
 
 def _value_fault(value: JsonValue) -> str | None:
+    if len(json.dumps(value)) > MAX_SIZE:
+        return f"must have a value of at most {MAX_SIZE} characters of JSON"
     faults = (_text_fault(name) or _scalar_fault(item) for name, item in _walk(value, 0))
     return next((fault for fault in faults if fault), None)
 

@@ -7,6 +7,8 @@ while it is younger, by more than `GRACE`, than the last change of what it is ab
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -14,7 +16,7 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 
 from .snapshot import KongWarning, ObjectKey, Snapshot
 
-__all__ = ["GRACE", "WARNING_LIFETIME", "current_warning", "evaluate_programming"]
+__all__ = ["GRACE", "WARNING_LIFETIME", "current_warning", "evaluate_programming", "outdate_warnings"]
 
 WARNING_LIFETIME: Final = 600.0
 """Seconds after which an event that was not repeated is over: twice the interval to which client-go's spam filter stretches repeats."""
@@ -28,16 +30,28 @@ _REASONS: Final = {"KongConfigurationApplyFailed": "KongRefused", "KongConfigura
 
 def current_warning(snapshot: Snapshot) -> KongWarning | None:
     """The newest of Kong's warnings that still holds: said after the last change of the plugin, its Secret and the lists that name it."""
-    secret = ObjectKey("Secret", snapshot.binding.namespace, names.keys_secret(snapshot.binding.name))
-    current = [w for w in snapshot.warnings if w.reason in _REASONS and _holds(w, secret, snapshot)]
+    current = [w for w in snapshot.warnings if w.reason in _REASONS and _holds(w, snapshot)]
     return max(current, key=lambda w: (w.last_seen, w.plugin), default=None)
 
 
-def _holds(warning: KongWarning, secret: ObjectKey, snapshot: Snapshot) -> bool:
-    subjects = [snapshot.children.get(key) for key in (warning.plugin, secret)]
-    lists = (target.attached_at for target in snapshot.targets.values() if warning.plugin.name in target.plugins)
-    changed = max((*(child.applied_at for child in subjects if child), *lists), default=0.0)
-    return warning.last_seen >= changed + GRACE and snapshot.now - warning.last_seen < WARNING_LIFETIME
+def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
+    """The snapshot without the warnings about what has been written since it was taken: they are about what was there before."""
+    return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
+
+
+def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
+    """What a warning may be due to: the plugin, the Secret, and the objects whose lists name the plugin."""
+    secret = ObjectKey("Secret", snapshot.binding.namespace, names.keys_secret(snapshot.binding.name))
+    return frozenset({warning.plugin, secret, *(t.key for t in snapshot.targets.values() if warning.plugin.name in t.plugins)})
+
+
+def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
+    subjects = _subjects(warning, snapshot)
+    written = (child.applied_at for key, child in snapshot.children.items() if key in subjects)
+    listed = (target.attached_at for key, target in snapshot.targets.items() if key in subjects)
+    changed = max((*written, *listed), default=0.0)
+    age = snapshot.now - warning.last_seen  # may be negative: whoever posts an event chooses its time
+    return warning.last_seen >= changed + GRACE and abs(age) < WARNING_LIFETIME
 
 
 def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:

@@ -18,8 +18,9 @@ __all__ = ["ResolvedKeys", "resolve_keys"]
 _PLACEHOLDER: Final = re.compile(r"\$\{|\$\(|\{\{|\{vault://|^<.*>$")
 """`${KEY}`, `$(KEY)`, `{{ .Values.key }}`, `<your-key>`, and Kong's vault references: these would read the *gateway's* secrets."""
 
-_USABLE: Final = re.compile(r"[!-~]+")
-"""Printable ASCII without blanks: what fits behind `Bearer ` in a header (RFC 6750)."""
+_USABLE: Final = re.compile(r"[!#-~][!-~]*")
+"""Printable ASCII without blanks: what fits behind `Bearer ` in a header (RFC 6750). A quote in front means a value pasted with its quotes,
+or a Secret that this operator derived: taken as a key, it would be quoted again in each pass and grow without end."""
 
 _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueEmpty": "is empty. Put the bare key in.",

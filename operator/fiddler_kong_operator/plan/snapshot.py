@@ -31,6 +31,7 @@ __all__ = [
     "Snapshot",
     "Workload",
     "content_digest",
+    "content_shape",
 ]
 
 Manifest = dict[str, Any]
@@ -163,18 +164,33 @@ class Child:
     uid: str
     resource_version: str
     owner_uid: str | None
-    """uid of the controlling ownerReference, when it is a FiddlerKongBinding."""
+    """uid of the controlling ownerReference."""
     binding: str | None
-    """Value of the binding label."""
+    """Value of the binding label, beside our managed-by label."""
     digest: bytes
     """`content_digest` of the object as observed."""
     applied_at: float = 0.0
     """When it last changed, as seen, or was written by our field manager, from managedFields (seconds since the epoch); 0 where unknown."""
     deleting: bool = False
+    written: bool = False
+    """Our field manager is among those that wrote it."""
+    shape: bytes = b""
+    """`content_shape` of the object as observed."""
 
     def belongs_to(self, binding: Binding) -> bool:
-        """Owned by this very binding; or its by label, where the ownerReference was removed: that is drift, and is put back."""
-        return self.owner_uid == binding.uid or (self.owner_uid is None and self.binding == binding.name)
+        """Whether it may be overwritten for this very binding.
+
+        A controlling ownerReference is Kubernetes' own way to hand an object over: the garbage collector deletes it with the binding.
+        Labels are not, anybody copies them: they count only where that reference was removed (drift) from what we have written.
+        """
+        if self.key.namespace != binding.namespace:
+            return False
+        return self.owner_uid == binding.uid or (self.owner_uid is None and self.written and self.binding == binding.name)
+
+    def is_left_over(self, binding: Binding) -> bool:
+        """Whether we wrote it for an earlier binding of the same name; the garbage collector is about to delete it."""
+        same_name = self.key.namespace == binding.namespace and self.binding == binding.name
+        return same_name and self.written and self.owner_uid not in (None, binding.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,4 +268,23 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
         "annotations": {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith("konghq.com/")},
         "owners": [o.get("uid") for o in meta.get("ownerReferences") or () if o.get("controller")],
     }
-    return hashlib.blake2b(_CANONICAL.encode([content, managed]).encode(), digest_size=16).digest()
+    return _digest([content, managed])
+
+
+def content_shape(manifest: Mapping[str, Any]) -> bytes:
+    """Digest of which fields there are in what this project manages, whatever their values; a list counts as one value.
+
+    Where it is equal for two objects, a merge patch with all that one holds makes the other equal to it: nothing needs to be removed.
+    Fields at the top level (a plugin's type, a Secret's) count with their value, since some cannot be changed.
+    """
+    meta = manifest.get("metadata") or {}
+    content = {k: _shape(v) if isinstance(v, dict) else v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}
+    return _digest([content, sorted(k for k in meta.get("annotations") or {} if k.startswith("konghq.com/"))])
+
+
+def _shape(value: Any) -> Any:
+    return {name: _shape(item) for name, item in value.items()} if isinstance(value, dict) else None
+
+
+def _digest(content: Any) -> bytes:
+    return hashlib.blake2b(_CANONICAL.encode(content).encode(), digest_size=16).digest()

@@ -2,7 +2,8 @@
 
 One heap and one loop serve any number of targets; only probes under way are tasks, at most `ProbeSettings.concurrency` of them. A target
 that answers is asked again after `interval`, one that fails after `retry_interval`, doubled on each further failure up to `interval`, never
-earlier than its Retry-After; all jittered by 10 %. Only a result that differs from the one before wakes bindings.
+earlier than its Retry-After; all jittered by 10 %. Only a result that differs from the one before wakes bindings. What is due is asked for
+the namespaces in turn, so that somebody with hundreds of targets that never answer holds up nobody else's.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fiddler_kong_operator.plan.snapshot import ObjectKey, ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .target import Answer, ProbeTarget
+from .turns import Turns
 
 __all__ = ["CHANGE_PAUSE", "ProbeSchedule"]
 
@@ -44,6 +46,8 @@ class _Entry:
     """One distinct target: who wants it, what is known, when it is next due."""
 
     target: ProbeTarget
+    namespace: str
+    """Of the binding that wanted it first."""
     due: float
     keys: set[ObjectKey] = field(default_factory=set)
     result: ProbeResult | None = None
@@ -74,6 +78,7 @@ class ProbeSchedule:
         self._changed: dict[ObjectKey, float] = {}
         self._heap: list[tuple[float, int, _Entry]] = []
         self._order = itertools.count()
+        self._ready: Turns[_Entry] = Turns(lambda entry: entry.namespace)
         self._kick = asyncio.Event()
         self._under_way: set[asyncio.Task[Answer]] = set()
 
@@ -84,7 +89,7 @@ class ProbeSchedule:
             return
         self._leave(key)
         self._wanted[key] = target
-        entry = self._entries.get(target) or self._enter(target, self._earliest(key, changed=former is not None))
+        entry = self._entries.get(target) or self._enter(target, key, self._earliest(key, changed=former is not None))
         entry.keys.add(key)
 
     def forget(self, key: ObjectKey) -> None:
@@ -111,8 +116,8 @@ class ProbeSchedule:
         finally:
             await self._stop()
 
-    def _enter(self, target: ProbeTarget, due: float) -> _Entry:
-        entry = self._entries[target] = _Entry(target, due)
+    def _enter(self, target: ProbeTarget, key: ObjectKey, due: float) -> _Entry:
+        entry = self._entries[target] = _Entry(target, key.namespace, due)
         self._plan(entry, due)
         return entry
 
@@ -123,6 +128,7 @@ class ProbeSchedule:
             entry.keys.discard(key)
             if not entry.keys:
                 del self._entries[entry.target]
+                self._ready.drop(entry)
 
     def _earliest(self, key: ObjectKey, *, changed: bool) -> float:
         now = self._clock()
@@ -147,12 +153,22 @@ class ProbeSchedule:
     async def _next(self) -> _Entry:
         while True:
             self._kick.clear()
-            while self._heap and not self._is_current(self._heap[0]):
-                heapq.heappop(self._heap)
-            delay = self._heap[0][0] - self._clock() if self._heap else None
-            if delay is not None and delay <= 0:
-                return heapq.heappop(self._heap)[2]
+            delay = self._make_ready()
+            if self._ready:
+                return self._ready.take()
             await self._wait(delay)
+
+    def _make_ready(self) -> float | None:
+        """Line up what is due; seconds until the next will be, None where there is none."""
+        while self._heap:
+            delay = self._heap[0][0] - self._clock()
+            current = self._is_current(self._heap[0])
+            if current and delay > 0:
+                return delay
+            due, _, entry = heapq.heappop(self._heap)
+            if current:
+                self._ready.put(entry, due)
+        return None
 
     async def _wait(self, delay: float | None) -> None:
         try:

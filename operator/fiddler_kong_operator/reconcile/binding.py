@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.build import build_removal
 from fiddler_kong_operator.plan.conclusion import Details, conclude, needs_write
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.desired import BindingPlan, Desired
-from fiddler_kong_operator.plan.programming import WARNING_LIFETIME, current_warning, evaluate_programming
+from fiddler_kong_operator.plan.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
 from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, ProbeResult, Snapshot
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
@@ -110,7 +110,8 @@ class BindingReconciler:
 
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
         attempted = _differing(decision, snapshot)
-        held = {key: delay for key in attempted if (delay := self._pace.delay(key))}
+        generation = snapshot.binding.generation  # a changed spec is no fight: its writes are counted anew
+        held = {key: delay for key in attempted if (delay := self._pace.delay((key, generation)))}
         if held and decision.plugins is None:  # a retreat from a clash is never held up: two plugins of a type freeze the gateway
             return Outcome(_reverted(held), max(held.values()))
         written: Iterable[ObjectKey] = attempted
@@ -121,10 +122,9 @@ class BindingReconciler:
             return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
         finally:
             for key in written:
-                self._pace.count(key)
-        return Outcome(
-            decision.plugins or evaluate_programming(snapshot, lua_withheld=decision.lua_withheld), _next_look(snapshot, decision)
-        )
+                self._pace.count((key, generation))
+        now = outdate_warnings(snapshot, tuple(written))
+        return Outcome(decision.plugins or evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
 
     async def _hold_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
         """Our finalizer stands exactly while a plugin of the binding stands, or is about to stand, on somebody else's object."""

@@ -66,6 +66,7 @@ class GatewayReconciler:
         self._clock = clock
         self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
         self._leaving: dict[ObjectKey, float] = {}
+        self._written: dict[ObjectKey, SettingsPlan] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Bring one workload to what its bindings want; returns seconds until it must be looked at again."""
@@ -86,7 +87,12 @@ class GatewayReconciler:
         return max(0.0, since + GRACE - self._clock())
 
     def _paced(self, key: ObjectKey, plan: SettingsPlan) -> float:
-        """Giving back is paced on its own: a fight over what is set must not keep the operator from letting go."""
+        """Giving back is paced on its own: a fight over what is set must not keep the operator from letting go.
+
+        Only the same settings written again were undone by somebody; other ones are a new wish of the bindings'.
+        """
+        if key in self._written and self._written[key].settings != plan.settings:
+            self._pace.forget((key, plan.action))
         wait = self._pace.delay((key, plan.action))
         if wait:
             message = (
@@ -123,6 +129,7 @@ class GatewayReconciler:
         if plan.apply:
             answer = await self._client.apply(plan.apply, force=plan.force)
             self._pace.count((key, plan.action))
+            self._written[key] = plan
             self._feed.observe(answer)
             leftover = disowning_patch(answer)
             if leftover:

@@ -36,6 +36,10 @@ class Pace:
         if len(self._times) > self._purge_above:
             self._purge()
 
+    def forget(self, key: Hashable) -> None:
+        """Begin anew: what is written from now on is something else."""
+        self._times.pop(key, None)
+
     def _recent(self, key: Hashable) -> deque[float]:
         times = self._times.get(key, deque())
         now = self._clock()

@@ -14,6 +14,8 @@ import kopf
 
 from fiddler_kong_operator import names
 
+from .pacing import WatchPace, paced
+
 __all__ = ["Shell", "register"]
 
 logger: Final = logging.getLogger(__name__)
@@ -23,6 +25,9 @@ IDLE_TIMEOUT: Final = 0.05
 
 WATCH_SECONDS: Final = 240
 """The server ends a watch after that many seconds; kopf itself ends one that is silent for 70 s (bookmarks come every minute)."""
+
+RELIST_PAUSE: Final = 1.0
+"""Seconds before kopf lists again after an expired watch; its default of 0.1 would be ten lists a second from a server that errs on."""
 
 EXIT_TIMEOUT: Final = 25.0
 """Seconds after which kopf ends a process that does not stop; below the pod's grace period of 30."""
@@ -36,6 +41,9 @@ class Shell(Protocol):
 
     def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
         """Take a binding as observed; `event_type` is None in a replay."""
+
+    def relisted(self) -> None:
+        """Take the news that bindings are being listed anew, which an event tells only where there are any."""
 
     def problems(self) -> list[str]:
         """What is stuck; empty while healthy."""
@@ -59,12 +67,18 @@ class _NoMemory(kopf.DiffBaseStorage):
 
 def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
     """Register the handlers for `shell` in a registry of its own."""
+    pace = WatchPace()
+
+    def listing(path: str) -> None:
+        if path.endswith(f"/{names.PLURAL}"):
+            shell.relisted()
 
     @kopf.on.startup(registry=registry)
     async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True  # or kopf watches every CustomResourceDefinition, which we have no permission for
         settings.watching.server_timeout = WATCH_SECONDS
+        settings.watching.reconnect_backoff = RELIST_PAUSE
         settings.queueing.idle_timeout = IDLE_TIMEOUT
         settings.process.ultimate_exiting_timeout = EXIT_TIMEOUT
         settings.persistence.diffbase_storage = _NoMemory()
@@ -74,8 +88,8 @@ def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
         logger.info("stopped")
 
     @kopf.on.login(registry=registry)
-    async def login(**_: object) -> kopf.ConnectionInfo:
-        return await shell.connection()
+    async def login(**_: object) -> kopf.AiohttpSession:
+        return paced(await shell.connection(), pace, listing)
 
     @kopf.on.probe(registry=registry, id="operator")
     async def alive(**_: object) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Operator:
         self._settings = settings
         self._client = client
         self._numbers = numbers
-        self._queue: WorkQueue[ObjectKey] = WorkQueue()
+        self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
         self._store = Store()
         self._feed = Feed(self._store, self._wake)
         self._reflectors = _reflectors(client, self._feed, scopes)
@@ -111,6 +111,10 @@ class Operator:
         if event_type is None:
             self._sweep.replayed()
         self._feed.event(BINDING, event_type, raw)
+
+    def relisted(self) -> None:
+        """Take the news that kopf lists bindings anew: what was deleted meanwhile is looked for."""
+        self._sweep.replayed()
 
     async def connection(self) -> kopf.ConnectionInfo:
         """The API server and our credentials, for kopf's own requests."""

@@ -2,6 +2,7 @@
 
 - A key that is added while it waits stays where it is; one added while it is in work is queued again, at the tail, when the work is done.
   So a key that is always added again cannot starve the others.
+- Keys belong to groups (namespaces), which are served in turn: see `probe.turns`.
 - Two lanes: changes (urgent) go before background work (first listing, sweep, time), but every `BACKGROUND_SHARE`-th key comes from
   the background while it has any.
 - Delayed adds: the earliest wish counts. Handing a key out drops its delayed add, because its work decides anew when to look again.
@@ -17,11 +18,13 @@ import heapq
 import itertools
 import random
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, TypeVar
+
+from fiddler_kong_operator.probe.turns import Turns
 
 __all__ = ["Backoff", "Lane", "QueueClosedError", "WorkQueue"]
 
@@ -34,6 +37,10 @@ SLACK: Final = 64
 """Outdated timer items that are tolerated beyond twice the number of delayed keys."""
 
 LONGEST_DOUBLING: Final = 32
+
+
+def _one_group(_key: Hashable) -> None:
+    """All keys belong together."""
 
 
 class Lane(Enum):
@@ -68,15 +75,16 @@ class WorkQueue(Generic[K]):
     def __init__(
         self,
         *,
+        group: Callable[[K], Hashable] = _one_group,
         backoff: Backoff = Backoff(),
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        """`clock` gives monotonic seconds, `uniform` numbers from 0 to 1."""
+        """`group` says to whom a key belongs; `clock` gives monotonic seconds, `uniform` numbers from 0 to 1."""
         self._backoff = backoff
         self._clock = clock
         self._uniform = uniform
-        self._lanes: dict[Lane, OrderedDict[K, float]] = {lane: OrderedDict() for lane in Lane}
+        self._lanes: dict[Lane, Turns[K]] = {lane: Turns(group) for lane in Lane}
         self._working: dict[K, float] = {}
         self._again: dict[K, Lane] = {}
         self._failures: dict[K, int] = {}
@@ -171,7 +179,7 @@ class WorkQueue(Generic[K]):
     @property
     def oldest_age(self) -> float:
         """Seconds the longest waiting key has waited; 0 where none waits."""
-        heads = [next(iter(keys.values())) for keys in self._lanes.values() if keys]
+        heads = [keys.oldest for keys in self._lanes.values() if keys.oldest is not None]
         return self._clock() - min(heads) if heads else 0.0
 
     def working_since(self) -> Mapping[K, float]:
@@ -182,8 +190,8 @@ class WorkQueue(Generic[K]):
         urgent, background = self._lanes[Lane.URGENT], self._lanes[Lane.BACKGROUND]
         if key in urgent or (key in background and lane is Lane.BACKGROUND):
             return
-        background.pop(key, None)
-        self._lanes[lane][key] = self._clock()
+        background.drop(key)
+        self._lanes[lane].put(key, self._clock())
         self._idle.clear()
         self._wake_getter()
 
@@ -192,7 +200,7 @@ class WorkQueue(Generic[K]):
 
     def _take(self) -> K:
         self._handed_out += 1
-        key, _ = self._lanes[self._turn()].popitem(last=False)
+        key = self._lanes[self._turn()].take()
         self._working[key] = self._clock()
         self._rested.clear()
         self._delays.drop(key)

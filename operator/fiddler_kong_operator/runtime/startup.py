@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Collection
 from typing import Final
 
@@ -34,10 +35,15 @@ logger: Final = logging.getLogger(__name__)
 
 Elector = LeaseElector | NoElection
 
+NESTING: Final = 25_000
+"""Python's limit of recursion. The API server takes free-form values (a KongPlugin's config, an override's value) nested up to 10,000 deep;
+with Python's default of 1,000 one such binding could not be parsed by kopf, and nobody's could be read any more. See `cluster.parsing`."""
+
 
 def run(settings: Settings) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code: 0 after those, 1 after a lost lease or a failure."""
     configure_logging(settings.log_format, settings.log_level)
+    sys.setrecursionlimit(NESTING)
     try:
         return asyncio.run(_run(settings))
     except FiddlerKongError as error:

@@ -12,7 +12,7 @@ from fiddler_kong_operator.api import v1alpha1
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.api.types import ApiModel, Rule
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler, Route
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler, LlmAuth, Route, Sessions
 from tests.crd.bindings import spec
 from tests.crd.cases import RULED
 
@@ -28,7 +28,13 @@ HOSTILE = ["$(os.exit())", "${KEY}", 'a"b', "a'b", "a\nb", "a\rb", "a\0b", "a`b"
 OPEN = {"spec.overrides[].patch[].value"}
 """Any JSON: it goes into a plugin's config as a value, after `plan.overrides` has looked at it."""
 
-SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [("spec", BindingSpec), ("spec.fiddler", Fiddler), ("spec.routes[]", Route)]
+SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [
+    ("spec", BindingSpec),
+    ("spec.fiddler", Fiddler),
+    ("spec.routes[]", Route),
+    ("spec.routes[].llm.auth", LlmAuth),
+    ("spec.sessions", Sessions),
+]
 
 
 def nodes(schema: Node, path: str = "") -> Iterator[tuple[str, Node]]:

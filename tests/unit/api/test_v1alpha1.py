@@ -70,7 +70,7 @@ def test_what_is_no_url_of_an_instance(url: str) -> None:
         parsed(fiddler__url=url)
 
 
-@pytest.mark.parametrize("path", ["/openai", "/v1/chat", "/a.b_c~d-e"])
+@pytest.mark.parametrize("path", ["/openai", "/v1/chat", "/a_c-e"])
 def test_paths_to_expose(path: str) -> None:
     (route,) = parsed(routes=[EXPOSED | {"expose": {"path": path}}]).routes
 
@@ -78,7 +78,9 @@ def test_paths_to_expose(path: str) -> None:
     assert route.expose.path == path
 
 
-@pytest.mark.parametrize("path", ["/", "openai", "/a/", "//a", "/a b", "/a?b", "/~^/a", "/a%20b", "/(a|b)", "/" + "a" * 256])
+@pytest.mark.parametrize(
+    "path", ["/", "openai", "/a/", "//a", "/a b", "/a?b", "/~^/a", "/~......", "/a.b", "/..", "/a%20b", "/(a|b)", "/" + "a" * 256]
+)
 def test_what_is_no_path_to_expose(path: str) -> None:
     with pytest.raises(ValidationError, match=r"expose\.path"):
         parsed(routes=[EXPOSED | {"expose": {"path": path}}])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.cluster.kinds import kind_of
@@ -114,6 +114,10 @@ def ours(raw: Manifest, owner: str = "assistant", **metadata: Any) -> Manifest:
     """The same object with the labels and the owner that the operator gives to a child of that binding."""
     labels = {names.MANAGED_BY_LABEL: names.APPLICATION, names.BINDING_LABEL: owner}
     return {**raw, "metadata": {**raw["metadata"], "labels": labels, "ownerReferences": owners(owner), **metadata}}
+
+
+WRITTEN: Final = [{"manager": names.FIELD_MANAGER, "operation": "Update", "time": "2026-01-01T00:00:00Z"}]
+"""managedFields of what the operator has written."""
 
 
 def owners(*bindings: str, controller: bool = True) -> Sequence[Manifest]:

@@ -264,3 +264,56 @@ async def test_a_lost_lease_ends_the_work() -> None:
     with pytest.raises(NotLeader):
         await bench.apply(BindingPlan((bench.secret(),), (bench.plugin(),), (bench.service(),)))
     assert [key.kind for _, key in bench.cluster.writes] == ["Secret", "KongPlugin"]
+
+
+@pytest.mark.parametrize("write", ["status", "finalizers"])
+async def test_a_binding_that_turns_out_to_be_deleted_is_forgotten(write: str) -> None:
+    bench = Bench()
+    binding = bench.binding
+    del bench.cluster.objects[ASSISTANT]
+
+    with pytest.raises(Gone):
+        await (bench.applier.write_status(binding, {}) if write == "status" else bench.applier.set_finalizers(binding, []))
+
+    assert bench.store.binding(ASSISTANT) is None
+
+
+@pytest.mark.parametrize("successor", [None, "uid-of-another"])
+async def test_nothing_is_made_again_for_a_binding_that_was_deleted_meanwhile(successor: str | None) -> None:
+    bench = Bench()
+    bench.store.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
+    live = bench.cluster.objects.pop(ASSISTANT)
+    if successor:
+        bench.cluster.put({**live, "metadata": {**live["metadata"], "uid": successor}})
+    bench.cluster.calls.clear()
+
+    with pytest.raises(Gone):
+        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+
+    assert bench.cluster.writes == []
+    assert bench.store.binding(ASSISTANT) is None
+
+
+async def test_nothing_is_made_again_for_a_binding_that_is_being_deleted() -> None:
+    bench = Bench()
+    bench.store.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
+    live = bench.cluster.objects[ASSISTANT]
+    bench.cluster.put({**live, "metadata": {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    bench.cluster.calls.clear()
+
+    with pytest.raises(Stale):
+        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+
+    assert bench.cluster.writes == []
+    assert bench.binding.deleting
+
+
+async def test_a_binding_whose_last_finalizer_was_taken_away_is_gone_at_once() -> None:
+    bench = Bench()
+    live = bench.cluster.objects[ASSISTANT]
+    metadata = {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [names.FINALIZER]}
+    bench.store.observe(bench.cluster.put({**live, "metadata": metadata}))
+
+    await bench.applier.set_finalizers(bench.binding, ())
+
+    assert bench.store.binding(ASSISTANT) is None

@@ -9,7 +9,7 @@ from fiddler_kong_operator.plan.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey, content_digest
 
 from .bench import Bench
-from .objects import at, ours, owners, plugin, secret
+from .objects import WRITTEN, at, ours, owners, plugin, secret
 
 OWN = ObjectKey("KongPlugin", "ai", "assistant-opentelemetry")
 
@@ -137,9 +137,16 @@ async def test_an_object_that_lost_its_owner_but_not_our_labels_gets_it_back() -
     bench = Bench()
     wanted = bench.plugin()
     await bench.apply(BindingPlan(plugins=(wanted,)))
-    bench.somebody_changes(wanted, metadata={**bench.live(wanted)["metadata"], "ownerReferences": []})
+    bench.somebody_changes(wanted, metadata={**bench.live(wanted)["metadata"], "ownerReferences": [], "managedFields": WRITTEN})
     await bench.apply(BindingPlan(plugins=(wanted,)))
     assert [owner["uid"] for owner in bench.live(wanted)["metadata"]["ownerReferences"]] == ["uid-assistant"]
+
+
+async def test_labels_put_on_by_hand_do_not_make_an_object_ours() -> None:
+    bench = Bench(ours(plugin("assistant-opentelemetry"), ownerReferences=[]))
+    with pytest.raises(Stalled, match="belongs to somebody else"):
+        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+    assert bench.cluster.writes == []
 
 
 async def test_a_plugin_of_another_type_is_made_anew() -> None:
@@ -198,3 +205,21 @@ async def test_a_change_of_what_is_wanted_is_written_in_spite_of_a_default() -> 
     await bench.apply(BindingPlan(plugins=(bench.plugin(a=1),)))
     await bench.apply(BindingPlan(plugins=(bench.plugin(a=2),)))
     assert bench.cluster.objects[OWN]["config"] == {"a": 2}
+
+
+async def test_an_object_left_from_an_earlier_binding_of_the_name_is_waited_for() -> None:
+    bench = Bench()
+    wanted = bench.plugin()
+    await bench.apply(BindingPlan(plugins=(wanted,)))
+    metadata = {
+        **bench.live(wanted)["metadata"],
+        "ownerReferences": [{**owners("assistant")[0], "uid": "uid-before"}],
+        "managedFields": WRITTEN,
+    }
+    bench.somebody_changes(wanted, metadata=metadata)
+    bench.cluster.calls.clear()
+
+    with pytest.raises(Stale, match="left from a deleted binding"):
+        await bench.apply(BindingPlan(plugins=(wanted,)))
+
+    assert bench.cluster.writes == []

@@ -8,6 +8,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.cluster.kinds import KONG_CLUSTER_PLUGIN, SECRET
 from fiddler_kong_operator.cluster.reduce import (
+    WARNING_LIMIT,
     PluginFacts,
     key_of,
     parse_spec,
@@ -134,13 +135,31 @@ def test_a_child_that_differs_from_what_was_known_has_changed_now() -> None:
 
 
 @pytest.mark.parametrize(
-    "references",
-    [[], owners("assistant", controller=False), [{"kind": "ReplicaSet", "name": "x", "uid": "u", "controller": True}]],
-    ids=["none", "not controlling", "of another kind"],
+    ("references", "owner"),
+    [
+        ([], None),
+        (owners("assistant", controller=False), None),
+        (owners("assistant"), "uid-assistant"),
+        ([{"kind": "ReplicaSet", "name": "x", "uid": "u", "controller": True}], "u"),
+    ],
+    ids=["none", "not controlling", "ours", "of another kind"],
 )
-def test_only_a_controlling_binding_is_an_owner(references: object) -> None:
+def test_only_a_controller_is_an_owner(references: object, owner: str | None) -> None:
     raw = ours(plugin(), ownerReferences=references)
-    assert reduce_child(key(raw), raw).owner_uid is None
+    assert reduce_child(key(raw), raw).owner_uid == owner
+
+
+@pytest.mark.parametrize(
+    ("labels", "binding"),
+    [
+        ({names.BINDING_LABEL: "assistant"}, None),
+        ({names.BINDING_LABEL: "assistant", names.MANAGED_BY_LABEL: "Helm"}, None),
+        ({names.BINDING_LABEL: "assistant", names.MANAGED_BY_LABEL: names.APPLICATION}, "assistant"),
+    ],
+)
+def test_the_binding_label_counts_beside_ours_only(labels: dict[str, str], binding: str | None) -> None:
+    raw = ours(plugin(), labels=labels)
+    assert reduce_child(key(raw), raw).binding == binding
 
 
 def test_a_child_being_deleted_is_marked() -> None:
@@ -196,3 +215,17 @@ def test_the_digest_of_a_wanted_secret_is_that_of_the_live_one() -> None:
     wanted = {"kind": "Secret", "type": "Opaque", "data": {"x": base64.b64encode(b"1").decode()}, "metadata": {"labels": {}}}
     live = {"type": "Opaque", "data": {"x": "MQ=="}, "metadata": {"name": "s", "resourceVersion": "4", "managedFields": []}}
     assert content_digest(wanted) == reduce_child(CHAT, live).digest
+
+
+@pytest.mark.parametrize("moment", ["0000-01-01T00:00:00Z", "0000-12-31T23:59:59.999999Z"])
+def test_a_time_that_only_go_knows_is_no_time(moment: str) -> None:
+    """Whoever posts an event, or sets managedFields, chooses these times; the API server takes the year 0."""
+    entries = [{"manager": names.FIELD_MANAGER, "operation": "Update", "time": moment}]
+    raw = {"metadata": {"name": "event"}, "lastTimestamp": moment, "eventTime": moment}
+
+    assert reduce_warning(raw).last_seen == 0
+    assert reduce_child(CHAT, ours(service(), managedFields=entries)).applied_at == 0
+
+
+def test_of_a_long_warning_the_beginning_is_kept() -> None:
+    assert reduce_warning(warning("x", message="y" * 1_000_000)).message == "y" * WARNING_LIMIT

@@ -264,3 +264,16 @@ def test_changes_that_concern_nobody_wake_nobody() -> None:
     feed.observe(secret())
     feed.installed(KONG_PLUGIN, installed=False)
     assert woken == [frozenset({ASSISTANT})] * 2
+
+
+def test_an_object_that_cannot_be_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    feed, _ = feed_of(binding())
+    broken = {**secret(), "data": ["no mapping"]}
+
+    feed.event(SECRET, "ADDED", broken)
+    feed.event(SECRET, "ADDED", secret())
+
+    assert feed.store.secret(FIDDLER) == {"api-key": b"the-key"}
+    assert [record.message for record in caplog.records] == [
+        "Secret ai/fiddler: a bug in the operator, please report it; the object is not seen"
+    ]

@@ -7,7 +7,7 @@ from fiddler_kong_operator.plan.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
 
 from .bench import Bench, refusing
-from .objects import FIDDLER, ingress, key, ours, owners, plugin, secret, service
+from .objects import FIDDLER, WRITTEN, ingress, key, ours, owners, plugin, secret, service
 
 CHILDREN = [
     ours(secret("assistant-kong-keys")),
@@ -59,8 +59,10 @@ async def test_what_is_deleted_is_gone_from_the_store_at_once() -> None:
         secret("fiddler"),
         ours(plugin("assistant-opentelemetry"), "bot"),
         ours(plugin("assistant-opentelemetry"), ownerReferences=owners("assistant", controller=False), labels={}),
+        ours(plugin("assistant-opentelemetry"), ownerReferences=[]),
+        ours(plugin("assistant-opentelemetry", namespace="elsewhere")),
     ],
-    ids=["a user's Secret", "another binding's", "owned but not controlled"],
+    ids=["a user's Secret", "another binding's", "owned but not controlled", "labelled by hand", "in another namespace"],
 )
 async def test_what_is_not_the_bindings_is_not_deleted(raw: Manifest) -> None:
     bench = Bench(raw)
@@ -76,7 +78,7 @@ async def test_ownership_is_judged_by_what_is_live() -> None:
 
 
 async def test_an_orphan_with_our_labels_is_deleted() -> None:
-    bench = Bench(ours(plugin("assistant-opentelemetry"), ownerReferences=[]))
+    bench = Bench(ours(plugin("assistant-opentelemetry"), ownerReferences=[], managedFields=WRITTEN))
     assert (await bench.apply(BindingPlan(), [OWN])).deleted == (OWN,)
 
 

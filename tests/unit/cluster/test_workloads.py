@@ -118,3 +118,11 @@ def test_a_deployment_nobody_has_looked_at_is_not_rolled_out() -> None:
 
 def test_a_former_deadline_says_nothing_about_a_newer_template() -> None:
     assert rollout(generation=2, status=DEADLINE).message == "The newest template has not been taken up yet."
+
+
+@pytest.mark.parametrize(("image", "kept"), [("x" * 100_000, "x" * 1024), ("kong:3.13\x1b[31m", ""), ("kong:3.13\n", "")])
+def test_an_image_has_room_in_a_status_and_is_printable(image: str, kept: str) -> None:
+    raw = deployment()
+    raw["spec"]["template"]["spec"]["containers"][0]["image"] = image
+
+    assert [c.image for c in reduce_workload(GATEWAY, raw).containers] == [kept]

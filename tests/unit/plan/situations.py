@@ -13,7 +13,7 @@ from fiddler_kong_operator.plan.snapshot import Binding, Container, EnvEntry, Ob
 OURS = frozenset({names.FIELD_MANAGER})
 HELM = frozenset({"helm"})
 WANTED = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0", UNTRUSTED_LUA: "on"}
-EXPOSED = {
+EXPOSED: dict[str, Any] = {
     "name": "openai",
     "expose": {"path": "/openai"},
     "llm": {"provider": "openai", "model": "gpt-4o-mini", "auth": {"secretRef": {"name": "openai", "key": "api-key"}}},

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fiddler_kong_operator.plan.attachments import merge_list
@@ -72,4 +74,10 @@ def test_a_missing_target_is_left_to_the_checks() -> None:
 def test_our_own_service_carries_its_list_itself() -> None:
     service = child("Service", "assistant-openai")
     plan = plan_of(spec_of(), targets=attachable("stray", OPENTELEMETRY, key=next(iter(service))), children=service)
+    assert plan.attachments == ()
+
+
+def test_a_service_left_from_an_earlier_binding_of_the_name_is_no_target() -> None:
+    service = {key: replace(old, written=True) for key, old in child("Service", "assistant-openai", OTHER_UID).items()}
+    plan = plan_of(spec_of(), targets=attachable(OPENTELEMETRY, key=next(iter(service))), children=service)
     assert plan.attachments == ()

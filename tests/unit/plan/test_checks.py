@@ -36,9 +36,9 @@ def exposed(*ingresses: Attachable, host: str | None = None, **more: Any) -> Sna
     return make_snapshot(make_binding(make_spec(route), created=5), ingresses=ingresses, **more)
 
 
-def child(kind: str, name: str, owner: str | None, label: str | None = "assistant") -> dict[ObjectKey, Child]:
+def child(kind: str, name: str, owner: str | None, label: str | None = "assistant", *, written: bool = True) -> dict[ObjectKey, Child]:
     key = ObjectKey(kind, "kong", name)
-    return {key: Child(key, "uid-child", "5", owner, label, b"")}
+    return {key: Child(key, "uid-child", "5", owner, label, b"", written=written)}
 
 
 OPENAI = ("", "/openai")
@@ -69,6 +69,14 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         [],
     ),
     ("metadata service", make_snapshot(make_binding(make_spec(url="https://169.254.169.254"))), "EndpointRefused", ["metadata service"]),
+    (
+        "a model in the metadata service",
+        make_snapshot(
+            make_binding(make_spec({**EXPOSED, "llm": {**EXPOSED["llm"], "options": {"upstreamUrl": "http://169.254.169.254/"}}}))
+        ),
+        "EndpointRefused",
+        ["spec.routes[0].llm.options.upstreamUrl: 169.254.169.254", "metadata service"],
+    ),
     ("an address in decimal", make_snapshot(make_binding(make_spec(url="https://2852039166"))), "EndpointRefused", ["usual form"]),
     (
         "no Kong",
@@ -246,10 +254,23 @@ def test_names_of_what_would_be_created(kind: str, name: str, owner: str | None,
 
 @pytest.mark.parametrize(
     ("owner", "label", "expected"),
-    [(None, "assistant", "Accepted"), (None, "another", "NameTaken"), ("uid-other", "assistant", "NameTaken")],
+    [
+        (None, "assistant", "Accepted"),
+        (None, "another", "NameTaken"),
+        ("uid-other", "assistant", "Accepted"),
+        ("uid-other", "another", "NameTaken"),
+    ],
+    ids=["ours", "another binding's", "an earlier binding's of the name, about to go", "owned by another"],
 )
-def test_an_object_that_lost_its_owner_is_known_by_its_label(owner: str | None, label: str, expected: str) -> None:
+def test_an_object_without_its_owner_is_known_by_its_label(owner: str | None, label: str, expected: str) -> None:
     children = child("Service", "assistant-openai", owner, label)
+
+    assert expected == evaluate_acceptance(make_snapshot(children=children)).finding.reason.name
+
+
+@pytest.mark.parametrize(("owner", "expected"), [(None, "NameTaken"), ("uid-assistant", "Accepted"), ("uid-other", "NameTaken")])
+def test_an_object_that_only_bears_our_labels_is_somebodys(owner: str | None, expected: str) -> None:
+    children = child("Service", "assistant-openai", owner, written=False)
 
     assert expected == evaluate_acceptance(make_snapshot(children=children)).finding.reason.name
 

@@ -149,3 +149,11 @@ def test_a_long_message_is_cut_to_what_the_api_admits() -> None:
     message = conditions(conclude(found, 1, {}, NOW))["PluginsProgrammed"]["message"]
 
     assert (len(message), message[-1]) == (4096, "…")
+
+
+def test_other_peoples_words_are_shown_on_one_line_of_printable_characters() -> None:
+    forged = Finding(REASONS["KongRefused"], "a\x1b[31mred\x9b0m\r\nReady: True\u2028\u202e" + "x" * 9000)
+    message = conditions(conclude({**findings(), ConditionType.PLUGINS_PROGRAMMED: forged}, 4, {}, NOW))["Ready"]["message"]
+
+    assert message.isprintable()
+    assert len(message) == 4096

@@ -10,6 +10,7 @@ from fiddler_kong_operator.plan.endpoint import (
     is_in_cluster,
     parse_endpoint,
     refusal,
+    upstream_refusal,
     usable_addresses,
 )
 
@@ -174,3 +175,49 @@ def test_other_urls_are_accepted(url: str) -> None:
 
 def test_the_administrator_opens_loopback_and_http() -> None:
     assert refusal("http://127.0.0.1:4318", EndpointPolicy(allow_http=True, allowed_addresses=("127.0.0.0/8",))) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "phrase"),
+    [
+        ("https://[::1", "square brackets"),
+        ("https://a]b", "square brackets"),
+        ("https://[zz]", "square brackets"),
+        ("https://[v1.abc]", "nothing after it"),
+        ("https://acme.fiddler.ai:", "nothing after it"),
+        ("https://localhost", "loopback"),
+        ("https://LocalHost.", "loopback"),
+        ("https://a.localhost", "loopback"),
+        ("https://metadata.google.internal", "metadata"),
+    ],
+)
+def test_what_parsers_disagree_about_and_names_with_a_fixed_meaning_are_refused(url: str, phrase: str) -> None:
+    assert phrase in (refusal(url, STRICT) or "")
+
+
+@pytest.mark.parametrize(
+    ("url", "phrase"),
+    [
+        ("http://169.254.169.254/latest/meta-data/", "metadata"),
+        ("http://metadata.google.internal/computeMetadata/v1/", "metadata"),
+        ("http://2852039166/", "usual form"),
+        ("http://0xa9.254.169.254", "usual form"),
+        ("http://127.0.0.1:8001/config", "loopback"),
+        ("http://localhost:8001/config", "loopback"),
+        ("http://127.1", "usual form"),
+        ("http://0.0.0.0:8001", "unspecified"),
+    ],
+)
+def test_a_model_is_not_in_the_gateways_own_machine(url: str, phrase: str) -> None:
+    assert phrase in (upstream_refusal(url, STRICT) or "")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://llm.example/v1", "http://10.0.0.7:8000/v1", "http://ollama.ai.svc:11434/v1", "https://[", "https://[x]"]
+)
+def test_a_model_may_be_anywhere_else(url: str) -> None:
+    assert upstream_refusal(url, STRICT) is None
+
+
+def test_the_administrator_opens_loopback_to_models() -> None:
+    assert upstream_refusal("http://127.0.0.1:11434", EndpointPolicy(allowed_addresses=("127.0.0.0/8",))) is None

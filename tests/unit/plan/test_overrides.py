@@ -103,6 +103,10 @@ def test_no_further_endpoint_gets_the_fiddler_key_and_no_lua_gets_in(operation: 
         (2**60, "2^53"),
         (float("inf"), "2^53"),
         ([[[[[[[[[[1]]]]]]]]]], "nested"),
+        ("x" * 5000, "at most 4096 characters"),
+        (list(range(5000)), "at most 4096 characters"),
+        ({"\x1b[31mlua": 1}, "control characters"),
+        ({"upstream_url": "http://169.254.169.254"}, "use llm.options.upstreamUrl"),
     ],
 )
 def test_dangerous_values_are_refused(value: Any, words: str) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fiddler_kong_operator.plan.programming import GRACE, WARNING_LIFETIME, evaluate_programming
+from fiddler_kong_operator.plan.programming import GRACE, WARNING_LIFETIME, evaluate_programming, outdate_warnings
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, KongWarning, ObjectKey, Snapshot
 from tests.unit.plan.situations import make_binding
 
@@ -49,5 +49,24 @@ def test_a_warning_that_was_not_repeated_is_over() -> None:
     assert evaluate_programming(over, lua_withheld=False).reason.name == "PluginsProgrammed"
 
 
+@pytest.mark.parametrize("written", [PLUGIN, SECRET, ObjectKey("Service", "kong", "llm")], ids=lambda key: key.kind)
+def test_a_warning_about_what_was_just_written_is_outdated(written: ObjectKey) -> None:
+    found = evaluate_programming(outdate_warnings(snapshot(CHANGED + 30), [written]), lua_withheld=False)
+
+    assert found.reason.name == "PluginsProgrammed"
+
+
+def test_writing_something_else_outdates_no_warning() -> None:
+    seen = snapshot(CHANGED + 30)
+
+    assert outdate_warnings(seen, [ObjectKey("KongPlugin", "kong", "assistant-pre-function")]) == seen
+
+
 def test_what_is_withheld_waits_for_the_gateway() -> None:
     assert evaluate_programming(snapshot(CHANGED - 1), lua_withheld=True).reason.name == "WaitingForGateway"
+
+
+def test_a_warning_from_a_future_that_somebody_made_up_does_not_count() -> None:
+    found = evaluate_programming(snapshot(CHANGED + 10**9), lua_withheld=False)
+
+    assert found.reason.name == "PluginsProgrammed"

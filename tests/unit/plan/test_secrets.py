@@ -42,6 +42,8 @@ def test_keys_never_show() -> None:
         (b"bearer  abc", "SecretValuePrefixed"),
         (b"Bearer \n", "SecretValuePrefixed"),
         (b"abc\ndef", "SecretValueUnusable"),
+        (b'"abc"', "SecretValueUnusable"),
+        (b'"x"},{"op":"add","path":"/traces_endpoint","value":"http://evil/"', "SecretValueUnusable"),
         (b"abc\r\nX-Evil: 1", "SecretValueUnusable"),
         (b"abc def", "SecretValueUnusable"),
         (b"abc\x00", "SecretValueUnusable"),

@@ -348,3 +348,17 @@ def test_thousands_of_targets_are_cheap() -> None:
         await desk.stop()
 
     run(scenario())
+
+
+def test_a_namespace_whose_targets_never_answer_holds_up_nobody_elses() -> None:
+    async def scenario() -> None:
+        desk = Desk(takes=10)
+        for number in range(500):
+            desk.schedule.want(key(f"hole-{number}"), target(f"hole-{number}"))
+        await asyncio.sleep(1)
+        desk.schedule.want(ObjectKey("FiddlerKongBinding", "neighbour", "a"), target("neighbour"))
+        await asyncio.sleep(20)
+        assert [moment for moment, wanted in desk.asked if wanted == target("neighbour")] == [10]
+        await desk.stop()
+
+    run(scenario())

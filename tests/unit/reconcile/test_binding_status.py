@@ -216,18 +216,34 @@ async def test_suspending_leaves_what_was_applied_alone() -> None:
     assert stage.world.log == ["status"]
 
 
+def refusal(said_at: float) -> KongWarning:
+    """Kong's refusal of the pre-function."""
+    plugin = ObjectKey("KongPlugin", "ai", "assistant-pre-function")
+    return KongWarning(plugin, "KongConfigurationApplyFailed", "no such field", said_at)
+
+
 async def test_a_warning_of_kong_is_shown_and_looked_at_again_when_it_is_over() -> None:
-    snapshot = exposed()
-    warning = KongWarning(
-        ObjectKey("KongPlugin", "ai", "assistant-pre-function"), "KongConfigurationApplyFailed", "no such field", snapshot.now - 100
-    )
-    stage = Stage(replace(snapshot, warnings=(warning,)))
+    stage = Stage(exposed())
+    await stage.converge()
+    stage.world.snapshot = replace(stage.world.current, warnings=(refusal(stage.world.current.now - 100),))
 
     assert await stage.reconcile() == WARNING_LIFETIME - 100
 
     assert stage.world.condition("PluginsProgrammed") == ("False", "KongRefused")
     assert "no such field" in stage.world.message("PluginsProgrammed")
     assert stage.world.status["routes"] == "0/1"
+
+
+async def test_a_warning_about_a_plugin_that_was_just_written_anew_is_over() -> None:
+    stage = Stage(exposed())
+    await stage.converge()
+    warning = refusal(stage.world.current.now - 100)
+    stage.world.snapshot = replace(stage.world.current, warnings=(warning,))
+    stage.world.drift(warning.plugin)
+
+    assert await stage.reconcile() is None
+
+    assert stage.world.condition("PluginsProgrammed") == ("True", "PluginsProgrammed")
 
 
 async def test_the_status_shows_routes_gateway_and_application() -> None:

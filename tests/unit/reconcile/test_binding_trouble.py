@@ -156,7 +156,7 @@ async def test_a_default_that_the_server_adds_is_no_fight() -> None:
 def clash(stage: Stage) -> None:
     """Somebody adds a second plugin of a type of ours to the target."""
     target = stage.world.current.targets[CHAT]
-    types = {**stage.world.current.plugin_types, "theirs": "opentelemetry"}
+    types = {**stage.world.current.plugin_types, "assistant-opentelemetry": "opentelemetry", "theirs": "opentelemetry"}
     stage.world.snapshot = replace(stage.world.current, targets=attachable(*target.plugins, "theirs"), plugin_types=types)
 
 

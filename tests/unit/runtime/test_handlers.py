@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 import kopf
 import pytest
 
@@ -18,12 +19,16 @@ class Shell:
     def __init__(self) -> None:
         self.stuck: list[str] = []
         self.observed: list[tuple[str | None, dict[str, Any]]] = []
+        self.lists = 0
 
     async def connection(self) -> kopf.ConnectionInfo:
         return CONNECTION
 
     def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
         self.observed.append((event_type, raw))
+
+    def relisted(self) -> None:
+        self.lists += 1
 
     def problems(self) -> list[str]:
         return self.stuck
@@ -72,7 +77,20 @@ async def test_kopf_posts_no_events_and_ends_before_the_pod_is_killed(registry: 
 
 
 async def test_kopf_logs_in_as_the_operator_does(registry: kopf.OperatorRegistry) -> None:
-    assert await call(registry, "authentication") is CONNECTION
+    context = await call(registry, "authentication")
+
+    async with context.aiohttp_session as session:
+        assert context.server == CONNECTION.server
+        assert session.headers.get("Authorization") == CONNECTION.as_http_headers().get("Authorization")
+
+
+async def test_kopfs_lists_of_bindings_are_told(registry: kopf.OperatorRegistry, shell: Shell) -> None:
+    async with (await call(registry, "authentication")).aiohttp_session as session:
+        for path in ("fiddlerkongbindings", "fiddlerkongbindings?watch=true", ""):
+            with pytest.raises(aiohttp.ClientConnectionError):
+                await session.get(f"http://127.0.0.1:1/apis/integrations.fiddler.ai/v1alpha1/{path}")
+
+    assert shell.lists == 1
 
 
 async def test_healthz_shows_the_figures_while_all_is_well(registry: kopf.OperatorRegistry) -> None:

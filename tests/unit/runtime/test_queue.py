@@ -310,3 +310,14 @@ def test_outdated_timers_take_no_memory() -> None:
         assert len(queue._delays._heap) < 200
 
     run(scenario())
+
+
+def test_one_group_with_many_keys_does_not_make_another_wait() -> None:
+    async def scenario() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue(group=lambda key: key[0], clock=now)
+        for number in range(5000):
+            queue.add(f"a{number}")
+        queue.add("b")
+        return await take(queue, 3)
+
+    assert "b" in run(scenario())

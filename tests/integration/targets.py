@@ -1,0 +1,80 @@
+"""What bindings attach to: Services, Ingresses and plugins that somebody else made."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tests.integration.arena import Arena, Manifest
+
+__all__ = ["ANNOTATION", "PLUGINS", "attached_binding", "foreign_plugin", "ingress", "listed", "rest_of", "service"]
+
+ANNOTATION: Final = "konghq.com/plugins"
+PLUGINS: Final = ("assistant-openai-ai-proxy", "assistant-opentelemetry", "assistant-pre-function")
+"""Our plugins for the route `openai` of the binding `assistant`, sorted."""
+
+
+def service(arena: Arena, name: str = "llm", plugins: str | None = None) -> Manifest:
+    """A Service for OpenAI, with a plugin list as somebody wrote it."""
+    manifest = arena.manifest(
+        "v1",
+        "Service",
+        name,
+        spec={"type": "ExternalName", "externalName": "api.openai.com", "ports": [{"port": 443, "protocol": "TCP", "targetPort": 443}]},
+    )
+    return _annotated(manifest, {"konghq.com/protocol": "https", "example.com/owner": "the platform"}, plugins)
+
+
+def ingress(arena: Arena, name: str = "llm", plugins: str | None = None, *, path: str | None = None, backend: str = "llm") -> Manifest:
+    """An Ingress of class `kong` in front of a Service."""
+    target = {"service": {"name": backend, "port": {"number": 443}}}
+    paths = [{"path": path or f"/{arena.namespace}-{name}", "pathType": "Prefix", "backend": target}]
+    manifest = arena.manifest(
+        "networking.k8s.io/v1", "Ingress", name, spec={"ingressClassName": "kong", "rules": [{"http": {"paths": paths}}]}
+    )
+    return _annotated(manifest, {"konghq.com/strip-path": "true"}, plugins)
+
+
+def foreign_plugin(arena: Arena, name: str, kind: str = "cors", config: dict[str, Any] | None = None) -> Manifest:
+    """Somebody else's KongPlugin, of a type that the stand-in for Kong knows."""
+    return arena.manifest("configuration.konghq.com/v1", "KongPlugin", name, plugin=kind, config=config or CONFIGS.get(kind, {}))
+
+
+def attached_binding(
+    arena: Arena, kind: str = "Service", target: str = "llm", name: str = "assistant", changes: Mapping[str, Any] | None = None
+) -> Manifest:
+    """The quick start's binding, attached to an object instead of exposing a path."""
+    attach = {"routes.0.expose": None, "routes.0.attachTo": {"kind": kind, "name": target}}
+    return arena.binding({**attach, **(changes or {})}, name)
+
+
+def listed(arena: Arena, kind: str = "Service", name: str = "llm") -> str | None:
+    """The plugin list of an object as it is written, but for the order of our plugins at its end: pre-function waits for the gateway."""
+    annotations = arena.existing(kind, name)["metadata"].get("annotations") or {}
+    value: str | None = annotations.get(ANNOTATION)
+    if value is None:
+        return None
+    parts = value.split(",")
+    foreign = [*itertools.takewhile(lambda part: part not in PLUGINS, parts)]
+    return ",".join([*foreign, *sorted(parts[len(foreign) :])])
+
+
+def rest_of(manifest: Manifest) -> Manifest:
+    """An object without its plugin list, without its status (Kong's controller writes an Ingress') and without what every write changes."""
+    metadata = {k: v for k, v in manifest["metadata"].items() if k not in {"resourceVersion", "managedFields", "generation"}}
+    annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != ANNOTATION}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}, "status": None}
+
+
+def _annotated(manifest: Manifest, annotations: dict[str, str], plugins: str | None) -> Manifest:
+    manifest["metadata"]["annotations"] = annotations | ({} if plugins is None else {ANNOTATION: plugins})
+    return manifest
+
+
+CONFIGS: Final[dict[str, dict[str, Any]]] = {
+    "ai-proxy": {"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt-4o"}},
+    "pre-function": {"access": ["kong.service.request.set_header('x-platform', 'yes')"]},
+    "opentelemetry": {"traces_endpoint": "http://collector.example.com:4318/v1/traces"},
+}
+"""A valid configuration for the types that a binding uses itself."""

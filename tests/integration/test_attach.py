@@ -1,0 +1,250 @@
+"""attachTo: our plugins stand on somebody else's Service or Ingress, and nothing else of that object is ever touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from fiddler_kong_operator.names import FINALIZER
+from tests.integration.arena import Arena
+from tests.integration.targets import ANNOTATION, PLUGINS, attached_binding, foreign_plugin, ingress, listed, rest_of, service
+
+OURS: Final = ",".join(PLUGINS)
+TYPES: Final = ["ai-proxy", "opentelemetry", "pre-function"]
+
+
+@pytest.fixture(autouse=True)
+def _gateway_stays_whole(arena: Arena) -> Iterator[None]:
+    """After each test Kong has no plugin twice on one object, and has refused nothing."""
+    before = len(arena.stage.gateway.refusals)
+    yield
+    assert arena.pushed().doubles() == []
+    assert list(arena.stage.gateway.refusals)[before:] == []
+
+
+def finalizers(arena: Arena, name: str = "assistant") -> list[str]:
+    return list(arena.existing("FiddlerKongBinding", name)["metadata"].get("finalizers") or [])
+
+
+def places(arena: Arena) -> tuple[str, str]:
+    """How Kong calls the Service and the Ingress `llm`."""
+    return f"service {arena.namespace}.llm.443", f"route {arena.namespace}.llm.llm..443"
+
+
+def until_listed(arena: Arena, wanted: str | None, kind: str = "Service", name: str = "llm") -> None:
+    arena.until(lambda: listed(arena, kind, name) == wanted, f"the list {wanted!r} on {kind} {name}")
+
+
+@pytest.fixture(params=["Service", "Ingress"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def targets(arena: Arena) -> Arena:
+    """A Service and an Ingress `llm` with two foreign plugins on each, which the gateway serves."""
+    arena.put(foreign_plugin(arena, "cors"), foreign_plugin(arena, "limits", "rate-limiting"))
+    arena.put(service(arena, plugins="limits, cors"), ingress(arena, plugins="limits, cors"))
+    return arena
+
+
+@pytest.fixture
+def attached(targets: Arena, kind: str) -> Arena:
+    targets.put(attached_binding(targets, kind))
+    targets.until_ready()
+    return targets
+
+
+def test_our_plugins_join_the_list_behind_the_others_in_their_order(targets: Arena, kind: str) -> None:
+    before = targets.existing(kind, "llm")
+
+    targets.put(attached_binding(targets, kind))
+    targets.until_ready()
+
+    assert listed(targets, kind) == f"limits,cors,{OURS}"
+    assert rest_of(targets.existing(kind, "llm")) == rest_of(before)
+
+
+def test_kong_runs_them_where_they_are_attached(attached: Arena, kind: str) -> None:
+    place = dict(zip(("Service", "Ingress"), places(attached), strict=True))[kind]
+
+    pushed = attached.until_pushed(lambda pushed: set(pushed.types()) >= set(TYPES), "our plugins")
+
+    assert sorted(pushed.attached()) == sorted(
+        [*((our, place) for our in TYPES), *((foreign, where) for foreign in ("cors", "rate-limiting") for where in places(attached))]
+    )
+
+
+def test_the_finalizer_is_there_before_the_attachment_is_written(targets: Arena) -> None:
+    mark = targets.mark()
+
+    targets.put(attached_binding(targets))
+    targets.until_ready()
+
+    mine = [(w.resource, w.subresource, w.name) for w in targets.writes(mark) if w.namespace == targets.namespace]
+    assert mine.index(("fiddlerkongbindings", "", "assistant")) < mine.index(("services", "", "llm"))
+    assert finalizers(targets) == [FINALIZER]
+
+
+def test_a_binding_that_attaches_nothing_holds_no_finalizer(arena: Arena) -> None:
+    arena.put(arena.binding())
+    arena.until_ready()
+
+    assert finalizers(arena) == []
+
+
+def test_deleting_the_binding_gives_the_list_back(attached: Arena, kind: str) -> None:
+    before = attached.existing(kind, "llm")
+
+    attached.delete("FiddlerKongBinding", "assistant")
+    attached.until_gone("FiddlerKongBinding", "assistant")
+
+    assert listed(attached, kind) == "limits,cors"
+    assert rest_of(attached.existing(kind, "llm")) == rest_of(before)
+    attached.until_pushed(lambda pushed: set(pushed.types()) == {"cors", "rate-limiting"}, "only the foreign plugins")
+
+
+def test_a_list_that_was_not_there_is_not_left_behind_empty(arena: Arena) -> None:
+    arena.put(service(arena))
+    arena.put(attached_binding(arena))
+    arena.until_ready()
+    assert listed(arena) == OURS
+
+    arena.delete("FiddlerKongBinding", "assistant")
+    arena.until_gone("FiddlerKongBinding", "assistant")
+
+    assert listed(arena) is None
+
+
+def test_removing_the_route_gives_the_list_back_and_the_finalizer_with_it(targets: Arena) -> None:
+    targets.put(attached_binding(targets))
+    targets.until_ready()
+
+    targets.put(targets.binding())
+
+    until_listed(targets, "limits,cors")
+    targets.until(lambda: finalizers(targets) == [], "the end of the finalizer")
+    targets.until_ready()
+
+
+def test_another_target_gets_the_plugins_and_the_former_is_given_back(targets: Arena) -> None:
+    targets.put(service(targets, "other"), attached_binding(targets, "Ingress"))
+    targets.until_ready()
+
+    targets.put(attached_binding(targets, "Service", "other"))
+
+    until_listed(targets, OURS, "Service", "other")
+    until_listed(targets, "limits,cors", "Ingress")
+    targets.until_ready()
+    assert finalizers(targets) == [FINALIZER]
+
+
+def test_odd_lists_keep_every_name(arena: Arena) -> None:
+    odd = {"a": "  limits ,cors  ", "b": ",limits,,cors,", "c": "", "d": " , ", "e": "gone"}
+    arena.put(foreign_plugin(arena, "cors"), foreign_plugin(arena, "limits", "rate-limiting"))
+    arena.put(*(service(arena, name, written) for name, written in odd.items()))
+    routes = [{"name": f"on-{name}", "attachTo": {"kind": "Service", "name": name}} for name in odd]
+    arena.put(arena.binding({"routes": routes}))
+    arena.until_ready()
+    ours = ",".join(PLUGINS[1:])
+    attached = {"a": f"limits,cors,{ours}", "b": f"limits,cors,{ours}", "c": ours, "d": ours, "e": f"gone,{ours}"}
+    assert {name: listed(arena, "Service", name) for name in odd} == attached
+
+    arena.delete("FiddlerKongBinding", "assistant")
+    arena.until_gone("FiddlerKongBinding", "assistant")
+
+    given_back = {"a": "limits,cors", "b": "limits,cors", "c": None, "d": None, "e": "gone"}
+    assert {name: listed(arena, "Service", name) for name in odd} == given_back
+
+
+def test_a_name_without_a_plugin_is_mentioned(arena: Arena) -> None:
+    arena.put(service(arena, plugins="gone"))
+    arena.put(attached_binding(arena))
+
+    accepted = arena.until_condition("Accepted", "True", "Accepted")
+
+    assert "also lists gone: no plugin of that name is visible" in accepted["message"]
+
+
+def test_a_missing_target_is_waited_for(arena: Arena, kind: str) -> None:
+    arena.put(attached_binding(arena, kind))
+    found = arena.until_condition("Ready", "False", "TargetNotFound")
+    assert f"{kind} {arena.namespace}/llm (route openai, attachTo) does not exist" in found["message"]
+
+    arena.put(service(arena), ingress(arena))
+
+    arena.until_ready()
+    assert listed(arena, kind) == OURS
+
+
+def test_a_target_that_was_made_anew_is_attached_again(attached: Arena, kind: str) -> None:
+    attached.delete(kind, "llm")
+    attached.until_condition("Accepted", "False", "TargetNotFound")
+    attached.until(lambda: finalizers(attached) == [], "the end of the finalizer: nothing is attached any more")
+
+    attached.put(service(attached, plugins="cors") if kind == "Service" else ingress(attached, plugins="cors"))
+
+    until_listed(attached, f"cors,{OURS}", kind)
+    attached.until_ready()
+    assert finalizers(attached) == [FINALIZER]
+
+
+@pytest.mark.parametrize("left", ["limits,cors", f"limits,{PLUGINS[0]},cors", None])
+def test_what_a_person_takes_away_is_put_back(targets: Arena, left: str | None) -> None:
+    targets.put(attached_binding(targets))
+    targets.until_ready()
+
+    targets.patch("Service", "llm", {"metadata": {"annotations": {ANNOTATION: left}}})
+
+    whole = {*PLUGINS, *(() if left is None else ("limits", "cors"))}
+    targets.until(lambda: sorted((listed(targets) or "").split(",")) == sorted(whole), "our names again, each once")
+
+
+def test_a_name_that_a_person_wrote_twice_is_there_once(targets: Arena) -> None:
+    targets.put(attached_binding(targets))
+    targets.until_ready()
+    # Without a route to the Service, Kong is not given its plugins and cannot refuse the double meanwhile.
+    targets.delete("Ingress", "llm")
+    targets.until_pushed(lambda pushed: pushed.services == (), "no service")
+
+    targets.patch("Service", "llm", {"metadata": {"annotations": {ANNOTATION: f"limits,cors,{OURS},{PLUGINS[1]}"}}})
+
+    until_listed(targets, f"limits,cors,{OURS}")
+
+
+def test_a_route_without_llm_joins_an_object_with_an_ai_proxy_of_its_own(arena: Arena) -> None:
+    arena.put(foreign_plugin(arena, "my-model", "ai-proxy"), service(arena), ingress(arena, plugins="my-model"))
+
+    arena.put(attached_binding(arena, "Ingress", changes={"routes.0.llm": None}))
+
+    arena.until_ready()
+    assert listed(arena, "Ingress") == f"my-model,{PLUGINS[1]},{PLUGINS[2]}"
+    pushed = arena.until_pushed(lambda pushed: pushed.types() == TYPES, "one plugin of each type")
+    assert pushed.plugin("ai-proxy")["config"]["model"]["name"] == "gpt-4o"
+
+
+def test_two_routes_of_one_binding_stand_on_two_objects(targets: Arena) -> None:
+    second = {"name": "plain", "attachTo": {"kind": "Ingress", "name": "llm"}}
+    targets.put(attached_binding(targets, changes={"routes.1": second}))
+
+    targets.until_ready()
+
+    assert listed(targets, "Service") == f"limits,cors,{OURS}"
+    assert listed(targets, "Ingress") == f"limits,cors,{PLUGINS[1]},{PLUGINS[2]}"
+
+
+def test_a_binding_deleted_while_the_operator_is_away_is_given_back_at_its_start(targets: Arena) -> None:
+    targets.put(attached_binding(targets))
+    targets.until_ready()
+    targets.operator.stop()
+    try:
+        targets.delete("FiddlerKongBinding", "assistant")
+        held = targets.existing("FiddlerKongBinding", "assistant")["metadata"]
+    finally:
+        targets.operator.start()
+
+    assert held["finalizers"] == [FINALIZER]
+    targets.until_gone("FiddlerKongBinding", "assistant")
+    assert listed(targets) == "limits,cors"

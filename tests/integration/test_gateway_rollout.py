@@ -1,0 +1,151 @@
+"""What runs Lua is attached only to a gateway whose every pod can run it, and leaves one that no longer can."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from tests.integration.arena import SETTINGS, Arena
+from tests.integration.pushed import Pushed
+from tests.integration.workload import LUA, Gateway
+
+WITHOUT_LUA: Final = ["ai-proxy", "opentelemetry"]
+WITH_LUA: Final = [*WITHOUT_LUA, "pre-function"]
+
+
+@pytest.fixture
+def gateway(arena: Arena) -> Gateway:
+    return Gateway(arena)
+
+
+@pytest.fixture
+def ready(gateway: Gateway) -> Gateway:
+    gateway.arena.put(gateway.arena.binding({"gateway.untrustedLua": "Unmanaged"}))
+    gateway.arena.until_ready()
+    gateway.arena.until_pushed(is_complete, "three plugins")
+    return gateway
+
+
+def is_complete(pushed: Pushed) -> bool:
+    return pushed.types() == WITH_LUA
+
+
+def waits(pushed: Pushed) -> bool:
+    return pushed.types() == WITHOUT_LUA
+
+
+def expect_waiting(gateway: Gateway, message: str) -> None:
+    """The rollout is said to be on its way, and only what needs no Lua is attached."""
+    arena = gateway.arena
+    arena.until(lambda: arena.conditions().get("GatewayConfigured", {}).get("message") == message, f"the message {message!r}")
+    assert arena.conditions()["GatewayConfigured"]["reason"] == "GatewayRollingOut"
+    programmed = arena.conditions()["PluginsProgrammed"]
+    assert (programmed["status"], programmed["reason"]) == ("Unknown", "WaitingForGateway")
+    assert "KongPlugin assistant-pre-function is attached when the gateway runs with its new settings" in programmed["message"]
+    assert "Reconciling" in arena.conditions()
+    assert gateway.settings == SETTINGS
+    arena.until_pushed(waits, "everything but pre-function")
+
+
+def test_pre_function_waits_until_the_last_old_pod_is_gone(gateway: Gateway) -> None:
+    arena = gateway.arena
+    gateway.edit({"spec": {"replicas": 2, "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}})
+    arena.stage.cluster.wait_rolled_out(arena.namespace, gateway.name)
+    gateway.hold()
+
+    arena.put(arena.binding())
+
+    expect_waiting(
+        gateway,
+        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. Pods are being replaced. "
+        "Session grouping is attached when all run with the settings.",
+    )
+    arena.until_quiet(1)
+    assert waits(arena.pushed())
+
+    gateway.hold(None)
+    arena.until_ready()
+    arena.until_pushed(is_complete, "pre-function too")
+
+
+def test_a_paused_rollout_is_named_as_such(gateway: Gateway) -> None:
+    arena = gateway.arena
+    gateway.edit({"spec": {"paused": True}})
+
+    arena.put(arena.binding())
+
+    expect_waiting(
+        gateway,
+        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. The rollout is paused (spec.paused). "
+        "Session grouping is attached when all run with the settings.",
+    )
+
+    gateway.edit({"spec": {"paused": False}})
+    arena.until_ready()
+    arena.until_pushed(is_complete, "pre-function too")
+
+
+def test_a_rollout_that_is_stuck_is_named_as_such(gateway: Gateway) -> None:
+    arena = gateway.arena
+    gateway.edit({"spec": {"progressDeadlineSeconds": 1}})
+    gateway.hold()
+
+    arena.put(arena.binding())
+
+    expect_waiting(
+        gateway,
+        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. The rollout exceeded its progress deadline. "
+        "Session grouping is attached when all run with the settings.",
+    )
+
+
+def test_a_gateway_without_a_ready_pod_is_not_running(gateway: Gateway) -> None:
+    arena = gateway.arena
+    gateway.edit({"spec": {"replicas": 0}})
+
+    arena.put(arena.binding())
+    message = arena.until_condition("Ready", "False", "GatewayNotRunning")["message"]
+    assert message.startswith(f"Deployment {arena.namespace}/kong-gateway has no ready pod.")
+    assert message.endswith(f"Look at its pods: kubectl -n {arena.namespace} get pods.")
+    arena.until_pushed(waits, "everything but pre-function")
+
+    gateway.edit({"spec": {"replicas": 1}})
+    arena.until_ready()
+
+
+def test_pre_function_stays_attached_during_a_later_rollout(ready: Gateway) -> None:
+    ready.hold()
+
+    ready.arena.until_condition("Ready", "Unknown", "GatewayRollingOut")
+    ready.arena.until_quiet(1)
+
+    assert is_complete(ready.arena.pushed())
+
+
+def test_lua_switched_off_by_a_person_takes_pre_function_off_until_it_is_on_again(ready: Gateway) -> None:
+    arena = ready.arena
+
+    ready.set_env({"name": LUA, "value": "off"})
+
+    message = arena.until_condition("Ready", "False", "GatewaySettingConflict")["message"]
+    assert f'env[name="{LUA}"].value is off, set by manager kubectl-edit, and gateway.untrustedLua is Unmanaged' in message
+    assert 'With Helm, set env.untrusted_lua: "sandbox" (chart kong) or gateway.env.untrusted_lua: "sandbox" (chart ingress)' in message
+    arena.until_pushed(waits, "pre-function is off")
+
+    ready.set_env({"name": LUA, "value": "sandbox"})
+    arena.until_ready()
+    arena.until_pushed(is_complete, "pre-function is back")
+
+
+def test_lua_switched_off_under_an_applying_binding_takes_pre_function_off(gateway: Gateway) -> None:
+    arena = gateway.arena
+    arena.put(arena.binding())
+    arena.until_ready()
+    arena.until_pushed(is_complete, "three plugins")
+
+    gateway.set_env({"name": LUA, "value": "off"})
+
+    arena.until_condition("Ready", "False", "GatewaySettingConflict")
+    arena.until_pushed(waits, "pre-function is off")
+    assert gateway.settings[LUA] == "off"

@@ -1,0 +1,130 @@
+"""The gateway's Deployment as people see it: env, owners of values, rollouts, what the operator wrote; and other managers' hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from devcluster.audit import Mark, Write
+from fiddler_kong_operator import names
+from fiddler_kong_operator.cluster.kinds import DEPLOYMENT
+from tests.integration.arena import SETTINGS, Arena, Manifest
+
+__all__ = ["HOLD", "INSTRUMENTATIONS", "LUA", "OPERATOR", "RATE", "Gateway"]
+
+INSTRUMENTATIONS: Final = "KONG_TRACING_INSTRUMENTATIONS"
+RATE: Final = "KONG_TRACING_SAMPLING_RATE"
+LUA: Final = "KONG_UNTRUSTED_LUA"
+OPERATOR: Final = frozenset({names.FIELD_MANAGER})
+HOLD: Final = "devcluster/ready-after"
+"""Annotation of a pod: how long the simulated node takes until it is ready."""
+
+
+@dataclass
+class Gateway:
+    """A Deployment in the arena's namespace."""
+
+    arena: Arena
+    name: str = "kong-gateway"
+    start: Mark = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember the present moment: `writes` counts from here."""
+        self.start = self.arena.mark()
+
+    # What is there
+
+    @property
+    def raw(self) -> Manifest:
+        """The object."""
+        return self.arena.existing("Deployment", self.name)
+
+    @property
+    def entries(self) -> list[Manifest]:
+        """The env of the first container, in order."""
+        containers: list[Manifest] = self.raw["spec"]["template"]["spec"]["containers"]
+        return list(containers[0].get("env") or ())
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Values by name."""
+        return {entry["name"]: entry.get("value", "") for entry in self.entries}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The tracing settings that are there."""
+        return self.arena.settings(self.name)
+
+    def owners(self, setting: str) -> frozenset[str]:
+        """The field managers that own a value."""
+        return frozenset(entry["manager"] for entry in self.raw["metadata"]["managedFields"] if setting in _owned_env(entry))
+
+    @property
+    def traces_of_us(self) -> list[str]:
+        """Field managers and annotations of ours."""
+        metadata = self.raw["metadata"]
+        managers = [e["manager"] for e in metadata["managedFields"] if e["manager"].startswith(names.FIELD_MANAGER)]
+        return managers + [key for key in metadata.get("annotations") or {} if key == names.FORMER_SETTINGS_ANNOTATION]
+
+    @property
+    def former(self) -> str | None:
+        """What is recorded to be put back."""
+        return (self.raw["metadata"].get("annotations") or {}).get(names.FORMER_SETTINGS_ANNOTATION)
+
+    @property
+    def replica_sets(self) -> int:
+        """How many different pod templates it has had."""
+        path = f"/apis/apps/v1/namespaces/{self.arena.namespace}/replicasets"
+        owners = [s["metadata"]["ownerReferences"][0]["name"] for s in self.arena.stage.cluster.api.get(path)["items"]]
+        return owners.count(self.name)
+
+    @property
+    def generation(self) -> int:
+        """Counts changes of the spec."""
+        generation: int = self.raw["metadata"]["generation"]
+        return generation
+
+    def writes(self, since: Mark | None = None) -> tuple[Write, ...]:
+        """The operator's writes to it, refused and unchanged ones included; since the test began, or since a moment."""
+        found = self.arena.writes(since or self.start)
+        return tuple(w for w in found if (w.resource, w.namespace, w.name) == ("deployments", self.arena.namespace, self.name))
+
+    # Other people's hands
+
+    def upgrade(self, env: Mapping[str, str], manager: str = "helm", *, force: bool = False) -> None:
+        """Apply the whole gateway with these values, as Helm 4 does; ApiError (409) where another manager owns one with another value."""
+        path = f"{self._path}?fieldManager={manager}&force={str(force).lower()}"
+        manifest = self.arena.gateway(env=env)
+        manifest["metadata"]["name"] = self.name
+        self.arena.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
+
+    def edit(self, body: Manifest) -> None:
+        """Strategic merge patch, as `kubectl edit` and `kubectl patch` do."""
+        self.arena.stage.cluster.api.request(
+            "PATCH", f"{self._path}?fieldManager=kubectl-edit", body, "application/strategic-merge-patch+json"
+        )
+
+    def set_env(self, *entries: Mapping[str, Any]) -> None:
+        """Change entries of the env by hand; `$patch: delete` removes one."""
+        self.edit({"spec": {"template": {"spec": {"containers": [{"name": "proxy", "env": list(entries)}]}}}})
+
+    def drop(self, settings: Iterable[str] = SETTINGS) -> None:
+        """Remove entries by hand."""
+        self.set_env(*({"name": name, "$patch": "delete"} for name in settings))
+
+    def hold(self, delay: str | None = "1h") -> None:
+        """Have new pods take that long until they are ready; None: no longer than usual."""
+        self.edit({"spec": {"template": {"metadata": {"annotations": {HOLD: delay}}}}})
+
+    @property
+    def _path(self) -> str:
+        return DEPLOYMENT.path(self.arena.namespace, self.name)
+
+
+def _owned_env(entry: Mapping[str, Any]) -> set[str]:
+    """Names of the env entries in a managedFields entry."""
+    fields = entry.get("fieldsV1") or {}
+    for step in ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"proxy"}', "f:env"):
+        fields = fields.get(step) or {}
+    return {key.removeprefix('k:{"name":"').removesuffix('"}') for key, owned in fields.items() if "f:value" in owned}

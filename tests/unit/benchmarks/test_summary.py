@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.course import Outcome
+from benchmarks.scenarios.change import Change
+from benchmarks.scenarios.cold import Cold
+from benchmarks.scenarios.drift import Drift
+from benchmarks.scenarios.newcomer import Newcomer
+from benchmarks.scenarios.rest import Rest
+from benchmarks.scenarios.restart import Restart
+from benchmarks.scenarios.rotation import Rotation
+from benchmarks.summary import summarize
+
+
+def cold(seconds: float, requests: int = 700) -> Cold:
+    return Cold(seconds, 1.0, 90.0, {"create secrets": requests})
+
+
+def summary(bindings: int = 100, **results: Any) -> dict[str, tuple[float, bool | None]]:
+    """Value and verdict of each figure."""
+    return {figure.name: (figure.value, figure.met) for figure in summarize(Outcome(bindings, **results))}
+
+
+def test_a_ratio_is_the_median_of_the_ratios_of_pairs() -> None:
+    found = summary(cold=[cold(2), cold(9), cold(3)], raw_cold=[cold(2), cold(3), cold(2)])
+    assert found["cold convergence, operator / raw loop"] == (1.5, False)
+
+
+@pytest.mark.parametrize(("bindings", "expected"), [(100, True), (500, False)])
+def test_few_bindings_have_a_wider_goal(bindings: int, expected: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    found = summary(bindings, cold=[cold(12)], raw_cold=[cold(10)])
+    assert found["cold convergence, operator / raw loop"] == (1.2, expected)
+
+
+def test_one_write_too_many_misses_the_goal() -> None:
+    assert summary(cold=[cold(1), cold(1, requests=701)])["write requests, cold"] == (701, False)
+
+
+def test_changes_are_told_in_milliseconds() -> None:
+    found = summary(change=Change((0.005, 0.006, 0.03)))
+    assert (found["one change until its child has it, p50"], found["one change until its child has it, p99"]) == ((6, True), (30, False))
+
+
+def test_any_write_at_rest_misses_the_goal() -> None:
+    found = summary(rest=Rest(0.5, 129.0, 1, 0), restart=Restart(7.9, 0))
+    assert (found["write requests at rest"], found["write requests after a restart"]) == ((1, False), (0, True))
+
+
+def test_the_slowest_repair_counts() -> None:
+    assert summary(drift=Drift((0.1, 0.4)))["slowest repair of 2 faults at once"] == (0.4, False)
+
+
+def test_a_newcomer_costs_its_objects_and_one_status() -> None:
+    assert summary(newcomer=Newcomer({"create kongplugins": 3, "patch x/status": 4}))["write requests for one new binding"] == (7, True)
+
+
+def test_a_rotation_writes_each_derived_secret_once() -> None:
+    found = summary(rotation=[Rotation(1.2, 100)], raw_rotation=[Rotation(1.0, 100)])
+    assert (found["write requests of a rotation"], found["rotation of a shared Secret, operator / raw loop"]) == ((100, True), (1.2, False))
+
+
+def test_what_was_not_measured_is_not_shown() -> None:
+    assert summary() == {}

@@ -1,0 +1,89 @@
+"""What is still done for a binding that is not accepted: nothing, but for what would break a gateway."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.plan.decision import decide
+from fiddler_kong_operator.plan.process_settings import UNTRUSTED_LUA
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, ObjectKey, Snapshot
+
+from .situations import ATTACHED, EXPOSED, GATEWAY, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
+
+OWN = ObjectKey("Service", "ai", "assistant-openai")
+CHAT = ObjectKey("Service", "ai", "chat")
+TYPES = {"assistant-pre-function": "pre-function", "assistant-opentelemetry": "opentelemetry", "rate-limit": "rate-limiting"}
+
+
+def seen(route: dict[str, Any], key: ObjectKey, *plugins: str, **more: Any) -> Snapshot:
+    """A binding of namespace `ai` whose target lists these plugins; without more, the gateway's owner does not allow it."""
+    binding = make_binding(make_spec(route), namespace="ai")
+    child = {OWN: Child(OWN, "uid-service", "5", binding.uid, "assistant", b"")} if key == OWN else {}
+    owners = dict.fromkeys(("assistant-pre-function", "assistant-opentelemetry"), binding.uid)
+    targets = {key: Attachable(key, "uid-target", "5", plugins)}
+    return make_snapshot(binding, targets=targets, children=child, plugin_types=TYPES, plugin_owners=owners, **more)
+
+
+def test_without_a_grant_pre_function_leaves_other_peoples_lists_and_the_rest_stays() -> None:
+    plan = decide(seen(ATTACHED, CHAT, "rate-limit", "assistant-opentelemetry", "ai:assistant-pre-function")).plan
+
+    assert [(a.target, a.plugins) for a in plan.attachments] == [(CHAT, ("rate-limit", "assistant-opentelemetry"))]
+    assert plan.objects == ()
+
+
+def test_without_a_grant_pre_function_leaves_the_services_of_the_binding() -> None:
+    plan = decide(seen(EXPOSED, OWN, "assistant-openai-ai-proxy", "assistant-pre-function", "assistant-opentelemetry")).plan
+
+    (service,) = plan.objects
+    assert service.key == OWN
+    assert service.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION] == "assistant-openai-ai-proxy,assistant-opentelemetry"
+    assert plan.attachments == ()
+
+
+@pytest.mark.parametrize(("route", "key"), [(ATTACHED, CHAT), (EXPOSED, OWN)], ids=["attached", "exposed"])
+def test_without_a_grant_nothing_is_done_where_pre_function_is_not_attached(route: dict[str, Any], key: ObjectKey) -> None:
+    plan = decide(seen(route, key, "rate-limit", "assistant-opentelemetry")).plan
+
+    assert (plan.objects, plan.attachments) == ((), ())
+
+
+@pytest.mark.parametrize(("lua", "leaves"), [("off", True), ("sandbox", False)])
+def test_of_a_suspended_binding_pre_function_leaves_only_where_lua_is_off(lua: str, leaves: bool) -> None:  # noqa: FBT001
+    workload = make_workload(make_container({**WANTED, UNTRUSTED_LUA: lua}), grant="ai")
+    snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", workload=workload)
+    suspended = replace(snapshot.binding, spec=make_spec(ATTACHED, suspend=True))
+
+    decision = decide(replace(snapshot, binding=suspended))
+
+    assert [a.plugins for a in decision.plan.attachments] == ([()] if leaves else [])
+    assert decision.plugins is not None
+    assert decision.plugins.message.endswith(", without pre-function." if leaves else "stays as it is.")
+
+
+def test_a_gateway_that_is_gone_costs_no_attachment() -> None:
+    snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", "assistant-opentelemetry", workload=None)
+
+    assert snapshot.binding.workload == GATEWAY
+    assert decide(snapshot).plan.attachments == ()
+
+
+def test_ours_leave_a_clash_on_a_target_that_a_refused_spec_no_longer_names() -> None:
+    """Suspended, refused or unreadable: two plugins of a type freeze the gateway all the same."""
+    snapshot = seen(ATTACHED, CHAT, "assistant-opentelemetry", "theirs")
+    snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=None), plugin_types={**TYPES, "theirs": "opentelemetry"})
+
+    assert [a.plugins for a in decide(snapshot).plan.attachments] == [("theirs",)]
+
+
+def test_ours_stay_where_only_what_is_asked_for_in_addition_would_clash() -> None:
+    wish = make_spec(ATTACHED | {"llm": EXPOSED["llm"]})
+    snapshot = seen(ATTACHED, CHAT, "theirs", "assistant-opentelemetry", workload=make_workload(grant="ai"))
+    snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=wish), plugin_types={**TYPES, "theirs": "ai-proxy"})
+
+    decision = decide(snapshot)
+
+    assert (decision.acceptance.finding.reason.name, decision.plan.attachments) == ("PluginClash", ())

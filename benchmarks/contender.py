@@ -1,0 +1,116 @@
+"""What is measured: the operator as it is shipped, or the raw loop, each as a process of its own with the operator's rights."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from abc import ABC, abstractmethod
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from devcluster.operator_process import NAMESPACE, OperatorProcess
+
+from .raw import LISTING
+from .stand import PROJECT, BenchmarkError, Stand
+from .template import Template
+from .usage import Usage
+
+__all__ = ["Contender", "Operator", "Raw"]
+
+_LEADING: Final = "leading; reconciling begins"
+_LISTING: Final = "listing every kind"
+_START_SECONDS: Final = 60.0
+
+
+class Contender(ABC):
+    """A process that serves the bindings of a stand."""
+
+    name: str
+
+    def __init__(self, stand: Stand) -> None:
+        self.stand = stand
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start; returns soon, the work goes on."""
+
+    @abstractmethod
+    def listing_at(self) -> float:
+        """Seconds since the epoch at which it began to list what exists; BenchmarkError while it has not."""
+
+    @property
+    def usage(self) -> Usage:
+        """What the process uses."""
+        return Usage.of(next(record.pid for record in self.stand.cluster.processes.records if record.name == self.name))
+
+    @property
+    def log(self) -> str:
+        """Everything it has logged."""
+        return (self.stand.cluster.logs / f"{self.name}.log").read_text()
+
+
+class Operator(Contender):
+    """`fiddler-kong run` with the shipped service account; `flags` are added."""
+
+    def __init__(self, stand: Stand, *flags: str, name: str = "operator") -> None:
+        super().__init__(stand)
+        self.name = name
+        self._process = OperatorProcess(stand.cluster, f"--probe-ca-file={stand.ca_file}", *flags, name=name)
+
+    def start(self) -> None:
+        """Start; returns when its health endpoint answers."""
+        self._process.start()
+
+    def stop(self) -> None:
+        """Stop it as a pod is stopped."""
+        self._process.stop()
+
+    def listing_at(self) -> float:
+        """As its log says."""
+        return _moment(self.log, _LISTING)
+
+    def at_rest(self) -> bool:
+        """Whether it leads and has looked at everything that waits."""
+        health = self._process.health() if _LEADING in self.log else None
+        report = (health or {}).get("operator") or {}
+        return bool(report) and report["waiting_urgent"] == report["waiting_background"] == 0
+
+
+class Raw(Contender):
+    """The raw loop."""
+
+    name = "raw"
+
+    def __init__(self, stand: Stand, template: Template) -> None:
+        super().__init__(stand)
+        self._template = template
+
+    def start(self) -> None:
+        """Start; returns when it has begun."""
+        cluster = self.stand.cluster
+        file = Path(self.stand.ca_file).with_name("template.json")
+        file.write_text(self._template.to_json())
+        kubeconfig = cluster.kubeconfig_for_service_account(NAMESPACE, "fiddler-kong-operator")
+        environment = {"KUBECONFIG": str(kubeconfig), "PYTHONPATH": str(PROJECT)}
+        process = cluster.start_process(self.name, [sys.executable, "-m", "benchmarks.raw", file], environment)
+        deadline = time.monotonic() + _START_SECONDS
+        while LISTING not in self.log:
+            process.check()
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"the raw loop did not start; see {cluster.logs}")
+            time.sleep(0.05)
+
+    def listing_at(self) -> float:
+        """As its log says."""
+        return _moment(self.log, LISTING)
+
+
+def _moment(log: str, text: str) -> float:
+    """When a line with that text was logged: its first word is a time, in seconds or as RFC 3339."""
+    found = re.search(rf"^(\S+) .*{re.escape(text)}", log, re.MULTILINE)
+    if found is None:
+        raise BenchmarkError(f"the log has no line with {text!r}")
+    stamp = found.group(1)
+    return float(stamp) if stamp.replace(".", "").isdecimal() else datetime.fromisoformat(stamp).timestamp()

@@ -1,0 +1,131 @@
+"""Everything that is measured at one number of bindings, run after run, each on a cluster of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from fiddler_kong_operator.cluster.kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
+
+from .contender import Operator, Raw
+from .manifests import NAMESPACE, binding_name
+from .scenarios import change, cold, drift, newcomer, rest, restart, rollout, rotation
+from .scenarios.change import Change
+from .scenarios.cold import Cold
+from .scenarios.drift import Drift
+from .scenarios.newcomer import Newcomer
+from .scenarios.rest import Rest
+from .scenarios.restart import Restart
+from .scenarios.rollout import Rollout
+from .scenarios.rotation import Rotation
+from .stand import Stand, open_stand
+from .template import Template, record
+
+__all__ = ["PAIRED", "SCENARIOS", "Course", "Outcome"]
+
+PAIRED: Final = ("cold", "rotation")
+"""Measured for both contenders, in turns."""
+
+SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "restart", "rollout", "probes")
+
+_AT_REST: Final = frozenset({"cold", "rotation", "rest", "newcomer", "change", "drift", "restart"})
+_REST_SECONDS: Final = 20.0
+_PROBED_SECONDS: Final = 60.0
+
+
+@dataclass
+class Outcome:
+    """What came out; None where it was not asked for. Lists hold one result for each pair of runs."""
+
+    bindings: int
+    cold: list[Cold] = field(default_factory=list)
+    raw_cold: list[Cold] = field(default_factory=list)
+    rotation: list[Rotation] = field(default_factory=list)
+    raw_rotation: list[Rotation] = field(default_factory=list)
+    rest: Rest | None = None
+    newcomer: Newcomer | None = None
+    change: Change | None = None
+    drift: Drift | None = None
+    restart: Restart | None = None
+    rollout: Rollout | None = None
+    probes: Rest | None = None
+
+
+class Course:
+    """The runs for one number of bindings; `tell` is told what is under way."""
+
+    def __init__(self, bindings: int, pairs: int, scenarios: frozenset[str], tell: Callable[[str], None]) -> None:
+        self._pairs = pairs
+        self._scenarios = scenarios
+        self._tell = tell
+        self._outcome = Outcome(bindings)
+
+    async def run(self) -> Outcome:
+        """Run everything: operator and raw loop in turns, then what needs a gateway that is not ready."""
+        if self._scenarios & _AT_REST:
+            for turn in range(self._pairs if self._scenarios & set(PAIRED) else 1):
+                template = await self._operator(first=turn == 0)
+                if self._scenarios & set(PAIRED):
+                    await self._raw(template)
+        if self._scenarios & {"rollout", "probes"}:
+            await self._unready()
+        return self._outcome
+
+    async def _operator(self, *, first: bool) -> Template:
+        bindings, outcome = self._outcome.bindings, self._outcome
+        self._say("operator")
+        async with open_stand(ready=True) as stand:
+            await stand.populate(range(bindings))
+            operator = Operator(stand)
+            outcome.cold.append(await cold.measure(operator, bindings))
+            template = await _recorded(stand)
+            if first:
+                await self._at_rest(stand, operator)
+            if "rotation" in self._scenarios:
+                outcome.rotation.append(await rotation.measure(stand, bindings, "sk-bench-second"))
+            if first and "newcomer" in self._scenarios:
+                outcome.newcomer = await newcomer.measure(stand, bindings)
+            if first and "restart" in self._scenarios:
+                outcome.restart = await restart.measure(stand, operator)
+        return template
+
+    async def _at_rest(self, stand: Stand, operator: Operator) -> None:
+        bindings, outcome = self._outcome.bindings, self._outcome
+        if "rest" in self._scenarios:
+            outcome.rest = await rest.measure(operator, _REST_SECONDS)
+        if "change" in self._scenarios:
+            outcome.change = await change.measure(stand, bindings)
+        if "drift" in self._scenarios:
+            outcome.drift = await drift.measure(stand, bindings)
+
+    async def _raw(self, template: Template) -> None:
+        bindings, outcome = self._outcome.bindings, self._outcome
+        self._say("raw loop")
+        async with open_stand(ready=True) as stand:
+            await stand.populate(range(bindings))
+            outcome.raw_cold.append(await cold.measure(Raw(stand, template), bindings))
+            if "rotation" in self._scenarios:
+                outcome.raw_rotation.append(await rotation.measure(stand, bindings, "sk-bench-second"))
+
+    async def _unready(self) -> None:
+        self._say("operator, gateway not ready")
+        async with open_stand(ready=False) as stand:
+            operator = Operator(stand, f"--probe-interval={_PROBED_SECONDS:.0f}")
+            operator.start()
+            self._outcome.rollout = await rollout.measure(stand, self._outcome.bindings)
+            if "probes" in self._scenarios:
+                self._outcome.probes = await rest.measure(operator, _PROBED_SECONDS)
+
+    def _say(self, contender: str) -> None:
+        self._tell(f"{self._outcome.bindings} bindings, {contender}")
+
+
+async def _recorded(stand: Stand) -> Template:
+    """The writes for the first binding, as the operator has made them."""
+    name = binding_name(0)
+    found = await stand.api.get(BINDING, NAMESPACE, name)
+    uid = found["metadata"]["uid"]
+    objects = [item for kind in (SECRET, KONG_PLUGIN, SERVICE, INGRESS) for item in await stand.all_of(kind.name)]
+    owned = [item for item in objects if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or ())]
+    return record(found, owned)

@@ -1,0 +1,86 @@
+"""Drift: others delete and edit 60 owned objects at once; how long until each is as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from benchmarks.manifests import NAMESPACE, binding_name
+from benchmarks.sightings import Sightings, watching
+from benchmarks.stand import Stand
+from fiddler_kong_operator.cluster.client import WatchEvent
+from fiddler_kong_operator.cluster.kinds import INGRESS, KONG_PLUGIN, SERVICE
+
+__all__ = ["Drift", "measure"]
+
+FAULTS: Final = 60
+_NOBODY: Final = "somebody-else"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Seconds from sending each fault until the watch shows it repaired."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def slowest(self) -> float:
+        """Of all."""
+        return max(self.seconds)
+
+
+async def measure(stand: Stand, bindings: int) -> Drift:
+    """Do all the damage at once, evenly among the four kinds of it and among the bindings."""
+    async with watching(stand, KONG_PLUGIN.name, SERVICE.name, INGRESS.name) as sightings:
+        damages = (_deleted_plugin, _edited_plugin, _deleted_ingress, _edited_service)
+        faults = [damages[i % 4](stand, sightings, binding_name(i * bindings // FAULTS % bindings)) for i in range(FAULTS)]
+        return Drift(tuple(await asyncio.gather(*faults)))
+
+
+async def _deleted_plugin(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
+    return await _deleted(stand, sightings, KONG_PLUGIN.name, f"{name}-opentelemetry")
+
+
+async def _deleted_ingress(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
+    return await _deleted(stand, sightings, INGRESS.name, f"{name}-openai")
+
+
+async def _edited_plugin(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
+    plugin = f"{name}-openai-ai-proxy"
+    edit = {"config": {"model": {"name": _NOBODY}}}
+    repaired = sightings[KONG_PLUGIN.name].expect(plugin, _after_fault(lambda item: item["config"]["model"]["name"] == _NOBODY))
+    return await _timed(stand.api.merge_patch(KONG_PLUGIN, NAMESPACE, plugin, edit, manager=_NOBODY), repaired)
+
+
+async def _edited_service(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
+    service = f"{name}-openai"
+    edit = {"spec": {"externalName": f"{_NOBODY}.example.com"}}
+    repaired = sightings[SERVICE.name].expect(service, _after_fault(lambda item: item["spec"]["externalName"].startswith(_NOBODY)))
+    return await _timed(stand.api.merge_patch(SERVICE, NAMESPACE, service, edit, manager=_NOBODY), repaired)
+
+
+async def _deleted(stand: Stand, sightings: dict[str, Sightings], kind: str, name: str) -> float:
+    uid = (await stand.api.get(kind, NAMESPACE, name))["metadata"]["uid"]
+    repaired = sightings[kind].expect(name, lambda event: event.type == "ADDED")
+    return await _timed(stand.api.delete(kind, NAMESPACE, name, uid=uid), repaired)
+
+
+def _after_fault(faulty: Callable[[dict[str, Any]], bool]) -> Callable[[WatchEvent], bool]:
+    """Sees the first event without the fault after one with it."""
+    damaged = False
+
+    def sees(event: WatchEvent) -> bool:
+        nonlocal damaged
+        now = faulty(event.object)
+        damaged |= now
+        return damaged and not now
+
+    return sees
+
+
+async def _timed(request: Coroutine[Any, Any, object], seen: asyncio.Future[float]) -> float:
+    sent = asyncio.get_running_loop().time()
+    await request
+    return await asyncio.wait_for(seen, 60) - sent

@@ -1,0 +1,41 @@
+"""Restart: the operator is stopped and started again where nothing differs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.contender import Operator
+from benchmarks.stand import BenchmarkError, Stand
+
+__all__ = ["Restart", "measure"]
+
+_WATCHED: Final = 5.0
+"""Seconds after it has looked at everything in which it must not write either."""
+
+_PATIENCE: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """From the start of the process until it leads and has looked at every binding; and what it wrote until then and shortly after."""
+
+    seconds: float
+    writes: int
+
+
+async def measure(stand: Stand, running: Operator) -> Restart:
+    """Stop the one that runs, start another."""
+    running.stop()
+    mark, started = stand.log.mark(), time.monotonic()
+    operator = Operator(stand, name="operator-again")
+    operator.start()
+    while not operator.at_rest():
+        if time.monotonic() - started > _PATIENCE:
+            raise BenchmarkError(f"the operator did not come to rest after a restart; see {stand.cluster.logs}")
+        await asyncio.sleep(0.05)
+    seconds = time.monotonic() - started
+    await asyncio.sleep(_WATCHED)
+    return Restart(seconds, len(stand.writes(mark)))

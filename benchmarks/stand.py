@@ -1,0 +1,143 @@
+"""One fresh cluster with a gateway, a trace endpoint and N bindings, for one contender at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import trustme
+
+from devcluster import Cluster, Write
+from devcluster.audit import Mark, WriteLog
+from devcluster.operator_process import USER, install
+from devcluster.ports import free_ports
+from devcluster.progress import Reporter
+from fiddler_kong_operator.cluster.client import Client
+from fiddler_kong_operator.cluster.kinds import BINDING
+
+from .manifests import GATEWAY, NAMESPACE, PROVIDER_SECRET, Manifest, binding, gateway, secret
+
+__all__ = ["BenchmarkError", "Stand", "open_stand"]
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+_CREATIONS: Final = 16
+"""Bindings created at once."""
+
+_START_SECONDS: Final = 20.0
+_CALM: Final = 5.0
+"""Seconds in which a fresh API server has yet to take up its resource definitions."""
+
+
+class BenchmarkError(Exception):
+    """Something that was to be measured did not happen; the text says what."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A cluster as the benchmark uses it: `api` as the administrator, `url` of the trace endpoint, whose authority is in `ca_file`."""
+
+    cluster: Cluster
+    api: Client
+    log: WriteLog
+    url: str
+    ca_file: Path
+
+    async def populate(self, numbers: Iterable[int], *, distinct: bool = False) -> None:
+        """Create bindings, many at once."""
+        await self.together(self.api.create(binding(number, self.url, distinct=distinct)) for number in numbers)
+
+    async def together(self, requests: Iterable[Any]) -> None:
+        """Send requests, so many at once as keep the API server busy; the first error is raised."""
+        slots = asyncio.Semaphore(_CREATIONS)
+
+        async def send(request: Any) -> None:
+            async with slots:
+                await request
+
+        await asyncio.gather(*(send(request) for request in requests))
+
+    async def all_of(self, kind: str) -> list[Manifest]:
+        """Every object of a kind in the namespace."""
+        return [{**item, "kind": kind} async for page in self.api.list_pages(kind, NAMESPACE) for item in page.items]
+
+    def writes(self, since: Mark | None = None) -> tuple[Write, ...]:
+        """The contender's writes as the API server counted them, refused and unchanged ones included; a Lease's renewals are left out."""
+        self.log.mark()
+        return tuple(write for write in self.log.writes(user=USER, since=since) if write.resource != "leases")
+
+    async def until_ready(self, number: int, quiet: float = 2.0) -> None:
+        """Wait until so many bindings have a status and nothing was written for `quiet` seconds; BenchmarkError unless all are Ready."""
+        deadline = time.monotonic() + 120 + 0.2 * number
+        while not self._settled(number, quiet):
+            if time.monotonic() > deadline:
+                raise BenchmarkError(f"{number} bindings did not settle; see {self.cluster.logs}")
+            await asyncio.sleep(0.5)
+        unready = [b["metadata"]["name"] for b in await self.all_of(BINDING.name) if not is_ready(b)]
+        if unready:
+            raise BenchmarkError(f"{len(unready)} bindings are not Ready, the first is {unready[0]}; see {self.cluster.logs}")
+
+    def exports(self) -> int:
+        """How many exports the trace endpoint has taken."""
+        trust = ssl.create_default_context(cafile=self.ca_file)
+        with urllib.request.urlopen(f"{self.url}/count", timeout=5, context=trust) as answer:  # noqa: S310 - our own https URL
+            return int(json.load(answer))
+
+    def _settled(self, number: int, quiet: float) -> bool:
+        writes = self.writes()
+        reported = {write.name for write in writes if write.subresource == "status"}
+        return len(reported) >= number and time.time() - writes[-1].at > quiet
+
+
+def is_ready(manifest: Manifest) -> bool:
+    """Whether a binding is Ready."""
+    conditions = (manifest.get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@asynccontextmanager
+async def open_stand(*, ready: bool) -> AsyncIterator[Stand]:
+    """Start a cluster with everything but bindings and a contender. `ready`: the gateway has its settings already."""
+    with Cluster.start(reporter=Reporter()) as cluster, tempfile.TemporaryDirectory() as folder:
+        install(cluster)
+        cluster.create_namespace(NAMESPACE)
+        cluster.apply(gateway(ready=ready), secret("fiddler", "fdl_bench.f0e1d2c3b4a5"), secret(PROVIDER_SECRET, "sk-bench-first"))
+        cluster.wait_rolled_out(NAMESPACE, GATEWAY)
+        ca_file, url = _start_endpoint(cluster, Path(folder))
+        async with await Client.connect(str(cluster.kubeconfig)) as api:
+            await asyncio.sleep(_CALM)
+            yield Stand(cluster, api, cluster.write_log(), url, ca_file)
+
+
+def _start_endpoint(cluster: Cluster, folder: Path) -> tuple[Path, str]:
+    authority, chain, ca_file = trustme.CA(), folder / "chain.pem", folder / "ca.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(chain)
+    authority.cert_pem.write_to_path(ca_file)
+    (port,) = free_ports(1)
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.endpoint", str(port), chain]
+    process = cluster.start_process("endpoint", command, {"PYTHONPATH": str(PROJECT)})
+    stand_by = f"https://127.0.0.1:{port}"
+    deadline = time.monotonic() + _START_SECONDS
+    while not _answers(f"{stand_by}/count", ca_file):
+        process.check()
+        if time.monotonic() > deadline:
+            raise BenchmarkError(f"the trace endpoint did not start; see {cluster.logs}")
+        time.sleep(0.05)
+    return ca_file, stand_by
+
+
+def _answers(url: str, ca_file: Path) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1, context=ssl.create_default_context(cafile=ca_file)):  # noqa: S310 - as above
+            return True
+    except OSError:
+        return False

@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 PATHS := operator codegen $(wildcard devcluster benchmarks) tests
 TESTS ?= tests
 
-.PHONY: help install generate verify lint format demo test test-e2e devcluster-up devcluster-down bench lock clean
+.PHONY: help install generate verify lint format demo test test-e2e test-faults devcluster-up devcluster-down bench lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,10 +42,14 @@ demo: $(STAMP) ## See it work: a real control plane, a conversation, its session
 	@$(BIN)/python -m devcluster.demo
 
 test: lint verify ## Everything that must hold (TESTS=path runs only those tests)
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m devcluster build >/dev/null
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile $(TESTS)
 
 test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
 	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py
+
+test-faults: $(STAMP) ## Kill the operator at each of its writes, and everything else that takes long (about an hour)
+	@FAULTS=all $(BIN)/python -m pytest tests/faults tests/generated tests/security
 
 devcluster-up: $(STAMP) ## Start a real control plane on this machine
 	@$(BIN)/python -m devcluster up

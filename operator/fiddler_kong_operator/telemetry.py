@@ -16,7 +16,10 @@ from .settings import LogFormat
 
 __all__ = ["JsonFormatter", "Numbers", "TextFormatter", "configure_logging", "printable"]
 
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_KOPFS: Final = frozenset({"settings", "k8s_skip"})
+"""What kopf puts on its records for its own handlers: all of its settings, for one."""
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"} | _KOPFS
 """Attributes that every log record has; what else is on one was given as `extra`."""
 
 _RESERVED: Final = frozenset({"ts", "level", "logger", "message", "exception"})

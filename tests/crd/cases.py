@@ -55,6 +55,11 @@ RULED: Final = (
         {"routes": [EXPOSED | {"attachTo": ROUTE["attachTo"]}]},
         "each route must have exactly one of expose and attachTo",
     ),
+    Case(
+        "an address as host",
+        {"routes": [EXPOSED | {"expose": {"path": "/x", "host": "10.0.0.7"}}]},
+        "host must be a name, not an IP address",
+    ),
     Case("neither of them", {"routes": [{"name": "x"}]}, "each route must have exactly one of expose and attachTo"),
     Case("expose without llm", {"routes.0": {"name": "x", "expose": {"path": "/x"}}}, "a route with expose must have llm"),
     Case(

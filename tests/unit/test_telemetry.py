@@ -51,6 +51,13 @@ def test_a_json_line_stays_one_line_with_a_traceback(stream: io.StringIO) -> Non
     assert "ValueError: invalid literal" in line["exception"]
 
 
+def test_a_line_of_kopf_does_not_carry_its_settings(stream: io.StringIO) -> None:
+    configure_logging("json", "info", stream)
+    logging.getLogger("kopf.objects").error("failed", extra={"settings": object(), "k8s_skip": True, "k8s_ref": {"name": "assistant"}})
+    line = json.loads(stream.getvalue())
+    assert line.keys() == {"ts", "level", "logger", "message", "k8s_ref"}
+
+
 def test_a_text_line_is_for_people(stream: io.StringIO) -> None:
     configure_logging("text", "info", stream)
     logging.getLogger("x").warning("first\nsecond", extra={"binding": "ai/assistant"})

@@ -46,8 +46,10 @@ LabelName = Annotated[str, StringConstraints(min_length=1, max_length=63, patter
 RouteName = Annotated[str, StringConstraints(min_length=1, max_length=20, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 """A short DNS label: it becomes part of a Service's name, which has room for 63 characters."""
 
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$")]
-"""The name of a Kubernetes object."""
+ObjectName = Annotated[
+    str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+]
+"""The name of a Kubernetes object: a DNS subdomain, every label of it (`a..b` and `a-.b` are none)."""
 
 SecretKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 """A key inside a Secret."""

@@ -32,6 +32,7 @@ __all__ = [
 
 DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
 URL_PATTERN: Final = r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$"
+ADDRESS_PATTERN: Final = r"^[0-9]+([.][0-9]+){3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
@@ -104,6 +105,14 @@ class Gateway(ApiModel):
 
 class Expose(ApiModel):
     """Have the operator create the Service and the Ingress for the provider."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"!has(self.host) || !self.host.matches('{ADDRESS_PATTERN}')",
+            message="host must be a name, not an IP address: an Ingress cannot answer to one; leave host out",
+            holds=lambda e: e.host is None or re.fullmatch(ADDRESS_PATTERN, e.host) is None,
+        ),
+    )
 
     path: str = Field(min_length=2, max_length=256, pattern=r"^(/[A-Za-z0-9_-]+)+$")
     """Path prefix under which the gateway offers the model, for example `/openai`; stripped before the provider is called. Only letters,

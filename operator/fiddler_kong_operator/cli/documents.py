@@ -48,7 +48,10 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans and numbers (to 1.1, the `1e-06` of a JSON file is text), no timestamps, no duplicate keys: what a person sees is what is read."""
+    """YAML 1.2's booleans and numbers, no timestamps, no duplicate keys: what a person sees is what is read.
+
+    To YAML 1.1 the `1e-06` of a JSON file would be text.
+    """
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)

@@ -17,7 +17,7 @@ from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.snapshot import Manifest
 
 from .answers import Call, Expired, error_of, parse_status, unreachable
-from .connection import Connection, Login, NoClusterError, load_configuration
+from .connection import APPLY, Connection, Login, NoClusterError, load_configuration
 from .contract import PAGE, ClusterClient, Page, WatchEvent
 from .kinds import LEASE, Kind, kind_of
 from .parsing import parse_json
@@ -42,7 +42,6 @@ WATCH_SILENCE: Final = WATCH_SECONDS + 15
 _CONNECT: Final = 10.0
 _MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
-_APPLY: Final = "application/apply-patch+yaml"
 _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
 _UNAUTHORIZED: Final = 401
 _HTTP_ERRORS: Final = 300
@@ -136,7 +135,7 @@ class Client:
     async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
         """Server-side apply under our field manager; Conflict where others own a field and `force` is not given."""
         query = {"fieldManager": names.FIELD_MANAGER, "force": str(force).lower()}
-        return await self._write("apply", "PATCH", manifest, query, "status" if status else "", _APPLY)
+        return await self._write("apply", "PATCH", manifest, query, "status" if status else "", APPLY)
 
     async def merge_patch(
         self, kind: Kind | str, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER

@@ -23,12 +23,14 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from fiddler_kong_operator.errors import FiddlerKongError
 
-__all__ = ["Connection", "Loader", "Login", "NoClusterError", "load_configuration"]
+__all__ = ["APPLY", "Connection", "Loader", "Login", "NoClusterError", "load_configuration"]
 
 Loader = Callable[[], Awaitable[Configuration]]
 """Reads address and credentials anew."""
 
-_APPLY: Final = "application/apply-patch+yaml"
+APPLY: Final = "application/apply-patch+yaml"
+"""Content type of a server-side apply."""
+
 _UNFIT: Final = re.compile("[\x7f-\uffff]")
 
 _TOKEN: Final = "BearerToken"  # noqa: S105 - the client's name for the security scheme
@@ -101,8 +103,8 @@ class Connection:
         self, method: str, path: str, headers: dict[str, str], body: Any = None, limits: aiohttp.ClientTimeout | None = None
     ) -> aiohttp.ClientResponse:
         """Send a request, JSON bodies as objects; the caller closes the response."""
-        if headers.get("Content-Type") == _APPLY:
-            headers, body = {**headers, "Content-Type": f"{_APPLY}; charset=utf-8"}, _yaml(body)
+        if headers.get("Content-Type") == APPLY:
+            headers, body = {**headers, "Content-Type": f"{APPLY}; charset=utf-8"}, _yaml(body)
         url = f"{self._configuration.host}{path}"
         answer = await self._rest.request(  # type: ignore[no-untyped-call]
             method, url, headers=headers, body=body, _request_timeout=limits

@@ -89,7 +89,7 @@ class Reader:
             workload_visible=workload is None or self._visible(workload),
             siblings=self._siblings(binding),
             targets=targets,
-            plugin_types=self._plugin_types(binding, targets),
+            plugin_types=self._plugin_types(targets),
             plugin_owners=self._plugin_owners(binding, targets),
             global_plugins=self._global_plugins(binding),
             ingresses=self._ingresses(binding),
@@ -114,14 +114,15 @@ class Reader:
 
     def _targets(self, binding: Binding, children: Mapping[ObjectKey, Child]) -> dict[ObjectKey, Attachable]:
         plugins = {key for key in (*children, *children_of(binding)) if key.kind == KONG_PLUGIN.name}
-        keys = {*attach_targets(binding), *(target for plugin in plugins for target in self._store.naming(plugin))}
+        naming = (target for plugin in plugins for target in self._store.naming(plugin))
+        keys = {*attach_targets(binding), *(target for target in naming if target.namespace == binding.namespace)}  # others' are theirs
         found = ((key, _present(self._store.attachable(key))) for key in sorted(keys))
         return {key: target for key, target in found if target}
 
-    def _plugin_types(self, binding: Binding, targets: Mapping[ObjectKey, Attachable]) -> dict[str, str]:
-        """By name as written; where two namespaces write the same plain name, the binding's own counts."""
+    def _plugin_types(self, targets: Mapping[ObjectKey, Attachable]) -> dict[str, str]:
+        """By name as written."""
         types: dict[str, str] = {}
-        for target in sorted(targets.values(), key=lambda t: t.key.namespace != binding.namespace):
+        for target in targets.values():
             for name in target.plugins:
                 facts = self._store.plugin(named_plugin(target.key, name)) or self._store.plugin(
                     ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)

@@ -116,7 +116,7 @@ class Wakes:
         for name in target.plugins:
             record = self._find(named_plugin(target.key, name))
             owner = self._owner(record.child) if record and record.child else None
-            if owner:
+            if owner and owner.namespace == target.key.namespace:
                 yield owner
 
     def _by_plugin(self, key: ObjectKey, old: object, new: object) -> Iterator[ObjectKey]:

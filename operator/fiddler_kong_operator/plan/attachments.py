@@ -13,7 +13,7 @@ from .desired import Attachment
 from .plugins import PLUGINS, plugin_instances
 from .snapshot import Attachable, Binding, ObjectKey, Snapshot
 
-__all__ = ["build_attachments", "merge_list", "plugin_name"]
+__all__ = ["build_attachments", "is_ours", "merge_list", "plugin_name"]
 
 
 def plugin_name(binding: Binding, plugin: str, route: str | None) -> str:
@@ -40,7 +40,7 @@ def merge_list(present: Sequence[str], wanted: Sequence[str], ours: frozenset[st
 
 
 def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -> Attachment | None:
-    ours = frozenset(name for name in (*target.plugins, *wanted) if name in wanted or _is_ours(snapshot, name))
+    ours = frozenset(name for name in (*target.plugins, *wanted) if name in wanted or is_ours(snapshot, name))
     plugins = merge_list(target.plugins, wanted, ours)
     if plugins == target.plugins:
         return None
@@ -53,7 +53,7 @@ def _is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
     return child is not None and (child.belongs_to(snapshot.binding) or child.is_left_over(snapshot.binding))
 
 
-def _is_ours(snapshot: Snapshot, written: str) -> bool:
+def is_ours(snapshot: Snapshot, written: str) -> bool:
     """Whether a name in a list, plain or `namespace:name`, means a plugin of this binding: by its owner, by its name where it is gone."""
     binding = snapshot.binding
     namespace, _, name = written.rpartition(":")

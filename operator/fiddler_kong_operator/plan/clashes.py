@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Route
 
+from .attachments import is_ours
 from .snapshot import Attachable, Binding, ObjectKey, Snapshot
 from .tenancy import seniority
 
@@ -57,22 +59,19 @@ def plugin_conflicts(snapshot: Snapshot) -> tuple[PluginConflict, ...]:
         PluginConflict(route.name, target.key, name, snapshot.plugin_types[name])
         for route, target in _observed_targets(snapshot)
         for name in dict.fromkeys(target.plugins)
-        if snapshot.plugin_types.get(name) in _types(snapshot, route) and not _is_ours(snapshot, name)
+        if snapshot.plugin_types.get(name) in _types(snapshot, route) and not is_ours(snapshot, name)
     )
 
 
 def standing_clashes(snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """Objects whose list holds a plugin of this binding and somebody's of the same type, whether or not the spec still names them."""
-    return frozenset(
-        key
-        for key, target in snapshot.targets.items()
-        if _types_listed(snapshot, target, ours=True) & _types_listed(snapshot, target, ours=False)
-    )
+    """Objects whose list holds a plugin of this binding and another of its type, or itself once more, whether or not the spec names them."""
+    return frozenset(key for key, target in snapshot.targets.items() if _clashes(snapshot, target))
 
 
-def _types_listed(snapshot: Snapshot, target: Attachable, *, ours: bool) -> frozenset[str]:
+def _clashes(snapshot: Snapshot, target: Attachable) -> bool:
     types = snapshot.plugin_types
-    return frozenset(types[name] for name in target.plugins if name in types and _is_ours(snapshot, name) == ours)
+    numbers = Counter(types[name] for name in target.plugins if name in types)
+    return any(numbers[types[name]] > 1 for name in target.plugins if name in types and is_ours(snapshot, name))
 
 
 def unresolved_names(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
@@ -120,12 +119,6 @@ def _observed_targets(snapshot: Snapshot) -> Iterator[tuple[Route, Attachable]]:
         target = snapshot.targets.get(key)
         if target is not None:
             yield route, target
-
-
-def _is_ours(snapshot: Snapshot, plugin: str) -> bool:
-    binding = snapshot.binding
-    child = snapshot.children.get(ObjectKey("KongPlugin", binding.namespace, plugin))
-    return child.belongs_to(binding) if child else snapshot.plugin_owners.get(plugin) == binding.uid
 
 
 def _serves(ingress: Attachable, host: str, path: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Final
 
@@ -21,8 +20,9 @@ class Pace:
         self._window = window
         self._rest = rest
         self._clock = clock
-        self._times: dict[Hashable, deque[float]] = {}
+        self._times: dict[Hashable, tuple[float, ...]] = {}  # a deque for each key would take ten times the memory
         self._purge_above = PURGE_ABOVE
+        self._purge_due = clock()
 
     def delay(self, key: Hashable) -> float:
         """Seconds until the key may be written again; 0 if now."""
@@ -31,30 +31,29 @@ class Pace:
 
     def count(self, key: Hashable) -> None:
         """Note one write of the key."""
-        self._recent(key)
-        self._times.setdefault(key, deque(maxlen=self._limit)).append(self._clock())
-        if len(self._times) > self._purge_above:
-            self._purge()
+        now = self._clock()
+        self._times[key] = (*self._recent(key), now)[-self._limit :]
+        if len(self._times) > self._purge_above or now >= self._purge_due:
+            self._purge(now)
 
     def forget(self, key: Hashable) -> None:
         """Begin anew: what is written from now on is something else."""
         self._times.pop(key, None)
 
-    def _recent(self, key: Hashable) -> deque[float]:
-        times = self._times.get(key, deque())
+    def _recent(self, key: Hashable) -> tuple[float, ...]:
+        times = self._times.get(key, ())
         now = self._clock()
         if len(times) == self._limit and self._free_at(times) > now:
             return times
-        while times and times[0] <= now - self._window:
-            times.popleft()
-        return times
+        return tuple(moment for moment in times if moment > now - self._window)
 
-    def _free_at(self, times: deque[float]) -> float:
+    def _free_at(self, times: tuple[float, ...]) -> float:
         """When a key that has reached the limit may be written again."""
         return max(times[0] + self._window, times[-1] + self._rest)
 
-    def _purge(self) -> None:
-        """Drop what is over. The next purge waits until the keys have doubled, so that a burst over many keys costs O(1) for each."""
-        horizon = self._clock() - max(self._window, self._rest)
-        self._times = {key: times for key, times in self._times.items() if times and times[-1] > horizon}
+    def _purge(self, now: float) -> None:
+        """Drop what is over: once in a window, sooner only where the keys have doubled, so that a burst costs O(1) for each of its keys."""
+        horizon = max(self._window, self._rest)
+        self._times = {key: times for key, times in self._times.items() if times[-1] > now - horizon}
         self._purge_above = max(PURGE_ABOVE, 2 * len(self._times))
+        self._purge_due = now + horizon

@@ -151,9 +151,19 @@ class LeaseElector:
             return
         try:
             async with asyncio.timeout(self._duration / RENEWALS):
-                await self._store.replace(self._manifest(holder=""))
+                await self._give_back()
         except (FiddlerKongError, TimeoutError) as error:
             logger.warning("The lease could not be given back (%s); the next leader has to wait for its end", type(error).__name__)
+
+    async def _give_back(self) -> None:
+        """Once more where the record is not what we last wrote: a renewal that was cut off when `keep` was cancelled may have arrived."""
+        try:
+            await self._store.replace(self._manifest(holder=""))
+        except (Stale, Conflict):
+            await self._read()
+            if self._lease is None or _holder(self._lease) != self._identity:
+                raise
+            await self._store.replace(self._manifest(holder=""))
 
     async def _try_acquire(self) -> bool:
         sent = self._clock()

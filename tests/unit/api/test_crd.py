@@ -12,7 +12,7 @@ from fiddler_kong_operator.api import v1alpha1
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.api.types import ApiModel, Rule
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler, LlmAuth, Route, Sessions
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Expose, Fiddler, LlmAuth, Route, Sessions
 from tests.crd.bindings import spec
 from tests.crd.cases import RULED
 
@@ -32,6 +32,7 @@ SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [
     ("spec", BindingSpec),
     ("spec.fiddler", Fiddler),
     ("spec.routes[]", Route),
+    ("spec.routes[].expose", Expose),
     ("spec.routes[].llm.auth", LlmAuth),
     ("spec.sessions", Sessions),
 ]

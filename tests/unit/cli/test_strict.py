@@ -37,6 +37,22 @@ def test_the_namespace_is_the_given_one_where_the_document_names_none() -> None:
     assert parse_binding(document(metadata={"name": "sample"}), "elsewhere").namespace == "elsewhere"
 
 
+@pytest.mark.parametrize("path", ["payloads", "sessions", "sessions.header", "gateway.container", "routes.0.llm"])
+def test_null_means_left_out_as_to_the_api_server(path: str) -> None:
+    found = document()
+    *parents, leaf = path.split(".")
+    node: Any = found.manifest["spec"]
+    for step in parents:
+        node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
+    node[leaf] = None
+
+    assert parse_binding(found, "default").spec == parse_binding(document(), "default").spec
+
+
+def test_null_is_not_enough_where_a_value_must_be_given() -> None:
+    assert problems(document({"fiddler": {"url": None, "applicationId": None}})) != []
+
+
 def test_a_status_in_the_file_is_no_fault_and_not_believed() -> None:
     assert parse_binding(document(status={"conditions": []}), "default").status == {}
 

@@ -32,6 +32,7 @@ class Asked:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    text: str
 
     @property
     def token(self) -> str:
@@ -48,7 +49,8 @@ class ApiServer:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append(Asked(request.method, request.path, dict(request.query), headers, json.loads(body) if body else None))
+        content = json.loads(body) if body else None
+        self.asked.append(Asked(request.method, request.path, dict(request.query), headers, content, body.decode()))
         return await self._answers.pop(0)(request)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import yaml
 
 from fiddler_kong_operator.cluster.client import Client, Expired
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConflict, Gone, NotLeader, Refused, Stale, Transient
@@ -97,7 +98,7 @@ async def test_requests_go_where_the_object_is(request_: Request, expected: tupl
     ("request_", "expected"),
     [
         (lambda c: c.create(plugin()), "application/json"),
-        (lambda c: c.apply(plugin()), "application/apply-patch+yaml"),
+        (lambda c: c.apply(plugin()), "application/apply-patch+yaml; charset=utf-8"),
         (lambda c: c.merge_patch("Service", "ai", "chat", {}), "application/merge-patch+json"),
         (lambda c: c.merge_patch("Service", "ai", "chat", {}, strategic=True), "application/strategic-merge-patch+json"),
     ],
@@ -105,6 +106,22 @@ async def test_requests_go_where_the_object_is(request_: Request, expected: tupl
 )
 async def test_the_content_type_says_what_kind_of_write_it_is(request_: Request, expected: str) -> None:
     assert (await asked(request_)).asked[0].headers["content-type"] == expected
+
+
+async def test_an_apply_is_yaml_too_whatever_its_texts_hold() -> None:
+    """YAML has no surrogate pairs, as which Python's JSON writes an emoji: the API server refused a status with an application's name."""
+    manifest = {**plugin(), "config": {"name": "\U0001f680 \u00e9\u2028\x7f"}}
+
+    arrived = (await asked(lambda c: c.apply(manifest))).asked[0]
+
+    assert arrived.body == manifest
+    assert yaml.safe_load(arrived.text) == manifest
+
+
+async def test_half_a_surrogate_pair_does_not_keep_an_apply_back() -> None:
+    arrived = (await asked(lambda c: c.apply({**plugin(), "config": {"name": "\ud83d!"}}))).asked[0]
+
+    assert arrived.body["config"] == {"name": "\ufffd!"}
 
 
 async def test_an_apply_does_not_force_unless_told() -> None:

@@ -148,5 +148,24 @@ async def test_a_login_is_complete_but_does_not_show_its_token() -> None:
     assert TOKEN not in repr(login)
 
 
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [({}, False), ({"https_proxy": "http://proxy:3128"}, True), ({"https_proxy": "http://proxy:3128", "no_proxy": "127.0.0.1"}, False)],
+    ids=["no proxy", "a proxy", "not for this host"],
+)
+async def test_the_environment_is_only_asked_for_a_proxy_where_it_names_one(
+    environment: dict[str, str],
+    expected: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    used = configuration(HOST)
+    Connection(used, Loads())
+    assert used.client_session_kwargs == {"trust_env": expected}
+
+
 async def test_closing_what_was_never_opened_is_no_error() -> None:
     await Connection(configuration(HOST), Loads()).close()

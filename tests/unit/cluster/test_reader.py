@@ -200,11 +200,11 @@ async def test_plugins_on_targets_have_types_and_owners() -> None:
     assert found.plugin_owners == {"assistant-opentelemetry": "uid-assistant"}
 
 
-async def test_where_two_namespaces_write_the_same_name_the_bindings_own_counts() -> None:
+async def test_a_list_in_another_namespace_is_none_of_the_bindings_though_it_names_its_plugin() -> None:
     elsewhere = service("elsewhere", plugins="ai:assistant-opentelemetry,rate-limit", namespace="aa")
     theirs = plugin(type_="acl", namespace="aa")
     found = await Desk(binding(spec_=spec(ATTACHED)), OWN, elsewhere, service(plugins="rate-limit"), theirs, plugin()).snapshot()
-    assert (len(found.targets), found.plugin_types["rate-limit"]) == (2, "rate-limiting")
+    assert ([str(key) for key in found.targets], found.plugin_types["rate-limit"]) == (["Service ai/chat"], "rate-limiting")
 
 
 async def test_a_plugin_hides_the_cluster_plugin_of_its_name() -> None:

@@ -87,3 +87,11 @@ def test_ours_stay_where_only_what_is_asked_for_in_addition_would_clash() -> Non
     decision = decide(snapshot)
 
     assert (decision.acceptance.finding.reason.name, decision.plan.attachments) == ("PluginClash", ())
+
+
+@pytest.mark.parametrize("written", ["assistant-opentelemetry", "ai:assistant-opentelemetry"])
+def test_our_own_name_written_twice_is_taken_out_of_a_refused_bindings_list(written: str) -> None:
+    snapshot = seen(ATTACHED, CHAT, written, written)
+    snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=None), plugin_types={**TYPES, written: "opentelemetry"})
+
+    assert [a.plugins for a in decide(snapshot).plan.attachments] == [()]

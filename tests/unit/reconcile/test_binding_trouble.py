@@ -84,6 +84,20 @@ async def test_an_object_that_is_changed_back_again_and_again_is_left_alone_for_
     assert stage.world.message("PluginsProgrammed").startswith(f"{PLUGIN}: written 10 times within 60 s and changed back.")
 
 
+async def test_changing_the_spec_again_and_again_is_no_fight() -> None:
+    """Whoever edits a binding eleven times in a minute must not be told that somebody else changes its plugins back."""
+    stage = Stage(exposed())
+    await stage.converge()
+    stage.clock.now += REPAIR_WINDOW
+
+    for generation in range(2, REPAIR_LIMIT + 4):
+        stage.world.snapshot = replace(stage.world.current, binding=replace(stage.world.current.binding, generation=generation))
+        stage.world.drift(PLUGIN)
+        await stage.reconcile()
+
+    assert stage.world.condition("Ready") == ("True", "Ready")
+
+
 async def test_after_the_window_it_is_put_back() -> None:
     stage = Stage(exposed())
     await stage.converge()

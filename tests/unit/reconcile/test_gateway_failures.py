@@ -8,7 +8,7 @@ from fiddler_kong_operator.api.conditions import REASONS, Finding
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.plan.snapshot import ObjectKey, Workload
 from fiddler_kong_operator.reconcile.gateway import GRACE, REFUSED_RETRY, REVERT_LIMIT, REVERT_REST, GatewayOutcomes
-from tests.unit.plan.situations import GATEWAY, make_binding
+from tests.unit.plan.situations import GATEWAY, make_binding, make_spec
 
 from .gateways import BARE, BORROWED, SETTLED, Stage
 
@@ -35,6 +35,17 @@ async def test_settings_that_are_undone_again_and_again_are_left_alone() -> None
     assert message.startswith("Deployment kong/kong-gateway was written 4 times within 10 minutes and changed back each time.")
     assert "env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua" in message
     assert stage.woken == [GATEWAY]
+
+
+async def test_changing_one_s_mind_is_no_fight() -> None:
+    """The fifth change of a binding's settings within ten minutes was once taken for somebody's undoing."""
+    wishes = [(make_binding(make_spec(untrustedLua=lua)),) for lua in ("on", "sandbox") * REVERT_LIMIT]
+    stage = Stage(BARE)
+    for wish in wishes:
+        stage.cluster.bindings = wish
+        await revert(stage, 1)
+
+    assert (stage.failure, len(stage.cluster.writes)) == (("", ""), len(wishes))
 
 
 async def test_a_fight_does_not_keep_what_is_left_from_being_given_back() -> None:

@@ -98,6 +98,23 @@ def test_keys_written_long_ago_take_no_memory() -> None:
     assert gone() is None
 
 
+def test_a_burst_is_forgotten_by_the_first_write_after_it_is_over() -> None:
+    clock = Clock()
+    pace = Pace(3, 60, clock)
+    keys = [Key() for _ in range(2 * PURGE_ABOVE)]
+    gone = [weakref.ref(key) for key in keys]
+    for key in keys:
+        pace.count(key)
+    del key
+    keys.clear()
+    clock.now += 61
+
+    pace.count("later")
+    gc.collect()
+
+    assert [ref() for ref in gone if ref() is not None] == []
+
+
 def test_a_limit_once_reached_survives_a_purge() -> None:
     pace = Pace(1, 60, Clock())
     pace.count("a")

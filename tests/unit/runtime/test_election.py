@@ -315,6 +315,36 @@ def test_a_released_lease_is_taken_at_once() -> None:
     run(scenario())
 
 
+def test_a_renewal_cut_off_by_the_end_does_not_keep_the_lease() -> None:
+    leases = Leases()
+
+    async def scenario() -> None:
+        one = elector(leases, "one")
+        await one.acquire()
+        leases.lose_answers = True
+        keeping = asyncio.create_task(one.keep())
+        await asyncio.sleep(0.05)  # the renewal has arrived, its answer has not
+        keeping.cancel()
+        leases.lose_answers = False
+        await one.release()
+
+    run(scenario())
+    assert leases.spec["holderIdentity"] == ""
+
+
+def test_a_lease_that_is_anothers_by_now_is_not_given_back() -> None:
+    leases = Leases()
+
+    async def scenario() -> None:
+        one = elector(leases, "one")
+        await one.acquire()
+        await leases.replace({**copy.deepcopy(leases.lease or {}), "spec": {**leases.spec, "holderIdentity": "two"}})
+        await one.release()
+
+    run(scenario())
+    assert leases.spec["holderIdentity"] == "two"
+
+
 def test_release_never_fails() -> None:
     async def scenario() -> None:
         leases = Leases()

@@ -76,9 +76,9 @@ def test_plain_body_stays(encoding: str) -> None:
     ("body", "encoding", "status"),
     [
         (b"not gzip", "gzip", 400),
-        (gzip.compress(b"body" * 100)[:-20], "gzip", 400),
+        (gzip.compress(b"body" * 100, mtime=0)[:-20], "gzip", 400),
         (b"", "gzip", 400),
-        (gzip.compress(bytes(LIMIT + 1)), "gzip", 413),
+        (gzip.compress(bytes(LIMIT + 1), mtime=0), "gzip", 413),
         (bytes(LIMIT + 1), "", 413),
         (b"body", "br", 415),
     ],

@@ -1,0 +1,69 @@
+"""A cluster without Kong's resource definitions, and one without ours: the operator says so, and goes on when they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Self
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from devcluster import Cluster
+from devcluster.api import wait_until
+from devcluster.crds import kong_definitions, own_definitions
+from devcluster.operator_process import OperatorProcess, install
+from devcluster.progress import Reporter
+from devcluster.stage import Stage
+from tests.integration.own import own_arena
+
+DEFINITION = "fiddlerkongbindings.integrations.fiddler.ai"
+
+
+class BareStage(Stage):
+    """A cluster and Fiddler's stand-in, nothing of Kong's."""
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.sink)
+            self._stack = stack.pop_all()
+        return self
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Stage]:
+    cluster = Cluster.start(kong=False)
+    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(BareStage(cluster)) as stage:
+        install(cluster)
+        yield stage
+
+
+def test_without_our_definition_the_operator_waits_and_ends_to_start_again_when_it_comes(bare: Stage) -> None:
+    bare.cluster.kubectl("delete", "crd", DEFINITION)
+    operator = OperatorProcess(bare.cluster, name="early").start()
+    try:
+        process = operator._process
+        assert process is not None
+        wait_until(lambda: f"cannot list {DEFINITION}" in operator.log, "A word about it", 20, process.check)
+
+        bare.cluster.install_definitions(own_definitions())
+
+        assert process.popen.wait(timeout=20) == 1
+        assert "was installed after the start; the process has to start again to watch it" in operator.log
+    finally:
+        operator.stop()
+        bare.cluster.install_definitions(own_definitions())
+
+
+def test_without_kongs_definitions_a_binding_waits_and_goes_on_when_they_come(bare: Stage) -> None:
+    with OperatorProcess(bare.cluster) as operator, own_arena(bare, operator) as arena:
+        arena.put(arena.binding())
+        found = arena.until_condition("Ready", "False", "KongNotInstalled")
+        assert "does not know KongPlugin (configuration.konghq.com). Install Kong Ingress Controller with its CRDs." in found["message"]
+        assert "Reconciling" in arena.conditions()
+        assert arena.get("Secret", "assistant-kong-keys") is None
+
+        bare.cluster.install_definitions(kong_definitions(Reporter(quiet=True)))
+
+        arena.until_ready()
+        assert operator.log.count("kongplugins.configuration.konghq.com is not installed") == 1

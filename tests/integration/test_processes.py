@@ -1,0 +1,210 @@
+"""Operators as processes: two replicas of which one writes, whatever happens to it; what /healthz answers and what the log is made of."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from devcluster.audit import Mark, Write
+from devcluster.operator_process import NAMESPACE, USER, OperatorProcess
+from devcluster.processes import Process
+from devcluster.stage import Stage
+from tests.integration.arena import Arena
+from tests.integration.own import own_arena
+
+LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fiddler-kong-operator"
+SHORT: Final = 2.0
+LEADS: Final = "leading; reconciling begins"
+
+
+@dataclass
+class Replica:
+    """One of the operators, and the id of its token, by which the audit log tells it from the other."""
+
+    operator: OperatorProcess
+    credential: str
+
+    @classmethod
+    def start(cls, stage: Stage, name: str, *flags: str) -> Replica:
+        operator = OperatorProcess(stage.cluster, *flags, name=name).start()
+        kubeconfig = yaml.safe_load(stage.cluster.layout.kubeconfig(USER).read_text())
+        payload = kubeconfig["users"][0]["user"]["token"].split(".")[1]
+        return cls(operator, f"JTI={json.loads(base64.urlsafe_b64decode(payload + '=='))['jti']}")
+
+    @property
+    def process(self) -> Process:
+        assert self.operator._process is not None
+        return self.operator._process
+
+    @property
+    def leads(self) -> bool:
+        return LEADS in self.operator.log
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.popen.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait for its end; the exit code."""
+        return self.process.popen.wait(timeout=30)
+
+
+@dataclass
+class Pair:
+    """A leading and a waiting replica, in a namespace that both look after."""
+
+    arena: Arena
+    leader: Replica
+    waiting: Replica
+    start: Mark
+
+    def requests(self) -> tuple[Write, ...]:
+        return self.arena.stage.cluster.write_log().requests(user=USER, since=self.start)
+
+    def writes(self, replica: Replica) -> list[Write]:
+        """What a replica wrote, but for the Lease."""
+        made = self.arena.stage.cluster.write_log().writes(user=USER, since=self.start)
+        return [write for write in made if write.credential == replica.credential and write.resource != "leases"]
+
+    def terms(self, replica: Replica) -> list[float]:
+        """When a replica took or renewed the Lease."""
+        made = self.arena.stage.cluster.write_log().writes(user=USER, since=self.start)
+        return [w.at for w in made if w.credential == replica.credential and w.resource == "leases" and w.code < 300]
+
+    def put_bindings(self, *names: str) -> None:
+        self.arena.put(*(self.arena.binding({"routes.0.expose.path": f"/{self.arena.namespace}/{name}"}, name) for name in names))
+
+    def until_waiting_leads(self, seconds: float = 20) -> None:
+        self.arena.until(lambda: self.waiting.leads, "the other replica's lead", seconds)
+
+
+@pytest.fixture
+def lease_seconds() -> float:
+    return SHORT
+
+
+@pytest.fixture
+def pair(backstage: Stage, request: pytest.FixtureRequest, lease_seconds: float) -> Iterator[Pair]:
+    flag, start = f"--lease-duration={lease_seconds}", backstage.cluster.write_log().mark()
+    name = request.node.name.split("[")[0]
+    backstage.cluster.kubectl("--namespace", NAMESPACE, "delete", "lease", "--all", "--ignore-not-found")
+    leader = Replica.start(backstage, f"{name}-a", flag)
+    try:
+        with own_arena(backstage, leader.operator) as arena:
+            arena.until(lambda: leader.leads, "the first replica's lead")
+            waiting = Replica.start(backstage, f"{name}-b", flag)
+            try:
+                yield Pair(arena, leader, waiting, start)
+            finally:
+                waiting.operator.stop()
+    finally:
+        leader.operator.stop()
+
+
+def test_only_the_leader_writes(pair: Pair) -> None:
+    pair.put_bindings("one", "two", "three")
+    for name in ("one", "two", "three"):
+        pair.arena.until_ready(name)
+
+    assert len(pair.writes(pair.leader)) > 10
+    asked = {request.verb for request in pair.requests() if request.credential == pair.waiting.credential}
+    assert asked <= {"get", "list", "watch"}
+    assert pair.waiting.operator.health() is not None
+    assert not pair.waiting.leads
+
+
+def test_the_lease_names_its_holder(pair: Pair) -> None:
+    spec = pair.arena.stage.cluster.api.get(LEASE)["spec"]
+
+    assert f"_{pair.leader.process.popen.pid}_" in spec["holderIdentity"]
+    assert spec["leaseDurationSeconds"] == SHORT
+
+
+@pytest.mark.parametrize("lease_seconds", [15.0])
+def test_a_leader_that_is_told_to_stop_finishes_its_work_and_hands_over_at_once(pair: Pair) -> None:
+    names = [f"binding-{n}" for n in range(8)]
+    pair.put_bindings(*names)
+    pair.arena.until(lambda: len(pair.writes(pair.leader)) > 3, "work under way")
+
+    pair.leader.send(signal.SIGTERM)
+    told = time.monotonic()
+
+    assert pair.leader.ended() == 0
+    pair.until_waiting_leads()
+    assert time.monotonic() - told < 8  # far below the 15 s of the lease
+    assert "stopped" in pair.leader.operator.log
+    for name in names:
+        pair.arena.until_ready(name)
+    assert max(write.at for write in pair.writes(pair.leader)) < min(pair.terms(pair.waiting))
+    cut_off = [str(write) for write in pair.writes(pair.leader) if write.code >= 400 and write.resource != "events"]  # Events may be lost
+    assert cut_off == []
+
+
+def test_a_leader_that_is_killed_is_followed_when_its_lease_is_over(pair: Pair) -> None:
+    pair.put_bindings("before")
+    pair.arena.until_ready("before")
+
+    pair.leader.send(signal.SIGKILL)
+    pair.leader.ended()
+    pair.put_bindings("after")
+
+    pair.until_waiting_leads()
+    pair.arena.until_ready("after")
+    last, first = max(pair.terms(pair.leader)), min(pair.terms(pair.waiting))
+    assert SHORT <= first - last < 4 * SHORT
+
+
+def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_after_its_time(pair: Pair) -> None:
+    pair.put_bindings("one", "two", "three")
+    pair.leader.send(signal.SIGSTOP)
+    pair.until_waiting_leads()
+    pair.put_bindings("four", "five")
+
+    pair.leader.send(signal.SIGCONT)
+
+    assert pair.leader.ended() == 1
+    assert "the lease fiddler-kong-operator/fiddler-kong-operator is not, or no longer surely, held" in pair.leader.operator.log
+    for name in ("one", "two", "three", "four", "five"):
+        pair.arena.until_ready(name)
+    taken = min(pair.terms(pair.waiting))
+    assert [str(write) for write in pair.writes(pair.leader) if write.at >= taken] == []
+    assert [moment for moment in pair.terms(pair.leader) if moment >= taken] == []
+
+
+# One process
+
+
+@pytest.fixture(scope="module")
+def talkative(backstage: Stage) -> Iterator[Arena]:
+    """A ready binding, under an operator that logs everything as JSON."""
+    flags = ("--log-format=json", "--log-level=debug")
+    with OperatorProcess(backstage.cluster, *flags, name="talkative") as operator, own_arena(backstage, operator) as arena:
+        arena.put(arena.binding())
+        arena.until_ready()
+        yield arena
+
+
+def test_healthz_tells_what_is_waiting_and_what_was_asked(talkative: Arena) -> None:
+    def answer() -> dict[str, Any]:
+        return dict((talkative.operator.health() or {})["operator"])
+
+    talkative.until(lambda: answer()["probes"] == 1, "an answer of today: kopf gives the same one for ten seconds")
+    found = answer()
+    assert (found["waiting_urgent"], found["waiting_background"], found["oldest_waiting_seconds"]) == (0, 0, 0)
+    assert found['requests{kind="KongPlugin",status="201",verb="create"}'] == 3
+    assert found['requests{kind="Lease",status="200",verb="update"}'] >= 1
+
+
+def test_every_line_of_a_json_log_is_one_object(talkative: Arena) -> None:
+    lines = [json.loads(line) for line in talkative.operator.log.splitlines()]
+
+    assert all(isinstance(line, dict) and {"ts", "level", "logger", "message"} <= line.keys() for line in lines)
+    assert {line["level"] for line in lines} <= {"debug", "info"}
+    assert LEADS in {line["message"] for line in lines}

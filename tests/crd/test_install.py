@@ -39,7 +39,7 @@ def kinds(documents: list[dict[str, Any]]) -> set[str]:
     return {document["kind"] for document in documents}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def install_namespace(cluster: Cluster) -> Iterator[str]:
     """The namespace with its Pod Security level, so that warnings and refusals are the real ones."""
     cluster.kubectl("apply", "--server-side", f"--filename={ROOT / 'manifests/install/namespace.yaml'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 import pytest
@@ -147,7 +148,8 @@ def test_the_operator_stops_after_a_few_rounds_against_somebody_who(
     for helm_value in ("env.tracing_instrumentations", "env.tracing_sampling_rate", "env.untrusted_lua"):
         assert helm_value in message
     arena.until_quiet()
-    assert [write.code for write in gateway.writes()] == [200] * REVERT_LIMIT
+    effective = [write.code for write in gateway.writes() if write.code != HTTPStatus.CONFLICT]  # a rival was faster: read and tried again
+    assert effective == [200] * REVERT_LIMIT
 
 
 def test_after_giving_up_the_right_values_make_the_binding_ready(gateway: Gateway) -> None:

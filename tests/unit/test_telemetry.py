@@ -53,7 +53,7 @@ def test_a_json_line_stays_one_line_with_a_traceback(stream: io.StringIO) -> Non
 
 def test_a_line_of_kopf_does_not_carry_its_settings(stream: io.StringIO) -> None:
     configure_logging("json", "info", stream)
-    logging.getLogger("kopf.objects").error("failed", extra={"settings": object(), "k8s_skip": True, "k8s_ref": {"name": "assistant"}})
+    logging.getLogger("kopf.activities").error("failed", extra={"settings": object(), "k8s_skip": True, "k8s_ref": {"name": "assistant"}})
     line = json.loads(stream.getvalue())
     assert line.keys() == {"ts", "level", "logger", "message", "k8s_ref"}
 

@@ -64,7 +64,7 @@ def plugin_conflicts(snapshot: Snapshot) -> tuple[PluginConflict, ...]:
 
 
 def standing_clashes(snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """Objects whose list holds a plugin of this binding and another of its type, or itself once more, whether or not the spec names them."""
+    """Objects whose list holds a plugin of this binding and another of its type, or itself again, even if the spec does not name them."""
     return frozenset(key for key, target in snapshot.targets.items() if _clashes(snapshot, target))
 
 

@@ -1,0 +1,65 @@
+"""The state of a namespace without what differs between two runs that did the same: the one place that says what "the same" means."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+__all__ = ["KINDS", "State", "normalised"]
+
+Manifest = dict[str, Any]
+State = dict[str, Manifest]
+"""Objects by `kind name`."""
+
+KINDS: Final = ("Secret", "Service", "Ingress", "KongPlugin", "Deployment", "FiddlerKongBinding")
+
+_ASSIGNED: Final = ("uid", "resourceVersion", "creationTimestamp", "generation", "namespace", "selfLink")
+"""Metadata that the API server assigns anew to each object."""
+
+_LIST: Final = "konghq.com/plugins"
+
+_ADDRESSES: Final = ("clusterIP", "clusterIPs")
+
+
+def normalised(objects: Iterable[Manifest], namespace: str) -> State:
+    """The objects of a namespace, comparable with those of another: names instead of uids, no versions, no times."""
+    found = sorted(objects, key=lambda manifest: (manifest["kind"], manifest["metadata"]["name"]))
+    text = json.dumps([_bare(manifest) for manifest in found], sort_keys=True)
+    for manifest in found:  # managedFields name an owner by its uid
+        text = text.replace(manifest["metadata"]["uid"], f"{manifest['kind']} {manifest['metadata']['name']}")
+    return {f"{m['kind']} {m['metadata']['name']}": m for m in json.loads(text.replace(namespace, "NAMESPACE"))}
+
+
+def _bare(manifest: Mapping[str, Any]) -> Manifest:
+    result = copy.deepcopy(dict(manifest))
+    metadata = {name: value for name, value in result["metadata"].items() if name not in _ASSIGNED}
+    metadata["ownerReferences"] = [f"{o['kind']} {o['name']}" for o in metadata.get("ownerReferences") or ()]
+    metadata["managedFields"] = [_ownership(entry) for entry in metadata.get("managedFields") or ()]
+    metadata["managedFields"].sort(key=json.dumps)
+    metadata["annotations"] = _annotations(metadata.get("annotations") or {})
+    metadata["deleting"] = metadata.pop("deletionTimestamp", None) is not None
+    result["metadata"] = metadata
+    result["spec"] = {name: value for name, value in (result.get("spec") or {}).items() if name not in _ADDRESSES}
+    result["status"] = _status(result.get("status") or {}) if result["kind"] == "FiddlerKongBinding" else None
+    return result
+
+
+def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Kong runs plugins by priority: an attachment list is a set, and ours stand in it in the order in which they became possible."""
+    plugins = annotations.get(_LIST)
+    return {**annotations} if plugins is None else {**annotations, _LIST: ",".join(sorted(plugins.split(",")))}
+
+
+def _ownership(entry: Mapping[str, Any]) -> Any:
+    """Who owns which fields. Of the Deployment controller only that it does: it writes when it likes."""
+    if entry["manager"] in {"kube-controller-manager", "kwok"}:
+        return {"manager": entry["manager"]}
+    return {name: value for name, value in entry.items() if name != "time"}
+
+
+def _status(status: Mapping[str, Any]) -> Manifest:
+    """Generations count the user's changes, so they stay; transition times go."""
+    conditions = [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in status.get("conditions") or ()]
+    return {**status, "conditions": conditions}

@@ -1,0 +1,105 @@
+"""The operator as a pod: a process that a kubelet starts again when it ends, talking to the API server through a proxy."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, Final, Self
+
+from devcluster.cluster import Cluster
+from devcluster.operator_process import NAMESPACE, OperatorProcess
+from devcluster.pki import write_private
+from tests.faults.forked import fork_operator
+
+__all__ = ["Pod", "read_identity", "write_identity"]
+
+_ACCOUNT: Final = "fiddler-kong-operator"
+_MOST_STARTS: Final = 12
+"""A pod that was started more often than that is in a crash loop."""
+
+_BACK_OFF: Final = 0.2
+"""Seconds before an ended process is started again; a kubelet's 10 s would only make the tests longer."""
+
+
+def read_identity(cluster: Cluster) -> dict[str, Any]:
+    """A kubeconfig with exactly the rights of the operator's service account."""
+    content: dict[str, Any] = json.loads(cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT).read_text())
+    return content
+
+
+def write_identity(identity: dict[str, Any], server: str, path: Path) -> Path:
+    """The same kubeconfig with the API server somewhere else: at a proxy."""
+    clusters = [{**entry, "cluster": {"server": server}} for entry in identity["clusters"]]
+    write_private(path, json.dumps({**identity, "clusters": clusters}))
+    return path
+
+
+class Pod(OperatorProcess):
+    """An operator process that `tend` keeps alive. SIGKILL may hit it at any time and from anywhere."""
+
+    def __init__(self, cluster: Cluster, kubeconfig: Path, *flags: str, name: str) -> None:
+        """`flags` are all it gets beside those for stand-ins on loopback; without a --lease-namespace it does not elect."""
+        super().__init__(cluster, *flags, name=name)
+        self._kubeconfig = kubeconfig
+        self._child: ForkServerProcess | None = None
+        self._ended_at: float | None = None
+        self.exit_codes: list[int | None] = []
+        """How its processes have ended so far; -9 is SIGKILL."""
+
+    def start(self) -> Self:
+        """Start, without waiting for anything."""
+        log = self._cluster.logs / f"{self._name}.log"
+        log.touch(mode=0o600)
+        self._child = fork_operator(self._arguments(), {"KUBECONFIG": str(self._kubeconfig)}, log)
+        return self
+
+    def stop(self, grace: float = 30.0) -> None:
+        """Stop by SIGTERM, by SIGKILL after `grace` seconds; it is not started again."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.terminate()
+        child.join(grace)
+        child.kill()
+        child.join()
+        self.exit_codes.append(child.exitcode)
+        child.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id; None while it does not run."""
+        return self._child.pid if self._child is not None and self._child.is_alive() else None
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._child is not None:
+            self._child.kill()
+
+    def signal(self, number: int) -> None:
+        """Send a signal."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
+
+    def tend(self) -> None:
+        """Do a kubelet's work: start it again where it has ended. To be called again and again."""
+        if self._child is None or self._child.is_alive():
+            return
+        if self._ended_at is None:
+            self._ended_at = time.monotonic()
+        if time.monotonic() - self._ended_at >= _BACK_OFF:
+            self._ended_at = None
+            self.stop(0)
+            assert len(self.exit_codes) < _MOST_STARTS, f"ended again and again, with {self.exit_codes}:\n{self.log[-3000:]}"
+            self.start()
+
+    def _arguments(self) -> list[str]:
+        return [
+            f"--health-port={self._port}",
+            "--health-host=127.0.0.1",
+            "--probe-allow-http",
+            "--probe-allowed-addresses=127.0.0.0/8",
+            *self._flags,
+        ]

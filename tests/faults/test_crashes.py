@@ -1,0 +1,65 @@
+"""Killed at any of its writes and started again, the operator ends where it would have ended undisturbed, and then is silent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import pytest
+
+from tests.faults.crashes import Trial
+from tests.faults.ground import World
+from tests.faults.scenarios import SCENARIOS, Scenario
+from tests.faults.script import Answer, Cut, Fault, Hang, Late
+
+
+def cases(*representative: str) -> list[Any]:
+    """Every scenario; those not named are left to `make test-faults`."""
+    return [
+        pytest.param(scenario, id=scenario.name, marks=() if scenario.name in representative else pytest.mark.exhaustive)
+        for scenario in SCENARIOS
+    ]
+
+
+@pytest.mark.parametrize("scenario", cases("payloads off"))
+def test_a_crash_at_any_write_changes_nothing_in_the_end(
+    world: World, scenario: Scenario, record_property: Callable[[str, object], None]
+) -> None:
+    found, points = Trial(world, scenario).failures()
+    record_property("crash points", points)
+
+    assert "\n".join(found) == ""
+
+
+@pytest.mark.exhaustive
+def test_what_happens_while_the_operator_is_down_ends_the_same(world: World) -> None:
+    with ThreadPoolExecutor(6) as lanes:
+        found = list(lanes.map(lambda scenario: Trial(world, scenario).play_down(), SCENARIOS))
+
+    problems = {scenario.name: problem for scenario, problem in zip(SCENARIOS, found, strict=True) if problem}
+    assert problems == {}
+
+
+QUICK: Final = (Answer(409), Answer(429, retry_after=2), Answer(500), Answer(503, retry_after=1), Cut(), Late(3.0))
+"""Faults after which the operator tries again within seconds."""
+
+SLOW: Final = (Answer(422), Hang(), Hang(effective=True))
+"""Those after which it waits for a time limit, or for somebody to lift what refuses it."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if s.name in {"create", "detach from a Service"}], ids=lambda s: s.name)
+@pytest.mark.parametrize("fault", QUICK, ids=str)
+def test_a_bad_answer_to_any_write_changes_nothing_in_the_end(world: World, scenario: Scenario, fault: Fault) -> None:
+    found, _ = Trial(world, scenario, faults=(fault,), repeats=4).failures()
+
+    assert "\n".join(found) == ""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("fault", SLOW, ids=str)
+def test_a_write_that_is_refused_or_never_answered_changes_nothing_in_the_end(world: World, fault: Fault) -> None:
+    found, _ = Trial(world, SCENARIOS[0], faults=(fault,), repeats=4, patience=120, lanes=12).failures()
+
+    assert "\n".join(found) == ""

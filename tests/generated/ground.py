@@ -1,0 +1,127 @@
+"""A namespace full of bindings, each with a gateway and targets of its own beside the shared ones, and specs that fit there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from devcluster.stage import APPLICATION_ID
+from fiddler_kong_operator.cluster.kinds import BINDING, KINDS
+from tests.faults.reading import Reader
+from tests.generated.case import Case, completed
+from tests.generated.valid import Scenery, Spec, specs
+from tests.integration.arena import SETTINGS, Arena, Manifest
+from tests.integration.pushed import Pushed
+from tests.integration.targets import foreign_plugin, ingress, service
+
+__all__ = ["Ground", "drafts"]
+
+_SECRETS: Final = [("fiddler", "api-key"), ("openai", "api-key"), ("spare", "fiddler"), ("spare", "a_b.c")]
+_TARGETS: Final = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Service", "own-@"), ("Ingress", "own-@"))
+"""`own-@` carries somebody's ai-proxy, `svc-@` somebody's cors; `@` stands for the binding."""
+
+_GATEWAYS: Final = [("gw-@", "proxy"), ("gw-@", "proxy"), ("gw-@", "second"), ("kong-gateway", "proxy")]
+
+
+def drafts() -> SearchStrategy[Spec]:
+    """Valid specs with `@` for the binding's name and `#` for the namespace; `Ground.fitted` puts them in."""
+    refs = st.sampled_from(_SECRETS).map(lambda ref: {"name": ref[0], "key": ref[1]})
+    fields = {
+        "fiddler.url": st.sampled_from(["http://127.0.0.1:#", "http://127.0.0.1:#/", "http://localhost:#", "https://acme.fiddler.invalid"]),
+        "fiddler.applicationId": st.just(APPLICATION_ID) | st.uuids().map(str),
+        "fiddler.apiKeySecretRef": refs,
+        "gateway.targetRef": st.sampled_from(_GATEWAYS).map(lambda gateway: {"name": gateway[0], "container": gateway[1]}),
+        "gateway.container": st.just("proxy"),
+        "gateway.ingressClassName": st.sampled_from(["kong", "kong", "kong", "internal"]),
+        "routes[].llm.auth.secretRef": refs,
+        "routes[].llm.options.upstreamUrl": st.sampled_from(
+            ["https://llm.example", "http://llm.example:8080/v1", "https://Models.example:8443/"]
+        ),
+        "routes[].name": st.sampled_from(["openai", "chat", "b-c", "0"]),
+        "routes[].expose.path": st.from_regex(r"(/[A-Za-z0-9_-]{1,9}){1,3}", fullmatch=True).map(lambda path: f"{path}/@"),
+        "routes[].expose.host": st.sampled_from(["llm.example", "a"]),
+    }
+    return specs(Scenery(_TARGETS, 3, fields)).map(lambda spec: {**spec, "suspend": False})
+
+
+class Ground(Arena):
+    """The namespace; `keys` are those that a spec may refer to, by Secret and entry."""
+
+    keys: Mapping[tuple[str, str], str]
+
+    def build(self, bindings: list[str]) -> None:
+        """Make the gateways, the Secrets and the targets."""
+        self._reader = Reader(self.stage.cluster.api)
+        self.put(self.gateway(image="kong/kong-gateway:3.14.0.3", env=SETTINGS))
+        spare = {"fiddler": self.stage.keys.fiddler, "a_b.c": "sk-spare-key-0123456789"}
+        self.put(self.manifest("v1", "Secret", "spare", stringData=spare))
+        self.put(foreign_plugin(self, "theirs"), foreign_plugin(self, "their-proxy", "ai-proxy"))
+        for name in bindings:
+            for target, listed in ((f"svc-{name}", "theirs"), (f"own-{name}", "their-proxy")):
+                self.put(service(self, target, listed), ingress(self, target, backend=target))
+            self.put(self._own_gateway(f"gw-{name}"))
+        self.keys = {("spare", entry): key for entry, key in spare.items()} | {
+            ("fiddler", "api-key"): self.stage.keys.fiddler,
+            ("openai", "api-key"): self.stage.keys.provider,
+        }
+
+    def _own_gateway(self, name: str) -> Manifest:
+        gateway = self.gateway(image="kong/kong-gateway:3.14.0.4")
+        gateway["metadata"]["name"] = name
+        template = gateway["spec"]["template"]
+        gateway["spec"]["selector"]["matchLabels"] = template["metadata"]["labels"] = {"app": name}
+        foreign = [{"name": "KONG_TRACING_SAMPLING_RATE", "value": "0.5"}]
+        template["spec"]["containers"].append({"name": "second", "image": "kong/kong-gateway:3.14.0.5", "env": foreign})
+        return gateway
+
+    def fitted(self, draft: Spec, name: str) -> Spec:
+        """A draft made to fit a binding: names and places that no other binding has."""
+        spec: Spec = _replaced(draft, {"@": name, "#": self.stage.sink.url.rpartition(":")[2]})
+        for route in spec["routes"]:
+            if "expose" in route:
+                route["expose"]["path"] = f"{route['expose']['path']}-{self.namespace}"
+        gateway = spec["gateway"]
+        gateway["container"] = gateway["targetRef"].pop("container")
+        if gateway["targetRef"]["name"] == "kong-gateway" and gateway.get("untrustedLua") != "Unmanaged":
+            gateway["untrustedLua"] = "on"  # shared: two wishes would clash
+        return spec
+
+    def offer(self, name: str, spec: Spec, *, anew: bool) -> None:
+        """Create a binding, or replace its spec as `kubectl replace` does; ApiError where that is refused."""
+        if anew:
+            self.create(self.manifest(BINDING.api_version, BINDING.name, name, spec=spec))
+            return
+        path = f"{BINDING.path(self.namespace, name)}?fieldValidation=Strict"
+        patch = [{"op": "replace", "path": "/spec", "value": spec}]
+        self.stage.cluster.api.request("PATCH", path, patch, "application/json-patch+json")
+
+    def all_of(self, kind: str) -> list[Manifest]:
+        """Every object of a kind, read over one kept connection: it is asked for thousands of times."""
+        return [{**item, "kind": kind} for item in self._reader.get(KINDS[kind].path(self.namespace))["items"]]
+
+    def cases(self, wanted: Mapping[str, Spec], config: Any) -> dict[str, Case]:
+        """What can be seen of each of these bindings, each with the spec it should live up to."""
+        bindings = {raw["metadata"]["name"]: raw for raw in self.all_of("FiddlerKongBinding")}
+        objects = {
+            (kind, raw["metadata"]["name"]): raw for kind in ("Secret", "KongPlugin", "Service", "Ingress") for raw in self.all_of(kind)
+        }
+        gateways = {raw["metadata"]["name"]: raw for raw in self.all_of("Deployment")}
+        pushed = Pushed.of(config, self.namespace)
+        return {
+            name: Case(name, self.namespace, completed(spec), bindings.get(name, {}), pushed, objects, gateways, self.keys)
+            for name, spec in wanted.items()
+        }
+
+
+def _replaced(value: Any, words: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _replaced(item, words) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, words) for item in value]
+    if isinstance(value, str):
+        for mark, word in words.items():
+            value = value.replace(mark, word)
+    return value

@@ -1,0 +1,195 @@
+"""A cluster in memory with the operator's own store, reader, decisions and applier: what one pass after another makes of it.
+
+Only two things stand in for the real ones: the API server (`FakeCluster`) and time. What Kong would be given is read from the attachment
+lists, as Kong Ingress Controller reads them.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.cluster.applier import Applier
+from fiddler_kong_operator.cluster.reader import Reader
+from fiddler_kong_operator.cluster.store import Store
+from fiddler_kong_operator.errors import Stale
+from fiddler_kong_operator.plan.build import build_removal
+from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.desired import BindingPlan
+from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
+from tests.unit.cluster import objects
+from tests.unit.cluster.fake_cluster import FakeCluster
+
+__all__ = ["KEYS", "Model", "scenery"]
+
+KEYS: Final = {
+    ("fiddler", "api-key"): "fdl.k1-aaaaaaaa",
+    ("openai", "api-key"): "sk-k2-bbbbbbbb",
+    ("openai", "other.key"): "sk-k3-cccccccc",
+} | {("both", "fiddler"): "both-k4-dddddddd"}
+"""Every key that a generated spec may refer to, by Secret and entry."""
+
+ROUNDS: Final = 6
+"""Passes over all bindings after which nothing may be left to write."""
+
+_SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
+_COUNTED: Final = ("resourceVersion", "uid", "generation")
+
+
+def scenery() -> list[Manifest]:
+    """Secrets, two gateways that run with the right settings, and the targets of `valid.PURE`, with plugin lists of their owner's."""
+    env = [{"name": name, "value": value} for name, value in _SETTINGS.items()]
+    gateways = [objects.deployment(1, *env, namespace="ai", name=name) for name in ("kong-gateway", "other")]
+    secrets: dict[str, dict[str, str]] = {}
+    for (name, entry), value in KEYS.items():
+        secrets.setdefault(name, {})[entry] = base64.b64encode(f"{value}\n".encode()).decode()
+    targets = [
+        objects.service("chat", plugins="rate-limit, theirs"),
+        objects.service("search"),
+        objects.ingress("chat", 1, ("", "/theirs"), plugins="rate-limit"),
+        objects.ingress("front", 1, ("front.example", "/")),
+    ]
+    for gateway in gateways:
+        gateway["spec"]["template"]["spec"]["containers"][0]["image"] = "kong/kong-gateway:3.14.0.3"
+    made = [objects.raw_object("Secret", name, 1, {"type": "Opaque", "data": data}) for name, data in secrets.items()]
+    return [*gateways, *made, *targets, objects.plugin("rate-limit")]
+
+
+class Model:
+    """The cluster and one operator. `settle` is what happens until nothing is left to do."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+        self.store = Store(clock=lambda: 0.0)
+        self.reader = Reader(self.store, self.cluster, clock=lambda: 1_800_000_000.0)
+        self.applier = Applier(self.cluster, self.store, lambda _: None)
+        self._made = 0
+        for raw in scenery():
+            self.put(raw)
+
+    # What people do
+
+    def put(self, raw: Manifest) -> None:
+        """Create or replace an object."""
+        self.store.observe(self.cluster.put(raw))
+
+    def bind(self, name: str, spec: Any) -> None:
+        """Create a binding, or give it another spec."""
+        known = self.cluster.objects.get(_binding(name))
+        if known:
+            generation = known["metadata"]["generation"] + 1
+            self.put({**known, "spec": spec, "metadata": {**known["metadata"], "generation": generation}})
+        else:
+            self._made += 1
+            created = f"2026-01-01T00:00:{self._made % 60:02}Z"
+            self.put(objects.binding(name, spec_=spec, uid=f"uid-{name}-{self._made}", creationTimestamp=created))
+
+    def annotate(self, key: ObjectKey, plugins: list[str]) -> None:
+        """Give an object a plugin list."""
+        raw = copy.deepcopy(self.cluster.objects[key])
+        raw["metadata"].setdefault("annotations", {})[names.KONG_PLUGINS_ANNOTATION] = ",".join(plugins)
+        self.put(raw)
+
+    def remove(self, key: ObjectKey) -> None:
+        """Delete an object that is nobody's child."""
+        raw = self.cluster.objects.pop(key, None)
+        if raw:
+            self.store.forget(key, raw["metadata"]["uid"])
+
+    async def unbind(self, name: str) -> None:
+        """Delete a binding: the operator takes back what it put on others' objects, then the garbage collector works."""
+        raw = self.cluster.objects.get(_binding(name))
+        if raw is None:
+            return
+        self.put({**raw, "metadata": {**raw["metadata"], "deletionTimestamp": "2026-01-01T01:00:00Z"}})
+        snapshot = await self.reader.gather(_binding(name))
+        assert snapshot is not None
+        removal = build_removal(snapshot)
+        await self.applier.apply(BindingPlan(attachments=removal.attachments), snapshot, removal.objects)
+        self.remove(_binding(name))
+        for key in list(self.children(name)):
+            self.remove(key)
+
+    # What the operator does
+
+    async def look(self, name: str) -> Decision:
+        """One pass over a binding; another where the first finds that it was out of date, as a worker does."""
+        for _ in range(ROUNDS):
+            snapshot = await self.reader.gather(_binding(name))
+            assert snapshot is not None
+            decision = decide(snapshot)
+            try:
+                await self.applier.apply(decision.plan, snapshot, decision.prune)
+            except Stale:
+                continue
+            return decision
+        raise AssertionError(f"{name} is out of date for ever")
+
+    async def settle(self) -> dict[str, Decision]:
+        """Pass over all bindings until a whole round writes nothing; the decisions of that round. AssertionError where it goes on."""
+        for _ in range(ROUNDS):
+            before = len(self.cluster.writes)
+            decisions = {key.name: await self.look(key.name) for key in sorted(self.store.keys(names.KIND))}
+            if len(self.cluster.writes) == before:
+                return decisions
+        raise AssertionError(f"still writing after {ROUNDS} rounds: {self.cluster.writes[-6:]}")
+
+    # What is there
+
+    def children(self, name: str) -> dict[ObjectKey, Manifest]:
+        """What a binding owns, without what the API server counts."""
+        own = ((key, raw) for key, raw in self.cluster.objects.items() if _owner(raw) == name)
+        return {key: _plain(raw) for key, raw in own}
+
+    def strangers(self) -> dict[ObjectKey, Manifest]:
+        """Everything that no binding owns, bindings left out."""
+        return {key: _plain(raw) for key, raw in self.cluster.objects.items() if _owner(raw) is None and key.kind != names.KIND}
+
+    def listed(self, key: ObjectKey) -> list[str]:
+        """The plugin list of an object, as it stands there."""
+        raw = self.cluster.objects[key]
+        written = (raw["metadata"].get("annotations") or {}).get(names.KONG_PLUGINS_ANNOTATION) or ""
+        return _split(written)
+
+    def doubles(self) -> list[str]:
+        """Objects on which Kong would get two plugins of one type, at least one of them ours: what freezes a gateway."""
+        return [f"{key}: {types}" for key in self.cluster.objects if key.kind in {"Service", "Ingress"} for types in self._doubled(key)]
+
+    def _doubled(self, key: ObjectKey) -> Iterator[str]:
+        found = [(name, raw) for name in self.listed(key) if (raw := self._resolved(key, name))]
+        for name, raw in found:
+            twins = [other for other, its in found if its["plugin"] == raw["plugin"]]
+            if len(twins) > 1 and _owner(raw) is not None:
+                yield f"{name} is one of {twins} of type {raw['plugin']}"
+
+    def _resolved(self, target: ObjectKey, written: str) -> Manifest | None:
+        """As Kong Ingress Controller resolves a name: a KongPlugin first, then a KongClusterPlugin."""
+        namespace, colon, name = written.rpartition(":")
+        own = self.cluster.objects.get(ObjectKey("KongPlugin", namespace if colon else target.namespace, name))
+        return own or self.cluster.objects.get(ObjectKey("KongClusterPlugin", "", name))
+
+
+def _binding(name: str) -> ObjectKey:
+    return ObjectKey(names.KIND, "ai", name)
+
+
+def _owner(raw: Manifest) -> str | None:
+    owners = raw["metadata"].get("ownerReferences") or ()
+    return next((owner["name"] for owner in owners if owner["kind"] == names.KIND), None)
+
+
+def _plain(raw: Manifest) -> Manifest:
+    metadata = {name: value for name, value in raw["metadata"].items() if name not in _COUNTED and value != {}}
+    plain: Manifest = json.loads(json.dumps({**raw, "metadata": metadata}))
+    annotations = plain["metadata"].get("annotations") or {}
+    if names.KONG_PLUGINS_ANNOTATION in annotations:  # blanks between names mean nothing, and are not kept
+        annotations[names.KONG_PLUGINS_ANNOTATION] = _split(annotations[names.KONG_PLUGINS_ANNOTATION])
+    return plain
+
+
+def _split(written: str) -> list[str]:
+    return [part.strip() for part in written.split(",") if part.strip()]

@@ -1,0 +1,205 @@
+"""Specs with one fault: a valid spec in which exactly one rule of the schema, or of the rules over several fields, is broken."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.generated.fields import SCHEMA, Schema
+
+__all__ = ["Mutation", "mutations"]
+
+Spec = dict[str, Any]
+Path = tuple[str | int, ...]
+_GONE: Final = object()
+_FILLER: Final = {"string": "a", "array": {}}
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One fault. `field` is what a message must name, as `spec.routes[0].name`; `says` what must be said of it, in either's words."""
+
+    title: str
+    field: str
+    spec: Spec
+    says: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"{self.title} ({self.field})"
+
+
+def mutations(spec: Spec) -> Iterator[Mutation]:
+    """Every fault that can be put into a spec, in a fixed order."""
+    yield from _of_node(spec, (), spec, SCHEMA)
+    for title, field, change, says in _RULES:
+        broken = copy.deepcopy(spec)
+        if change(broken):
+            yield Mutation(title, field, broken, (says,))
+
+
+def _of_node(spec: Spec, path: Path, value: Any, node: Schema) -> Iterator[Mutation]:
+    """Faults of one value and of everything in it."""
+    for title, wrong, says in _faults(value, node):
+        yield Mutation(title, _written(path), _with(spec, path, wrong), says)
+    if node.get("type") == "array":
+        for index, item in enumerate(value):
+            yield from _of_node(spec, (*path, index), item, node["items"])
+    for name, child in node.get("properties", {}).items():
+        if name in value:
+            yield from _of_node(spec, (*path, name), value[name], child)
+            if name in node.get("required", ()):
+                yield Mutation("missing", _written((*path, name)), _with(spec, (*path, name), _GONE), ("Required value", "must be given"))
+    if "properties" in node:
+        yield Mutation("unknown field", _written((*path, "surprise")), _with(spec, (*path, "surprise"), "x"), ("unknown", "is not a field"))
+
+
+def _faults(value: Any, node: Schema) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    """(title, wrong value, what must be said): one for each constraint of a node."""
+    kind = node.get("type")
+    if kind is None:
+        return
+    wrong: Any = 7 if kind == "string" else "seven"
+    yield "wrong type", wrong, ("must be of type", "must be", "must be a valid")
+    if "enum" in node:
+        yield "no such choice", "Nothing", ("supported values", "must be")
+    if "maximum" in node:
+        yield "too large", node["maximum"] + 1, ("less than or equal to",)
+        yield "too small", node["minimum"] - 1, ("greater than or equal to",)
+    if kind == "string" and "enum" not in node:
+        yield from _text_faults(value, node)
+    if kind == "array":
+        yield "too many", [*value, *[value[-1] if value else {}] * (node["maxItems"] + 1 - len(value))], ("at most", "must have")
+        if node.get("minItems"):
+            yield "none", [], ("at least",)
+
+
+def _text_faults(value: str, node: Schema) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
+    long = _lengthened(value, node)
+    if long is not None:
+        yield "too long", long, ("Too long", "at most")
+    if node.get("minLength") and "pattern" not in node:
+        yield "empty", "", ("at least",)
+    if "pattern" in node:
+        for title, wrong in (
+            ("a quote", f'{value}"'),
+            ("a line break", f"{value}\n"),
+            ("another script", f"{value}\u00e9"),
+            ("a blank", f" {value}"),
+        ):
+            if len(wrong) <= node["maxLength"] and not re.fullmatch(node["pattern"], wrong):
+                yield title, wrong, ("should match", "must match")
+
+
+def _lengthened(value: str, node: Schema) -> str | None:
+    """Too long, and right in all else; None where the pattern leaves no room for that."""
+    excess = "a" * (node["maxLength"] + 1 - len(value))
+    fits = (text for text in (value + excess, excess + value) if "pattern" not in node or re.fullmatch(node["pattern"], text))
+    return next(fits, None)
+
+
+def _with(spec: Spec, path: Path, value: Any) -> Spec:
+    result = copy.deepcopy(spec)
+    node: Any = result
+    for step in path[:-1]:
+        node = node[step]
+    if not path:
+        return value  # type: ignore[no-any-return]  # the whole spec, of a wrong type
+    if value is _GONE:
+        del node[path[-1]]
+    else:
+        node[path[-1]] = copy.deepcopy(value)
+    return result
+
+
+def _written(path: Path) -> str:
+    return "spec" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+
+
+def _put(section: str, field: str, value: str) -> Callable[[Spec], bool]:
+    def change(spec: Spec) -> bool:
+        spec.setdefault(section, {})[field] = value
+        return True
+
+    return change
+
+
+def _both(spec: Spec) -> bool:
+    route = spec["routes"][0]
+    llm = next((r["llm"] for r in spec["routes"] if "llm" in r), None)
+    if llm is None:
+        return False
+    route |= {"llm": llm, "expose": {"path": "/somewhere"}, "attachTo": {"kind": "Service", "name": "somewhere"}}
+    return True
+
+
+def _host(host: str) -> Callable[[Spec], bool]:
+    def change(spec: Spec) -> bool:
+        exposed = [route for route in spec["routes"] if "expose" in route]
+        for route in exposed[:1]:
+            route["expose"]["host"] = host
+        return bool(exposed)
+
+    return change
+
+
+def _neither(spec: Spec) -> bool:
+    for way in ("expose", "attachTo"):
+        spec["routes"][0].pop(way, None)
+    return True
+
+
+def _no_model(spec: Spec) -> bool:
+    exposed = [route for route in spec["routes"] if "expose" in route]
+    for route in exposed[:1]:
+        del route["llm"]
+    return bool(exposed)
+
+
+def _repeated(route: dict[str, Any], name: str, **fields: Any) -> dict[str, Any]:
+    kept = {key: value for key, value in route.items() if key not in {"expose", "attachTo"}}
+    return {**kept, "name": name, **fields}
+
+
+def _twice(what: str) -> Callable[[Spec], bool]:
+    """Another route that shares its name, its target or its path with one that is there, and nothing else."""
+
+    def change(spec: Spec) -> bool:
+        found = next((route for route in spec["routes"] if what in route), None)
+        if found is None or len(spec["routes"]) >= SCHEMA["properties"]["routes"]["maxItems"]:
+            return False
+        if what == "name":
+            other = _repeated(found, found["name"], attachTo={"kind": "Service", "name": "elsewhere"})
+        else:
+            other = _repeated(found, "twin", **{what: found[what]})
+        spec["routes"].append(other)
+        return True
+
+    return change
+
+
+_URL: Final = "url must be http:// or https:// and a host"
+_RULES: Final[list[tuple[str, str, Callable[[Spec], bool], str]]] = [
+    *[
+        (f"url {url!r}", "url", _put("fiddler", "url", url), _URL)
+        for url in ("acme.fiddler.ai", "ftp://a.b", "https://a/v1", "https://u:p@a", "https://$(x)")
+    ],
+    ("no UUID", "applicationId", _put("fiddler", "applicationId", "3f0c9a54"), "applicationId must be the UUID"),
+    (
+        "credentials as conversation id",
+        "header",
+        _put("sessions", "header", "Authorization"),
+        "header must not be one that carries credentials",
+    ),
+    ("expose and attachTo", "expose", _both, "each route must have exactly one of expose and attachTo"),
+    ("an address as host", "expose", _host("10.0.0.7"), "host must be a name, not an IP address"),
+    ("neither expose nor attachTo", "expose", _neither, "each route must have exactly one of expose and attachTo"),
+    ("expose without llm", "llm", _no_model, "a route with expose must have llm"),
+    ("a name twice", "name", _twice("name"), "routes must have names that differ"),
+    ("a target twice", "attachTo", _twice("attachTo"), "an object must be named by attachTo in only one route"),
+    ("a path twice", "path", _twice("expose"), "a host and path must be exposed by only one route"),
+]
+"""The rules over several fields, and those of single fields that have words of their own."""

@@ -1,0 +1,265 @@
+"""Where each field of a spec must be found: in what Kong is given, on the workload, in the status. Written from the API's description,
+with nothing of the plan's code.
+
+An oracle yields a sentence for everything that is not as the field says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from tests.generated.case import Case, Key
+from tests.generated.overriding import overridden
+
+__all__ = ["ORACLES", "Oracle", "problems"]
+
+Oracle = Callable[[Case], Iterator[str]]
+
+_OPTIONS: Final = {
+    "maxTokens": "max_tokens",
+    "temperature": "temperature",
+    "topP": "top_p",
+    "topK": "top_k",
+    "inputCost": "input_cost",
+    "outputCost": "output_cost",
+    "upstreamUrl": "upstream_url",
+}
+_SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0"}
+_LUA: Final = "KONG_UNTRUSTED_LUA"
+
+
+def _same(what: str, found: Any, expected: Any) -> Iterator[str]:
+    if found != expected:
+        yield f"{what} is {found!r}, not {expected!r}"
+
+
+def _traces(case: Case) -> list[Mapping[str, Any]]:
+    return case.configs(f"{case.name}-opentelemetry")
+
+
+def _url(case: Case) -> Iterator[str]:
+    endpoint = case.spec["fiddler"]["url"].removesuffix("/") + "/v1/traces"
+    for config in _traces(case):
+        yield from _same("traces_endpoint", config["traces_endpoint"], endpoint)
+    yield from _same("status.fiddler.tracesEndpoint", case.status.get("fiddler", {}).get("tracesEndpoint"), endpoint)
+
+
+def _application(case: Case) -> Iterator[str]:
+    wanted = case.spec["fiddler"]["applicationId"]
+    for config in _traces(case):
+        yield from _same("fiddler-application-id", config["headers"]["fiddler-application-id"], wanted)
+        yield from _same("application.id", config["resource_attributes"]["application.id"], wanted)
+        yield from _same("service.name", config["resource_attributes"]["service.name"], "kong")
+
+
+def _fiddler_key(case: Case) -> Iterator[str]:
+    ref = case.spec["fiddler"]["apiKeySecretRef"]
+    for config in _traces(case):
+        yield from _same("Authorization", config["headers"]["Authorization"], f"Bearer {case.keys[ref['name'], ref['key']]}")
+
+
+def _workload(case: Case) -> Iterator[str]:
+    gateway = case.spec["gateway"]
+    containers = case.gateways[gateway["targetRef"]["name"]]["spec"]["template"]["spec"]["containers"]
+    image = next(c["image"] for c in containers if c["name"] == gateway["container"])
+    yield from _same("status.gateway.image", case.status.get("gateway", {}).get("image"), image)
+
+
+def _settings(case: Case) -> Iterator[str]:
+    """The settings stand in the named container of the named workload, and nowhere else; foreign values only give way to `Override`."""
+    gateway = case.spec["gateway"]
+    own = f"gw-{case.name}"
+    for container in ("proxy", "second"):
+        found = _env(case.gateways[own], container)
+        foreign = {"KONG_TRACING_SAMPLING_RATE": "0.5"} if container == "second" else {}
+        named = (gateway["targetRef"]["name"], gateway["container"]) == (own, container)
+        allowed = [_wanted(case)] if named and gateway["management"] == "Apply" else [foreign]
+        if named and foreign and gateway["management"] == "Apply" and gateway["conflicts"] == "Refuse":
+            allowed.append(foreign)
+        if found not in allowed:
+            yield f"env of {own}/{container} is {found}, not {' or '.join(map(str, allowed))}"
+
+
+def _wanted(case: Case) -> dict[str, str]:
+    lua = case.spec["gateway"]["untrustedLua"]
+    needed = case.spec["sessions"]["mode"] == "Header" and lua != "Unmanaged"
+    return _SETTINGS | ({_LUA: lua} if needed else {})
+
+
+def _env(deployment: dict[str, Any], container: str) -> dict[str, str]:
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    entries = next(c.get("env") or [] for c in containers if c["name"] == container)
+    return {entry["name"]: entry.get("value", "") for entry in entries if entry["name"] in {*_SETTINGS, _LUA}}
+
+
+def _ingress_class(case: Case) -> Iterator[str]:
+    wanted = case.spec["gateway"]["ingressClassName"]
+    for route in case.exposed:
+        ingress = case.objects.get(("Ingress", f"{case.name}-{route['name']}"), {"spec": {}})
+        yield from _same("ingressClassName", ingress["spec"].get("ingressClassName"), wanted)
+        yield from _same(f"{route['name']} served", bool(case.kong_routes(route)), case.is_served(route))
+
+
+def _names(case: Case) -> Iterator[str]:
+    """Exactly the children that the routes and sessions ask for."""
+    wanted: set[Key] = {("Secret", f"{case.name}-kong-keys"), ("KongPlugin", f"{case.name}-opentelemetry")}
+    if case.spec["sessions"]["mode"] == "Header":
+        wanted.add(("KongPlugin", f"{case.name}-pre-function"))
+    for route in case.routes:
+        wanted |= {("KongPlugin", f"{case.name}-{route['name']}-ai-proxy")} if "llm" in route else set()
+        wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", "Ingress")} if "expose" in route else set()
+    yield from _same("children", sorted(case.children()), sorted(wanted))
+
+
+def _path(case: Case) -> Iterator[str]:
+    for route in case.exposed:
+        path = route["expose"]["path"]
+        for kong in case.kong_routes(route):
+            yield from _same(f"paths of {route['name']}", kong["paths"], [f"{path}/", f"~{path}$"])
+            yield from _same(f"strip_path of {route['name']}", kong["strip_path"], expected=True)
+
+
+def _host(case: Case) -> Iterator[str]:
+    for route in case.exposed:
+        hosts = [route["expose"]["host"]] if "host" in route["expose"] else None
+        for kong in case.kong_routes(route):
+            yield from _same(f"hosts of {route['name']}", kong.get("hosts") or None, hosts)
+
+
+def _attachments(case: Case) -> Iterator[str]:
+    """Each plugin runs on exactly the Services and Ingresses of its routes; pre-function may wait for a gateway that does not work."""
+    served = [route for route in case.routes if case.is_served(route)]
+    places = {route["name"]: _place(case, route) for route in served}
+    yield from _same("opentelemetry on", case.places(f"{case.name}-opentelemetry"), set(places.values()))
+    for route in case.models:
+        yield from _same("ai-proxy on", case.places(f"{case.name}-{route['name']}-ai-proxy"), {places[route["name"]]})
+    lua = case.places(f"{case.name}-pre-function")
+    header = case.spec["sessions"]["mode"] == "Header"
+    if case.gateway_works or not header:
+        yield from _same("pre-function on", lua, set(places.values()) if header else set())
+
+
+def _place(case: Case, route: dict[str, Any]) -> Key:
+    attach = route.get("attachTo")
+    return (attach["kind"], attach["name"]) if attach else ("Service", f"{case.name}-{route['name']}")
+
+
+def _of_models(check: Callable[[Case, dict[str, Any], Mapping[str, Any]], Iterator[str]]) -> Oracle:
+    def oracle(case: Case) -> Iterator[str]:
+        for route in case.models:
+            for config in case.configs(f"{case.name}-{route['name']}-ai-proxy"):
+                yield from (f"ai-proxy of {route['name']}: {problem}" for problem in check(case, route["llm"], config))
+
+    return oracle
+
+
+def _model(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _same("model", (config["model"]["provider"], config["model"]["name"]), (llm["provider"], llm["model"]))
+    yield from _same("route_type", config["route_type"], llm["routeType"])
+
+
+def _options(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    found = config["model"].get("options") or {}
+    for field, option in _OPTIONS.items():
+        yield from _same(option, found.get(option), llm["options"].get(field))
+
+
+def _upstream(case: Case) -> Iterator[str]:
+    """The Kong service leads to the model's own host, and the plugin calls the URL."""
+    yield from _of_models(_options)(case)
+    for route in case.exposed:
+        url = route["llm"]["options"].get("upstreamUrl", "https://api.openai.com")
+        scheme, _, rest = url.partition("://")
+        host, _, port = rest.partition("/")[0].lower().partition(":")
+        upstream = f"{host}:{port or {'http': 80, 'https': 443}[scheme]}"
+        service = case.service(route)
+        if service:
+            targets = [t["target"] for u in case.pushed.upstreams if u["name"] == service["host"] for t in u["targets"]]
+            yield from _same(f"upstream of {route['name']}", (service["protocol"], targets), (scheme, [upstream]))
+
+
+def _provider_key(case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    auth = llm["auth"]
+    key = case.keys[auth["secretRef"]["name"], auth["secretRef"]["key"]]
+    yield from _same("header_name", config["auth"]["header_name"], auth.get("headerName", "Authorization"))
+    yield from _same("header_value", config["auth"]["header_value"], auth.get("headerPrefix", "Bearer ") + key)
+
+
+def _payloads(case: Case, _llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
+    yield from _same("log_payloads", config["logging"]["log_payloads"], case.spec["payloads"] == "Captured")
+    yield from _same("log_statistics", config["logging"]["log_statistics"], expected=True)
+
+
+def _header(case: Case) -> Iterator[str]:
+    for config in case.configs(f"{case.name}-pre-function"):
+        if f'"{case.spec["sessions"]["header"]}"' not in config["access"][0]:
+            yield f"the Lua does not read {case.spec['sessions']['header']}"
+
+
+def _overrides(case: Case) -> Iterator[str]:
+    for config in _traces(case):
+        yield from _patched(overridden(case.spec, "opentelemetry"), config)
+    for route in case.models:
+        for config in case.configs(f"{case.name}-{route['name']}-ai-proxy"):
+            yield from _patched(overridden(case.spec, "ai-proxy", route["name"]), config)
+
+
+def _patched(wanted: Mapping[tuple[str, ...], Any], config: Mapping[str, Any]) -> Iterator[str]:
+    defaults: dict[tuple[str, ...], Any] = {("propagation",): {"default_format": "w3c"}, ("response_streaming",): "allow"}
+    for path, value in wanted.items():
+        node: Any = config
+        for step in path:
+            node = node.get(step) if isinstance(node, dict) else None
+        expected = defaults[path] if value is None else value
+        if isinstance(expected, dict) and isinstance(node, dict):
+            node = {name: item for name, item in node.items() if name in expected}
+        yield from _same("/".join(path), node, expected)
+
+
+def _suspend(case: Case) -> Iterator[str]:
+    yield from _same("Accepted", case.reason("Accepted"), "Suspended" if case.spec["suspend"] else "Accepted")
+
+
+ORACLES: Final[dict[str, Oracle]] = {
+    "fiddler.url": _url,
+    "fiddler.applicationId": _application,
+    "fiddler.apiKeySecretRef.name": _fiddler_key,
+    "fiddler.apiKeySecretRef.key": _fiddler_key,
+    "gateway.targetRef.kind": _workload,
+    "gateway.targetRef.name": _workload,
+    "gateway.targetRef.namespace": _workload,
+    "gateway.container": _workload,
+    "gateway.ingressClassName": _ingress_class,
+    "gateway.management": _settings,
+    "gateway.conflicts": _settings,
+    "gateway.untrustedLua": _settings,
+    "routes[].name": _names,
+    "routes[].expose.path": _path,
+    "routes[].expose.host": _host,
+    "routes[].attachTo.kind": _attachments,
+    "routes[].attachTo.name": _attachments,
+    "routes[].llm.provider": _of_models(_model),
+    "routes[].llm.model": _of_models(_model),
+    "routes[].llm.routeType": _of_models(_model),
+    **dict.fromkeys((f"routes[].llm.options.{field}" for field in _OPTIONS), _upstream),
+    "routes[].llm.auth.secretRef.name": _of_models(_provider_key),
+    "routes[].llm.auth.secretRef.key": _of_models(_provider_key),
+    "routes[].llm.auth.headerName": _of_models(_provider_key),
+    "routes[].llm.auth.headerPrefix": _of_models(_provider_key),
+    "payloads": _of_models(_payloads),
+    "sessions.mode": _attachments,
+    "sessions.header": _header,
+    "overrides[].plugin": _overrides,
+    "overrides[].route": _overrides,
+    "overrides[].patch[].op": _overrides,
+    "overrides[].patch[].path": _overrides,
+    "overrides[].patch[].value": _overrides,
+    "suspend": _suspend,
+}
+"""One oracle for each field of the schema; a field without one fails `test_fields`."""
+
+
+def problems(case: Case) -> list[str]:
+    """Everything about a working binding that is not as its spec says."""
+    return [f"{case.namespace}/{case.name}: {text}" for oracle in dict.fromkeys(ORACLES.values()) for text in oracle(case)]

@@ -1,0 +1,225 @@
+"""Generations of changes to many bindings at once: what is chosen for each, what must come of it, and waiting until it has.
+
+One generation changes every binding once and is awaited as a whole, by one condition, so that thousands of changes take minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from devcluster.errors import ApiError
+from tests.generated.case import Case, Spec, content
+from tests.generated.ground import Ground
+from tests.generated.mutations import Mutation, mutations
+from tests.generated.oracles import problems
+from tests.generated.pool import Pool
+from tests.generated.refused import REFUSED, Refusal
+
+__all__ = ["KINDS", "Actor", "Play"]
+
+PATIENCE: Final = 90.0
+"""Seconds a whole generation may take on a busy machine."""
+
+REFUSALS: Final = [refusal for refusal in REFUSED if refusal.title not in {"http", "suspended"}]
+"""Here http is allowed, as the flags of the operator say."""
+
+CLASH: Final = Refusal("their ai-proxy", lambda _: None, "PluginClash", "already has")
+
+KINDS: Final = ["change"] * 11 + ["back"] * 3 + ["refused"] * 2 + ["not admitted"] * 2 + ["suspended", "deleted"]
+_NOTHING: Final[Spec] = {"fiddler": {}, "gateway": {"targetRef": {"name": ""}}, "routes": []}
+"""Stands for the spec of a binding that does not exist."""
+
+
+@dataclass
+class Actor:
+    """One binding in the course of its changes. `working` is the spec it must live up to; None while it does not exist."""
+
+    ground: Ground
+    name: str
+    targets: dict[str, Any] = field(default_factory=dict)
+    """The objects it attaches to as their owner made them."""
+    working: Spec | None = None
+    kind: str = ""
+    """What was done last."""
+    refusal: Refusal | None = None
+    history: list[Spec] = field(default_factory=list)
+    """Every spec that worked, in order."""
+    seen: dict[str, str] = field(default_factory=dict)
+    """The children that each spec came to."""
+
+    def __str__(self) -> str:
+        """For messages."""
+        return f"{self.ground.namespace}/{self.name} ({self.kind}{f' {self.refusal}' if self.refusal else ''})"
+
+
+class Play:
+    """Bindings in one or more namespaces, and everything that happens to them."""
+
+    def __init__(self, grounds: Sequence[Ground], bindings: Sequence[str], pool: Pool[Spec], seed: int) -> None:
+        self.actors = [Actor(ground, name) for ground in grounds for name in bindings]
+        self.grounds = grounds
+        self.counts: Counter[str] = Counter()
+        self._stage = grounds[0].stage
+        self._pool = pool
+        self._dice = random.Random(seed)  # noqa: S311 - a course that can be repeated, not a secret
+        self._existing: dict[str, set[str]] = {ground.namespace: set() for ground in grounds}
+        self._refused_before = len(self._stage.gateway.refusals)
+        for actor, case in self._look():
+            actor.targets = _targets(case)
+
+    @property
+    def transitions(self) -> int:
+        """How many changes there were."""
+        return self.counts.total()
+
+    def generation(self) -> None:
+        """Change every binding once, then wait until everything is as it must be."""
+        self._remember()
+        for actor in self.actors:
+            self._change(actor)
+            self.counts[actor.kind] += 1
+        self._until_settled()
+        self._compare()
+
+    def end(self) -> None:
+        """Delete every binding; all must be as before the first."""
+        for actor in self.actors:
+            if actor.working is not None:
+                self._delete(actor)
+                self.counts["deleted"] += 1
+        self._until_settled()
+
+    # What happens
+
+    def _change(self, actor: Actor) -> None:
+        actor.refusal = None
+        actor.kind = "change" if actor.working is None else self._dice.choice(KINDS)
+        if actor.kind == "deleted":
+            self._delete(actor)
+        elif actor.kind == "not admitted":
+            self._offend(actor)
+        else:
+            self._offer(actor, self._wish(actor))
+
+    def _wish(self, actor: Actor) -> Spec:
+        """The spec to put; what it is expected to come to is noted on the way."""
+        fresh = actor.ground.fitted(self._pool[self._dice.randrange(10**6)], actor.name)
+        if actor.kind == "back":
+            fresh = self._dice.choice(actor.history)
+        if actor.kind == "refused":
+            actor.refusal = self._dice.choice(REFUSALS)
+            return actor.refusal.applied(fresh)
+        if actor.kind == "suspended":
+            return {**fresh, "suspend": True}
+        if any("llm" in route and route.get("attachTo") == {"kind": "Service", "name": f"own-{actor.name}"} for route in fresh["routes"]):
+            actor.kind, actor.refusal = "refused", CLASH
+            return fresh
+        actor.working = fresh
+        actor.history.append(fresh)
+        return fresh
+
+    def _offer(self, actor: Actor, spec: Spec) -> None:
+        actor.ground.offer(actor.name, spec, anew=actor.name not in self._existing[actor.ground.namespace])
+        self._existing[actor.ground.namespace].add(actor.name)
+
+    def _delete(self, actor: Actor) -> None:
+        actor.kind, actor.working, actor.refusal = "deleted", None, None
+        actor.ground.delete("FiddlerKongBinding", actor.name)
+        self._existing[actor.ground.namespace].discard(actor.name)
+
+    def _offend(self, actor: Actor) -> None:
+        """Offer what the API server must refuse."""
+        wish = actor.ground.fitted(self._pool[self._dice.randrange(10**6)], actor.name)
+        mutation: Mutation = self._dice.choice(list(mutations(wish)))
+        try:
+            self._offer(actor, mutation.spec)
+        except ApiError as error:
+            assert mutation.field in str(error), f"{mutation}: {error}"  # noqa: PT017 - the other way is the failure
+            return
+        raise AssertionError(f"the API server took {mutation}: {json.dumps(mutation.spec)}")
+
+    # What must come of it
+
+    def _remember(self) -> None:
+        """What every binding's children and lists are now: a refusal must not change them."""
+        self._before = {id(actor): _possessions(case) for actor, case in self._look()}
+
+    def _look(self) -> Iterator[tuple[Actor, Case]]:
+        config = self._stage.gateway.config
+        for ground in self.grounds:
+            actors = {actor.name: actor for actor in self.actors if actor.ground is ground}
+            cases = ground.cases({name: actor.working or _NOTHING for name, actor in actors.items()}, config)
+            yield from ((actors[name], case) for name, case in cases.items())
+
+    def _until_settled(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while open_ := list(self._open()):
+            if time.monotonic() > deadline:
+                raise AssertionError("\n".join(["not settled:", *open_[:12]]))
+            time.sleep(0.5)
+        assert len(self._stage.gateway.refusals) == self._refused_before, self._stage.gateway.refusals[-1].answer
+
+    def _open(self) -> Iterator[str]:
+        """What is not yet, or not any more, as it must be."""
+        doubles: set[str] = set()
+        for actor, case in self._look():
+            doubles |= {f"{actor.ground.namespace}: {place}" for place in case.pushed.doubles()}
+            yield from (f"{actor}: {text}" for text in self._open_of(actor, case))
+        yield from sorted(doubles)
+
+    def _open_of(self, actor: Actor, case: Case) -> list[str]:
+        if actor.kind == "deleted":
+            return _left_over(actor, case)
+        if not case.conditions:
+            return ["its status is of another generation"]
+        if actor.kind in {"refused", "suspended"}:
+            return [*_untold(actor, case), *_touched(self._before[id(actor)], _possessions(case))]
+        if actor.kind == "not admitted" and not (case.reason("Accepted") == "Accepted" and case.holds("SecretsResolved")):
+            return []  # it was refused or suspended before, and still is
+        return [*problems(case), *_unprogrammed(case)]
+
+    def _compare(self) -> None:
+        """A spec that was seen before must have come to the same children, byte for byte."""
+        for actor, case in self._look():
+            if actor.kind in {"change", "back"} and case.gateway_works:
+                spec, children = (json.dumps(part, sort_keys=True) for part in (actor.working, _children(case)))
+                assert actor.seen.setdefault(spec, children) == children, f"{actor}: another way, other children"
+
+
+def _untold(actor: Actor, case: Case) -> list[str]:
+    wanted = actor.refusal.reason if actor.refusal else "Suspended"
+    found = [condition["reason"] for condition in case.conditions.values()]
+    return [] if wanted in found else [f"{wanted} is not told, but {found}"]
+
+
+def _unprogrammed(case: Case) -> list[str]:
+    waits = not case.gateway_works and case.reason("PluginsProgrammed") == "WaitingForGateway"
+    return [] if case.holds("PluginsProgrammed") or waits else [f"PluginsProgrammed: {case.conditions.get('PluginsProgrammed')}"]
+
+
+def _touched(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    return [f"touched: {key}" for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+
+
+def _left_over(actor: Actor, case: Case) -> list[str]:
+    """Of a deleted binding: its children, and whatever it put on its targets."""
+    return [*(f"left over: {key}" for key in _children(case)), *_touched(actor.targets, _targets(case))]
+
+
+def _possessions(case: Case) -> dict[str, Any]:
+    return _children(case) | _targets(case)
+
+
+def _children(case: Case) -> dict[str, Any]:
+    return {"/".join(key): content(raw) for key, raw in case.children().items()}
+
+
+def _targets(case: Case) -> dict[str, Any]:
+    keys = [(kind, f"{stem}-{case.name}") for kind in ("Service", "Ingress") for stem in ("svc", "own")]
+    return {"/".join(key): content(case.objects[key]) for key in keys}

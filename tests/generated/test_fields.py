@@ -1,0 +1,54 @@
+"""Every field of the API is generated and has an oracle: one that is added without fails here, not in production."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from tests.generated.fields import LEAVES, present
+from tests.generated.oracles import ORACLES
+from tests.generated.pool import STOCK
+from tests.generated.valid import Spec
+
+
+@pytest.fixture(scope="module")
+def given() -> dict[str, list[Any]]:
+    """All values that are generated for each field."""
+    values: dict[str, list[Any]] = {}
+    for number in range(len(STOCK)):
+        for path, value in present(STOCK[number]):
+            values.setdefault(path, []).append(value)
+    return values
+
+
+def test_every_field_has_an_oracle() -> None:
+    assert sorted(ORACLES) == sorted(LEAVES)
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES))
+def test_every_field_is_generated(given: dict[str, list[Any]], path: str) -> None:
+    assert given.get(path, []) != []
+
+
+@pytest.mark.parametrize("path", sorted(path for path, node in LEAVES.items() if "enum" in node and path != "overrides[].plugin"))
+def test_every_choice_is_generated(given: dict[str, list[Any]], path: str) -> None:
+    assert set(given[path]) == set(LEAVES[path]["enum"])
+
+
+def test_what_is_generated_is_valid() -> None:
+    assert [error for number in range(len(STOCK)) if (error := invalid(STOCK[number]))] == []
+
+
+def test_much_is_generated() -> None:
+    assert len(STOCK) > 500
+
+
+def invalid(spec: Spec) -> str | None:
+    try:
+        BindingSpec.model_validate(spec)
+    except ValidationError as error:
+        return str(error)
+    return None

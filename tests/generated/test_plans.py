@@ -1,0 +1,133 @@
+"""One binding, any valid spec: the same children by every way, none that a refusal could touch, nothing left behind, no key anywhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from fiddler_kong_operator.plan.desired import BindingPlan
+from fiddler_kong_operator.plan.snapshot import ObjectKey
+from tests.generated.fields import node_at
+from tests.generated.model import KEYS, Model
+from tests.generated.pool import STOCK
+from tests.generated.refused import REFUSED, Refusal
+from tests.generated.valid import PURE, Spec, any_value
+
+VALID: Final = STOCK.any().map(lambda spec: {**spec, "suspend": False})
+QUICK: Final = settings(max_examples=200, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+TARGETS: Final = [ObjectKey(kind, "ai", name) for kind, name in PURE.targets]
+
+
+async def after(*specs_: Spec) -> Model:
+    """A cluster in which one binding had these specs in turn, and everything was done each time."""
+    model = Model()
+    for spec in specs_:
+        model.bind("assistant", spec)
+        await model.settle()
+    return model
+
+
+def as_stored(model: Model) -> str:
+    """A binding's children as one text; an API server sorts the names of fields."""
+    return json.dumps(sorted((str(key), child) for key, child in model.children("assistant").items()), sort_keys=True)
+
+
+def lists(model: Model) -> dict[ObjectKey, tuple[list[str], set[str]]]:
+    """Of each target the foreign names in their order, and the set of ours."""
+    listed = {key: model.listed(key) for key in TARGETS}
+    return {key: ([n for n in names if not _ours(n)], {n for n in names if _ours(n)}) for key, names in listed.items()}
+
+
+def _ours(name: str) -> bool:
+    return name.startswith("assistant-")
+
+
+@QUICK
+@given(first=VALID, last=VALID)
+async def test_two_ways_to_a_spec_give_the_same_children_byte_for_byte(first: Spec, last: Spec) -> None:
+    straight, roundabout = await after(last), await after(first, last)
+
+    assert as_stored(straight) == as_stored(roundabout)
+    assert lists(straight) == lists(roundabout)
+
+
+@QUICK
+@given(first=VALID, second=VALID)
+async def test_going_back_restores_the_former_children(first: Spec, second: Spec) -> None:
+    model = await after(first)
+    before = as_stored(model), lists(model)
+
+    for spec in (second, first):
+        model.bind("assistant", spec)
+        await model.settle()
+
+    assert (as_stored(model), lists(model)) == before
+
+
+@QUICK
+@given(working=VALID, wish=VALID, refusal=st.sampled_from(REFUSED))
+async def test_a_refused_spec_touches_nothing(working: Spec, wish: Spec, refusal: Refusal) -> None:
+    model = await after(working)
+    before = dict(model.cluster.objects)
+
+    model.bind("assistant", refusal.applied(wish))
+    decision = await model.look("assistant")
+
+    assert (decision.plan, decision.prune) == (BindingPlan(), ())
+    assert decision.acceptance.finding.status != "True" or decision.secrets.status != "True"
+    changed = {key for key, raw in model.cluster.objects.items() if before.get(key) != raw}
+    assert changed == {ObjectKey("FiddlerKongBinding", "ai", "assistant")}
+
+
+@QUICK
+@given(spec=VALID)
+async def test_no_key_stands_anywhere_but_in_the_derived_secret(spec: Spec) -> None:
+    model = Model()
+    model.bind("assistant", spec)
+    decisions = await model.settle()
+
+    children = model.children("assistant")
+    secret = children.pop(ObjectKey("Secret", "ai", "assistant-kong-keys"))
+    shown = json.dumps([*children.values(), *(model.listed(key) for key in TARGETS)]) + repr(decisions)
+    assert [key for key in KEYS.values() if key in shown] == []
+    assert secret["type"] == "Opaque"
+
+
+@QUICK
+@given(history=st.lists(VALID, min_size=1, max_size=3))
+async def test_deletion_gives_back_exactly_what_was_there(history: list[Spec]) -> None:
+    untouched = Model().strangers()
+    model = await after(*history)
+
+    await model.unbind("assistant")
+
+    assert model.children("assistant") == {}
+    assert model.strangers() == untouched
+
+
+@QUICK
+@given(spec=VALID, overrides=any_value(node_at("overrides"), "overrides", {}))
+async def test_any_override_is_decided_about(spec: Spec, overrides: list[dict[str, Any]]) -> None:
+    """Whatever the schema lets through is either built or refused with a message that names it; nothing raises."""
+    model = Model()
+    model.bind("assistant", {**spec, "overrides": overrides})
+    decision = (await model.settle())["assistant"]
+
+    found = decision.acceptance.finding
+    assert (found.status == "True") or found.message.startswith("spec.overrides[")
+
+
+@pytest.mark.parametrize("refusal", REFUSED, ids=str)
+async def test_each_refusal_says_what_is_wrong(refusal: Refusal) -> None:
+    model = Model()
+    model.bind("assistant", refusal.applied(refusal.sample))
+
+    decision = await model.look("assistant")
+
+    said = [decision.acceptance.finding, decision.secrets]
+    assert next(found.reason.name for found in said if found.status != "True") == refusal.reason
+    assert any(refusal.says in found.message for found in said)

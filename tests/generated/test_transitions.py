@@ -1,0 +1,69 @@
+"""Bindings that change again and again on a real control plane: each time every field is found in Kong, on the gateway or in the status."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from devcluster import Cluster
+from devcluster.operator_process import OperatorProcess, install
+from devcluster.stage import Stage
+from tests.generated.ground import Ground, drafts
+from tests.generated.play import KINDS, Play
+from tests.generated.pool import Pool
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A control plane of its own: here it is counted what Kong refuses, and thousands of writes would fill the others' audit log."""
+    cluster = Cluster.start()
+    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
+        install(cluster)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def operator(stage: Stage) -> Iterator[OperatorProcess]:
+    with OperatorProcess(stage.cluster) as process:
+        yield process
+
+
+@contextmanager
+def playing(stage: Stage, operator: OperatorProcess, namespaces: int, bindings: int, seed: int) -> Iterator[Play]:
+    """Grounds with that many bindings; afterwards nothing is left of them."""
+    names = [f"b{number}" for number in range(bindings)]
+    with ExitStack() as stack:
+        grounds = [Ground(stage, operator, f"gen-{secrets.token_hex(3)}") for _ in range(namespaces)]
+        for ground in grounds:
+            ground.open()
+            stack.callback(ground.close)
+            ground.build(names)
+        pool = Pool(drafts(), 1000, seed)
+        pool.fill()
+        yield Play(grounds, names, pool, seed)
+
+
+def test_twenty_five_transitions(stage: Stage, operator: OperatorProcess) -> None:
+    with playing(stage, operator, namespaces=1, bindings=5, seed=1) as play:
+        for _ in range(4):
+            play.generation()
+        play.end()
+
+    assert play.transitions >= 24
+    assert "a bug in the operator" not in operator.log
+
+
+@pytest.mark.exhaustive
+def test_two_thousand_transitions(stage: Stage, operator: OperatorProcess) -> None:
+    with playing(stage, operator, namespaces=2, bindings=25, seed=2) as play:
+        for _ in range(40):
+            play.generation()
+        play.end()
+
+    assert play.transitions >= 2000
+    assert set(play.counts) == set(KINDS)
+    assert "a bug in the operator" not in operator.log

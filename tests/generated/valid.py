@@ -1,0 +1,170 @@
+"""Valid specs, generated from the structural schema.
+
+A field that is added to the API is generated without a change here. What the schema cannot say is said in two places: `Scenery` (names must
+be those of objects that exist) and `_coherent` (the rules over several fields).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from fiddler_kong_operator.api.headers import CREDENTIAL_HEADERS, FRAMING_HEADERS
+from tests.generated.fields import SCHEMA, Schema, node_at
+from tests.generated.overriding import overrides
+
+__all__ = ["PURE", "Scenery", "Spec", "any_value", "specs"]
+
+Spec = dict[str, Any]
+Draw = Callable[[SearchStrategy[Any]], Any]
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """What there is for a spec to name; strategies for single fields (by path) that replace the schema's."""
+
+    targets: tuple[tuple[str, str], ...]
+    """(kind, name) of the Services and Ingresses."""
+    most_routes: int = 3
+    fields: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict)
+
+
+def any_value(node: Schema, path: str, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    """Values that a node of the schema admits; `fields` decide for their paths."""
+    if path in fields:
+        return fields[path]
+    if "enum" in node:
+        return st.sampled_from(node["enum"])
+    return _BY_TYPE[node.get("type", "any")](node, path, fields)
+
+
+def _object(node: Schema, path: str, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    parts = {name: any_value(child, f"{path}.{name}" if path else name, fields) for name, child in node["properties"].items()}
+    required = {name: part for name, part in parts.items() if name in node.get("required", ())}
+    return st.fixed_dictionaries(required, optional={name: part for name, part in parts.items() if name not in required})
+
+
+def _array(node: Schema, path: str, fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    return st.lists(any_value(node["items"], f"{path}[]", fields), min_size=node.get("minItems", 0), max_size=min(node["maxItems"], 3))
+
+
+def _string(node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    least, most = node.get("minLength", 0), node["maxLength"]
+    if "pattern" not in node:
+        return st.text(min_size=least, max_size=most)
+    return _matching(node["pattern"]).filter(lambda text: least <= len(text) <= most)
+
+
+@functools.cache
+def _matching(pattern: str) -> SearchStrategy[str]:
+    """Texts that match; kept, because making the strategy costs more than drawing from it."""
+    return st.from_regex(pattern, fullmatch=True)
+
+
+def _number(node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    return st.floats(node["minimum"], node["maximum"], allow_nan=False, allow_infinity=False)
+
+
+def _integer(node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    return st.integers(node["minimum"], node["maximum"])
+
+
+def _boolean(_node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    return st.booleans()
+
+
+def _anything(_node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
+    scalars = (
+        st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+    )
+    return st.recursive(
+        scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2), max_leaves=4
+    )
+
+
+_BY_TYPE: Final = {
+    "object": _object,
+    "array": _array,
+    "string": _string,
+    "number": _number,
+    "integer": _integer,
+    "boolean": _boolean,
+    "any": _anything,
+}
+
+
+def specs(scenery: Scenery) -> SearchStrategy[Spec]:
+    """Valid specs, as their authors would write them: defaults are left out as often as not."""
+    target = st.sampled_from(scenery.targets).map(lambda target: {"kind": target[0], "name": target[1]})
+    fields = {**_UNLISTED, **scenery.fields, "routes[].attachTo": target}
+    llm = any_value(node_at("routes[].llm"), "routes[].llm", fields)
+    drafts = st.lists(
+        any_value(node_at("routes[]"), "routes[]", fields), min_size=1, max_size=scenery.most_routes, unique_by=lambda r: str(r["name"])
+    )
+    whole = any_value(SCHEMA, "", {**fields, "routes": _coherent(drafts, llm, target), "overrides": st.just([])})
+    return _with_overrides(whole)
+
+
+@st.composite
+def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
+    spec = draw(whole)
+    spec.pop("overrides", None)
+    added = draw(overrides(spec))
+    return {**spec, "overrides": added} if added else spec
+
+
+@st.composite
+def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrategy[Spec], target: SearchStrategy[Spec]) -> list[Spec]:
+    """Routes that keep the rules over several fields: either expose or attachTo, a model where exposed, nothing named twice."""
+    routes: dict[Any, Spec] = {}
+    for route in draw(drafts):
+        if "expose" in route and ("attachTo" not in route or draw(st.booleans())):
+            route.pop("attachTo", None)
+            if "llm" not in route:
+                route["llm"] = draw(llm)
+            routes.setdefault((route["expose"].get("host"), route["expose"]["path"]), route)
+        else:
+            route.pop("expose", None)
+            if "attachTo" not in route:
+                route["attachTo"] = draw(target)
+            routes.setdefault((route["attachTo"]["kind"], route["attachTo"]["name"]), route)
+    return list(routes.values())
+
+
+def _unlisted(path: str, refused: Sequence[str]) -> dict[str, SearchStrategy[Any]]:
+    return {path: any_value(node_at(path), path, {}).filter(lambda name: name.lower() not in refused)}
+
+
+_UNLISTED: Final = _unlisted("routes[].llm.auth.headerName", FRAMING_HEADERS) | _unlisted("sessions.header", CREDENTIAL_HEADERS)
+"""Headers that are well formed but in a list of those that must not be named: drawn once in a thousand times."""
+
+_UUID: Final = st.uuids().map(str)
+_SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
+
+PURE: Final = Scenery(
+    targets=(("Service", "chat"), ("Service", "search"), ("Ingress", "chat"), ("Ingress", "front")),
+    fields={
+        "fiddler.url": st.sampled_from(
+            ["https://acme.fiddler.ai", "https://acme.fiddler.ai/", "http://sink.fiddler.svc:4318", "https://[2001:db8::1]:8443"]
+        ),
+        "fiddler.applicationId": _UUID | _UUID.map(str.upper),
+        "fiddler.apiKeySecretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
+        "gateway.targetRef": st.fixed_dictionaries(
+            {"name": st.sampled_from(["kong-gateway", "other"])}, optional={"kind": st.just("Deployment"), "namespace": st.just("ai")}
+        ),
+        "gateway.container": st.just("proxy"),
+        "routes[].llm.auth.secretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
+        "routes[].llm.options.upstreamUrl": st.sampled_from(
+            ["https://llm.example", "http://10.0.0.7:8080/v1", "https://Models.example:8443/"]
+        ),
+        "routes[].name": st.sampled_from(["openai", "chat", "b", "b-c", "c", "opentelemetry", "0"]),
+        "routes[].expose.path": st.sampled_from(["/openai", "/chat", "/chat/v1", "/a_b-c"]),
+        "routes[].expose.host": st.sampled_from(["llm.example", "a"]),
+    },
+)
+"""Small pools, so that specs meet each other: the same route names, targets, paths and keys again and again."""

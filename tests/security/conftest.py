@@ -1,0 +1,53 @@
+"""Hostile users against the real thing: after each test no key may be found anywhere but in Secrets.
+
+`arena`      a fresh namespace as in `tests.integration`, with a gateway that needs no further settings, looked after by an operator that
+             tells everything (debug level)
+`neighbour`  another tenant's namespace, likewise
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from devcluster.operator_process import OperatorProcess
+from devcluster.stage import Stage
+from tests.integration.arena import Arena
+from tests.integration.children import breaches, provide_gateway
+from tests.integration.conftest import stage  # noqa: F401 - a fixture, found by its name
+from tests.security.leaks import leaks
+
+
+@pytest.fixture(scope="session")
+def operator(stage: Stage) -> Iterator[OperatorProcess]:  # noqa: F811 - pytest passes the fixture
+    with OperatorProcess(stage.cluster, "--log-level=debug", name="operator-under-attack") as process:
+        yield process
+
+
+@pytest.fixture
+def arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa: F811 - pytest passes the fixture
+    with _tenant(stage, operator) as arena:
+        yield arena
+
+
+@pytest.fixture
+def neighbour(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa: F811 - pytest passes the fixture
+    with _tenant(stage, operator) as arena:
+        yield arena
+
+
+@contextmanager
+def _tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa: F811 - given by the fixtures
+    arena = Arena(stage, operator, f"test-{secrets.token_hex(4)}")
+    arena.open()
+    provide_gateway(arena)
+    try:
+        yield arena
+        arena.check_contents()
+        assert (breaches(arena), leaks(arena)) == ([], [])
+        assert operator.health() is not None, f"the operator has ended:\n{operator.log[-3000:]}"
+    finally:
+        arena.close()

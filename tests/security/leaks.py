@@ -1,0 +1,21 @@
+"""Where the keys of a stage are found although they must not be: anywhere but in Secrets."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from tests.integration.arena import Arena
+from tests.integration.test_canary import forms
+
+__all__ = ["leaks"]
+
+_KINDS: Final = ("FiddlerKongBinding", "KongPlugin", "Service", "Ingress", "Deployment", "Event")
+
+
+def leaks(arena: Arena) -> list[str]:
+    """Every object, the log, and /healthz, in which one of the two keys can be read, plain or in base64."""
+    texts = {f"{item['kind']} {item['metadata']['name']}": json.dumps(item) for kind in _KINDS for item in arena.all_of(kind)}
+    texts |= {"the log": arena.operator.log, "/healthz": json.dumps(arena.operator.health())}
+    keys = [form for key in (arena.stage.keys.fiddler, arena.stage.keys.provider) for form in forms(key)]
+    return [where for where, text in texts.items() if any(key in text for key in keys)]

@@ -1,0 +1,80 @@
+"""Whoever calls the gateway: hostile conversation ids reach no span, and spoil nobody's batch."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+
+from fiddler_kong_operator import names
+from tests.integration.arena import Arena
+
+HOSTILE: Final = {
+    "invalid UTF-8": b"conv-\xff\xfe\xc3\x28",
+    "half a character": b"\xe2\x82",
+    "seven kilobytes": b"x" * 7000,
+    "a bit too long": b"x" * 257,
+    "a tab": b"conv\tid",
+    "Latin-1": b"conv-\xe9",
+    "blanks alone": b"   ",
+    "a template": b"$(os.exit())",
+    "Lua": b'"] os.exit() --',
+}
+"""Escape and DEL are answered 400 by the stand-in's HTTP server already; tests/lua has them."""
+
+PLAIN: Final = frozenset({"a template", "Lua"})
+"""Printable, and thus ids like any other: nothing reads them as code."""
+
+
+@pytest.fixture
+def gateway(arena: Arena) -> Arena:
+    """The stage's own gateway, which the stand-in runs as, with a binding of this namespace."""
+    grants = {"metadata": {"annotations": {names.GRANT_ANNOTATION: "*"}}}
+    arena.stage.cluster.api.request(
+        "PATCH", "/apis/apps/v1/namespaces/kong/deployments/kong-gateway", grants, "application/merge-patch+json"
+    )
+    arena.put(arena.binding({"gateway.targetRef": {"namespace": "kong", "name": "kong-gateway"}}))
+    arena.until_ready()
+    arena.until_pushed(lambda pushed: pushed.types() == ["ai-proxy", "opentelemetry", "pre-function"], "three plugins")
+    arena.until(lambda: call(arena, b"warm-up") == 200, "the gateway's new pods")
+    arena.until(lambda: "warm-up" in sessions(arena), "the first call's span")
+    return arena
+
+
+def call(arena: Arena, conversation: bytes) -> int:
+    """One LLM call with that id, as bytes on the wire; returns the HTTP status."""
+    address = urlsplit(arena.stage.gateway.proxy_url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+    body = json.dumps({"messages": [{"role": "user", "content": "Hello"}]})
+    try:
+        connection.putrequest("POST", f"/{arena.namespace}")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("X-Fiddler-Conversation-Id", conversation)
+        connection.endheaders(body.encode())
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def sessions(arena: Arena) -> list[str]:
+    """Session ids of the LLM spans that arrived."""
+    return [span.session_id for span in arena.stage.sink.spans()]
+
+
+def test_hostile_ids_fail_no_call_reach_no_span_and_cost_nobody_a_span(gateway: Arena) -> None:
+    gateway.stage.sink.clear()
+    statuses = {title: call(gateway, conversation) for title, conversation in HOSTILE.items()}
+    for number in range(3):
+        call(gateway, f"good-{number}".encode())
+
+    gateway.until(lambda: len(sessions(gateway)) >= len(HOSTILE) + 3, "every call's span", 30)
+
+    assert {title: status for title, status in statuses.items() if status != 200} == {}
+    stamped = [session for session in sessions(gateway) if not re.fullmatch(r"[0-9a-f]{32}", session)]
+    assert sorted(stamped) == sorted([*(HOSTILE[title].decode() for title in PLAIN), "good-0", "good-1", "good-2"])
+    assert [delivery for delivery in gateway.stage.sink.requests if delivery.status != 200] == []

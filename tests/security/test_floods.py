@@ -1,0 +1,134 @@
+"""Somebody who posts, writes and nests whatever the API server takes: the operator stays up, the status bounded, the log its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+from devcluster.ports import LOOPBACK
+from tests.integration.arena import Arena, Manifest
+from tests.integration.children import provide_gateway
+
+FORGED: Final = "x\x1b[31m\x9b0m\r\n2026-01-01T00:00:00.000Z ERROR   forged: all is lost\u2028\u202e\x00"
+ABYSS: Final = 9_000
+"""Levels; the API server takes up to 10,000."""
+
+
+def warning(arena: Arena, name: str, message: str, moment: str | None = None) -> Manifest:
+    """A Warning event as Kong Ingress Controller posts them, about a plugin of ours."""
+    about = {"apiVersion": "configuration.konghq.com/v1", "kind": "KongPlugin", "name": "assistant-opentelemetry"}
+    when = moment or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+    content = {"type": "Warning", "reason": "KongConfigurationApplyFailed", "message": message, "count": 1}
+    times = {"firstTimestamp": when, "lastTimestamp": when}
+    return arena.manifest("v1", "Event", name, involvedObject=about | {"namespace": arena.namespace}, **content, **times)
+
+
+def nested(manifest: Manifest) -> str:
+    """JSON of a manifest with a value nested that deep in place of `@`."""
+    return json.dumps(manifest).replace('"@"', "[" * ABYSS + "]" * ABYSS)
+
+
+def send(arena: Arena, kind: str, text: str) -> int:
+    """Create an object given as JSON that Python's own encoder cannot write; returns the HTTP status."""
+    api = arena.stage.cluster.api
+    connection = http.client.HTTPSConnection(LOOPBACK, api.port, timeout=30, context=api.trust)
+    try:
+        connection.request("POST", arena._path(kind), text, {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def ready(arena: Arena) -> Arena:
+    arena.put(arena.binding())
+    arena.until_ready()
+    return arena
+
+
+@pytest.fixture
+def deep(arena: Arena) -> Iterator[Arena]:
+    """An arena whose deep objects are gone before anybody else looks at it."""
+    yield arena
+    arena.stage.cluster.kubectl("-n", arena.namespace, "delete", "--ignore-not-found", "kongplugin/deep", "fkb/deep")
+
+
+def lives(arena: Arena) -> None:
+    """The operator works: a further binding becomes Ready."""
+    arena.put(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/proof"}, "proof"))
+    arena.until_ready("proof")
+
+
+def test_a_value_nested_ten_thousand_deep_blinds_the_operator_to_nothing(deep: Arena) -> None:
+    """Seen: Python's parser gives up at a thousand levels, and with it the watch of every tenant's plugins, at each start again."""
+    plugin = deep.manifest("configuration.konghq.com/v1", "KongPlugin", "deep", plugin="cors", config={"a": "@"})
+    patch = [{"op": "add", "path": "/queue", "value": "@"}]
+    binding = deep.binding({"overrides": [{"plugin": "opentelemetry", "patch": patch}], "routes.0.expose.path": "/deep"}, "deep")
+
+    statuses = [send(deep, "KongPlugin", nested(plugin)), send(deep, "FiddlerKongBinding", nested(binding))]
+
+    assert statuses == [201, 201]
+    lives(deep)
+
+
+@pytest.mark.parametrize("moment", ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_an_event_from_the_beginning_or_the_end_of_time_changes_nothing(ready: Arena, moment: str) -> None:
+    """Seen: Python has no year 0, and one such event ended the operator, at each start again."""
+    ready.create(warning(ready, "untimely", "x", moment))
+
+    lives(ready)
+    assert ready.conditions()["Ready"]["reason"] == "Ready"
+
+
+def test_a_long_message_with_control_characters_is_shown_short_and_plain(ready: Arena) -> None:
+    ready.create(warning(ready, "forged", FORGED + "y" * 900_000))
+
+    message = ready.until_condition("Ready", "False", "KongRefused")["message"]
+
+    assert message.isprintable()
+    assert len(message) <= 4096
+    assert [line for line in ready.operator.log.splitlines() if line.startswith("2026-01-01T00:00:00.000Z")] == []
+    ready.delete("Event", "forged")
+    ready.until_ready()
+
+
+def test_a_flood_of_warnings_costs_few_writes_and_holds_up_nobody(ready: Arena, neighbour: Arena) -> None:
+    mark, moment = ready.mark(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+    for number in range(200):
+        ready.create(warning(ready, f"flood-{number}", f"flood {number}", moment))
+    neighbour.put(neighbour.binding())
+    started = time.monotonic()
+    neighbour.until_ready()
+
+    assert time.monotonic() - started < 15
+    assert len([write for write in ready.writes(mark) if write.namespace == ready.namespace]) < 50
+
+
+def test_a_status_that_somebody_else_writes_is_bounded_and_put_right(ready: Arena) -> None:
+    path = f"{ready._path('FiddlerKongBinding', 'assistant')}/status"
+    now = "2026-11-24T00:00:00Z"
+    fields = {"status": "True", "reason": "Forged", "observedGeneration": 1, "lastTransitionTime": now}
+    forged = [{"type": kind, "message": "z" * 4096, **fields} for kind in ("Ready", "Accepted", *(f"Forged{n}" for n in range(8)))]
+    body: dict[str, Any] = {"status": {"conditions": forged, "routes": "99/1"}}
+
+    ready.stage.cluster.api.request("PATCH", path, body, "application/merge-patch+json")
+    ready.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Disabled"}})
+
+    ready.until_ready()
+    ready.until_quiet()
+    assert ready.conditions()["Accepted"]["reason"] == "Accepted"
+    assert ready.existing("FiddlerKongBinding", "assistant")["status"]["routes"] == "1/1"
+
+
+def test_a_gateway_with_a_hostile_image_does_not_keep_the_status_from_being_written(arena: Arena) -> None:
+    arena.put(arena.gateway(image=f"registry.example/{'x' * 3000}:3.13.0.3"), arena.binding())
+
+    arena.until(lambda: bool(arena.conditions()), "a status")
+
+    provide_gateway(arena)
+    arena.until_ready()

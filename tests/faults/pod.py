@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import threading
 import time
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -22,6 +25,9 @@ _MOST_STARTS: Final = 12
 
 _BACK_OFF: Final = 0.2
 """Seconds before an ended process is started again; a kubelet's 10 s would only make the tests longer."""
+
+_CHILDREN: Final = threading.RLock()
+"""multiprocessing's book of children is not made for several threads."""
 
 
 def read_identity(cluster: Cluster) -> dict[str, Any]:
@@ -45,6 +51,7 @@ class Pod(OperatorProcess):
         super().__init__(cluster, *flags, name=name)
         self._kubeconfig = kubeconfig
         self._child: ForkServerProcess | None = None
+        self._pid: int | None = None
         self._ended_at: float | None = None
         self.exit_codes: list[int | None] = []
         """How its processes have ended so far; -9 is SIGKILL."""
@@ -53,47 +60,58 @@ class Pod(OperatorProcess):
         """Start, without waiting for anything."""
         log = self._cluster.logs / f"{self._name}.log"
         log.touch(mode=0o600)
-        self._child = fork_operator(self._arguments(), {"KUBECONFIG": str(self._kubeconfig)}, log)
+        with _CHILDREN:
+            self._child = fork_operator(self._arguments(), {"KUBECONFIG": str(self._kubeconfig)}, log)
+            self._pid = self._child.pid
         return self
 
     def stop(self, grace: float = 30.0) -> None:
         """Stop by SIGTERM, by SIGKILL after `grace` seconds; it is not started again."""
-        child, self._child = self._child, None
-        if child is None:
+        if self._child is None:
             return
-        child.terminate()
-        child.join(grace)
-        child.kill()
-        child.join()
-        self.exit_codes.append(child.exitcode)
-        child.close()
+        self.signal(signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while self.pid is not None:
+            if time.monotonic() > deadline:
+                self.kill()
+            time.sleep(0.02)
+        self._forget()
 
     @property
     def pid(self) -> int | None:
         """Its process id; None while it does not run."""
-        return self._child.pid if self._child is not None and self._child.is_alive() else None
+        with _CHILDREN:
+            return self._child.pid if self._child is not None and self._child.is_alive() else None
 
     def kill(self) -> None:
-        """SIGKILL."""
-        if self._child is not None:
-            self._child.kill()
+        """SIGKILL; from any thread."""
+        self.signal(signal.SIGKILL)
 
     def signal(self, number: int) -> None:
-        """Send a signal."""
-        if self.pid is not None:
-            os.kill(self.pid, number)
+        """Send a signal, if it runs."""
+        if self._pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, number)
 
     def tend(self) -> None:
         """Do a kubelet's work: start it again where it has ended. To be called again and again."""
-        if self._child is None or self._child.is_alive():
+        if self._child is None or self.pid is not None:
             return
         if self._ended_at is None:
             self._ended_at = time.monotonic()
         if time.monotonic() - self._ended_at >= _BACK_OFF:
             self._ended_at = None
-            self.stop(0)
+            self._forget()
             assert len(self.exit_codes) < _MOST_STARTS, f"ended again and again, with {self.exit_codes}:\n{self.log[-3000:]}"
             self.start()
+
+    def _forget(self) -> None:
+        """Take note of how it ended."""
+        with _CHILDREN:
+            child, self._child, self._pid = self._child, None, None
+            if child is not None:
+                self.exit_codes.append(child.exitcode)
+                child.close()
 
     def _arguments(self) -> list[str]:
         return [

@@ -196,10 +196,13 @@ class Proxy:
             self.exchanges.append(Exchange(call, upstream.status))
             answer = web.StreamResponse(status=upstream.status, headers={"Content-Type": "application/json"})
             await answer.prepare(request)
-            async for line in self._until_ended(upstream.content, call.resource):
-                fault = self.script.standing(call)
-                if not isinstance(fault, Silence) and not (isinstance(fault, Withhold) and fault.drops(json.loads(line))):
-                    await answer.write(line)
+            try:
+                async for line in self._until_ended(upstream.content, call.resource):
+                    fault = self.script.standing(call)
+                    if not isinstance(fault, Silence) and not (isinstance(fault, Withhold) and fault.drops(json.loads(line))):
+                        await answer.write(line)
+            finally:
+                _abort(upstream)
         return answer
 
     async def _until_ended(self, content: aiohttp.StreamReader, resource: str) -> AsyncIterator[bytes]:
@@ -235,6 +238,12 @@ class Proxy:
 
     def _target(self, request: web.Request) -> str:
         return f"{self.server}{request.raw_path}"
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """End an unfinished answer at once: the orderly end of TLS would wait for the other side, in no loop by then."""
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
 
 
 def _headers(request: web.Request) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -54,7 +55,6 @@ class Ground(Arena):
 
     def build(self, bindings: list[str]) -> None:
         """Make the gateways, the Secrets and the targets."""
-        self._reader = Reader(self.stage.cluster.api)
         self.put(self.gateway(image="kong/kong-gateway:3.14.0.3", env=SETTINGS))
         spare = {"fiddler": self.stage.keys.fiddler, "a_b.c": "sk-spare-key-0123456789"}
         self.put(self.manifest("v1", "Secret", "spare", stringData=spare))
@@ -97,6 +97,15 @@ class Ground(Arena):
         path = f"{BINDING.path(self.namespace, name)}?fieldValidation=Strict"
         patch = [{"op": "replace", "path": "/spec", "value": spec}]
         self.stage.cluster.api.request("PATCH", path, patch, "application/json-patch+json")
+
+    def close(self) -> None:
+        """Delete everything."""
+        self._reader.close()
+        super().close()
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self.stage.cluster.api)
 
     def all_of(self, kind: str) -> list[Manifest]:
         """Every object of a kind, read over one kept connection: it is asked for thousands of times."""

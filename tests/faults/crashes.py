@@ -62,8 +62,8 @@ class Trial:
     lanes: int = 8
     """Runs at once; most of a run is waiting for pods, garbage collection and silence."""
 
-    def failures(self) -> tuple[list[str], int]:
-        """What went wrong at which point, and how many points there were: each write of the undisturbed run with each fault.
+    def failures(self) -> list[str]:
+        """What went wrong at which point: each write of the undisturbed run with each fault. The log tells how many there were.
 
         A write that repeats itself (a status, as a rule) may come less often in another run; that it never comes is a failure.
         """
@@ -80,7 +80,8 @@ class Trial:
                 found.append(f"{where}: this write never came")
         for problem in found:
             logger.error("%s", problem)
-        return found, met.total()
+        logger.warning("%s: %d points", self.scenario.name, met.total())
+        return found
 
     def play_down(self) -> list[str]:
         """What differs where the operator was down while it happened, and started only then."""

@@ -25,7 +25,8 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Stale, Stalled
 from fiddler_kong_operator.plan.desired import Attachment, BindingPlan, Desired
-from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, Snapshot, content_digest, content_shape
+from fiddler_kong_operator.plan.digest import content_digest, content_shape
+from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, Snapshot
 
 from .contract import ClusterClient
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
@@ -168,11 +169,12 @@ class Applier:
 
     async def _create(self, desired: Desired, binding: Binding) -> None:
         try:
-            answer = await self._client.create(desired.manifest)
+            with self._store.expected.writing(desired.key, desired.digest, binding.key):
+                answer = await self._client.create(desired.manifest)
+                self._observe(answer, binding.key)
         except Stale:
             await self._read(desired.key, binding.key)
             raise
-        self._observe(answer, binding.key)
         self._settle(desired, answer)
 
     async def _repair(self, desired: Desired, binding: Binding, *, keep: bool = False) -> bool:
@@ -202,8 +204,10 @@ class Applier:
         child = self._store.child(desired.key)
         if child is None or child.owner_uid != binding.uid or child.shape != content_shape(desired.manifest):
             return False
+        patch = overwriting_patch(desired.manifest, child, desired.digest)
         try:
-            answer = await self._patch(desired.key, overwriting_patch(desired.manifest, child.uid, child.resource_version), binding.key)
+            with self._store.expected.writing(desired.key, desired.digest, binding.key):
+                answer = await self._patch(desired.key, patch, binding.key)
         except Stale:  # it is not that version any more
             return False
         self._settle(desired, answer)
@@ -211,7 +215,9 @@ class Applier:
 
     def _settle(self, desired: Desired, answer: Manifest) -> None:
         """Remember what the server made of it. Where it adds a default of its own, that is no drift to be repaired again and again."""
-        observed = content_digest(answer)
+        seen = self._store.child(desired.key)
+        same = seen is not None and seen.resource_version == answer["metadata"].get("resourceVersion")
+        observed = seen.digest if seen and same else content_digest(answer)
         self._settled.pop(desired.key, None)
         if observed != desired.digest:
             self._settled[desired.key] = (desired.digest, observed)

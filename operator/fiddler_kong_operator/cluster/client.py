@@ -17,15 +17,12 @@ from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.snapshot import Manifest
 
 from .answers import Call, Expired, error_of, parse_status, unreachable
-from .connection import APPLY, Connection, Login, NoClusterError, load_configuration
+from .connection import APPLY, Connection, Fence, Login, NoClusterError, load_configuration
 from .contract import PAGE, ClusterClient, Page, WatchEvent
 from .kinds import LEASE, Kind, kind_of
 from .parsing import parse_json
 
 __all__ = ["Client", "ClusterClient", "Expired", "Fence", "Page", "RequestObserver", "WatchEvent"]
-
-Fence = Callable[[], None]
-"""Raises NotLeader where this process must not write."""
 
 RequestObserver = Callable[[str, str, int, float], None]
 """Told of each request: verb, kind, HTTP status (0 without an answer), seconds."""
@@ -40,6 +37,7 @@ WATCH_SILENCE: Final = WATCH_SECONDS + 15
 """Seconds without a byte after which a watch counts as dead: it should have ended before."""
 
 _CONNECT: Final = 10.0
+_LIMITS: Final = aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT)
 _MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
 _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
@@ -55,7 +53,7 @@ class Client:
     """The ClusterClient of a real API server."""
 
     def __init__(self, connection: Connection, *, fence: Fence = _no_fence, on_request: RequestObserver | None = None) -> None:
-        """Requests that write pass the fence right before they are sent. A Lease's do not: they are what opens it."""
+        """Requests that write pass the fence when they have got their connection. A Lease's do not: they are what opens it."""
         self._connection = connection
         self._fence = fence
         self._on_request = on_request
@@ -227,13 +225,10 @@ class Client:
     ) -> tuple[aiohttp.ClientResponse, str | None]:
         authorization = await self._connection.authorization()
         headers = _headers(authorization, content_type)
-        if call.verb in _MUTATING and call.kind is not LEASE:
-            self._fence()
+        fence = self._fence if call.verb in _MUTATING and call.kind is not LEASE else None
         started, status = time.perf_counter(), 0
         try:
-            response = await self._connection.send(
-                method, target, headers, body, limits or aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT)
-            )
+            response = await self._connection.send(method, target, headers, body, limits or _LIMITS, fence)
             status = response.status
         finally:
             if self._on_request:

@@ -1,6 +1,9 @@
 """How to reach and log in to the API server: kubeconfig or service account, by the official client's own loaders.
 
 Only its configuration and its HTTP session are used. Its generated models turn JSON into objects and back at three times the cost.
+
+A request that writes passes its fence when it has got its connection, not before: getting one can take seconds (TLS, a busy API server),
+in which a process may be stopped and its lease be taken by another.
 """
 
 from __future__ import annotations
@@ -11,11 +14,13 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import orjson
 import yaml
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
@@ -23,7 +28,10 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from fiddler_kong_operator.errors import FiddlerKongError
 
-__all__ = ["APPLY", "Connection", "Loader", "Login", "NoClusterError", "load_configuration"]
+__all__ = ["APPLY", "Connection", "Fence", "Loader", "Login", "NoClusterError", "load_configuration"]
+
+Fence = Callable[[], None]
+"""Raises NotLeader where this process must not write."""
 
 Loader = Callable[[], Awaitable[Configuration]]
 """Reads address and credentials anew."""
@@ -79,6 +87,14 @@ class Login:
     key_file: str | None
 
 
+class _Rest(RESTClientObject):
+    """The client's own way to a session, which it takes only when a request is sent through its layer of Python."""
+
+    def open(self) -> aiohttp.ClientSession:
+        session: aiohttp.ClientSession = self._create_pool_manager()
+        return session
+
+
 class Connection:
     """An HTTP session to the API server whose credentials renew themselves.
 
@@ -89,9 +105,11 @@ class Connection:
     def __init__(self, configuration: Configuration, load: Loader) -> None:
         """`load` is asked for new credentials after an HTTP 401."""
         configuration.client_session_kwargs = {"trust_env": _behind_proxy(configuration.host)}
+        configuration.trace_configs = [_fencing()]
         self._configuration = configuration
         self._load = load
-        self._rest = RESTClientObject(configuration)
+        self._rest = _Rest(configuration)
+        self._session: aiohttp.ClientSession | None = None
         self._renewing = asyncio.Lock()
 
     async def authorization(self) -> str | None:
@@ -100,17 +118,29 @@ class Connection:
         return value
 
     async def send(
-        self, method: str, path: str, headers: dict[str, str], body: Any = None, limits: aiohttp.ClientTimeout | None = None
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: Any = None,
+        limits: aiohttp.ClientTimeout | None = None,
+        fence: Fence | None = None,
     ) -> aiohttp.ClientResponse:
-        """Send a request, JSON bodies as objects; the caller closes the response."""
-        if headers.get("Content-Type") == APPLY:
-            headers, body = {**headers, "Content-Type": f"{APPLY}; charset=utf-8"}, _yaml(body)
-        url = f"{self._configuration.host}{path}"
-        answer = await self._rest.request(  # type: ignore[no-untyped-call]
-            method, url, headers=headers, body=body, _request_timeout=limits
+        """Send a request, JSON bodies as objects; the caller closes the response. Raises what the `fence` raises, and nothing was sent."""
+        if self._session is None:
+            self._session = self._rest.open()
+        used = self._configuration
+        return await self._session.request(
+            method,
+            f"{used.host}{path}",
+            headers=headers,
+            data=None if body is None else _encoded(body, headers["Content-Type"]),
+            timeout=limits,
+            proxy=used.proxy,
+            proxy_headers=used.proxy_headers,
+            server_hostname=used.tls_server_name,
+            trace_request_ctx=fence,
         )
-        response: aiohttp.ClientResponse = answer.response
-        return response
 
     async def renew(self, rejected: str | None) -> None:
         """Load credentials again, unless the rejected ones were replaced meanwhile."""
@@ -132,17 +162,35 @@ class Connection:
 
     async def close(self) -> None:
         """Close the session."""
-        await self._rest.close()
+        if self._session:
+            await self._session.close()
 
 
-def _yaml(body: Any) -> bytes:
-    """JSON that is YAML as well, for the content type of an apply; the client library leaves bytes of any other content type alone.
+def _fencing() -> aiohttp.TraceConfig:
+    """Puts the fence of a request, if it has one, between getting a connection and writing on it."""
 
-    YAML has no surrogate pairs, as which Python's JSON writes an emoji: the API server answers 400. So these stand as they are, and what
-    YAML does not take as it is stands as an escape.
-    """
-    return _UNFIT.sub(_escaped, json.dumps(body, ensure_ascii=False)).encode()
+    async def passes(_session: aiohttp.ClientSession, context: SimpleNamespace, _event: object) -> None:
+        if context.trace_request_ctx:
+            context.trace_request_ctx()
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_create_end.append(passes)
+    tracing.on_connection_reuseconn.append(passes)
+    return tracing
+
+
+def _encoded(body: Any, content_type: str) -> bytes:
+    try:
+        text = orjson.dumps(body)
+    except TypeError:  # half a surrogate pair, which is in no valid text: it becomes the replacement character
+        text = json.dumps(body, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    return _yaml(text) if content_type == APPLY else text
+
+
+def _yaml(text: bytes) -> bytes:
+    """The same JSON as YAML: what YAML does not take as it is stands as an escape."""
+    return text if text.isascii() else _UNFIT.sub(_escaped, text.decode()).encode()
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}" if not "\ud800" <= found[0] <= "\udfff" else "\\ufffd"
+    return f"\\u{ord(found[0]):04x}"

@@ -1,29 +1,32 @@
-"""A map from a key to a set of values that costs nothing but its one value while there is only one: most buckets here have one."""
+"""A map from a key to a set of values that costs next to nothing while these are few: most buckets here have one, or a binding's six."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 __all__ = ["Index"]
+
+FEW: Final = 8
+"""Values up to which a bucket is a tuple, a seventh of a set of six."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
 
 
 class Index(Generic[K, V]):
-    """A reverse index. Values must not be sets themselves."""
+    """A reverse index. Values must be neither sets nor tuples themselves."""
 
     def __init__(self) -> None:
         """Empty."""
-        self._buckets: dict[K, V | set[V]] = {}
+        self._buckets: dict[K, V | tuple[V, ...] | set[V]] = {}
 
     def __getitem__(self, key: K) -> Collection[V]:
         """The values of a key; empty where there are none. Not to be held over a change."""
         bucket = self._buckets.get(key)
         if bucket is None:
             return ()
-        return bucket if isinstance(bucket, set) else (bucket,)
+        return bucket if isinstance(bucket, (set, tuple)) else (bucket,)
 
     def __contains__(self, key: object) -> bool:
         """Whether the key has any value."""
@@ -31,23 +34,27 @@ class Index(Generic[K, V]):
 
     def add(self, key: K, value: V) -> None:
         """Add a value."""
-        bucket = self._buckets.get(key)
-        if bucket is None:
+        bucket = self[key]
+        if not bucket:
             self._buckets[key] = value
         elif isinstance(bucket, set):
             bucket.add(value)
-        elif bucket != value:
-            self._buckets[key] = {bucket, value}
+        elif value not in bucket:
+            self._buckets[key] = {*bucket, value} if len(bucket) >= FEW else (*bucket, value)
 
     def discard(self, key: K, value: V) -> None:
         """Remove a value, if it is there."""
-        bucket = self._buckets.get(key)
+        bucket = self[key]
         if isinstance(bucket, set):
             bucket.discard(value)
             if not bucket:
                 del self._buckets[key]
-        elif bucket == value:
-            del self._buckets[key]
+        elif value in bucket:
+            rest = tuple(held for held in bucket if held != value)
+            if rest:
+                self._buckets[key] = rest
+            else:
+                del self._buckets[key]
 
     def move(self, value: V, old: Iterable[K], new: Iterable[K]) -> None:
         """Make the value stand under the new keys instead of the old ones."""

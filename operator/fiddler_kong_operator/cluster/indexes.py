@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from enum import Enum
+from typing import Final, TypeVar
 
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, Workload
 
@@ -12,10 +13,20 @@ from .index import Index
 from .reduce import PluginFacts, SecretValues
 from .references import Place, named_plugin, places_of, references_of, served_places
 
-__all__ = ["Indexes", "Record", "Value"]
+__all__ = ["UNKNOWN", "Indexes", "Record", "Unknown", "Value"]
 
 T = TypeVar("T")
 Value = Binding | SecretValues | PluginFacts | Attachable | Workload | KongWarning
+
+
+class Unknown(Enum):
+    """The type of UNKNOWN."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+"""Not held: whether the object exists must be asked of the API server."""
 
 
 class Record:

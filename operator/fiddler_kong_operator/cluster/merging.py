@@ -1,15 +1,16 @@
 """The JSON merge patch (RFC 7386) that makes a live object carry exactly what is wanted, and leaves alone what is not ours to say.
 
 Ours are the fields `plan.snapshot.content_digest` counts: every top-level field but metadata and status, our labels, the `konghq.com/`
-annotations and the owner. Other people's labels and annotations stay.
+annotations and the controlling owner. Other people's labels, annotations and owners stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.plan.digest import same_metadata
+from fiddler_kong_operator.plan.snapshot import Child, Manifest
 
 __all__ = ["difference", "overwriting_patch", "repair_patch"]
 
@@ -32,10 +33,14 @@ def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) 
     return {**patch, "metadata": {**metadata, **pinned}}
 
 
-def overwriting_patch(desired: Manifest, uid: str, resource_version: str) -> Manifest:
-    """The patch with everything that is wanted, for the very version of an object that has the same shape (`content_shape`) and owner."""
-    metadata = {name: desired["metadata"][name] for name in ("labels", "annotations") if name in desired["metadata"]}
-    return {**_content(desired), "metadata": {**metadata, "uid": uid, "resourceVersion": resource_version}}
+def overwriting_patch(desired: Manifest, child: Child, digest: bytes) -> Manifest:
+    """The patch with everything that is wanted, for the very version of an object that has the same shape (`content_shape`) and owner.
+
+    `digest` is that of `desired`. Labels and annotations that are right already are left out: each field costs the API server time.
+    """
+    named = () if same_metadata(child.digest, digest) else ("labels", "annotations")
+    metadata = {name: desired["metadata"][name] for name in named if name in desired["metadata"]}
+    return {**_content(desired), "metadata": {**metadata, "uid": child.uid, "resourceVersion": child.resource_version}}
 
 
 def difference(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,8 +88,14 @@ def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict
     if annotations:
         patch["annotations"] = annotations
     if _owners(live) != _owners(desired):
-        patch["ownerReferences"] = desired.get("ownerReferences") or []
+        patch["ownerReferences"] = _with_owners(live.get("ownerReferences") or (), desired.get("ownerReferences") or ())
     return patch
+
+
+def _with_owners(live: Iterable[Any], desired: Sequence[Any]) -> list[Any]:
+    """An object has one controlling owner, ours; the others may be anybody's."""
+    ours = {owner["uid"] for owner in desired}
+    return [*(owner for owner in live if not owner.get("controller") and owner.get("uid") not in ours), *desired]
 
 
 def _missing(live: Mapping[str, str], desired: Mapping[str, str]) -> dict[str, str | None]:

@@ -18,9 +18,11 @@ from pydantic import ValidationError
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.api.violations import violations
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, content_digest, content_shape
+from fiddler_kong_operator.plan.digest import content_digest, content_shape
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey
 
 from .kinds import KONG_PLUGIN, Kind
+from .sharing import share_spec, share_status
 
 __all__ = [
     "PluginFacts",
@@ -79,7 +81,7 @@ def reduce_binding(key: ObjectKey, raw: Manifest, known: Binding | None = None) 
         invalid=invalid,
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
-        status=_interned(raw.get("status") or {}),
+        status=share_status(raw.get("status") or {}),
     )
 
 
@@ -97,7 +99,7 @@ def reduce_annotations(raw: Manifest) -> int:
 def parse_spec(raw: Any) -> tuple[BindingSpec | None, str | None]:
     """The parsed spec, or what is wrong with it: field and rule, never the value."""
     try:
-        return BindingSpec.model_validate(raw), None
+        return share_spec(BindingSpec.model_validate(raw)), None
     except ValidationError as error:
         return None, "; ".join(violations(error))
 
@@ -207,12 +209,3 @@ def _seconds(moment: str | None) -> float:
         return datetime.fromisoformat(moment).timestamp() if moment else 0.0
     except ValueError:
         return 0.0
-
-
-def _interned(value: Any) -> Any:
-    """The same JSON with equal strings held once: thousands of statuses say the same sentences."""
-    if isinstance(value, dict):
-        return {intern(name): _interned(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_interned(item) for item in value]
-    return intern(value) if isinstance(value, str) else value

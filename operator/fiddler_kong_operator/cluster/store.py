@@ -13,14 +13,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from enum import Enum
 from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey, Workload
 
 from .cohorts import Cohorts
-from .indexes import Indexes, Record, Value
+from .expected import ExpectedWrites
+from .indexes import UNKNOWN, Indexes, Record, Unknown, Value
 from .kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET, SERVICE, Kind, kind_of
 from .reduce import (
     PluginFacts,
@@ -42,15 +42,6 @@ from .workloads import is_borrowed, reduce_workload
 __all__ = ["UNKNOWN", "Store", "Unknown"]
 
 
-class Unknown(Enum):
-    """The type of UNKNOWN."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN: Final = Unknown.UNKNOWN
-"""Not held: whether the object exists must be asked of the API server."""
-
 GRAVES: Final = 4096
 """Deleted uids remembered."""
 
@@ -69,6 +60,8 @@ class Store:
         self._wakes = Wakes(self._indexes, self._find, self.bindings)
         self._graves: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
+        self.expected = ExpectedWrites()
+        """Writes under way; what a watch shows of them before they are answered does not concern their authors."""
 
     # What happens
 
@@ -244,7 +237,9 @@ class Store:
         self._indexes.move(key, old, new)
         if kind is BINDING:
             self._release(_references(old) - _references(new))
-        return self._wakes.of(key, old, new)
+        author = self.expected.author_of(new.child) if new and new.child else None
+        concerned = self._wakes.of(key, old, new)
+        return concerned - {author} if author else concerned
 
     def _release(self, keys: Iterable[ObjectKey]) -> None:
         """Drop what was held only because a binding referred to it."""

@@ -16,9 +16,9 @@ from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Route
 from .attachments import build_attachments, plugin_name
 from .buildable import require_buildable
 from .desired import Attachment, BindingPlan, Desired
-from .manifest import build_desired
+from .manifest import build_desired, canonical
 from .overrides import apply_overrides
-from .plugins import PLUGINS, PluginInstance, PluginKey, plugin_instances, required_keys
+from .plugins import PLUGINS, PluginInstance, PluginKey, keys_of, plugin_instances
 from .providers import upstream_of
 from .secrets import ResolvedKeys
 from .snapshot import Binding, Manifest, ObjectKey, Snapshot
@@ -59,7 +59,7 @@ def build(
         if (key := _target(binding, route)) is not None and key not in excluded_targets
     }
     return BindingPlan(
-        secret=(_build_secret(binding, binding.spec, keys),),
+        secret=(_build_secret(binding, instances, keys),),
         plugins=tuple(_build_plugin(binding, binding.spec, instance) for instance in instances),
         routes=(
             *(_build_service(binding, route, lists[route.name]) for route in exposed),
@@ -119,9 +119,9 @@ def _attached_names(binding: Binding, route: Route, instances: tuple[PluginInsta
     return tuple(plugin_name(binding, i.plugin, i.route) for i in instances if i.route in (None, route.name))
 
 
-def _build_secret(binding: Binding, spec: BindingSpec, keys: ResolvedKeys) -> Desired:
+def _build_secret(binding: Binding, instances: tuple[PluginInstance, ...], keys: ResolvedKeys) -> Desired:
     """One Secret with every key. Kong pastes a value as JSON into a patch, so each is a JSON string and nothing else."""
-    data = {key.entry: _encoded(key, keys) for key in required_keys(spec)}
+    data = {key.entry: _encoded(key, keys) for key in keys_of(instances)}
     labels = {"konghq.com/secret": "true", "konghq.com/validate": "plugin"}
     return build_desired(binding, "Secret", names.keys_secret(binding.name), {"type": "Opaque", "data": data}, {"labels": labels})
 
@@ -133,7 +133,7 @@ def _encoded(key: PluginKey, keys: ResolvedKeys) -> str:
 def _build_plugin(binding: Binding, spec: BindingSpec, instance: PluginInstance) -> Desired:
     secret = names.keys_secret(binding.name)
     patches = [{"path": k.pointer, "valueFrom": {"secretKeyRef": {"name": secret, "key": k.entry}}} for k in instance.keys]
-    content: Manifest = {"plugin": instance.plugin, "config": apply_overrides(spec, instance)}
+    content: Manifest = {"plugin": instance.plugin, "config": canonical(apply_overrides(spec, instance))}
     if patches:
         content["configPatches"] = patches
     labels = {names.ROUTE_LABEL: instance.route} if instance.route else {}

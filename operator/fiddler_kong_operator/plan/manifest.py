@@ -8,7 +8,8 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 
 from .desired import Desired
-from .snapshot import Binding, Manifest, ObjectKey, content_digest
+from .digest import content_digest
+from .snapshot import Binding, Manifest, ObjectKey
 
 __all__ = ["build_desired", "canonical"]
 
@@ -23,7 +24,10 @@ _API_VERSIONS: Final[Mapping[str, str]] = {
 def build_desired(
     binding: Binding, kind: str, name: str, content: Manifest, metadata: Mapping[str, Mapping[str, str]] | None = None
 ) -> Desired:
-    """One object owned by a binding. `content` is all but apiVersion, kind and metadata; `metadata` may add labels and annotations."""
+    """One object owned by a binding. `metadata` may add labels and annotations.
+
+    `content` is all but apiVersion, kind and metadata, as an API server would give it back: see `canonical`.
+    """
     extra = metadata or {}
     labels = {names.MANAGED_BY_LABEL: names.APPLICATION, names.BINDING_LABEL: binding.name, **extra.get("labels", {})}
     annotations = {"annotations": dict(extra["annotations"])} if "annotations" in extra else {}
@@ -31,7 +35,7 @@ def build_desired(
         "apiVersion": _API_VERSIONS[kind],
         "kind": kind,
         "metadata": {"name": name, "namespace": binding.namespace, "labels": labels, **annotations, "ownerReferences": [_owner(binding)]},
-        **canonical(content),
+        **content,
     }
     return Desired(ObjectKey(kind, binding.namespace, name), manifest, content_digest(manifest))
 

@@ -6,13 +6,10 @@ arrival (a child is a digest, a Service is its plugin list), so that thousands o
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
 from .endpoint import STRICT, EndpointPolicy
@@ -30,8 +27,6 @@ __all__ = [
     "Rollout",
     "Snapshot",
     "Workload",
-    "content_digest",
-    "content_shape",
 ]
 
 Manifest = dict[str, Any]
@@ -168,14 +163,14 @@ class Child:
     binding: str | None
     """Value of the binding label, beside our managed-by label."""
     digest: bytes
-    """`content_digest` of the object as observed."""
+    """`digest.content_digest` of the object as observed."""
     applied_at: float = 0.0
     """When it last changed, as seen, or was written by our field manager, from managedFields (seconds since the epoch); 0 where unknown."""
     deleting: bool = False
     written: bool = False
     """Our field manager is among those that wrote it."""
     shape: bytes = b""
-    """`content_shape` of the object as observed."""
+    """`digest.content_shape` of the object as observed."""
 
     def belongs_to(self, binding: Binding) -> bool:
         """Whether it may be overwritten for this very binding.
@@ -246,45 +241,3 @@ class Snapshot:
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""
-
-
-_LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False)
-_UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
-
-
-def content_digest(manifest: Mapping[str, Any]) -> bytes:
-    """Digest of what this project manages in an object; equal for a desired manifest and the object it became.
-
-    Counts every top-level field but metadata and status, our labels, all `konghq.com/` annotations, the controlling owner's uid. Left out
-    is what others may add (further labels, annotations) and what a list omits (`apiVersion` and `kind` of built-in kinds). So desired
-    manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`, `targetPort`).
-    """
-    meta = manifest.get("metadata") or {}
-    labels = meta.get("labels") or {}
-    content = {k: v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}
-    managed = {
-        "labels": {k: labels[k] for k in _LABELS if k in labels},
-        "annotations": {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith("konghq.com/")},
-        "owners": [o.get("uid") for o in meta.get("ownerReferences") or () if o.get("controller")],
-    }
-    return _digest([content, managed])
-
-
-def content_shape(manifest: Mapping[str, Any]) -> bytes:
-    """Digest of which fields there are in what this project manages, whatever their values; a list counts as one value.
-
-    Where it is equal for two objects, a merge patch with all that one holds makes the other equal to it: nothing needs to be removed.
-    Fields at the top level (a plugin's type, a Secret's) count with their value, since some cannot be changed.
-    """
-    meta = manifest.get("metadata") or {}
-    content = {k: _shape(v) if isinstance(v, dict) else v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}
-    return _digest([content, sorted(k for k in meta.get("annotations") or {} if k.startswith("konghq.com/"))])
-
-
-def _shape(value: Any) -> Any:
-    return {name: _shape(item) for name, item in value.items()} if isinstance(value, dict) else None
-
-
-def _digest(content: Any) -> bytes:
-    return hashlib.blake2b(_CANONICAL.encode(content).encode(), digest_size=16).digest()

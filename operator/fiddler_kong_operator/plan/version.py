@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["DEFECTS", "MINIMUM", "SESSIONS_VERIFIED", "Defect", "Image", "KongVersion", "known_defects", "parse_image", "sessions_verified"]
@@ -78,6 +79,7 @@ SESSIONS_VERIFIED: Final = frozenset({(3, 13)})
 """Minor versions on which session grouping was seen to work: it reads a span list that is no stable API of Kong."""
 
 
+@lru_cache(maxsize=256)
 def parse_image(reference: str) -> Image:
     """Split an image reference. `latest`, a tag of another form, no tag, or a digest alone leave the version unknown."""
     named, _, _ = reference.strip().partition("@")

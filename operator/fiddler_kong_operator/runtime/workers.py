@@ -29,7 +29,7 @@ class Workers:
     def __init__(
         self, queue: WorkQueue[ObjectKey], binding: Reconcile, workload: Reconcile, number: int, numbers: Numbers | None = None
     ) -> None:
-        """`number` tasks, once started. Unexpected exceptions are counted in `numbers` as `bugs`, by the kind of the key."""
+        """`number` tasks, once started. `numbers` counts `reconciliations` and `bugs` (unexpected exceptions), by the kind of the key."""
         self._queue = queue
         self._binding = binding
         self._workload = workload
@@ -61,6 +61,7 @@ class Workers:
 
     async def _serve(self, key: ObjectKey) -> None:
         reconcile = self._binding if key.kind == names.KIND else self._workload
+        self._numbers.count("reconciliations", kind=key.kind)
         try:
             wake = await reconcile(key)
         except NotLeader:

@@ -7,7 +7,8 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, Gone, NotLeader, Refused, Stale, Transient
 from fiddler_kong_operator.plan.desired import Attachment, BindingPlan
-from fiddler_kong_operator.plan.snapshot import ObjectKey, content_digest
+from fiddler_kong_operator.plan.digest import content_digest
+from fiddler_kong_operator.plan.snapshot import ObjectKey
 
 from .bench import Bench, refusing
 from .objects import ASSISTANT, CHAT, binding, ours, plugin, service, spec

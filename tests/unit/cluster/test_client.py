@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -98,7 +99,7 @@ async def test_requests_go_where_the_object_is(request_: Request, expected: tupl
     ("request_", "expected"),
     [
         (lambda c: c.create(plugin()), "application/json"),
-        (lambda c: c.apply(plugin()), "application/apply-patch+yaml; charset=utf-8"),
+        (lambda c: c.apply(plugin()), "application/apply-patch+yaml"),
         (lambda c: c.merge_patch("Service", "ai", "chat", {}), "application/merge-patch+json"),
         (lambda c: c.merge_patch("Service", "ai", "chat", {}, strategic=True), "application/strategic-merge-patch+json"),
     ],
@@ -285,6 +286,21 @@ async def test_a_write_repeated_after_a_401_passes_the_fence_again() -> None:
         with pytest.raises(NotLeader):
             await client.create(plugin())
     assert len(server.asked) == 1
+
+
+async def test_a_write_whose_connection_comes_too_late_is_not_sent() -> None:
+    """Seen: a leader was frozen while it connected, and wrote when it woke, after its lease had been taken."""
+    lost = asyncio.Event()
+
+    def closing() -> None:
+        if lost.is_set():
+            closed()
+
+    async with connected(EMPTY, fence=closing) as (server, client):
+        asyncio.get_running_loop().call_soon(lost.set)  # runs as soon as the write has to wait: for its connection
+        with pytest.raises(NotLeader):
+            await client.create(plugin())
+    assert server.asked == []
 
 
 # Counting

@@ -6,7 +6,8 @@ import pytest
 
 from fiddler_kong_operator.errors import Stale, Stalled
 from fiddler_kong_operator.plan.desired import BindingPlan
-from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey, content_digest
+from fiddler_kong_operator.plan.digest import content_digest
+from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
 
 from .bench import Bench
 from .objects import WRITTEN, at, ours, owners, plugin, secret

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from fiddler_kong_operator.cluster.index import Index
 
 KEYS = st.integers(0, 2)
-VALUES = st.sampled_from("abc")
+VALUES = st.sampled_from("abcdefghijkl")
 
 
 def filled(*pairs: tuple[int, str]) -> Index[int, str]:
@@ -48,7 +48,7 @@ def test_moving_leaves_values_of_others_alone() -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.tuples(st.booleans(), KEYS, VALUES), max_size=30))
+@given(st.lists(st.tuples(st.booleans(), KEYS, VALUES), max_size=60))
 def test_it_behaves_as_a_dict_of_sets(steps: list[tuple[bool, int, str]]) -> None:
     index: Index[int, str] = Index()
     model: dict[int, set[str]] = {key: set() for key in range(3)}

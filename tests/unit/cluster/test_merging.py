@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.cluster.merging import difference, repair_patch
-from fiddler_kong_operator.plan.snapshot import Manifest, content_digest
+from fiddler_kong_operator.plan.digest import content_digest
+from fiddler_kong_operator.plan.snapshot import Manifest
 
 from .fake_cluster import merged
 from .objects import ours, owners, plugin
@@ -98,6 +99,17 @@ def test_of_the_annotations_only_kongs_are_removed() -> None:
 
 def test_another_controller_is_replaced_by_the_wanted_one() -> None:
     live = with_metadata(mine(), ownerReferences=owners("bot"))
+    assert repair_patch(live, mine()) == {"metadata": {"ownerReferences": owners("assistant"), **PINNED}}
+
+
+def test_owners_that_do_not_control_stay_when_the_controlling_one_is_put_back() -> None:
+    live = with_metadata(mine(), ownerReferences=owners("bot", controller=False))
+    expected = [*owners("bot", controller=False), *owners("assistant")]
+    assert repair_patch(live, mine()) == {"metadata": {"ownerReferences": expected, **PINNED}}
+
+
+def test_our_reference_that_lost_its_control_is_not_there_twice() -> None:
+    live = with_metadata(mine(), ownerReferences=owners("assistant", controller=False))
     assert repair_patch(live, mine()) == {"metadata": {"ownerReferences": owners("assistant"), **PINNED}}
 
 

@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.cluster.merging import overwriting_patch
+from fiddler_kong_operator.cluster.reduce import reduce_child
 from fiddler_kong_operator.plan.desired import BindingPlan
-from fiddler_kong_operator.plan.snapshot import Manifest, content_digest, content_shape
+from fiddler_kong_operator.plan.digest import content_digest, content_shape
+from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
 
 from .bench import Bench
 from .fake_cluster import merged
 from .objects import ours, plugin
 
+KEY = ObjectKey("KongPlugin", "ai", "mine")
 VALUES = st.recursive(
     st.one_of(st.booleans(), st.integers(0, 1), st.sampled_from(["", "x"]), st.lists(st.integers(0, 1), max_size=1)),
     lambda inner: st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
@@ -43,7 +46,7 @@ def test_objects_of_one_shape_become_equal_by_a_patch_with_everything(
     config: Any, there: dict[str, str], wanted: dict[str, str], random: Random
 ) -> None:
     live, desired = mine(config, there), mine(revalued(config, random), wanted)
-    patched = merged(live, overwriting_patch(desired, "uid", "1"))
+    patched = merged(live, overwriting_patch(desired, reduce_child(KEY, live), content_digest(desired)))
     assert (content_shape(live) != content_shape(desired)) or content_digest(patched) == content_digest(desired)
 
 

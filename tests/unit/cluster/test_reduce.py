@@ -19,7 +19,8 @@ from fiddler_kong_operator.cluster.reduce import (
     reduce_secret,
     reduce_warning,
 )
-from fiddler_kong_operator.plan.snapshot import KongWarning, ObjectKey, content_digest
+from fiddler_kong_operator.plan.digest import content_digest
+from fiddler_kong_operator.plan.snapshot import KongWarning, ObjectKey
 
 from .objects import (
     ASSISTANT,

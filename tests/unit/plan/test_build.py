@@ -7,7 +7,8 @@ import pytest
 
 from fiddler_kong_operator.plan.build import build, build_removal, prune
 from fiddler_kong_operator.plan.desired import Attachment
-from fiddler_kong_operator.plan.snapshot import ObjectKey, content_digest
+from fiddler_kong_operator.plan.digest import content_digest
+from fiddler_kong_operator.plan.snapshot import ObjectKey
 
 from .plans import (
     ATTACHED,

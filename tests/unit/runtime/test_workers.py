@@ -114,7 +114,7 @@ def test_an_expected_failure_is_retried_with_growing_pauses_and_is_no_bug(
         shop = served(raising(error, error, error), 60)
 
     assert shop.times() == [0.0, 0.5, 1.5, 3.5]
-    assert shop.numbers.read() == {}
+    assert shop.numbers.read() == {'reconciliations{kind="FiddlerKongBinding"}': 4}
     assert [str(error) in record.getMessage() for record in caplog.records] == [True] * 3
     assert [record.exc_info for record in caplog.records if record.exc_info] == []
 
@@ -153,7 +153,7 @@ def test_a_bug_is_logged_with_its_traceback_counted_and_retried(caplog: pytest.L
     shop = served(raising(ZeroDivisionError("a bug"), KeyError("another")), 60)
 
     assert shop.times() == [0.0, 0.5, 1.5]
-    assert shop.numbers.read() == {'bugs{kind="FiddlerKongBinding"}': 2}
+    assert shop.numbers.read() == {'bugs{kind="FiddlerKongBinding"}': 2, 'reconciliations{kind="FiddlerKongBinding"}': 3}
     assert [(record.levelname, record.exc_info and record.exc_info[0]) for record in caplog.records] == [
         ("ERROR", ZeroDivisionError),
         ("ERROR", KeyError),
@@ -188,7 +188,7 @@ def test_a_key_that_failed_can_be_wanted_again_before_its_pause_is_over() -> Non
 def test_without_the_lease_a_key_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     shop = served(raising(NotLeader("lost")), 10_000)
 
-    assert (shop.times(), shop.numbers.read()) == ([0.0], {})
+    assert (shop.times(), shop.numbers.read()) == ([0.0], {'reconciliations{kind="FiddlerKongBinding"}': 1})
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "PluginKind",
     "Protection",
     "RefusedField",
+    "keys_of",
     "plugin_instances",
     "required_keys",
     "traces_endpoint",
@@ -35,5 +36,10 @@ def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
     """Every key the plugins of a spec need, Fiddler's first, as it stands first in the binding."""
-    keys = [key for instance in plugin_instances(spec) for key in instance.keys]
+    return keys_of(plugin_instances(spec))
+
+
+def keys_of(instances: tuple[PluginInstance, ...]) -> tuple[PluginKey, ...]:
+    """As `required_keys`, of what a spec asks for."""
+    keys = [key for instance in instances for key in instance.keys]
     return tuple(sorted(keys, key=lambda key: not key.field.startswith("spec.fiddler")))

@@ -1,0 +1,66 @@
+"""Digests of what this project manages in an object: what is compared, and kept in place of thousands of objects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from fiddler_kong_operator import names
+
+__all__ = ["content_digest", "content_shape", "same_metadata"]
+
+_LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
+_UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
+_KONG: Final = "konghq.com/"
+_HALF: Final = 12
+"""Bytes for each half of a digest: enough that nobody finds a second content with the first one's."""
+
+
+def content_digest(manifest: Mapping[str, Any]) -> bytes:
+    """Digest of what this project manages in an object; equal for a desired manifest and the object it became.
+
+    Counts every top-level field but metadata and status (first half), our labels, all `konghq.com/` annotations, the controlling owner's
+    uid (second half). Left out is what others may add (further labels, annotations) and what a list omits (`apiVersion` and `kind` of
+    built-in kinds). So desired manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`,
+    `targetPort`).
+    """
+    meta = manifest.get("metadata") or {}
+    labels = meta.get("labels") or {}
+    managed = [
+        [labels.get(name) for name in _LABELS],
+        {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(_KONG)},
+        [o.get("uid") for o in meta.get("ownerReferences") or () if o.get("controller")],
+    ]
+    return _digest({k: v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}) + _digest(managed)
+
+
+def same_metadata(one: bytes, other: bytes) -> bool:
+    """Whether two content digests differ, if at all, in what is not metadata."""
+    return one[_HALF:] == other[_HALF:]
+
+
+def content_shape(manifest: Mapping[str, Any]) -> bytes:
+    """Digest of which fields there are in what this project manages, whatever their values; a list counts as one value.
+
+    Where it is equal for two objects, a merge patch with all that one holds makes the other equal to it: nothing needs to be removed.
+    Fields at the top level (a plugin's type, a Secret's) count with their value, since some cannot be changed.
+    """
+    meta = manifest.get("metadata") or {}
+    content = {k: _shape(v) if isinstance(v, dict) else v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}
+    return _digest([content, sorted(k for k in meta.get("annotations") or {} if k.startswith(_KONG))])
+
+
+def _shape(value: dict[str, Any]) -> Any:
+    return {name: _shape(item) if isinstance(item, dict) else None for name, item in value.items()}
+
+
+def _digest(content: Any) -> bytes:
+    try:
+        text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a number beyond 64 bits, or half a surrogate pair
+        text = json.dumps(content, sort_keys=True).encode()
+    return hashlib.blake2b(text, digest_size=_HALF).digest()

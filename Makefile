@@ -10,8 +10,9 @@ STAMP := $(VENV)/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 PATHS := operator codegen $(wildcard devcluster benchmarks) tests
 TESTS ?= tests
+MINUTES ?= 10
 
-.PHONY: help install generate verify lint format demo test test-e2e test-faults devcluster-up devcluster-down bench lock clean
+.PHONY: help install generate verify lint format demo test test-e2e test-faults soak devcluster-up devcluster-down bench lock clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +49,12 @@ test: lint verify ## Everything that must hold (TESTS=path runs only those tests
 test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
 	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py
 
-test-faults: $(STAMP) ## Kill the operator at each of its writes, and everything else that takes long (about an hour)
-	@FAULTS=all $(BIN)/python -m pytest tests/faults tests/generated tests/security
+test-faults: $(STAMP) ## Kill the operator at each of its writes, and everything else that takes long (half an hour)
+	@$(BIN)/python -m devcluster build >/dev/null
+	@FAULTS=all $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/faults tests/generated tests/security
+
+soak: $(STAMP) ## Churn and faults for ten minutes: nothing is held on to, nothing written uncalled for (MINUTES=60 takes longer)
+	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 tests/soak/soak.py
 
 devcluster-up: $(STAMP) ## Start a real control plane on this machine
 	@$(BIN)/python -m devcluster up

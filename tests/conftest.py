@@ -2,10 +2,13 @@
 
 `cluster`    one real control plane for the whole run (devcluster), with Kong's resource definitions and ours, without Kong's controller.
 `namespace`  the name of a fresh namespace in it for one test; deleted afterwards, without waiting.
+
+Tests marked `exhaustive` run only with FAULTS=all, as in `make test-faults`, or with `-m exhaustive`.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,15 @@ from devcluster.progress import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the exhaustive tests out unless they were asked for."""
+    if os.environ.get("FAULTS") == "all" or "exhaustive" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """One tenant's noise: a binding that never stops changing, and hundreds at once. The neighbour's is ready about as soon as without.
 
-MANY_BINDINGS sets how many make a crowd (default 60).
+A crowd is 60; with FAULTS=all another of 1,000, or of MANY_BINDINGS.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.integration.arena import Arena
 
-CROWD: Final = int(os.environ.get("MANY_BINDINGS", "60"))
+CROWD: Final = 60
+HORDE: Final = int(os.environ.get("MANY_BINDINGS", "1000"))
 MEBIBYTE: Final = 1024**2
 
 
@@ -27,8 +30,8 @@ def is_ready(arena: Arena, number: int) -> bool:
 
 
 def put_crowd(arena: Arena, names: list[str]) -> None:
-    """Create bindings, four at a time."""
-    with ThreadPoolExecutor(4) as threads:
+    """Create bindings, eight at a time."""
+    with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda name: arena.create(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/{name}"}, name)), names))
 
 
@@ -71,22 +74,37 @@ def test_a_binding_that_never_stops_changing_slows_others_down_little(arena: Are
     assert beside < 4 * alone + 3
 
 
-def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena) -> None:
-    """Keys are served in turn by namespace: measured 9.9 s before that with a crowd of 200, 3.4 s since, on a busy machine."""
-    names = [f"b{number}" for number in range(CROWD)]
-    before = memory(arena)
+@pytest.mark.parametrize("size", [CROWD, pytest.param(HORDE, marks=pytest.mark.exhaustive)])
+def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena, size: int) -> None:
+    """Keys are served in turn by namespace: measured 9.9 s before that with a crowd of 200. Since, 0.4 to 2.5 s with a crowd of 1,000,
+    whose bindings take half a minute or more, on a busy machine. The bound is four times that: beyond it the neighbour waits in line.
+    """
+    before, names = memory(arena), [f"b{number}" for number in range(size)]
+    put_crowd(arena, names[: size // 2])
     with ThreadPoolExecutor(1) as thread:
-        crowd = thread.submit(put_crowd, arena, names)
-        arena.until(lambda: len(arena.all_of("FiddlerKongBinding")) >= CROWD // 2, "half of the crowd", 300)
-        neighbour.put(neighbour.binding())
-        started = time.monotonic()
-        neighbour.until_ready()
-        waited = time.monotonic() - started
-        crowd.result()
-    arena.until(lambda: is_ready(arena, CROWD), "the crowd", 60 + CROWD)
+        rest = thread.submit(put_crowd, arena, names[size // 2 :])
+        waits = [seconds_until_served(neighbour, payloads) for payloads in ("Captured", "Disabled")]
+        rest.result()
+    waits += [seconds_until_served(neighbour, payloads) for payloads in ("Captured", "Disabled")]
+    arena.until(lambda: is_idle(arena), "the end of the work", 60 + size)
+    arena.until(lambda: is_ready(arena, size), "the crowd")
 
-    assert waited < 10
-    assert memory(arena) - before < 20 * MEBIBYTE + CROWD * MEBIBYTE // 10
+    assert max(waits) < 10
+    assert memory(arena) - before < 20 * MEBIBYTE + size * MEBIBYTE // 10
+
+
+def seconds_until_served(arena: Arena, payloads: str) -> float:
+    """How long the tenant's new or changed binding takes to be Ready."""
+    started = time.monotonic()
+    arena.put(arena.binding({"payloads": payloads}))
+    arena.until_ready(seconds=120)
+    return time.monotonic() - started
+
+
+def is_idle(arena: Arena) -> bool:
+    """Whether nothing waits in the operator: a list of everybody's conditions, asked for again and again, would be a load of its own."""
+    health = arena.operator.health()
+    return health is not None and not any(figure for name, figure in health["operator"].items() if name.startswith("waiting_"))
 
 
 def memory(arena: Arena) -> int:

@@ -6,11 +6,12 @@ names of the fields it complains about are kept.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+import orjson
 
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
 
@@ -54,7 +55,7 @@ class Call:
 def parse_status(text: bytes) -> Mapping[str, Any]:
     """The `Status` object of an error's body; {} where a proxy answered something else."""
     try:
-        content = json.loads(text)
+        content = orjson.loads(text)
     except ValueError:
         return {}
     return content if isinstance(content, dict) and content.get("kind") == "Status" else {}

@@ -102,11 +102,20 @@ class Applier:
         return tuple(deleted)
 
     async def write_status(self, binding: Binding, status: Mapping[str, Any]) -> None:
-        """Write the whole status of this very binding. Raises Gone or Stale where it is no longer there."""
-        metadata = {"name": binding.name, "namespace": binding.namespace, "uid": binding.uid}
+        """Write the whole status of this very binding, as it was last seen. Raises Gone or Stale where it is no longer there, or that.
+
+        So a status that was decided before its author lost the lease cannot hide what the next leader has found meanwhile.
+        """
+        seen = self._store.binding(binding.key)
+        version = seen.resource_version if seen and seen.uid == binding.uid else binding.resource_version
+        metadata = {"name": binding.name, "namespace": binding.namespace, "uid": binding.uid, "resourceVersion": version}
         manifest = {"apiVersion": BINDING.api_version, "kind": BINDING.name, "metadata": metadata, "status": dict(status)}
-        with self._noticing_the_end(binding):
-            self._observe(await self._client.apply(manifest, force=True, status=True), binding.key)
+        try:
+            with self._noticing_the_end(binding):
+                self._observe(await self._client.apply(manifest, force=True, status=True), binding.key)
+        except Stale:
+            await self._confirm(binding)  # the watch may lag behind, and would for every further attempt
+            raise
 
     async def set_finalizers(self, binding: Binding, finalizers: Sequence[str]) -> None:
         """Set the binding's finalizers to exactly these. Raises Stale where it changed since it was read, Gone where it is deleted."""

@@ -8,25 +8,25 @@ from typing import Final, Generic, TypeVar
 __all__ = ["Index"]
 
 FEW: Final = 8
-"""Values up to which a bucket is a tuple, a seventh of a set of six."""
+"""Values up to which a bucket is a list, made anew at each change; a set of six takes seven times the memory."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
 
 
 class Index(Generic[K, V]):
-    """A reverse index. Values must be neither sets nor tuples themselves."""
+    """A reverse index. Values must be neither sets nor lists themselves."""
 
     def __init__(self) -> None:
         """Empty."""
-        self._buckets: dict[K, V | tuple[V, ...] | set[V]] = {}
+        self._buckets: dict[K, V | list[V] | set[V]] = {}
 
     def __getitem__(self, key: K) -> Collection[V]:
         """The values of a key; empty where there are none. Not to be held over a change."""
         bucket = self._buckets.get(key)
         if bucket is None:
             return ()
-        return bucket if isinstance(bucket, (set, tuple)) else (bucket,)
+        return bucket if isinstance(bucket, (set, list)) else (bucket,)
 
     def __contains__(self, key: object) -> bool:
         """Whether the key has any value."""
@@ -40,7 +40,7 @@ class Index(Generic[K, V]):
         elif isinstance(bucket, set):
             bucket.add(value)
         elif value not in bucket:
-            self._buckets[key] = {*bucket, value} if len(bucket) >= FEW else (*bucket, value)
+            self._buckets[key] = {*bucket, value} if len(bucket) >= FEW else [*bucket, value]
 
     def discard(self, key: K, value: V) -> None:
         """Remove a value, if it is there."""
@@ -50,7 +50,7 @@ class Index(Generic[K, V]):
             if not bucket:
                 del self._buckets[key]
         elif value in bucket:
-            rest = tuple(held for held in bucket if held != value)
+            rest = [held for held in bucket if held != value]
             if rest:
                 self._buckets[key] = rest
             else:

@@ -114,6 +114,10 @@ class Store:
 
     # What is held
 
+    def __len__(self) -> int:
+        """Number of records, those of objects that are known not to exist included."""
+        return sum(len(shelf) for shelf in self._shelves.values())
+
     def installed(self, kind: Kind | str) -> bool:
         """Whether the kind's definition is there, as far as known."""
         return kind_of(kind).name not in self._missing_kinds

@@ -24,6 +24,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import orjson
+
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
@@ -148,7 +150,7 @@ def _claim(observation: Observation) -> _Claim:
 def _recorded(workload: Workload) -> dict[_Entry, str]:
     """The former values in our annotation; what is not of its form (somebody edited it) is left out."""
     try:
-        content = json.loads(workload.former or "{}")
+        content = orjson.loads(workload.former or "{}")
     except ValueError:
         return {}
     containers = content.items() if isinstance(content, dict) else ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
@@ -33,9 +33,11 @@ Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectKey:
-    """Identity of an object: its kind (unique among the kinds this project knows), namespace ("" if cluster-scoped) and name."""
+class ObjectKey(NamedTuple):
+    """Identity of an object: its kind (unique among the kinds this project knows), namespace ("" if cluster-scoped) and name.
+
+    A tuple, since everything is looked up by it: a dataclass is hashed and compared in Python.
+    """
 
     kind: str
     namespace: str

@@ -3,7 +3,7 @@
 One heap and one loop serve any number of targets; only probes under way are tasks, at most `ProbeSettings.concurrency` of them. A target
 that answers is asked again after `interval`, one that fails after `retry_interval`, doubled on each further failure up to `interval`, never
 earlier than its Retry-After; all jittered by 10 %. Only a result that differs from the one before wakes bindings. What is due is asked for
-the namespaces in turn, so that somebody with hundreds of targets that never answer holds up nobody else's.
+the namespaces in turn, none of which gets every slot, so that somebody with hundreds of targets that never answer holds up nobody else's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fiddler_kong_operator.plan.snapshot import ObjectKey, ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .target import Answer, ProbeTarget
-from .turns import Turns
+from .turns import RationedTurns
 
 __all__ = ["CHANGE_PAUSE", "ProbeSchedule"]
 
@@ -35,6 +35,10 @@ JITTER: Final = 0.1
 SLACK: Final = 64
 """Outdated heap items that are tolerated beyond twice the number of targets."""
 LONGEST_DOUBLING: Final = 32
+
+SPARE: Final = 2
+"""Slots that no namespace gets beside all others: while its slow endpoints hold the rest, somebody else's are asked at once. With one, a
+single slow endpoint of a third would take that away; each further one costs whoever is alone an eighth of the pace."""
 
 _REACHABLE: Final = "Reachable"
 _ADVISED: Final = frozenset({_REACHABLE, "ApplicationNotFound"})
@@ -78,7 +82,7 @@ class ProbeSchedule:
         self._changed: dict[ObjectKey, float] = {}
         self._heap: list[tuple[float, int, _Entry]] = []
         self._order = itertools.count()
-        self._ready: Turns[_Entry] = Turns(lambda entry: entry.namespace)
+        self._ready: RationedTurns[_Entry] = RationedTurns(lambda entry: entry.namespace, max(1, settings.concurrency - SPARE))
         self._kick = asyncio.Event()
         self._under_way: set[asyncio.Task[Answer]] = set()
 
@@ -187,6 +191,8 @@ class ProbeSchedule:
         self._under_way.discard(task)
         slots.release()
         entry.running = False
+        self._ready.give_back(entry)
+        self._kick.set()
         if task.cancelled() or self._entries.get(entry.target) is not entry:
             return
         if bug := task.exception():

@@ -6,10 +6,11 @@ an unchanged state must give an unchanged result.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+import orjson
 
 from fiddler_kong_operator.plan.endpoint import Endpoint
 from fiddler_kong_operator.plan.snapshot import ProbeResult
@@ -119,7 +120,7 @@ def _is_otlp(reply: Reply) -> bool:
 
 def _is_json_object(body: bytes) -> bool:
     try:
-        return isinstance(json.loads(body), dict)
+        return isinstance(orjson.loads(body), dict)
     except ValueError:
         return False
 

@@ -101,6 +101,7 @@ class Operator:
     async def stop(self) -> None:
         """Drain the workers, then end everything else. May be called before `start`."""
         await self._workers.stop(self._settings.drain_timeout)
+        await self._poster.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -136,7 +137,13 @@ class Operator:
     def report(self) -> dict[str, Any]:
         """Figures for /healthz."""
         waiting = {f"waiting_{lane.value}": depth for lane, depth in self._queue.depth.items()}
-        return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), "probes": len(self._probes), **self._numbers.read()}
+        held = {
+            "delayed": self._queue.delayed,
+            "objects": len(self._store),
+            "probes": len(self._probes),
+            "tasks": len(asyncio.all_tasks()),
+        }
+        return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), **held, **self._numbers.read()}
 
     def _wake(self, keys: Iterable[ObjectKey]) -> None:
         for key in keys:

@@ -17,6 +17,8 @@ import kopf
 
 from fiddler_kong_operator.cluster.reflector import Backoff
 
+from .responses import ShallowResponse
+
 __all__ = ["WatchPace", "paced"]
 
 SHORT_WATCH: Final = 1.0
@@ -64,5 +66,6 @@ def paced(connection: kopf.ConnectionInfo, pace: WatchPace, listing: Callable[[s
     tracing = aiohttp.TraceConfig()
     tracing.on_request_start.append(before)
     connector = aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context())
-    session = aiohttp.ClientSession(connector=connector, headers=connection.as_http_headers(), trace_configs=[tracing])
+    headers = connection.as_http_headers()
+    session = aiohttp.ClientSession(connector=connector, headers=headers, trace_configs=[tracing], response_class=ShallowResponse)
     return kopf.AiohttpSession(server=connection.server, default_namespace=connection.default_namespace, aiohttp_session=session)

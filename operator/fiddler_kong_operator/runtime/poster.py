@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +23,9 @@ WAITING: Final = 1000
 LIMIT: Final = 10
 WINDOW: Final = 600.0
 """Events about one binding within that many seconds; a binding that never stops changing must not flood its namespace."""
+
+PATIENCE: Final = 2.0
+"""Seconds at the end in which what waits is posted: enough for dozens, and the next leader waits for them."""
 
 
 class EventPoster:
@@ -51,3 +55,11 @@ class EventPoster:
                 logger.info("an Event could not be posted: %s", error)
             except Exception:  # the edge: a bug met by one Event must not silence all later ones
                 logger.exception("a bug in the operator, please report it; an Event is lost")
+            finally:
+                self._queue.task_done()
+
+    async def drain(self, seconds: float = PATIENCE) -> None:
+        """Let `run` post what waits, for at most that many seconds; to be called when nothing posts any more, before `run` is cancelled."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._queue.join()

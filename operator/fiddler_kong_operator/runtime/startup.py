@@ -13,7 +13,6 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Collection
 from typing import Final
 
@@ -29,23 +28,24 @@ from .election import LeaseElector, NoElection
 from .handlers import register
 from .operator import Operator, first_of
 
+try:  # TLS and sockets cost about half of what asyncio's own loop takes for them: docs/benchmarks.md
+    from uvloop import new_event_loop
+except ImportError:  # not made for Windows
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
 __all__ = ["run"]
 
 logger: Final = logging.getLogger(__name__)
 
 Elector = LeaseElector | NoElection
 
-NESTING: Final = 25_000
-"""Python's limit of recursion. The API server takes free-form values (a KongPlugin's config, an override's value) nested up to 10,000 deep;
-with Python's default of 1,000 one such binding could not be parsed by kopf, and nobody's could be read any more. See `cluster.parsing`."""
-
 
 def run(settings: Settings) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code: 0 after those, 1 after a lost lease or a failure."""
     configure_logging(settings.log_format, settings.log_level)
-    sys.setrecursionlimit(NESTING)
     try:
-        return asyncio.run(_run(settings))
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(_run(settings))
     except FiddlerKongError as error:
         logger.error("cannot go on: %s", error)  # noqa: TRY400 - an expected end; its text says what to do, a traceback would not
         return 1

@@ -182,7 +182,26 @@ async def test_status_is_applied_to_this_very_binding() -> None:
     await bench.applier.write_status(bench.binding, {"routes": "1/1"})
     (sent,) = bench.cluster.bodies
     assert bench.cluster.writes == [("apply status by force", ASSISTANT)]
-    assert (sent["metadata"], sent["status"]) == ({"name": "assistant", "namespace": "ai", "uid": "uid-assistant"}, {"routes": "1/1"})
+    pinned = {"name": "assistant", "namespace": "ai", "uid": "uid-assistant", "resourceVersion": "1"}
+    assert (sent["metadata"], sent["status"]) == (pinned, {"routes": "1/1"})
+
+
+async def test_a_status_is_for_the_version_that_was_seen_last() -> None:
+    bench = Bench()
+    decided_on = bench.binding
+    await bench.applier.set_finalizers(decided_on, [names.FINALIZER])
+    await bench.applier.write_status(decided_on, {"routes": "1/1"})
+    assert bench.cluster.bodies[-1]["metadata"]["resourceVersion"] == bench.cluster.objects[ASSISTANT]["metadata"]["resourceVersion"]
+
+
+async def test_a_status_that_comes_too_late_is_followed_by_a_look_at_the_binding() -> None:
+    """A watch that lags behind must not make every further attempt fail as well."""
+    bench = Bench()
+    newest = bench.cluster.put(bench.cluster.objects[ASSISTANT])
+    bench.cluster.before = refusing("FiddlerKongBinding", Stale("changed"))
+    with pytest.raises(Stale):
+        await bench.applier.write_status(bench.binding, {})
+    assert bench.binding.resource_version == newest["metadata"]["resourceVersion"]
 
 
 async def test_the_status_of_a_deleted_binding_goes_nowhere() -> None:

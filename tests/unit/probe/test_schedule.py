@@ -217,7 +217,7 @@ def test_only_so_many_probes_are_under_way_at_once() -> None:
     async def scenario() -> None:
         desk = Desk(takes=10)
         for number in range(50):
-            desk.schedule.want(key(str(number)), target(str(number)))
+            desk.schedule.want(ObjectKey("FiddlerKongBinding", f"ns-{number % 5}", str(number)), target(str(number)))
         await asyncio.sleep(100)
         assert desk.most_under_way == SETTINGS.concurrency
         assert len({wanted for _, wanted in desk.asked}) == 50
@@ -350,15 +350,57 @@ def test_thousands_of_targets_are_cheap() -> None:
     run(scenario())
 
 
+def fill_with_holes(desk: Desk, number: int = 500) -> None:
+    """Have a namespace want that many endpoints that never answer."""
+    for hole in range(number):
+        desk.schedule.want(key(f"hole-{hole}"), target(f"hole-{hole}"))
+
+
+def ask_for(desk: Desk, *namespaces: str) -> None:
+    for namespace in namespaces:
+        desk.schedule.want(ObjectKey("FiddlerKongBinding", namespace, "a"), target(namespace))
+
+
+def moments(desk: Desk, name: str) -> list[float]:
+    """When a target was asked."""
+    return [round(moment, 6) for moment, wanted in desk.asked if wanted == target(name)]
+
+
 def test_a_namespace_whose_targets_never_answer_holds_up_nobody_elses() -> None:
     async def scenario() -> None:
         desk = Desk(takes=10)
-        for number in range(500):
-            desk.schedule.want(key(f"hole-{number}"), target(f"hole-{number}"))
+        fill_with_holes(desk)
         await asyncio.sleep(1)
-        desk.schedule.want(ObjectKey("FiddlerKongBinding", "neighbour", "a"), target("neighbour"))
+        ask_for(desk, "neighbour", "another")
         await asyncio.sleep(20)
-        assert [moment for moment, wanted in desk.asked if wanted == target("neighbour")] == [10]
+        assert (moments(desk, "neighbour"), moments(desk, "another")) == ([1], [1])
+        await desk.stop()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("concurrency", "most"), [(8, 6), (3, 1), (2, 1), (1, 1)])
+def test_a_namespace_alone_gets_all_slots_but_two_and_at_least_one(concurrency: int, most: int) -> None:
+    async def scenario() -> None:
+        desk = Desk(SETTINGS.model_copy(update={"concurrency": concurrency}), takes=10)
+        fill_with_holes(desk, 20)
+        await asyncio.sleep(250)
+        assert desk.most_under_way == most
+        assert len({wanted for _, wanted in desk.asked}) == 20
+        await desk.stop()
+
+    run(scenario())
+
+
+def test_targets_that_are_dropped_while_they_are_asked_give_their_slots_back() -> None:
+    async def scenario() -> None:
+        desk = Desk(takes=10)
+        fill_with_holes(desk, 20)
+        await asyncio.sleep(1)
+        for hole in range(6):
+            desk.schedule.forget(key(f"hole-{hole}"))
+        await asyncio.sleep(10)
+        assert (desk.under_way, len(desk.asked)) == (6, 12)
         await desk.stop()
 
     run(scenario())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fiddler_kong_operator.probe.turns import Turns
+from fiddler_kong_operator.probe.turns import RationedTurns, Turns
 
 
 def turns_of(*keys: str) -> Turns[str]:
@@ -52,3 +52,62 @@ def test_nothing_is_left_behind() -> None:
     assert (len(turns), turns.oldest) == (0, None)
     with pytest.raises(KeyError):
         turns.take()
+
+
+def rationed(*keys: str) -> RationedTurns[str]:
+    """Two at a time for each first letter."""
+    turns: RationedTurns[str] = RationedTurns(lambda key: key[0], 2)
+    for moment, key in enumerate(keys, start=1):
+        turns.put(key, moment)
+    return turns
+
+
+def all_taken(turns: RationedTurns[str]) -> list[str]:
+    return [turns.take() for _ in range(len(turns))]
+
+
+def test_a_group_that_has_its_ration_waits_and_the_others_go_on() -> None:
+    turns = rationed("a1", "a2", "a3", "b1")
+    before = all_taken(turns)
+    turns.put("a4", 5)
+    turns.put("b2", 6)
+
+    assert (before, all_taken(turns)) == (["a1", "b1", "a2"], ["b2"])
+
+
+def test_what_is_given_back_lets_the_next_of_the_same_group_come() -> None:
+    turns = rationed("a1", "a2", "a3", "a4")
+    all_taken(turns)
+
+    turns.give_back("a2")
+    assert all_taken(turns) == ["a3"]
+    turns.give_back("a1")
+    turns.give_back("a3")
+    turns.put("a2", 9)
+    assert all_taken(turns) == ["a4", "a2"]
+
+
+def test_a_key_that_is_dropped_leaves_its_place_to_the_next() -> None:
+    turns = rationed("a1", "a2", "a3", "a4")
+    for key in ("a1", "a3", "a9"):
+        turns.drop(key)
+
+    assert all_taken(turns) == ["a2", "a4"]
+
+
+def test_a_key_waits_once_whether_its_group_has_its_ration_or_not() -> None:
+    turns = rationed("a1", "a2", "a3", "a1", "a3")
+    first = all_taken(turns)
+    turns.give_back("a1")
+    turns.give_back("a2")
+
+    assert (first, all_taken(turns)) == (["a1", "a2"], ["a3"])
+
+
+def test_groups_that_are_through_leave_nothing_behind() -> None:
+    turns = rationed(*(f"{chr(letter)}{n}" for letter in range(97, 117) for n in range(5)))
+    turns.drop("t4")
+    while turns:
+        turns.give_back(turns.take())
+
+    assert (turns._used, turns._others, len(turns._turns)) == ({}, {}, 0)

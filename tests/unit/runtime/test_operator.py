@@ -12,6 +12,7 @@ import pytest
 
 from fiddler_kong_operator.cluster.client import Client
 from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.plan.snapshot import Manifest
 from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
 from fiddler_kong_operator.telemetry import Numbers
@@ -127,6 +128,15 @@ async def test_the_report_counts_what_waits() -> None:
     assert report["oldest_waiting_seconds"] >= 0
 
 
+async def test_the_report_counts_what_is_held() -> None:
+    before = len(asyncio.all_tasks())
+    async with operating(Api(binding(), binding("other"))) as operator:
+        await operator.list_everything()
+        report = operator.report()
+
+    assert (report["objects"], report["tasks"] - before, report["delayed"]) == (2, len(KINDS) - 1, 0)
+
+
 async def test_a_fresh_operator_has_no_problems() -> None:
     async with operating(Api()) as operator:
         assert operator.problems() == []
@@ -137,6 +147,24 @@ async def test_kopf_gets_the_client_s_own_address_and_credentials() -> None:
         connection = await operator.connection()
 
     assert connection == kopf.ConnectionInfo(server="https://10.0.0.1", ca_path="/ca.pem", insecure=False, token="t0ken")
+
+
+class SlowToCreate(Api):
+    """Takes its time for Events, as an API server may."""
+
+    async def create(self, manifest: Manifest, /) -> Manifest:
+        await asyncio.sleep(0.05)
+        return await super().create(manifest)
+
+
+async def test_events_that_wait_when_it_is_stopped_are_posted() -> None:
+    api = SlowToCreate(binding(), binding("other"))
+    async with operating(api) as operator:
+        await operator.list_everything()
+        operator.start()
+        await api.until(lambda: len(api.names("status")) == 2)
+
+    assert sorted(name.partition(".")[0] for name in api.names("create")) == ["Event ai/assistant", "Event ai/other"]
 
 
 @pytest.mark.parametrize("started", [True, False])

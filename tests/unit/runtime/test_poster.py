@@ -19,9 +19,11 @@ class Events:
     def __init__(self) -> None:
         self.created: list[str] = []
         self.errors: dict[str, Exception] = {}
+        self.takes = 0.0
 
     async def create(self, manifest: Manifest, /) -> Manifest:
         name = manifest["metadata"]["name"]
+        await asyncio.sleep(self.takes)
         if name in self.errors:
             raise self.errors[name]
         self.created.append(name)
@@ -96,3 +98,40 @@ def test_beyond_what_may_wait_new_events_are_dropped() -> None:
             poster.post(event(str(number), about=f"uid-{number}"))
 
     assert posted(scenario) == [str(number) for number in range(WAITING)]
+
+
+def drained(scenario: Callable[[EventPoster, Events], None], seconds: float) -> tuple[list[str], float]:
+    """What was created by the end of a drain, and how long that took."""
+
+    async def act() -> tuple[list[str], float]:
+        events = Events()
+        poster = EventPoster(cast("ClusterClient", events), now)
+        scenario(poster, events)
+        task = asyncio.create_task(poster.run())
+        started = now()
+        await poster.drain(seconds)
+        took = round(now() - started, 3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return events.created, took
+
+    return run(act())
+
+
+@pytest.mark.parametrize(("takes", "posted", "seconds"), [(0.0, 10, 0.0), (0.1, 10, 1.0), (0.3, 6, 2.0), (60.0, 0, 2.0)])
+def test_what_waits_at_the_end_is_posted_as_far_as_the_time_suffices(takes: float, posted: int, seconds: float) -> None:
+    def scenario(poster: EventPoster, events: Events) -> None:
+        events.takes = takes
+        for number in range(10):
+            poster.post(event(str(number)))
+
+    assert drained(scenario, 2.0) == ([str(number) for number in range(posted)], seconds)
+
+
+def test_an_end_with_nothing_waiting_and_one_without_the_lease_take_no_time() -> None:
+    def without_lease(poster: EventPoster, events: Events) -> None:
+        events.errors = {"a": NotLeader("lost"), "b": NotLeader("lost")}
+        poster.post(event("a"))
+        poster.post(event("b"))
+
+    assert drained(lambda _poster, _events: None, 2.0) == drained(without_lease, 2.0) == ([], 0.0)

@@ -1,0 +1,78 @@
+"""A whole stage of its own for the soaked operator, and a way to tell how it goes.
+
+`theatre`    API server, controllers, Kong Ingress Controller and stand-ins; the operator is installed there, but does not run yet
+`endurance`  a factory: a population with an operator behind the faults proxy, ready to be soaked
+`tell`       shows a line at once, however pytest was called
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from devcluster import Cluster
+from devcluster.operator_process import install
+from devcluster.progress import Reporter
+from devcluster.stage import Stage
+from tests.soak.endurance import Endurance
+from tests.soak.estate import settled_estate
+from tests.soak.population import Population
+from tests.soak.subject import observed
+
+logger: Final = logging.getLogger(__name__)
+
+Tell = Callable[[str], None]
+Begin = Callable[[Population, int, Collection[int]], Endurance]
+
+
+@dataclass
+class Theatre:
+    """Where it happens."""
+
+    stage: Stage
+    portal: BlockingPortal
+
+
+@pytest.fixture
+def tell(pytestconfig: pytest.Config) -> Tell:
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    terminal = pytestconfig.pluginmanager.getplugin("terminalreporter")
+
+    def show(line: str) -> None:
+        logger.info("%s", line)
+        if terminal is not None:  # a worker of pytest-xdist has none
+            with capture.global_and_fixture_disabled():
+                terminal.write_line(line)
+
+    return show
+
+
+@pytest.fixture
+def theatre(pytestconfig: pytest.Config) -> Iterator[Theatre]:
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
+        cluster = Cluster.start(reporter=Reporter())
+    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as stage:
+        install(cluster)
+        yield Theatre(stage, portal)
+
+
+@pytest.fixture
+def endurance(theatre: Theatre, tell: Tell) -> Iterator[Begin]:
+    seed = int(os.environ.get("SOAK_SEED") or secrets.randbelow(1 << 32))
+    with ExitStack() as stack:
+
+        def begin(population: Population, hands: int, large: Collection[int]) -> Endurance:
+            subject = stack.enter_context(observed(theatre.stage.cluster, theatre.portal))
+            estate = stack.enter_context(settled_estate(theatre.stage, theatre.portal, population))
+            return Endurance(estate, subject, theatre.portal, seed, tell, hands, large)
+
+        yield begin

@@ -1,0 +1,199 @@
+"""The soaked cluster as its users see it: they put things there, and look whether everything is well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from anyio.from_thread import BlockingPortal
+from pydantic import SecretStr
+
+from devcluster.errors import ApiError
+from devcluster.stage import Stage
+from fiddler_kong_operator.api.conditions import ConditionType
+from fiddler_kong_operator.cluster.kinds import BINDING, KINDS
+from fiddler_kong_operator.sink.server import Sink
+from fiddler_kong_operator.sink.settings import SinkSettings
+from tests.faults.reading import Reader
+from tests.soak.population import GATEWAYS, TARGETS, Manifest, Member, Population, furniture, gateway_manifest, target_manifest
+
+__all__ = ["KEYS", "Estate", "settled_estate"]
+
+KEYS: Final = {"fiddler": "fdl_soak.0123456789ab", "openai": "sk-soak-0123456789abcdef"}
+"""The right keys."""
+
+PATIENCE: Final = 180.0
+"""Seconds in which what should come must come; the machine may be busy with other things."""
+
+_POLL: Final = 0.2
+_NOT_FOUND: Final = 404
+_OWNED: Final = ("Secret", "Service", "Ingress", "KongPlugin")
+_ASSIGNED: Final = ("clusterIP", "clusterIPs")
+
+
+@dataclass
+class Estate:
+    """A population on a stage. `steady` is a Fiddler that always answers, `troubled` one that is made to fail."""
+
+    stage: Stage
+    population: Population
+    steady: Sink
+    troubled: Sink
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.stage.cluster.api)
+
+    # What people do
+
+    def put(self, *manifests: Manifest) -> None:
+        """Apply objects as `kubectl apply --server-side --force-conflicts` does."""
+        for manifest in manifests:
+            path = f"{_path(manifest)}?fieldManager=kubectl&force=true"
+            self.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
+
+    def patch(self, kind: str, namespace: str, name: str, body: Manifest) -> None:
+        """Merge-patch an object, if it is there."""
+        self._unless_missing("PATCH", KINDS[kind].path(namespace, name), body, "application/merge-patch+json")
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Delete an object, if it is there."""
+        self._unless_missing("DELETE", KINDS[kind].path(namespace, name))
+
+    def delete_namespace(self, namespace: str) -> None:
+        """Delete a namespace without waiting."""
+        self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+
+    def put_gateway(self, name: str) -> None:
+        """A gateway as it should be."""
+        self.put(gateway_manifest(name))
+
+    def put_target(self, kind: str, namespace: str) -> None:
+        """A shared object as it should be, its list as its users know it."""
+        self.put(target_manifest(kind, namespace))
+
+    def put_member(self, member: Member, changes: Manifest | None = None) -> None:
+        """A binding, with changes if any."""
+        self.put(member.binding(self.url(member), changes))
+
+    def put_again(self, member: Member) -> None:
+        """A binding as it should be. While a deleted one still waits for its finalizer, that would change what is about to go."""
+
+        def stays() -> bool:
+            found = self._reader.get(BINDING.path(member.namespace, member.name))
+            return found is None or "deletionTimestamp" not in found["metadata"]
+
+        self.until(stays, f"the end of {member.key}")
+        self.put_member(member)
+
+    def put_keys(self, member: Member) -> None:
+        """A binding's keys as they should be."""
+        self.put(*(member.secret(whose, key) for whose, key in KEYS.items()))
+
+    def url(self, member: Member) -> str:
+        """A binding's Fiddler."""
+        return (self.troubled if member.troubled else self.steady).url
+
+    def open(self) -> None:
+        """Make the gateways and every namespace with its bindings."""
+        self.stage.cluster.create_namespace(GATEWAYS)
+        for name in self.population.gateway_names:
+            self.put_gateway(name)
+        for namespace in self.population.namespaces:
+            self.make(namespace)
+
+    def make(self, namespace: str) -> None:
+        """Make a namespace with everything in it, once an earlier one of its name is gone."""
+        self.until(lambda: self._reader.get(f"/api/v1/namespaces/{namespace}") is None, f"the end of {namespace}")
+        self.stage.cluster.create_namespace(namespace)
+        self.put(*furniture(namespace))
+        for kind in TARGETS:
+            self.put_target(kind, namespace)
+        for member in self.population.of(namespace):
+            self.put_keys(member)
+            self.put_member(member)
+
+    # What people see
+
+    def unready(self) -> list[str]:
+        """Bindings that are not Ready for their newest generation, and gateways that are not rolled out, each with what is known."""
+        found = {self._key(item): item for item in self._items("FiddlerKongBinding")}
+        stories = {member.key: _story(found.get(member.key)) for member in self.population.members}
+        rolling = [self._key(item) for item in self._items("Deployment", GATEWAYS) if not _rolled_out(item)]
+        return [f"{key}: {story}" for key, story in stories.items() if story != "Ready"] + rolling
+
+    def contents(self) -> dict[str, Any]:
+        """What the bindings made, and the lists of plugins; comparable with another moment's. The gateways' env too."""
+        items = [item for kind in _OWNED for item in self._items(kind) if item["metadata"]["namespace"] in self.population.namespaces]
+        children = {f"{item['kind']} {self._key(item)}": _essence(item) for item in items}
+        gateways = {self._key(item): _env(item) for item in self._items("Deployment", GATEWAYS)}
+        return {**children, **gateways}
+
+    def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+        """Wait for something."""
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s; {self.unready()}"
+            time.sleep(_POLL)
+
+    def _items(self, kind: str, namespace: str | None = None) -> Iterable[Manifest]:
+        return ({**item, "kind": kind} for item in self._reader.get(KINDS[kind].path(namespace))["items"])
+
+    def _unless_missing(self, *request: Any) -> None:
+        try:
+            self.stage.cluster.api.request(*request)
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    @staticmethod
+    def _key(item: Manifest) -> str:
+        return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+
+
+def _path(manifest: Manifest) -> str:
+    metadata = manifest["metadata"]
+    return KINDS[manifest["kind"]].path(metadata["namespace"], metadata["name"])
+
+
+def _story(binding: Manifest | None) -> str:
+    """The deciding reason of the newest generation, with its message unless it is Ready."""
+    if binding is None:
+        return "missing"
+    status = binding.get("status") or {}
+    if status.get("observedGeneration") != binding["metadata"]["generation"]:
+        return "no status of its newest generation"
+    ready = next(condition for condition in status["conditions"] if condition["type"] == ConditionType.READY)
+    return "Ready" if ready["status"] == "True" and ready["reason"] == "Ready" else f"{ready['reason']}: {ready['message']}"
+
+
+def _rolled_out(deployment: Manifest) -> bool:
+    status = deployment.get("status") or {}
+    counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [deployment["spec"]["replicas"]] * 3
+
+
+def _essence(item: Manifest) -> Manifest:
+    """What somebody has decided about an object. A list of plugins is a set."""
+    metadata = item["metadata"]
+    annotations = {name: sorted(value.split(",")) for name, value in (metadata.get("annotations") or {}).items()}
+    spec = {name: value for name, value in (item.get("spec") or {}).items() if name not in _ASSIGNED}
+    kept: Manifest = {name: item[name] for name in ("config", "plugin", "data", "type") if name in item}
+    return {"labels": metadata.get("labels"), "annotations": annotations, "spec": spec, **kept}
+
+
+def _env(deployment: Manifest) -> dict[str, Any]:
+    return {entry["name"]: entry.get("value") for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+
+@contextmanager
+def settled_estate(stage: Stage, portal: BlockingPortal, population: Population) -> Iterator[Estate]:
+    """A population with its two endpoints, on a stage where an operator runs; nothing is waited for."""
+    settings = SinkSettings(api_key=SecretStr(KEYS["fiddler"]))
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(portal.wrap_async_context_manager(Sink(settings))) for _ in range(2)]
+        estate = Estate(stage, population, *sinks)
+        estate.open()
+        yield estate

@@ -1,0 +1,139 @@
+"""The operator under observation: one process with the shipped rights behind the faults proxy, and what the kernel says of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+from anyio.from_thread import BlockingPortal
+
+from devcluster.api import wait_until
+from devcluster.cluster import Cluster
+from devcluster.operator_process import OperatorProcess
+from fiddler_kong_operator.cluster.kinds import EVENT
+from tests.faults.pod import read_identity, write_identity
+from tests.faults.proxy import Proxy
+from tests.soak.verdict import Vitals
+
+__all__ = ["PROBE_INTERVAL", "Subject", "WatchingProxy", "observed"]
+
+PROBE_INTERVAL: Final = 2.0
+"""Seconds between two probes of an endpoint; 300 would be usual."""
+
+PROBE_TIMEOUT: Final = 1.5
+
+FLAGS: Final = (
+    f"--probe-interval={PROBE_INTERVAL}",
+    "--probe-retry-interval=1",
+    f"--probe-timeout={PROBE_TIMEOUT}",
+    "--sweep-interval=30",
+)
+
+REPORT_AGE: Final = 10.5
+"""Seconds for which kopf answers /healthz with the same figures, and some."""
+
+_START_SECONDS: Final = 120.0
+_KIBIBYTE: Final = 1024
+_OWN_SOCKETS: Final = 3
+"""The listener of /healthz, and the pair by which signals wake asyncio's loop."""
+
+_SIGNS: Final = ("Traceback", "a bug in the operator", "never retrieved", "never awaited", "Unclosed")
+"""What a log has no line with while all is well, whatever befalls the cluster."""
+
+
+class WatchingProxy(Proxy):
+    """A proxy that knows how many watches pass through it."""
+
+    @property
+    def open_watches(self) -> int:
+        """Watches under way."""
+        return len(self._streams)
+
+
+class Subject(OperatorProcess):
+    """`fiddler-kong run` as people run it, but for short intervals, talking to the API server through `proxy`."""
+
+    def __init__(self, cluster: Cluster, proxy: WatchingProxy) -> None:
+        """The kubeconfig has exactly the rights of the shipped service account."""
+        super().__init__(cluster, *FLAGS, name="operator-soaked")
+        self.proxy = proxy
+        self._kubeconfig = write_identity(read_identity(cluster), proxy.url, cluster.layout.private / "soaked.kubeconfig")
+        self._asked = 0.0
+
+    def start(self) -> Self:
+        """Start, and return when it leads."""
+        command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
+        self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(self._kubeconfig)})
+        wait_until(lambda: "leading; reconciling begins" in self.log, "The operator's start", _START_SECONDS, self._process.check)
+        return self
+
+    def check(self) -> None:
+        """ComponentDiedError where it has ended. Nobody starts it again."""
+        assert self._process is not None
+        self._process.check()
+
+    @property
+    def freshens_in(self) -> float:
+        """Seconds until /healthz will have new figures."""
+        return max(0.0, self._asked + REPORT_AGE - time.monotonic())
+
+    def report(self) -> dict[str, Any]:
+        """The figures of /healthz; new ones if `freshens_in` was 0."""
+        if not self.freshens_in:
+            self._asked = time.monotonic()
+        figures: dict[str, Any] = (self.health() or {})["operator"]
+        return figures
+
+    def vitals(self) -> Vitals:
+        """Memory, tasks, file descriptors, connections and threads, now."""
+        report = self.report()
+        links = [link for link in map(_target, self._proc("fd").iterdir()) if link]
+        sockets = sum(link.startswith("socket:") for link in links)
+        return Vitals(
+            rss=self._status("VmRSS") / _KIBIBYTE,
+            tasks=report["tasks"],
+            objects=report["objects"] - self._warnings(),
+            delayed=report["delayed"],
+            files=len(links) - sockets,
+            idle=sockets - self.proxy.open_watches - _OWN_SOCKETS,
+            threads=self._status("Threads"),
+        )
+
+    def complaints(self) -> list[str]:
+        """Signs of a bug: lines of the log, and what was counted as one."""
+        lines = [line for line in self.log.splitlines() if any(sign in line for sign in _SIGNS)]
+        return lines + [f"{name}: {value}" for name, value in self.report().items() if name.startswith("bugs")]
+
+    def _warnings(self) -> int:
+        """Kong's complaints about plugins: the API server keeps them for an hour, and the store as long."""
+        found = self._cluster.api.get(f"{EVENT.path()}?{urlencode(EVENT.selectors)}")
+        return len(found["items"])
+
+    def _status(self, name: str) -> int:
+        line = next(line for line in self._proc("status").read_text().splitlines() if line.startswith(f"{name}:"))
+        return int(line.split()[1])
+
+    def _proc(self, name: str) -> Path:
+        assert self._process is not None
+        return Path(f"/proc/{self._process.popen.pid}/{name}")
+
+
+def _target(link: Path) -> str:
+    """What a descriptor stands for; "" where it was closed meanwhile."""
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:
+        return ""
+
+
+@contextmanager
+def observed(cluster: Cluster, portal: BlockingPortal) -> Iterator[Subject]:
+    """A running operator with its proxy."""
+    proxy = WatchingProxy(cluster.server, cluster.api.trust)
+    with portal.wrap_async_context_manager(proxy), Subject(cluster, proxy) as subject:
+        yield subject

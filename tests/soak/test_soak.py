@@ -1,0 +1,20 @@
+"""The shortest soak that means anything: `make soak` runs a long one, with the same machinery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from tests.soak.endurance import Endurance
+from tests.soak.population import Population
+
+Begin = Callable[[Population, int, Collection[int]], Endurance]
+
+
+def test_after_churn_and_faults_all_is_as_before_and_only_what_somebody_called_for_was_written(endurance: Begin) -> None:
+    soak = endurance(Population(24), 8, {6})
+
+    soak.run(0, fewest=1)
+
+    findings = soak.findings()
+    assert findings == [], "\n".join(findings)
+    assert all(checkpoint.faults > 0 and checkpoint.bystanders > 0 for checkpoint in soak.checkpoints)

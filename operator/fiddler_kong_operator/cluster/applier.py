@@ -26,12 +26,14 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Stale, Stalled
 from fiddler_kong_operator.plan.desired import Attachment, BindingPlan, Desired
 from fiddler_kong_operator.plan.digest import content_digest, content_shape
-from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, Snapshot
+from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, Snapshot
 
 from .contract import ClusterClient
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 from .merging import overwriting_patch, repair_patch
 from .ownership import belongs, is_left_over
+from .redaction import redact
+from .settled import Settled
 from .store import Store
 
 __all__ = ["AppliedOutcome", "Applier"]
@@ -43,11 +45,6 @@ _RANK: Final = {INGRESS.name: 0, SERVICE.name: 1, KONG_PLUGIN.name: 2, SECRET.na
 
 _FIXED: Final = {KONG_PLUGIN.name: "plugin", SECRET.name: "type"}
 """Fields that cannot be changed in place."""
-
-_SHORTEST_KEY: Final = 6
-"""Secret values below this length are not looked for in messages: they would match by chance."""
-
-_BLOT: Final = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Applier:
         self._client = client
         self._store = store
         self._wake = wake
-        self._settled: dict[ObjectKey, tuple[bytes, bytes]] = {}
+        self._settled = Settled(store.child)
 
     async def apply(self, plan: BindingPlan, snapshot: Snapshot, prune: Sequence[ObjectKey] = ()) -> AppliedOutcome:
         """Write what differs, in the order Secret, plugins, Services, Ingresses, attachments; then, if all went well, delete `prune`.
@@ -80,13 +77,13 @@ class Applier:
             if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):
                 await self._confirm(snapshot.binding)
             for stage in (plan.secret, plan.plugins, *_by_kind(plan.routes)):
-                written += await self._together(self._apply_one(desired, snapshot) for desired in stage)
+                written += await self._together(self._apply_one(d, snapshot) for d in stage if not self._stands(d, snapshot))
             written += await self._together(self._attach(a, snapshot.binding) for a in plan.attachments)
             deleted = await self.prune(prune, snapshot)
             written += await self._together(self._trim(desired, snapshot.binding) for desired in plan.secret)
             return AppliedOutcome(tuple(written), deleted)
         except FiddlerKongError as error:
-            error.args = (_blot(str(error), snapshot),)
+            error.args = (redact(str(error), snapshot),)
             raise
 
     async def prune(self, keys: Iterable[ObjectKey], snapshot: Snapshot) -> tuple[ObjectKey, ...]:
@@ -149,6 +146,8 @@ class Applier:
     async def _together(self, writes: Iterable[Any]) -> list[ObjectKey]:
         """Run independent writes at once and to their end, so that every answer is seen; then raise the first error."""
         pending = list(writes)
+        if not pending:
+            return []
         if len(pending) == 1:  # as most stages: no task of its own
             return [key for key in [await pending[0]] if isinstance(key, ObjectKey)]
         results = await asyncio.gather(*pending, return_exceptions=True)
@@ -158,23 +157,21 @@ class Applier:
         return [key for key in results if isinstance(key, ObjectKey)]
 
     async def _apply_one(self, desired: Desired, snapshot: Snapshot) -> ObjectKey | None:
-        child = snapshot.children.get(desired.key)
-        if child is None:
+        if desired.key not in snapshot.children:
             await self._create(desired, snapshot.binding)
             return desired.key
-        if self._is_right(desired, child):
-            return None
         return desired.key if await self._repair(desired, snapshot.binding, keep=desired.key.kind == SECRET.name) else None
 
     async def _trim(self, desired: Desired, binding: Binding) -> ObjectKey | None:
         """Take out of a Secret what the writes so far have kept in it."""
         child = self._store.child(desired.key)
-        if child is None or self._is_right(desired, child):
+        if child is None or self._settled.covers(desired, child):
             return None
         return desired.key if await self._repair(desired, binding) else None
 
-    def _is_right(self, desired: Desired, child: Child) -> bool:
-        return child.digest == desired.digest or self._settled.get(desired.key) == (desired.digest, child.digest)
+    def _stands(self, desired: Desired, snapshot: Snapshot) -> bool:
+        child = snapshot.children.get(desired.key)
+        return child is not None and self._settled.covers(desired, child)
 
     async def _create(self, desired: Desired, binding: Binding) -> None:
         try:
@@ -192,7 +189,8 @@ class Applier:
             return True
         live = await self._read(desired.key, binding.key)
         if live is None:
-            raise Stale(f"{desired.key} was deleted meanwhile")
+            await self._create(desired, binding)
+            return True
         if not belongs(live, binding):
             if is_left_over(live, binding):
                 raise Stale(f"{desired.key} is left from a deleted binding of this name; the garbage collector is about to delete it")
@@ -223,13 +221,10 @@ class Applier:
         return True
 
     def _settle(self, desired: Desired, answer: Manifest) -> None:
-        """Remember what the server made of it. Where it adds a default of its own, that is no drift to be repaired again and again."""
         seen = self._store.child(desired.key)
         same = seen is not None and seen.resource_version == answer["metadata"].get("resourceVersion")
         observed = seen.digest if seen and same else content_digest(answer)
-        self._settled.pop(desired.key, None)
-        if observed != desired.digest:
-            self._settled[desired.key] = (desired.digest, observed)
+        self._settled.note(desired, observed)
 
     async def _read(self, key: ObjectKey, author: ObjectKey) -> Manifest | None:
         """Read an object into the store; None where it does not exist. What is made while the answer travels does not count as gone."""
@@ -275,7 +270,7 @@ class Applier:
             await self._client.delete(key.kind, key.namespace, key.name, uid=uid)
         except (Gone, Stale):
             return
-        self._settled.pop(key, None)
+        self._settled.forget(key)
         self._tell(self._store.forget(key, uid), binding.key)
 
     def _observe(self, raw: Manifest, author: ObjectKey) -> None:
@@ -295,13 +290,3 @@ def _by_kind(routes: tuple[Desired, ...]) -> tuple[tuple[Desired, ...], ...]:
     """Services, then everything that points at them."""
     services = tuple(desired for desired in routes if desired.key.kind == SERVICE.name)
     return services, tuple(desired for desired in routes if desired.key.kind != SERVICE.name)
-
-
-def _blot(text: str, snapshot: Snapshot) -> str:
-    """Longer keys first, since one may begin with another; and the beginning of one that the limit of a message cut off."""
-    found = (value.decode("utf-8", "replace").strip() for values in snapshot.secrets.values() for value in (values or {}).values())
-    for key in sorted({key for key in found if len(key) >= _SHORTEST_KEY}, key=len, reverse=True):
-        text = text.replace(key, _BLOT)
-        cut = next((length for length in range(len(key) - 1, _SHORTEST_KEY - 1, -1) if text.endswith(key[:length])), 0)
-        text = text[: len(text) - cut] + (_BLOT if cut else "")
-    return text

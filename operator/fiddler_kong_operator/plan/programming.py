@@ -36,6 +36,8 @@ def current_warning(snapshot: Snapshot) -> KongWarning | None:
 
 def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
     """The snapshot without the warnings about what has been written since it was taken: they are about what was there before."""
+    if not snapshot.warnings or not written:
+        return snapshot
     return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
 
 

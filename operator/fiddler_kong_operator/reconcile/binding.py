@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,21 +109,18 @@ class BindingReconciler:
         return None
 
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
-        attempted = _differing(decision, snapshot)
-        generation = snapshot.binding.generation  # a changed spec is no fight: its writes are counted anew
-        held = {key: delay for key in attempted if (delay := self._pace.delay((key, generation)))}
+        attempted = dict(_differing(decision, snapshot))
+        held = {key: delay for key, content in attempted.items() if (delay := self._pace.delay((key, content)))}
         if held and decision.plugins is None:  # a retreat from a clash is never held up: two plugins of a type freeze the gateway
             return Outcome(_reverted(held), max(held.values()))
-        written: Iterable[ObjectKey] = attempted
         try:
             await self._hold_finalizer(snapshot, decision.plan)
             written = (await self._applier.apply(decision.plan, snapshot, decision.prune)).written
         except (Refused, Stalled) as error:
             return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
-        finally:
-            for key in written:
-                self._pace.count((key, generation))
-        now = outdate_warnings(snapshot, tuple(written))
+        for key in written:
+            self._pace.count((key, attempted.get(key)))
+        now = outdate_warnings(snapshot, written)
         return Outcome(decision.plugins or evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
 
     async def _hold_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
@@ -178,10 +175,16 @@ class BindingReconciler:
         return (self._gateways.failure(binding.workload) if pending else None) or found
 
 
-def _differing(decision: Decision, snapshot: Snapshot) -> tuple[ObjectKey, ...]:
-    """What a pass may have to write: objects that are not as wanted, and lists of other people's objects."""
-    objects = (desired.key for desired in decision.plan.objects if _differs(desired, snapshot))
-    return (*objects, *(attachment.target for attachment in decision.plan.attachments))
+def _differing(decision: Decision, snapshot: Snapshot) -> Iterator[tuple[ObjectKey, Hashable]]:
+    """What a pass may have to write, and what stands for its content: objects that are not as wanted, and lists of other people's objects.
+
+    The same content written again and again is a fight. Another content is a new wish: a changed spec, a rotated key, a new binding.
+    """
+    for desired in decision.plan.objects:
+        if _differs(desired, snapshot):
+            yield desired.key, desired.digest
+    for attachment in decision.plan.attachments:
+        yield attachment.target, attachment.plugins
 
 
 def _differs(desired: Desired, snapshot: Snapshot) -> bool:

@@ -72,6 +72,8 @@ class GatewayReconciler:
         """Bring one workload to what its bindings want; returns seconds until it must be looked at again."""
         workload, bindings = await self._reader.gather_workload(key)
         plan = plan_settings(workload, bindings) if workload else None
+        if workload is None:
+            self._written.pop(key, None)
         if plan is None or plan.action == "nothing":
             self._leaving.pop(key, None)
             self._outcomes.note(key, None)

@@ -9,7 +9,7 @@ import pytest
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled, Transient
 from fiddler_kong_operator.plan.snapshot import ObjectKey
 from fiddler_kong_operator.reconcile.binding import REFUSED_RETRY, REPAIR_LIMIT, REPAIR_WINDOW
-from tests.unit.plan.plans import CHAT, attachable
+from tests.unit.plan.plans import CHAT, SECRETS, attachable, spec_of
 
 from .stages import Stage, attached, exposed
 
@@ -91,9 +91,36 @@ async def test_changing_the_spec_again_and_again_is_no_fight() -> None:
     stage.clock.now += REPAIR_WINDOW
 
     for generation in range(2, REPAIR_LIMIT + 4):
-        stage.world.snapshot = replace(stage.world.current, binding=replace(stage.world.current.binding, generation=generation))
-        stage.world.drift(PLUGIN)
+        edited = spec_of(sessions={"header": f"X-Session-{generation}"})
+        stage.world.change(generation=generation, spec=edited)
         await stage.reconcile()
+
+    assert stage.world.condition("Ready") == ("True", "Ready")
+    assert stage.world.log.count(f"write {PLUGIN}") == REPAIR_LIMIT + 2
+
+
+async def test_rotating_a_key_again_and_again_is_no_fight() -> None:
+    stage = Stage(exposed())
+    await stage.converge()
+    stage.clock.now += REPAIR_WINDOW
+
+    for number in range(REPAIR_LIMIT + 2):
+        stage.world.snapshot = replace(stage.world.current, secrets={**SECRETS, "openai": {"api-key": f"sk-rotated-{number}".encode()}})
+        await stage.reconcile()
+
+    assert stage.world.condition("Ready") == ("True", "Ready")
+
+
+async def test_attempts_that_wrote_nothing_are_no_fight() -> None:
+    """Seen: a binding deleted and made again waited a minute for objects that the garbage collector had taken long before."""
+    stage = Stage(exposed())
+    for _ in range(REPAIR_LIMIT + 2):
+        stage.world.failure = Stale("left from a deleted binding of this name")
+        with pytest.raises(Stale):
+            await stage.reconcile()
+    stage.world.failure = None
+
+    await stage.converge()
 
     assert stage.world.condition("Ready") == ("True", "Ready")
 

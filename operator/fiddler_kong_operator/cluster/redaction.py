@@ -1,0 +1,27 @@
+"""Keys taken out of texts that others wrote: a webhook that refuses an object may quote what it was given."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fiddler_kong_operator.plan.snapshot import Snapshot
+
+__all__ = ["redact"]
+
+_SHORTEST_KEY: Final = 6
+"""Secret values below this length are not looked for: they would match by chance."""
+
+_BLOT: Final = "[redacted]"
+
+
+def redact(text: str, snapshot: Snapshot) -> str:
+    """The text without any key of the snapshot.
+
+    Longer keys first, since one may begin with another; and the beginning of one that the limit of a message cut off.
+    """
+    found = (value.decode("utf-8", "replace").strip() for values in snapshot.secrets.values() for value in (values or {}).values())
+    for key in sorted({key for key in found if len(key) >= _SHORTEST_KEY}, key=len, reverse=True):
+        text = text.replace(key, _BLOT)
+        cut = next((length for length in range(len(key) - 1, _SHORTEST_KEY - 1, -1) if text.endswith(key[:length])), 0)
+        text = text[: len(text) - cut] + (_BLOT if cut else "")
+    return text

@@ -47,6 +47,8 @@ class Outcome:
     newcomer: Newcomer | None = None
     change: Change | None = None
     drift: Drift | None = None
+    change_by_hand: Change | None = None
+    drift_by_hand: Drift | None = None
     restart: Restart | None = None
     rollout: Rollout | None = None
     probes: Rest | None = None
@@ -67,7 +69,7 @@ class Course:
             for turn in range(self._pairs if self._scenarios & set(PAIRED) else 1):
                 template = await self._operator(first=turn == 0)
                 if self._scenarios & set(PAIRED):
-                    await self._raw(template)
+                    await self._raw(template, first=turn == 0)
         if self._scenarios & {"rollout", "probes"}:
             await self._unready()
         return self._outcome
@@ -99,7 +101,7 @@ class Course:
         if "drift" in self._scenarios:
             outcome.drift = await drift.measure(stand, bindings)
 
-    async def _raw(self, template: Template) -> None:
+    async def _raw(self, template: Template, *, first: bool) -> None:
         bindings, outcome = self._outcome.bindings, self._outcome
         self._say("raw loop")
         async with open_stand(ready=True) as stand:
@@ -107,6 +109,10 @@ class Course:
             outcome.raw_cold.append(await cold.measure(Raw(stand, template), bindings))
             if "rotation" in self._scenarios:
                 outcome.raw_rotation.append(await rotation.measure(stand, bindings, "sk-bench-second"))
+            if first and "change" in self._scenarios:
+                outcome.change_by_hand = await change.measure_by_hand(stand, bindings)
+            if first and "drift" in self._scenarios:
+                outcome.drift_by_hand = await drift.measure_by_hand(stand, bindings)
 
     async def _unready(self) -> None:
         self._say("operator, gateway not ready")

@@ -49,8 +49,13 @@ def _at_rest(outcome: Outcome) -> Iterator[Figure]:
     if outcome.change:
         yield Figure("one change until its child has it, p50", n, outcome.change.median_ms, "ms", 10)
         yield Figure("one change until its child has it, p99", n, outcome.change.slow_ms, "ms", 25)
+    if outcome.change_by_hand:
+        yield Figure("the same by hand, p50", n, outcome.change_by_hand.median_ms, "ms")
+        yield Figure("the same by hand, p99", n, outcome.change_by_hand.slow_ms, "ms")
     if outcome.drift:
         yield Figure(f"slowest repair of {len(outcome.drift.seconds)} faults at once", n, outcome.drift.slowest, "s", 0.3)
+    if outcome.drift_by_hand:
+        yield Figure("slowest of the same repairs by hand", n, outcome.drift_by_hand.slowest, "s")
 
 
 def _restart(outcome: Outcome) -> Iterator[Figure]:

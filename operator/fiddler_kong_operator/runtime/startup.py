@@ -8,6 +8,7 @@ work has to be over before kopf is told to stop; that is why the signals are han
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -40,9 +41,15 @@ logger: Final = logging.getLogger(__name__)
 Elector = LeaseElector | NoElection
 
 
+YOUNG: Final = (20_000, 20, 20)
+"""Thresholds of Python's collector of cycles. Next to nothing here makes any, and what is observed stays: with Python's own (700, 10, 10)
+its walks through all that take a third of the time of deciding, at 2,000 bindings."""
+
+
 def run(settings: Settings) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code: 0 after those, 1 after a lost lease or a failure."""
     configure_logging(settings.log_format, settings.log_level)
+    gc.set_threshold(*YOUNG)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             return runner.run(_run(settings))

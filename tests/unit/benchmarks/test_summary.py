@@ -39,6 +39,12 @@ def test_one_write_too_many_misses_the_goal() -> None:
     assert summary(cold=[cold(1), cold(1, requests=701)])["write requests, cold"] == (701, False)
 
 
+def test_what_it_takes_by_hand_stands_beside_it_without_a_goal() -> None:
+    found = summary(change_by_hand=Change((0.005, 0.006, 0.03)), drift_by_hand=Drift((0.1, 0.2)))
+    expected = {"the same by hand, p50": (6, None), "the same by hand, p99": (30, None), "slowest of the same repairs by hand": (0.2, None)}
+    assert found == expected
+
+
 def test_changes_are_told_in_milliseconds() -> None:
     found = summary(change=Change((0.005, 0.006, 0.03)))
     assert (found["one change until its child has it, p50"], found["one change until its child has it, p99"]) == ((6, True), (30, False))

@@ -213,9 +213,7 @@ class Store:
 
     def _held(self, key: ObjectKey) -> Value | Unknown | None:
         record = self._find(key)
-        if record is None or (record.uid and record.value is None):
-            return UNKNOWN
-        return record.value
+        return UNKNOWN if record is None or (record.uid and record.value is None) else record.value
 
     def _outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
         """An equal version is news only where something of it was not kept and is wanted by now."""

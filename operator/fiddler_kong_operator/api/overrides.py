@@ -1,0 +1,37 @@
+"""The types behind `spec.overrides` of `v1alpha1`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from .types import ApiModel, RouteName
+
+__all__ = ["Override", "PatchOperation"]
+
+
+class PatchOperation(ApiModel):
+    """One RFC 6902 operation."""
+
+    op: Literal["add", "replace", "remove"]
+    """What to do."""
+
+    path: str = Field(min_length=1, max_length=256, pattern=r"^(/([A-Za-z0-9_.-]|~[01])+)+$")
+    """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`."""
+
+    value: JsonValue | None = None
+    """The value for `add` and `replace`."""
+
+
+class Override(ApiModel):
+    """Patches on a generated plugin's config, for what the typed fields do not cover."""
+
+    plugin: Literal["ai-proxy", "pre-function", "opentelemetry"]
+    """Which plugin."""
+
+    route: RouteName | None = None
+    """Only this route's `ai-proxy`; every route's when left out."""
+
+    patch: tuple[PatchOperation, ...] = Field(min_length=1, max_length=16)
+    """RFC 6902 operations, applied in order. Fields that hold keys or that Fiddler depends on must not be touched."""

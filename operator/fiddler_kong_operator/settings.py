@@ -54,7 +54,7 @@ class Settings(BaseModel):
     namespaces: tuple[str, ...] = ()
     """Namespaces to watch; empty means the whole cluster."""
 
-    workers: int = Field(default=12, ge=1, le=64)
+    workers: int = Field(default=16, ge=1, le=64)
     """Reconciliations under way at once."""
 
     lease_namespace: str | None = None

@@ -56,7 +56,7 @@ def test_an_environment_variable_that_is_empty_counts_as_not_given() -> None:
 def test_the_help_shows_defaults_and_choices_and_no_markup() -> None:
     text = " ".join(invoke("--help")[0].stdout.split())
 
-    assert "[env var: FIDDLER_KONG_WORKERS; default: 12]" in text
+    assert "[env var: FIDDLER_KONG_WORKERS; default: 16]" in text
     assert "--log-level [debug|info|warning|error]" in text
     assert "--probe-allow-http / --no-probe-allow-http" in text
     assert "--namespaces LIST" in text

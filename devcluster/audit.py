@@ -32,7 +32,7 @@ AUDIT_POLICY: Final[dict[str, Any]] = {
 
 _CREDENTIAL: Final = "authentication.kubernetes.io/credential-id"
 _READS: Final = frozenset({"get", "list", "watch"})
-_SETTLE_SECONDS: Final = 15.0
+_SETTLE_SECONDS: Final = 60.0
 _RECEIVED: Final = "RequestReceived"
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import FiddlerKongError, Gone, Stale, Stalled
+from fiddler_kong_operator.errors import FiddlerKongError, Gone, Stale
 from fiddler_kong_operator.plan.desired import Attachment, BindingPlan, Desired
 from fiddler_kong_operator.plan.digest import content_digest, content_shape
 from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, Snapshot
@@ -31,7 +31,7 @@ from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, Sn
 from .contract import ClusterClient
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 from .merging import overwriting_patch, repair_patch
-from .ownership import belongs, is_left_over
+from .ownership import belongs, require_replaceable
 from .redaction import redact
 from .settled import Settled
 from .store import Store
@@ -80,7 +80,7 @@ class Applier:
                 written += await self._together(self._apply_one(d, snapshot) for d in stage if not self._stands(d, snapshot))
             written += await self._together(self._attach(a, snapshot.binding) for a in plan.attachments)
             deleted = await self.prune(prune, snapshot)
-            written += await self._together(self._trim(desired, snapshot.binding) for desired in plan.secret)
+            written += await self._together(self._trim(desired, snapshot) for desired in plan.secret)
             return AppliedOutcome(tuple(written), deleted)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
@@ -160,14 +160,14 @@ class Applier:
         if desired.key not in snapshot.children:
             await self._create(desired, snapshot.binding)
             return desired.key
-        return desired.key if await self._repair(desired, snapshot.binding, keep=desired.key.kind == SECRET.name) else None
+        return desired.key if await self._repair(desired, snapshot, keep=desired.key.kind == SECRET.name) else None
 
-    async def _trim(self, desired: Desired, binding: Binding) -> ObjectKey | None:
+    async def _trim(self, desired: Desired, snapshot: Snapshot) -> ObjectKey | None:
         """Take out of a Secret what the writes so far have kept in it."""
         child = self._store.child(desired.key)
         if child is None or self._settled.covers(desired, child):
             return None
-        return desired.key if await self._repair(desired, binding) else None
+        return desired.key if await self._repair(desired, snapshot) else None
 
     def _stands(self, desired: Desired, snapshot: Snapshot) -> bool:
         child = snapshot.children.get(desired.key)
@@ -183,20 +183,19 @@ class Applier:
             raise
         self._settle(desired, answer)
 
-    async def _repair(self, desired: Desired, binding: Binding, *, keep: bool = False) -> bool:
+    async def _repair(self, desired: Desired, snapshot: Snapshot, *, keep: bool = False) -> bool:
         """Make a live object what is wanted, but `keep` data it has in excess. False where that needs no write."""
+        binding = snapshot.binding
         if await self._overwrite(desired, binding):
             return True
         live = await self._read(desired.key, binding.key)
         if live is None:
             await self._create(desired, binding)
             return True
-        if not belongs(live, binding):
-            if is_left_over(live, binding):
-                raise Stale(f"{desired.key} is left from a deleted binding of this name; the garbage collector is about to delete it")
-            raise Stalled("NameTaken", f"{desired.key} belongs to somebody else. Rename the route or the binding, or delete that object.")
         fixed = _FIXED.get(desired.key.kind)
-        if fixed and live.get(fixed) != desired.manifest.get(fixed):
+        if not belongs(live, binding):
+            require_replaceable(live, snapshot)
+        if not belongs(live, binding) or (fixed and live.get(fixed) != desired.manifest.get(fixed)):
             await self._delete_live(desired.key, live, binding)
             await self._create(desired, binding)
             return True

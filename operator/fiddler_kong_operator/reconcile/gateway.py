@@ -73,13 +73,19 @@ class GatewayReconciler:
         workload, bindings = await self._reader.gather_workload(key)
         plan = plan_settings(workload, bindings) if workload else None
         if workload is None:
-            self._written.pop(key, None)
+            self._begin_anew(key)
         if plan is None or plan.action == "nothing":
             self._leaving.pop(key, None)
             self._outcomes.note(key, None)
             return None
         wait = self._grace(key, plan) or self._paced(key, plan)
         return wait or await self._write(key, plan)
+
+    def _begin_anew(self, key: ObjectKey) -> None:
+        """The workload is gone, or nobody's any more. What is written when it comes back is no answer to whoever undid it before."""
+        self._written.pop(key, None)
+        for action in ("apply", "release"):
+            self._pace.forget((key, action))
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
         if plan.action != "release":

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
+from fiddler_kong_operator.cluster.ownership import COLLECTED
 from fiddler_kong_operator.cluster.settled import MANY
 from fiddler_kong_operator.errors import Stale, Stalled
-from fiddler_kong_operator.plan.desired import BindingPlan
+from fiddler_kong_operator.plan.desired import BindingPlan, Desired
 from fiddler_kong_operator.plan.digest import content_digest
 from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
 
@@ -208,20 +211,45 @@ async def test_a_change_of_what_is_wanted_is_written_in_spite_of_a_default() -> 
     assert bench.cluster.objects[OWN]["config"] == {"a": 2}
 
 
-async def test_an_object_left_from_an_earlier_binding_of_the_name_is_waited_for() -> None:
+async def with_left_over(*more: Manifest) -> tuple[Bench, Desired]:
+    """A plugin left from an earlier binding of the name; `more` are its further owners."""
     bench = Bench()
     wanted = bench.plugin()
     await bench.apply(BindingPlan(plugins=(wanted,)))
-    metadata = {
-        **bench.live(wanted)["metadata"],
-        "ownerReferences": [{**owners("assistant")[0], "uid": "uid-before"}],
-        "managedFields": WRITTEN,
-    }
+    former = {**owners("assistant")[0], "uid": "uid-before"}
+    metadata = {**bench.live(wanted)["metadata"], "ownerReferences": [former, *more], "managedFields": WRITTEN}
     bench.somebody_changes(wanted, metadata=metadata)
     bench.cluster.calls.clear()
+    return bench, wanted
+
+
+async def test_an_object_left_from_an_earlier_binding_of_the_name_is_waited_for() -> None:
+    bench, wanted = await with_left_over()
 
     with pytest.raises(Stale, match="left from a deleted binding"):
         await bench.apply(BindingPlan(plugins=(wanted,)))
+
+    assert bench.cluster.writes == []
+
+
+async def test_one_that_nobody_collects_is_made_anew_in_the_end() -> None:
+    """Seen: the garbage collector forgets what belonged to a definition that was deleted soon after it came, and installed again."""
+    bench, wanted = await with_left_over()
+    snapshot = await bench.snapshot()
+    late = datetime.fromisoformat(bench.binding.created).timestamp() + COLLECTED + 1
+
+    outcome = await bench.applier.apply(BindingPlan(plugins=(wanted,)), replace(snapshot, now=late))
+
+    assert (outcome.written, [verb for verb, _ in bench.cluster.writes]) == ((wanted.key,), ["delete", "create"])
+    assert [owner["uid"] for owner in bench.live(wanted)["metadata"]["ownerReferences"]] == ["uid-assistant"]
+
+
+async def test_one_that_belongs_to_somebody_else_as_well_is_never_deleted() -> None:
+    bench, wanted = await with_left_over({"kind": "ConfigMap", "name": "theirs", "uid": "uid-theirs"})
+    snapshot = await bench.snapshot()
+
+    with pytest.raises(Stale, match="left from a deleted binding"):
+        await bench.applier.apply(BindingPlan(plugins=(wanted,)), replace(snapshot, now=4e9))
 
     assert bench.cluster.writes == []
 

@@ -48,6 +48,18 @@ async def test_changing_one_s_mind_is_no_fight() -> None:
     assert (stage.failure, len(stage.cluster.writes)) == (("", ""), len(wishes))
 
 
+async def test_coming_and_going_is_no_fight() -> None:
+    """Seen: a binding that was deleted and made again four times within ten minutes found its gateway given up."""
+    stage = Stage(BARE)
+    for _ in range(2 * REVERT_LIMIT):
+        stage.cluster.workload, stage.cluster.bindings = BARE, (make_binding(),)
+        await revert(stage, 1)
+        stage.cluster.workload, stage.cluster.bindings = None, ()
+        await revert(stage, 1)
+
+    assert (stage.failure, len(stage.cluster.writes)) == (("", ""), 2 * REVERT_LIMIT)
+
+
 async def test_a_fight_does_not_keep_what_is_left_from_being_given_back() -> None:
     stage = Stage(BARE, make_binding())
     await revert(stage, REVERT_LIMIT)

@@ -98,11 +98,14 @@ with Cluster.start({name!r}, kong=False):
 """
     with subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
         assert parent.stdout is not None
-        assert parent.stdout.readline() == b"up\n"
-        processes = started_by(name)
-        assert len([record for record in processes if record.alive]) == 5
-        parent.send_signal(number)
-        parent.wait(timeout=30)
+        try:
+            assert parent.stdout.readline() == b"up\n"
+            processes = started_by(name)
+            assert len([record for record in processes if record.alive]) == 5
+            parent.send_signal(number)
+            parent.wait(timeout=30)
+        finally:
+            parent.kill()  # or leaving the block would wait for its end
     until(lambda: not any(record.alive for record in processes), seconds=10)
 
 

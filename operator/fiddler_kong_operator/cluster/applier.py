@@ -79,19 +79,18 @@ class Applier:
             for stage in (plan.secret, plan.plugins, *_by_kind(plan.routes)):
                 written += await self._together(self._apply_one(d, snapshot) for d in stage if not self._stands(d, snapshot))
             written += await self._together(self._attach(a, snapshot.binding) for a in plan.attachments)
-            deleted = await self.prune(prune, snapshot)
+            deleted = await self.remove(prune, snapshot.binding)
             written += await self._together(self._trim(desired, snapshot) for desired in plan.secret)
             return AppliedOutcome(tuple(written), deleted)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
             raise
 
-    async def prune(self, keys: Iterable[ObjectKey], snapshot: Snapshot) -> tuple[ObjectKey, ...]:
-        """Delete objects the binding owns: Ingresses, Services, plugins, then Secrets. Returns those that were deleted."""
-        return await self.remove(keys, snapshot.binding)
-
     async def remove(self, keys: Iterable[ObjectKey], binding: Binding) -> tuple[ObjectKey, ...]:
-        """As `prune`. Each object is read first and left alone where it is not, or no longer, the binding's."""
+        """Delete objects the binding owns: Ingresses, Services, plugins, then Secrets. Returns those that were deleted.
+
+        Each is read first, and left alone where it is not, or no longer, the binding's.
+        """
         deleted: list[ObjectKey] = []
         ordered = sorted(keys, key=_rank)
         for rank in sorted({_rank(key) for key in ordered}):
@@ -192,10 +191,10 @@ class Applier:
         if live is None:
             await self._create(desired, binding)
             return True
-        fixed = _FIXED.get(desired.key.kind)
-        if not belongs(live, binding):
+        fixed, ours = _FIXED.get(desired.key.kind), belongs(live, binding)
+        if not ours:
             require_replaceable(live, snapshot)
-        if not belongs(live, binding) or (fixed and live.get(fixed) != desired.manifest.get(fixed)):
+        if not ours or (fixed and live.get(fixed) != desired.manifest.get(fixed)):
             await self._delete_live(desired.key, live, binding)
             await self._create(desired, binding)
             return True

@@ -45,14 +45,10 @@ _UNAUTHORIZED: Final = 401
 _HTTP_ERRORS: Final = 300
 
 
-def _no_fence() -> None:
-    """Let everything through."""
-
-
 class Client:
     """The ClusterClient of a real API server."""
 
-    def __init__(self, connection: Connection, *, fence: Fence = _no_fence, on_request: RequestObserver | None = None) -> None:
+    def __init__(self, connection: Connection, *, fence: Fence | None = None, on_request: RequestObserver | None = None) -> None:
         """Requests that write pass the fence when they have got their connection. A Lease's do not: they are what opens it."""
         self._connection = connection
         self._fence = fence
@@ -64,7 +60,7 @@ class Client:
         kubeconfig: str | None = None,
         context: str | None = None,
         *,
-        fence: Fence = _no_fence,
+        fence: Fence | None = None,
         on_request: RequestObserver | None = None,
     ) -> Self:
         """A client for the cluster that `load_configuration` finds; NoClusterError where there is none."""

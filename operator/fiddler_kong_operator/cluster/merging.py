@@ -1,6 +1,6 @@
 """The JSON merge patch (RFC 7386) that makes a live object carry exactly what is wanted, and leaves alone what is not ours to say.
 
-Ours are the fields `plan.snapshot.content_digest` counts: every top-level field but metadata and status, our labels, the `konghq.com/`
+Ours are the fields `plan.digest.content_digest` counts: every top-level field but metadata and status, our labels, the `konghq.com/`
 annotations and the controlling owner. Other people's labels, annotations and owners stay.
 """
 
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from fiddler_kong_operator.plan.digest import same_metadata
+from fiddler_kong_operator.plan.digest import controllers, managed_content, same_metadata
 from fiddler_kong_operator.plan.snapshot import Child, Manifest
 
 __all__ = ["difference", "overwriting_patch", "repair_patch"]
 
-_NOT_CONTENT: Final = ("apiVersion", "kind", "metadata", "status")
 _KONG: Final = "konghq.com/"
 
 
@@ -23,7 +22,7 @@ def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) 
 
     `keep_data` leaves alone what a Secret holds beyond the desired entries.
     """
-    patch = difference(_content(live), _content(desired))
+    patch = difference(managed_content(live), managed_content(desired))
     if keep_data:
         patch = _without_removals(patch, "data")
     metadata = _metadata_patch(live["metadata"], desired["metadata"])
@@ -40,7 +39,7 @@ def overwriting_patch(desired: Manifest, child: Child, digest: bytes) -> Manifes
     """
     named = () if same_metadata(child.digest, digest) else ("labels", "annotations")
     metadata = {name: desired["metadata"][name] for name in named if name in desired["metadata"]}
-    return {**_content(desired), "metadata": {**metadata, "uid": child.uid, "resourceVersion": child.resource_version}}
+    return {**managed_content(desired), "metadata": {**metadata, "uid": child.uid, "resourceVersion": child.resource_version}}
 
 
 def difference(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,10 +70,6 @@ def _without_removals(patch: dict[str, Any], name: str) -> dict[str, Any]:
     return {**{field: value for field, value in patch.items() if field != name}, **({name: kept} if kept else {})}
 
 
-def _content(manifest: Manifest) -> dict[str, Any]:
-    return {name: value for name, value in manifest.items() if name not in _NOT_CONTENT and value is not None}
-
-
 def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
     """Wanted labels and annotations are set; of those there already, only Kong's that are not wanted go."""
     patch: dict[str, Any] = {}
@@ -87,7 +82,7 @@ def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict
         patch["labels"] = labels
     if annotations:
         patch["annotations"] = annotations
-    if _owners(live) != _owners(desired):
+    if controllers(live) != controllers(desired):
         patch["ownerReferences"] = _with_owners(live.get("ownerReferences") or (), desired.get("ownerReferences") or ())
     return patch
 
@@ -100,7 +95,3 @@ def _with_owners(live: Iterable[Any], desired: Sequence[Any]) -> list[Any]:
 
 def _missing(live: Mapping[str, str], desired: Mapping[str, str]) -> dict[str, str | None]:
     return {name: value for name, value in desired.items() if live.get(name) != value}
-
-
-def _owners(metadata: Mapping[str, Any]) -> list[Any]:
-    return [owner.get("uid") for owner in metadata.get("ownerReferences") or () if owner.get("controller")]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
 from fiddler_kong_operator.errors import Stale, Stalled
 from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, Snapshot
 
 from .kinds import BINDING, kind_of
-from .reduce import key_of, reduce_child
+from .reduce import key_of, reduce_child, seconds_of
 
 __all__ = ["COLLECTED", "belongs", "require_replaceable"]
 
@@ -42,7 +41,7 @@ def _is_overdue(live: Manifest, snapshot: Snapshot) -> bool:
     """
     binding, owners = snapshot.binding, live["metadata"].get("ownerReferences") or ()
     former = all(o.get("kind") == BINDING.name and o.get("name") == binding.name and o.get("uid") != binding.uid for o in owners)
-    return former and snapshot.now - datetime.fromisoformat(binding.created).timestamp() > COLLECTED
+    return former and snapshot.now - seconds_of(binding.created) > COLLECTED
 
 
 def _child(live: Manifest) -> Child:

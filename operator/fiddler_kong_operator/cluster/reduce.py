@@ -35,6 +35,7 @@ __all__ = [
     "reduce_plugin",
     "reduce_secret",
     "reduce_warning",
+    "seconds_of",
     "version_of",
 ]
 
@@ -147,7 +148,7 @@ def _owner(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _written_at(metadata: Mapping[str, Any]) -> float:
-    return max((_seconds(entry.get("time")) for entry in _our_entries(metadata)), default=0.0)
+    return max((seconds_of(entry.get("time")) for entry in _our_entries(metadata)), default=0.0)
 
 
 def _our_entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -199,11 +200,11 @@ def reduce_warning(raw: Manifest) -> KongWarning:
         plugin=ObjectKey(KONG_PLUGIN.name, intern(about.get("namespace") or ""), about.get("name") or ""),
         reason=intern(raw.get("reason") or ""),
         message=(raw.get("message") or "")[:WARNING_LIMIT],
-        last_seen=max(_seconds(moment) for moment in seen),
+        last_seen=max(seconds_of(moment) for moment in seen),
     )
 
 
-def _seconds(moment: str | None) -> float:
+def seconds_of(moment: str | None) -> float:
     """Seconds since the epoch; 0 for a time that is no date here: clients choose these, and Go's years go from 0 on."""
     try:
         return datetime.fromisoformat(moment).timestamp() if moment else 0.0

@@ -11,13 +11,23 @@ import orjson
 
 from fiddler_kong_operator import names
 
-__all__ = ["content_digest", "content_shape", "same_metadata"]
+__all__ = ["content_digest", "content_shape", "controllers", "managed_content", "same_metadata"]
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 _KONG: Final = "konghq.com/"
 _HALF: Final = 12
 """Bytes for each half of a digest: enough that nobody finds a second content with the first one's."""
+
+
+def managed_content(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Every top-level field that is this project's to say: all but identity, metadata and status, without those that are null."""
+    return {name: value for name, value in manifest.items() if name not in _UNMANAGED and value is not None}
+
+
+def controllers(metadata: Mapping[str, Any]) -> list[Any]:
+    """Uids of the controlling owners: one, or none."""
+    return [owner.get("uid") for owner in metadata.get("ownerReferences") or () if owner.get("controller")]
 
 
 def content_digest(manifest: Mapping[str, Any]) -> bytes:
@@ -33,9 +43,9 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
     managed = [
         [labels.get(name) for name in _LABELS],
         {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(_KONG)},
-        [o.get("uid") for o in meta.get("ownerReferences") or () if o.get("controller")],
+        controllers(meta),
     ]
-    return _digest({k: v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}) + _digest(managed)
+    return _digest(managed_content(manifest)) + _digest(managed)
 
 
 def same_metadata(one: bytes, other: bytes) -> bool:
@@ -50,7 +60,7 @@ def content_shape(manifest: Mapping[str, Any]) -> bytes:
     Fields at the top level (a plugin's type, a Secret's) count with their value, since some cannot be changed.
     """
     meta = manifest.get("metadata") or {}
-    content = {k: _shape(v) if isinstance(v, dict) else v for k, v in manifest.items() if k not in _UNMANAGED and v is not None}
+    content = {k: _shape(v) if isinstance(v, dict) else v for k, v in managed_content(manifest).items()}
     return _digest([content, sorted(k for k in meta.get("annotations") or {} if k.startswith(_KONG))])
 
 

@@ -40,7 +40,6 @@ logger: Final = logging.getLogger(__name__)
 
 Elector = LeaseElector | NoElection
 
-
 YOUNG: Final = (20_000, 20, 20)
 """Thresholds of Python's collector of cycles. Next to nothing here makes any, and what is observed stays: with Python's own (700, 10, 10)
 its walks through all that take a third of the time of deciding, at 2,000 bindings."""

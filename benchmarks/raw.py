@@ -1,8 +1,8 @@
 """The limit to compare with: list and watch of the bindings, a queue, 16 workers, and the same writes; nothing is decided or compared.
 
-`python -m benchmarks.raw TEMPLATE`, with the operator's rights in $KUBECONFIG. It talks to the API server through the same client library
-as the operator, with the same settings, and does not look at the answers. When the provider's Secret changes, it writes each derived
-Secret once.
+`python -m benchmarks.raw TEMPLATE`, with the operator's rights in $KUBECONFIG. It talks to the API server through the client library
+as it is, on asyncio's own loop, and does not look at the answers; the operator takes only the library's session, and has uvloop and orjson.
+When the provider's Secret changes, it writes each derived Secret once.
 """
 
 from __future__ import annotations

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devcluster import Cluster
-from devcluster.progress import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+from tests.staging import start_visibly
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -32,10 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
-        started = Cluster.start(reporter=Reporter())
-    with started:
+    with start_visibly(pytestconfig) as started:
         yield started
 
 

@@ -12,31 +12,24 @@ import secrets
 from collections.abc import Iterator
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 from devcluster import Cluster
-from devcluster.operator_process import OperatorProcess, install
-from devcluster.progress import Reporter
+from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import breaches
+from tests.staging import staged, start_visibly
 
 
 @pytest.fixture(scope="session")
 def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
-        cluster = Cluster.start(reporter=Reporter())
-    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
-        install(cluster)
+    with staged(start_visibly(pytestconfig)) as (started, _):
         yield started
 
 
 @pytest.fixture(scope="session")
 def backstage() -> Iterator[Stage]:
-    cluster = Cluster.start(audit_reads=True)
-    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
-        install(cluster)
+    with staged(Cluster.start(audit_reads=True)) as (started, _):
         yield started
 
 

@@ -16,16 +16,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
-from devcluster import Cluster
-from devcluster.operator_process import install
-from devcluster.progress import Reporter
 from devcluster.stage import Stage
 from tests.soak.endurance import Endurance
 from tests.soak.estate import settled_estate
 from tests.soak.population import Population
 from tests.soak.subject import observed
+from tests.staging import staged, start_visibly
 
 logger: Final = logging.getLogger(__name__)
 
@@ -57,11 +55,7 @@ def tell(pytestconfig: pytest.Config) -> Tell:
 
 @pytest.fixture
 def theatre(pytestconfig: pytest.Config) -> Iterator[Theatre]:
-    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():  # the first start builds for minutes: it must be seen
-        cluster = Cluster.start(reporter=Reporter())
-    with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as stage:
-        install(cluster)
+    with staged(start_visibly(pytestconfig)) as (stage, portal):
         yield Theatre(stage, portal)
 
 

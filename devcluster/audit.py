@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["AUDIT_POLICY", "Mark", "Write", "WriteLog", "audit_policy"]
+__all__ = ["AUDIT_POLICY", "LogTail", "Mark", "Write", "WriteLog", "audit_policy"]
 
 AUDIT_POLICY: Final[dict[str, Any]] = {
     "apiVersion": "audit.k8s.io/v1",
@@ -79,12 +79,32 @@ class Mark:
     position: int
 
 
+class LogTail:
+    """A log that grows: its complete lines, each once."""
+
+    def __init__(self, path: Path, *, from_end: bool = False) -> None:
+        """The file need not exist yet. `from_end`: what is there already is passed over."""
+        self._path = path
+        self._offset = path.stat().st_size if from_end else 0
+
+    def lines(self) -> list[bytes]:
+        """The lines added since the last call."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as stream:
+            stream.seek(self._offset)
+            text = stream.read()
+        complete = text[: text.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        return complete.splitlines()
+
+
 class WriteLog:
     """The writes of one cluster since its start, in the order in which the API server received them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offset = 0
+        self._tail = LogTail(path)
         self._received: list[str] = []
         self._answered: dict[str, Write] = {}
 
@@ -119,15 +139,7 @@ class WriteLog:
         return wanted
 
     def _read(self) -> None:
-        """Take in the complete lines added since the last call."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as stream:
-            stream.seek(self._offset)
-            text = stream.read()
-        complete = text[: text.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        for line in complete.splitlines():
+        for line in self._tail.lines():
             self._add(json.loads(line))
 
     def _add(self, event: Mapping[str, Any]) -> None:

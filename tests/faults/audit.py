@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from devcluster.audit import LogTail
 from devcluster.operator_process import USER
 
 __all__ = ["AuditTail"]
@@ -16,21 +17,13 @@ class AuditTail:
 
     def __init__(self, path: Path, namespace: str) -> None:
         """Of the operator's requests only those in `namespace` count."""
-        self._path = path
+        self._tail = LogTail(path, from_end=True)
         self._namespace = namespace
-        self._rest = b""
         self._seen: list[str] = []
-        with path.open("rb") as stream:
-            self._offset = stream.seek(0, 2)
 
     def writes(self) -> tuple[str, ...]:
         """Every write received so far, as `patch kongplugins assistant-opentelemetry`; unchanged and refused ones too, Leases not."""
-        with self._path.open("rb") as stream:
-            stream.seek(self._offset)
-            text = stream.read()
-        self._offset += len(text)
-        *lines, self._rest = (self._rest + text).split(b"\n")
-        for line in lines:
+        for line in self._tail.lines():
             self._take(line)
         return tuple(self._seen)
 

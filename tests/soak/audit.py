@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devcluster.audit import LogTail
 from devcluster.operator_process import USER
 
 __all__ = ["AuditTail", "Write"]
@@ -43,22 +44,14 @@ class AuditTail:
     """Reads the audit log from its present end on; takes one line after the other and keeps only the operator's."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._rest = b""
+        self._tail = LogTail(path, from_end=True)
         self._answered: list[Write] = []
         self.received = 0
         """Writes that have arrived at the API server so far, as of the last `read`; Leases do not count."""
-        with path.open("rb") as stream:
-            self._offset = stream.seek(0, 2)
 
     def read(self) -> int:
         """Take in what has been logged since; the number of writes received so far."""
-        with self._path.open("rb") as stream:
-            stream.seek(self._offset)
-            text = stream.read()
-        self._offset += len(text)
-        *lines, self._rest = (self._rest + text).split(b"\n")
-        for line in lines:
+        for line in self._tail.lines():
             if USER.encode() in line:
                 self._take(json.loads(line))
         return self.received

@@ -20,6 +20,11 @@ __all__ = ["Drift", "measure", "measure_by_hand"]
 
 FAULTS: Final = 60
 _NOBODY: Final = "somebody-else"
+_EDITS: Final[dict[str, dict[str, Any]]] = {
+    KONG_PLUGIN.name: {"config": {"model": {"name": _NOBODY}}},
+    SERVICE.name: {"spec": {"externalName": f"{_NOBODY}.example.com"}},
+}
+"""What somebody else makes of an object, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,20 @@ async def measure(stand: Stand, bindings: int) -> Drift:
     """Do all the damage at once, evenly among the four kinds of it and among the bindings."""
     async with watching(stand, KONG_PLUGIN.name, SERVICE.name, INGRESS.name) as sightings:
         damages = (_deleted_plugin, _edited_plugin, _deleted_ingress, _edited_service)
-        faults = [damages[i % 4](stand, sightings, binding_name(i * bindings // FAULTS % bindings)) for i in range(FAULTS)]
+        faults = [damages[i % 4](stand, sightings, name) for i, name in enumerate(_victims(bindings))]
         return Drift(tuple(await asyncio.gather(*faults)))
 
 
 async def measure_by_hand(stand: Stand, bindings: int) -> Drift:
     """The same damage, mended by the benchmark."""
     kinds = ((KONG_PLUGIN.name, "opentelemetry"), (KONG_PLUGIN.name, "openai-ai-proxy"), (INGRESS.name, "openai"), (SERVICE.name, "openai"))
-    chosen = [(binding_name(i * bindings // FAULTS % bindings), *kinds[i % 4]) for i in range(FAULTS)]
+    chosen = [(name, *kinds[i % 4]) for i, name in enumerate(_victims(bindings))]
     return Drift(tuple(await asyncio.gather(*(_by_hand(stand, kind, f"{name}-{suffix}") for name, kind, suffix in chosen))))
+
+
+def _victims(bindings: int) -> list[str]:
+    """The binding that each fault is done to, evenly among all."""
+    return [binding_name(i * bindings // FAULTS % bindings) for i in range(FAULTS)]
 
 
 async def _by_hand(stand: Stand, kind: str, name: str) -> float:
@@ -58,10 +68,9 @@ async def _by_hand(stand: Stand, kind: str, name: str) -> float:
         kept = {field: found["metadata"][field] for field in ("name", "namespace", "labels", "ownerReferences")}
         await stand.api.create({**found, "metadata": kept})
     else:
-        content = "spec" if kind == SERVICE.name else "config"
-        edit = {"externalName": f"{_NOBODY}.example.com"} if kind == SERVICE.name else {"model": {"name": _NOBODY}}
-        await stand.api.merge_patch(kind, NAMESPACE, name, {content: edit}, manager=_NOBODY)
-        await stand.api.merge_patch(kind, NAMESPACE, name, {content: found[content]})
+        edit = _EDITS[kind]
+        await stand.api.merge_patch(kind, NAMESPACE, name, edit, manager=_NOBODY)
+        await stand.api.merge_patch(kind, NAMESPACE, name, {content: found[content] for content in edit})
     return asyncio.get_running_loop().time() - sent
 
 
@@ -75,16 +84,14 @@ async def _deleted_ingress(stand: Stand, sightings: dict[str, Sightings], name: 
 
 async def _edited_plugin(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
     plugin = f"{name}-openai-ai-proxy"
-    edit = {"config": {"model": {"name": _NOBODY}}}
     repaired = sightings[KONG_PLUGIN.name].expect(plugin, _after_fault(lambda item: item["config"]["model"]["name"] == _NOBODY))
-    return await _timed(stand.api.merge_patch(KONG_PLUGIN, NAMESPACE, plugin, edit, manager=_NOBODY), repaired)
+    return await _timed(stand.api.merge_patch(KONG_PLUGIN, NAMESPACE, plugin, _EDITS[KONG_PLUGIN.name], manager=_NOBODY), repaired)
 
 
 async def _edited_service(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
     service = f"{name}-openai"
-    edit = {"spec": {"externalName": f"{_NOBODY}.example.com"}}
     repaired = sightings[SERVICE.name].expect(service, _after_fault(lambda item: item["spec"]["externalName"].startswith(_NOBODY)))
-    return await _timed(stand.api.merge_patch(SERVICE, NAMESPACE, service, edit, manager=_NOBODY), repaired)
+    return await _timed(stand.api.merge_patch(SERVICE, NAMESPACE, service, _EDITS[SERVICE.name], manager=_NOBODY), repaired)
 
 
 async def _deleted(stand: Stand, sightings: dict[str, Sightings], kind: str, name: str) -> float:

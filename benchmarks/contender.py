@@ -19,7 +19,7 @@ from .usage import Usage
 
 __all__ = ["Contender", "Operator", "Raw"]
 
-_LEADING: Final = "leading; reconciling begins"
+_LOOKED_AT: Final = "all bindings looked at"
 _LISTING: Final = "listing every kind"
 _START_SECONDS: Final = 60.0
 
@@ -71,11 +71,9 @@ class Operator(Contender):
         """As its log says."""
         return _moment(self.log, _LISTING)
 
-    def at_rest(self) -> bool:
-        """Whether it leads and has looked at everything that waits."""
-        health = self._process.health() if _LEADING in self.log else None
-        report = (health or {}).get("operator") or {}
-        return bool(report) and report["waiting_urgent"] == report["waiting_background"] == 0
+    def looked_at(self) -> float | None:
+        """Seconds since the epoch at which it had looked at every binding; None while it has not."""
+        return _moment(self.log, _LOOKED_AT) if _LOOKED_AT in self.log else None
 
 
 class Raw(Contender):

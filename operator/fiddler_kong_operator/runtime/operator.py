@@ -85,6 +85,11 @@ class Operator:
         self._workers.start()
         self._started = True
 
+    async def first_look(self) -> int:
+        """After `start`: wait until nothing waits to be looked at, and return the number of bindings."""
+        await self._queue.join()
+        return len(self._store.keys(names.KIND))
+
     @property
     def started(self) -> bool:
         """Whether it reconciles, or has."""

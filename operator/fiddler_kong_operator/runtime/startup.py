@@ -121,7 +121,19 @@ async def _work(operator: Operator, elector: Elector) -> None:
     await elector.acquire()
     logger.info("leading; reconciling begins")
     operator.start()
-    await first_of(elector.keep(), operator.failure())
+    first_look = asyncio.create_task(_tell_of_first_look(operator), name="first look")
+    try:
+        await first_of(elector.keep(), operator.failure())
+    finally:
+        first_look.cancel()
+
+
+async def _tell_of_first_look(operator: Operator) -> None:
+    """Say when a restart is over, for whoever waits for it."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    number = await operator.first_look()
+    logger.info("all bindings looked at: %d, in %.1f s", number, clock() - started)
 
 
 async def _end(operator: Operator, elector: Elector, work: asyncio.Task[None], stop: asyncio.Event, kopf_stop: asyncio.Event) -> int:

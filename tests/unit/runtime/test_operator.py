@@ -85,6 +85,15 @@ async def test_nothing_is_written_before_the_start_and_every_binding_is_looked_a
         assert sorted(api.names("status")) == ["FiddlerKongBinding ai/assistant", "FiddlerKongBinding ai/other"]
 
 
+async def test_the_first_look_is_over_when_every_binding_has_a_status() -> None:
+    api = Api(binding(), binding("other"))
+    async with operating(api) as operator:
+        await operator.list_everything()
+        operator.start()
+
+        assert (await operator.first_look(), len(api.names("status"))) == (2, 2)
+
+
 async def test_a_definite_finding_is_told_in_an_event() -> None:
     api = Api(binding())
     async with operating(api) as operator:

@@ -44,6 +44,10 @@ class Play:
     def start(self) -> None:
         self.scenes.append("start")
 
+    async def first_look(self) -> int:
+        await asyncio.sleep(0.5)
+        return 3
+
     @property
     def started(self) -> bool:
         return "start" in self.scenes
@@ -94,6 +98,12 @@ def lived(signal_after: float = 100.0, **failures: Exception) -> tuple[int, list
 
 def test_on_a_signal_workers_drain_then_the_lease_is_given_up_then_kopf_stops() -> None:
     assert lived() == (0, [*BEGINNING, "keep", "stop", "drained", "no longer kept", *END])
+
+
+def test_the_end_of_the_first_look_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    lived()
+    assert [record.message for record in caplog.records if "looked at" in record.message] == ["all bindings looked at: 3, in 0.5 s"]
 
 
 @pytest.mark.parametrize(("signal_after", "scenes"), [(0.5, ["list"]), (1.5, ["list", "acquire"])], ids=["while listing", "as a standby"])

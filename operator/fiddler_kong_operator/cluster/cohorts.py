@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Hashable, Iterator
 from typing import Final
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.snapshot import Binding, ObjectKey
 from fiddler_kong_operator.plan.tenancy import asked, demand, seniority
 
@@ -20,7 +21,7 @@ SLACK: Final = 64
 
 
 class Cohorts:
-    """The groups of one workload. A binding that is put must be dropped before it is put anew."""
+    """The groups of one workload. A binding that is put anew must be dropped before, unless its demand and seniority are the same."""
 
     def __init__(self) -> None:
         """Empty."""
@@ -31,6 +32,14 @@ class Cohorts:
         return isinstance(other, Cohorts) and self._members() == other._members()
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        """Whether there is any binding."""
+        return bool(self._cohorts)
+
+    def bindings(self) -> Iterator[Binding]:
+        """Every one."""
+        return (binding for cohort in self._cohorts.values() for binding in cohort.members.values())
 
     def put(self, binding: Binding) -> None:
         """Take a binding in."""
@@ -69,23 +78,24 @@ class _Cohort:
 
     def __init__(self) -> None:
         self.members: dict[ObjectKey, Binding] = {}
-        self._heap: list[tuple[tuple[str, str, str], ObjectKey]] = []
+        self._heap: list[tuple[str, str, str]] = []
 
     @property
     def oldest(self) -> Binding:
         while True:
-            age, key = self._heap[0]
-            member = self.members.get(key)
+            age = self._heap[0]
+            member = self.members.get(ObjectKey(names.KIND, *age[1:]))
             if member and seniority(member) == age:
                 return member
             heapq.heappop(self._heap)
 
     def put(self, binding: Binding) -> None:
+        known = binding.key in self.members
         self.members[binding.key] = binding
-        heapq.heappush(self._heap, (seniority(binding), binding.key))
+        if not known:
+            heapq.heappush(self._heap, seniority(binding))
         if len(self._heap) > 2 * len(self.members) + SLACK:
-            self._heap = [(seniority(member), key) for key, member in self.members.items()]
-            heapq.heapify(self._heap)
+            self._heap = sorted(map(seniority, self.members.values()))
 
     def drop(self, binding: Binding) -> None:
         del self.members[binding.key]

@@ -12,7 +12,7 @@ from .kinds import Kind
 
 __all__ = ["PAGE", "ClusterClient", "Page", "WatchEvent"]
 
-PAGE: Final = 500
+PAGE: Final = 200
 """Objects in one page of a list."""
 
 

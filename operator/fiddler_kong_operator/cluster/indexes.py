@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, Workload
+from fiddler_kong_operator.plan.tenancy import standing
 
 from .cohorts import Cohorts
 from .index import Index
@@ -65,8 +66,6 @@ class Indexes:
         """Place -> Ingresses that serve it."""
         self.warning_about: Index[ObjectKey, ObjectKey] = Index()
         """KongPlugin -> Events about it."""
-        self.tenants: dict[ObjectKey, dict[ObjectKey, Binding]] = {}
-        """Workload -> the bindings that name it, by key."""
         self.cohorts: dict[ObjectKey, Cohorts] = {}
         """Workload -> its bindings by what they ask of it."""
 
@@ -89,7 +88,8 @@ class Indexes:
     def _move_binding(self, key: ObjectKey, old: Binding | None, new: Binding | None) -> None:
         if old:
             self.binding_of.pop(old.uid, None)
-            self._leave(old)
+            if new is None or standing(old) != standing(new):
+                self._leave(old)
         if new:
             self.binding_of[new.uid] = key
             self._enter(new)
@@ -98,17 +98,15 @@ class Indexes:
 
     def _enter(self, binding: Binding) -> None:
         if binding.workload:
-            self.tenants.setdefault(binding.workload, {})[binding.key] = binding
             self.cohorts.setdefault(binding.workload, Cohorts()).put(binding)
 
     def _leave(self, binding: Binding) -> None:
         if not binding.workload:
             return
-        tenants, cohorts = self.tenants[binding.workload], self.cohorts[binding.workload]
-        del tenants[binding.key]
+        cohorts = self.cohorts[binding.workload]
         cohorts.drop(binding)
-        if not tenants:
-            del self.tenants[binding.workload], self.cohorts[binding.workload]
+        if not cohorts:
+            del self.cohorts[binding.workload]
 
     def _move_attachable(self, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
         self.naming.move(key, _named(old), _named(new))

@@ -10,6 +10,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from sys import intern
 from typing import Any, Final
 
@@ -44,6 +45,9 @@ SecretValues = Mapping[str, bytes]
 
 WARNING_LIMIT: Final = 2048
 """Characters of a warning that are kept: Kong's own have at most 1024, but anybody may post events, of any length."""
+
+_RECENT: Final = 256
+"""Values of a sort that are looked for to be held once: what many have in common was seen lately."""
 
 _APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
@@ -188,7 +192,10 @@ def reduce_plugin(raw: Manifest) -> PluginFacts:
     metadata = raw["metadata"]
     ingress_class = (metadata.get("annotations") or {}).get(_CLASS_ANNOTATION)
     is_global = (metadata.get("labels") or {}).get("global") == "true"
-    return PluginFacts(intern(raw.get("plugin") or ""), intern(ingress_class) if ingress_class else None, is_global)
+    return _facts(raw.get("plugin") or "", ingress_class, is_global)
+
+
+_facts = lru_cache(maxsize=_RECENT)(PluginFacts)  # most plugins are of a few types
 
 
 def reduce_warning(raw: Manifest) -> KongWarning:
@@ -204,6 +211,7 @@ def reduce_warning(raw: Manifest) -> KongWarning:
     )
 
 
+@lru_cache(maxsize=_RECENT)  # thousands of objects are written within the same seconds; what is equal is held once
 def seconds_of(moment: str | None) -> float:
     """Seconds since the epoch; 0 for a time that is no date here: clients choose these, and Go's years go from 0 on."""
     try:

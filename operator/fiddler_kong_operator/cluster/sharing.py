@@ -24,6 +24,7 @@ _POOL: Final = 1024
 
 def share_spec(model: M) -> M:
     """The same spec, or part of one, with parts that were seen before in place of equal ones."""
+    object.__setattr__(model, "__pydantic_fields_set__", _set_of(frozenset(model.model_fields_set)))  # half of a model's memory
     parts = model.__dict__  # as a frozen model has no other way
     for name, value in parts.items():
         if isinstance(value, ApiModel):
@@ -47,6 +48,11 @@ def share_status(value: Any) -> Any:
 @lru_cache(maxsize=_POOL)
 def _seen(model: ApiModel) -> ApiModel:
     return model
+
+
+@lru_cache(maxsize=_POOL)
+def _set_of(fields: frozenset[str]) -> frozenset[str]:
+    return fields
 
 
 @lru_cache(maxsize=_POOL, typed=True)

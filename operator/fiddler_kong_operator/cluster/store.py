@@ -141,9 +141,9 @@ class Store:
         """Every binding."""
         return (record.value for record in self._shelves[BINDING.name].values() if isinstance(record.value, Binding))
 
-    def bindings_of(self, workload: ObjectKey) -> Collection[Binding]:
+    def bindings_of(self, workload: ObjectKey) -> Iterator[Binding]:
         """Every binding that names the workload."""
-        return self._indexes.tenants.get(workload, {}).values()
+        return self.cohorts(workload).bindings()
 
     def cohorts(self, workload: ObjectKey) -> Cohorts:
         """The bindings that name the workload, by what they ask of it."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from fiddler_kong_operator.plan.programming import GRACE
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ObjectKey, Workload
-from fiddler_kong_operator.plan.tenancy import demand, seniority
+from fiddler_kong_operator.plan.tenancy import standing
 
 from .indexes import Indexes, Record
 from .kinds import KONG_CLUSTER_PLUGIN
@@ -64,7 +64,7 @@ class Wakes:
         before, after = (record.value if record and isinstance(record.value, Binding) else None for record in (old, new))
         if old and new and before and after and (*_essence(before), old.token) == (*_essence(after), new.token):
             return
-        stays = before and after and _standing(before) == _standing(after)
+        stays = before and after and standing(before) == standing(after)
         for binding in (before, after):
             if binding:
                 yield binding.key
@@ -163,11 +163,6 @@ class Wakes:
 
 def _same_target(old: Attachable, new: Attachable) -> bool:
     return replace(old, resource_version=new.resource_version, attached_at=new.attached_at) == new
-
-
-def _standing(binding: Binding) -> tuple[object, ...]:
-    """What a binding is to the others of its gateway."""
-    return (binding.workload, demand(binding), seniority(binding))
 
 
 def _essence(binding: Binding) -> tuple[object, ...]:

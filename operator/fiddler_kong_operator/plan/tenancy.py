@@ -14,7 +14,7 @@ from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from .process_settings import wanted_lua
 from .snapshot import Binding, Workload
 
-__all__ = ["asked", "demand", "granted", "managed_elsewhere", "seniority", "settings_rival", "tenants"]
+__all__ = ["asked", "demand", "granted", "managed_elsewhere", "seniority", "settings_rival", "standing", "tenants"]
 
 _KONG_OPERATOR_LABEL: Final = "gateway-operator.konghq.com/managed-by"
 
@@ -94,3 +94,8 @@ def _wish(binding: Binding) -> str | None:
 
 def _container(binding: Binding) -> str | None:
     return binding.spec.gateway.container if binding.spec else None
+
+
+def standing(binding: Binding) -> tuple[Hashable, ...]:
+    """What a binding is to the others of its gateway."""
+    return binding.workload, demand(binding), seniority(binding)

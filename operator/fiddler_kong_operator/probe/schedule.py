@@ -92,8 +92,8 @@ class ProbeSchedule:
         if former == target:
             return
         self._leave(key)
-        self._wanted[key] = target
         entry = self._entries.get(target) or self._enter(target, key, self._earliest(key, changed=former is not None))
+        self._wanted[key] = entry.target  # the same for all that want it, not one of thousands that are equal
         entry.keys.add(key)
 
     def forget(self, key: ObjectKey) -> None:

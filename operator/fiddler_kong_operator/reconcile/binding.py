@@ -118,8 +118,7 @@ class BindingReconciler:
             written = (await self._applier.apply(decision.plan, snapshot, decision.prune)).written
         except (Refused, Stalled) as error:
             return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
-        for key in written:
-            self._pace.count((key, attempted.get(key)))
+        self._pace.count(*((key, attempted.get(key)) for key in written))
         now = outdate_warnings(snapshot, written)
         return Outcome(decision.plugins or evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
 

@@ -11,7 +11,7 @@ from fiddler_kong_operator.plan.gateway import evaluate_gateway
 from fiddler_kong_operator.plan.gateway_settings import plan_settings
 from fiddler_kong_operator.plan.process_settings import UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Binding, Workload
-from fiddler_kong_operator.plan.tenancy import seniority, settings_rival
+from fiddler_kong_operator.plan.tenancy import seniority, settings_rival, standing
 from tests.unit.plan.situations import GATEWAY, HELM, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 
@@ -83,7 +83,7 @@ def test_the_oldest_of_those_that_are_there_speaks(steps: list[tuple[bool, Bindi
     cohorts, present = Cohorts(), dict[object, Binding]()
     for stays, binding in steps:
         former = present.pop(binding.key, None)
-        if former:
+        if former and not (stays and standing(former) == standing(binding)):
             cohorts.drop(former)
         if stays:
             cohorts.put(binding)

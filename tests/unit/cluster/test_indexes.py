@@ -107,4 +107,4 @@ def test_a_binding_stands_under_everything_it_refers_to() -> None:
 
 def test_an_invalid_binding_demands_nothing() -> None:
     raw = binding(spec_={"broken": True})
-    assert from_scratch({key(raw): record_of(raw)}).tenants == {}
+    assert from_scratch({key(raw): record_of(raw)}).cohorts == {}

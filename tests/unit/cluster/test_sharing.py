@@ -28,6 +28,12 @@ def test_equal_parts_of_two_specs_are_one_object() -> None:
     assert one.routes[0].llm is other.routes[0].llm
 
 
+def test_what_a_specs_parts_say_about_their_fields_is_one_object() -> None:
+    one, other = parsed(), parsed()
+    assert one.routes[0] is not other.routes[0]
+    assert one.routes[0].model_fields_set is other.routes[0].model_fields_set
+
+
 def test_different_parts_stay_apart() -> None:
     one, other = parsed(sessions={"header": "X-One"}), parsed(sessions={"header": "X-Two"})
     assert [part.sessions.header for part in (one, other)] == ["X-One", "X-Two"]

@@ -8,6 +8,7 @@ import aiohttp
 import kopf
 import pytest
 
+from fiddler_kong_operator.cluster.contract import PAGE
 from fiddler_kong_operator.runtime.handlers import EXIT_TIMEOUT, IDLE_TIMEOUT, register
 
 CONNECTION = kopf.ConnectionInfo(server="https://10.0.0.1")
@@ -74,6 +75,14 @@ async def test_kopf_posts_no_events_and_ends_before_the_pod_is_killed(registry: 
     assert not settings.posting.enabled
     assert (settings.queueing.idle_timeout, settings.process.ultimate_exiting_timeout) == (IDLE_TIMEOUT, EXIT_TIMEOUT)
     assert EXIT_TIMEOUT < 30
+
+
+async def test_kopf_lists_bindings_page_by_page(registry: kopf.OperatorRegistry) -> None:
+    settings = kopf.OperatorSettings()
+
+    await call(registry, "startup", settings=settings)
+
+    assert settings.watching.chunk_size == PAGE
 
 
 async def test_kopf_logs_in_as_the_operator_does(registry: kopf.OperatorRegistry) -> None:

@@ -20,6 +20,9 @@ _ASSIGNED: Final = ("uid", "resourceVersion", "creationTimestamp", "generation",
 
 _LIST: Final = "konghq.com/plugins"
 
+_REVISION: Final = "deployment.kubernetes.io/revision"
+"""How many pod templates the Deployment controller has seen: of a new gateway one or two, as it is faster than the operator or not."""
+
 _ADDRESSES: Final = ("clusterIP", "clusterIPs")
 
 
@@ -48,8 +51,9 @@ def _bare(manifest: Mapping[str, Any]) -> Manifest:
 
 def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
     """Kong runs plugins by priority: an attachment list is a set, and ours stand in it in the order in which they became possible."""
-    plugins = annotations.get(_LIST)
-    return {**annotations} if plugins is None else {**annotations, _LIST: ",".join(sorted(plugins.split(",")))}
+    kept = {name: value for name, value in annotations.items() if name != _REVISION}
+    plugins = kept.get(_LIST)
+    return kept if plugins is None else {**kept, _LIST: ",".join(sorted(plugins.split(",")))}
 
 
 def _ownership(entry: Mapping[str, Any]) -> Any:

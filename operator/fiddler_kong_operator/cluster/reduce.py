@@ -47,7 +47,10 @@ WARNING_LIMIT: Final = 2048
 """Characters of a warning that are kept: Kong's own have at most 1024, but anybody may post events, of any length."""
 
 _RECENT: Final = 256
-"""Values of a sort that are looked for to be held once: what many have in common was seen lately."""
+"""Times that are looked for to be held once: what many have in common was seen lately."""
+
+_FEW: Final = 32
+"""The same for facts about plugins; few, since strangers choose how long these are."""
 
 _APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
@@ -195,7 +198,7 @@ def reduce_plugin(raw: Manifest) -> PluginFacts:
     return _facts(raw.get("plugin") or "", ingress_class, is_global)
 
 
-_facts = lru_cache(maxsize=_RECENT)(PluginFacts)  # most plugins are of a few types
+_facts = lru_cache(maxsize=_FEW)(PluginFacts)  # most plugins are of a few types
 
 
 def reduce_warning(raw: Manifest) -> KongWarning:

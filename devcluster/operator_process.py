@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .cluster import Cluster
     from .processes import Process
 
-__all__ = ["INSTALL", "NAMESPACE", "USER", "OperatorProcess", "allocator_settings", "install"]
+__all__ = ["INSTALL", "NAMESPACE", "USER", "OperatorProcess", "install"]
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 INSTALL: Final = _ROOT / "manifests" / "install"
@@ -37,7 +37,7 @@ def install(cluster: Cluster) -> None:
     cluster.kubectl("--namespace", NAMESPACE, "scale", "deployment/fiddler-kong-operator", "--replicas=0")
 
 
-def allocator_settings() -> dict[str, str]:
+def _allocator_settings() -> dict[str, str]:
     """What the image sets for glibc's allocator: the operator takes as much memory here as it does in a pod."""
     lines = (_ROOT / "Dockerfile").read_text().splitlines()
     words = (word for line in lines if line.startswith("ENV ") for word in line.split()[1:])
@@ -59,7 +59,7 @@ class OperatorProcess:
         """Start, and return when its health endpoint answers."""
         kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
-        self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **allocator_settings()})
+        self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **_allocator_settings()})
         wait_until(lambda: self.health() is not None, "The operator's start", _START_SECONDS, self._process.check)
         return self
 

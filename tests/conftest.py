@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devcluster import Cluster
+from tests.staging import start_visibly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-from tests.staging import start_visibly
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

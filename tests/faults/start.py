@@ -11,9 +11,9 @@ import pytest
 from devcluster.stage import Stage
 from tests.faults.ground import World
 from tests.faults.pod import read_identity
+from tests.staging import staged, start_visibly
 
 __all__ = ["start_world"]
-from tests.staging import staged, start_visibly
 
 
 class _Surroundings(Stage):

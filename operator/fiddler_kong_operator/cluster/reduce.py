@@ -195,7 +195,7 @@ def reduce_plugin(raw: Manifest) -> PluginFacts:
     metadata = raw["metadata"]
     ingress_class = (metadata.get("annotations") or {}).get(_CLASS_ANNOTATION)
     is_global = (metadata.get("labels") or {}).get("global") == "true"
-    return _facts(raw.get("plugin") or "", ingress_class, is_global)
+    return _facts(intern(raw.get("plugin") or ""), intern(ingress_class) if ingress_class else None, is_global)
 
 
 _facts = lru_cache(maxsize=_FEW)(PluginFacts)  # most plugins are of a few types

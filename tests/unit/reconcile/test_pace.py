@@ -106,3 +106,23 @@ def test_a_limit_once_reached_survives_a_purge() -> None:
         pace.count(number)
 
     assert pace.delay("a") == 60
+
+
+class Counting(Pace):
+    """Counts the keys that purges look at."""
+
+    looked_at = 0
+
+    def _purge(self, now: float) -> None:
+        self.looked_at += len(self)
+        super()._purge(now)
+
+
+def test_a_burst_over_many_keys_costs_the_same_for_each() -> None:
+    pace = Counting(10, 60, Clock())
+    number = 8 * PURGE_ABOVE
+
+    for key in range(number):
+        pace.count(key)
+
+    assert 0 < pace.looked_at < 10 * number

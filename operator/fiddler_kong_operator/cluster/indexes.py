@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -11,10 +11,10 @@ from fiddler_kong_operator.plan.tenancy import standing
 
 from .cohorts import Cohorts
 from .index import Index
-from .reduce import PluginFacts, SecretValues
+from .reduce import PluginFacts, SecretValues, version_of
 from .references import Place, named_plugin, places_of, references_of, served_places
 
-__all__ = ["UNKNOWN", "Indexes", "Record", "Unknown", "Value"]
+__all__ = ["UNKNOWN", "Indexes", "Record", "Unknown", "Value", "held_key"]
 
 T = TypeVar("T")
 Value = Binding | SecretValues | PluginFacts | Attachable | Workload | KongWarning
@@ -36,22 +36,34 @@ class Record:
     A record without uid says that a referenced object is known not to exist. `token` stands for what else matters of a binding.
     """
 
-    __slots__ = ("child", "token", "uid", "value", "version")
+    __slots__ = ("child", "resource_version", "token", "uid", "value")
 
-    def __init__(self, uid: str, version: int, value: Value | None = None, child: Child | None = None, token: int = 0) -> None:
-        """`version` is the resourceVersion as a number, -1 where it is none."""
+    def __init__(self, uid: str, resource_version: str, value: Value | None = None, child: Child | None = None, token: int = 0) -> None:
+        """`resource_version` is the text that `value` and `child` hold too: a number beside it would be one more object for each."""
         self.uid = uid
-        self.version = version
+        self.resource_version = resource_version
         self.value = value
         self.child = child
         self.token = token
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion as a number, -1 where it is none."""
+        return version_of(self.resource_version)
+
+
+def held_key(record: Record | None, key: ObjectKey) -> ObjectKey:
+    """The key that a record's object holds, in place of an equal one: with its name it takes as much as all else of a child."""
+    held = record and (record.child or record.value)
+    return held.key if isinstance(held, (Child, Binding, Attachable, Workload)) else key
 
 
 class Indexes:
     """Reverse indexes, kept by `move` for each change of a record."""
 
-    def __init__(self) -> None:
-        """Empty."""
+    def __init__(self, held: Callable[[ObjectKey], ObjectKey] = lambda key: key) -> None:
+        """Empty. `held` gives the key that is held for an equal one, so that thousands are there once."""
+        self._held = held
         self.wanted_by: Index[ObjectKey, ObjectKey] = Index()
         """Secret, workload or target -> bindings that refer to it."""
         self.owned_by: Index[str, ObjectKey] = Index()
@@ -109,7 +121,7 @@ class Indexes:
             del self.cohorts[binding.workload]
 
     def _move_attachable(self, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
-        self.naming.move(key, _named(old), _named(new))
+        self.naming.move(key, _named(old), map(self._held, _named(new)))
         self.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
 
 

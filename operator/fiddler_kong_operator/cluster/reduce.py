@@ -52,6 +52,9 @@ _RECENT: Final = 256
 _FEW: Final = 32
 """The same for facts about plugins; few, since strangers choose how long these are."""
 
+_SHAPES: Final = 256
+"""Shapes of children that are held once: bindings differ in values, not in which fields their children have."""
+
 _APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 
@@ -145,8 +148,13 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
         applied_at=max(before, _written_at(metadata)),
         deleting="deletionTimestamp" in metadata,
         written=any(_our_entries(metadata)),
-        shape=content_shape(raw),
+        shape=_seen_shape(content_shape(raw)),
     )
+
+
+@lru_cache(maxsize=_SHAPES)
+def _seen_shape(shape: bytes) -> bytes:
+    return shape
 
 
 def _owner(metadata: Mapping[str, Any]) -> str | None:

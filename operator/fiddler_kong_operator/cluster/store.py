@@ -20,7 +20,7 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, Kong
 
 from .cohorts import Cohorts
 from .expected import ExpectedWrites
-from .indexes import UNKNOWN, Indexes, Record, Unknown, Value
+from .indexes import UNKNOWN, Indexes, Record, Unknown, Value, held_key
 from .kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET, SERVICE, Kind, kind_of
 from .reduce import (
     PluginFacts,
@@ -56,7 +56,7 @@ class Store:
         """Empty; every kind counts as installed. `clock` gives seconds since the epoch."""
         self._clock = clock
         self._shelves: dict[str, dict[ObjectKey, Record]] = {name: {} for name in KINDS}
-        self._indexes = Indexes()
+        self._indexes = Indexes(lambda key: held_key(self._find(key), key))
         self._wakes = Wakes(self._indexes, self._find, self.bindings)
         self._graves: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
@@ -69,32 +69,32 @@ class Store:
         """Take an event (ADDED, MODIFIED, DELETED; None for an object of a list or a replay)."""
         known = kind_of(kind)
         key = key_of(known, raw)
-        uid, version = raw["metadata"].get("uid", ""), version_of(raw["metadata"].get("resourceVersion"))
+        uid, version = raw["metadata"].get("uid", ""), raw["metadata"].get("resourceVersion", "")
         if event_type == "DELETED":
             return self.forget(key, uid, version)
         old = self._find(key)
-        if uid in self._graves or (old and self._outdated(key, old, version)):
+        if uid in self._graves or (old and self._outdated(key, old, version_of(version))):
             return _NOBODY
-        return self._put(known, key, old, self._reduce(known, key, raw, old))
+        return self._put(known, key, old, self._reduce(known, held_key(old, key), raw, old))
 
     def observe(self, raw: Manifest) -> frozenset[ObjectKey]:
         """Take the answer to a write or a read; the later event of the same version is then no news to anybody."""
         return self.apply_event(kind_of(raw), None, raw)
 
-    def forget(self, key: ObjectKey, uid: str, version: int = -1) -> frozenset[ObjectKey]:
+    def forget(self, key: ObjectKey, uid: str, resource_version: str = "") -> frozenset[ObjectKey]:
         """Take a deletion of that incarnation; without a uid, nothing."""
         old = self._find(key)
         if uid:
             self._bury(uid)
         if old is None or not old.uid or old.uid != uid:
             return _NOBODY
-        absent = Record("", version) if key in self._indexes.wanted_by else None
+        absent = Record("", resource_version) if key in self._indexes.wanted_by else None
         return self._put(KINDS[key.kind], key, old, absent)
 
     def remember_absent(self, key: ObjectKey) -> None:
         """Take the answer that a referenced object does not exist; an event that came meanwhile counts more."""
         if self._find(key) is None and key in self._indexes.wanted_by:
-            self._shelves[key.kind][key] = Record("", -1)
+            self._shelves[key.kind][key] = Record("", "")
 
     def relisted(
         self, kind: Kind | str, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str
@@ -249,7 +249,7 @@ class Store:
             record = self._find(key)
             if record is None or key in self._indexes.wanted_by or self._keeps(record.value):
                 continue
-            rest = Record(record.uid, record.version, None, record.child) if record.child else None
+            rest = Record(record.uid, record.resource_version, None, record.child) if record.child else None
             self._put(KINDS[key.kind], key, record, rest)
 
     def _keeps(self, value: Value | None) -> bool:
@@ -264,8 +264,8 @@ class Store:
         value = self._reduce_value(kind, key, raw, old)
         if child is None and value is None:
             return None
-        version, token = version_of(metadata.get("resourceVersion")), reduce_annotations(raw) if kind is BINDING else 0
-        return Record(metadata.get("uid", ""), version, value, child, token)
+        token = reduce_annotations(raw) if kind is BINDING else 0
+        return Record(metadata.get("uid", ""), metadata.get("resourceVersion", ""), value, child, token)
 
     def _reduce_value(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Value | None:
         if kind is BINDING:

@@ -96,6 +96,7 @@ async def _live(settings: Settings, operator: Operator, elector: Elector) -> int
         namespaces=list(settings.namespaces),
         liveness_endpoint=f"http://{settings.health_host}:{settings.health_port}/healthz" if settings.health_port else None,
         stop_flag=kopf_stop,
+        memo=(),  # or kopf makes one for each binding
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -50,7 +50,7 @@ REDUCERS: dict[str, Callable[[ObjectKey, Manifest], Value]] = {
 
 def record_of(raw: Manifest) -> Record:
     child = reduce_child(key(raw), raw) if raw["metadata"].get("ownerReferences") else None
-    return Record(raw["metadata"]["uid"], 1, REDUCERS[raw["kind"]](key(raw), raw), child)
+    return Record(raw["metadata"]["uid"], "1", REDUCERS[raw["kind"]](key(raw), raw), child)
 
 
 def contents(indexes: Indexes) -> dict[str, Any]:

@@ -214,6 +214,20 @@ def test_children_and_warnings_are_found() -> None:
     assert [w.message for w in store.warnings_about(own)] == ["no such field"]
 
 
+def test_the_key_of_an_object_is_held_once_however_often_it_changes() -> None:
+    own = ours(plugin("assistant-opentelemetry"))
+    store = store_with(binding(), own)
+    held = store.child(key(own))
+    store.apply_event("KongPlugin", "MODIFIED", ours(plugin("assistant-opentelemetry", 2)))
+    store.apply_event("FiddlerKongBinding", "MODIFIED", binding(version=2))
+    now, known = store.child(key(own)), store.binding(ASSISTANT)
+    assert held
+    assert now
+    assert (now.resource_version, now.key is held.key) == ("2", True)
+    assert known
+    assert any(known.key is shelved for shelved in store.keys("FiddlerKongBinding"))
+
+
 def test_nothing_is_found_of_a_kind_that_was_never_seen() -> None:
     store = Store()
     assert (store.binding(ASSISTANT), store.plugin(key(plugin())), store.child(CHAT)) == (None, None, None)

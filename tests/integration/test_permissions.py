@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from devcluster import Cluster
 from devcluster.audit import Write
 from devcluster.folders import PROJECT_ROOT
 from devcluster.operator_process import NAMESPACE, USER, OperatorProcess
@@ -105,11 +107,15 @@ def scoped(backstage: Stage) -> Iterator[tuple[OperatorProcess, list[str]]]:
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=roles(backstage, watched))
         with OperatorProcess(cluster, f"--namespaces={','.join(watched)}", name="scoped") as operator:
             yield operator, watched
+            restore(cluster, binding)  # or the finalizers stay, and the next test's operator has the bindings of namespaces that go
+            cluster.kubectl("delete", "namespace", "--wait", *watched, "scoped-c")
     finally:
-        kept = {"metadata": {"name": binding["metadata"]["name"]}, **{part: binding[part] for part in ("roleRef", "subjects")}}
-        cluster.apply({"apiVersion": binding["apiVersion"], "kind": binding["kind"], **kept})
-        for namespace in (*watched, "scoped-c"):
-            cluster.api.request("DELETE", f"/api/v1/namespaces/{namespace}")
+        restore(cluster, binding)
+
+
+def restore(cluster: Cluster, binding: dict[str, Any]) -> None:
+    kept = {"metadata": {"name": binding["metadata"]["name"]}, **{part: binding[part] for part in ("roleRef", "subjects")}}
+    cluster.apply({"apiVersion": binding["apiVersion"], "kind": binding["kind"], **kept})
 
 
 def roles(stage: Stage, namespaces: list[str]) -> str:

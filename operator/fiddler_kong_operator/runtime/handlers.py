@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol
 import kopf
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.contract import PAGE
 
 from .pacing import WatchPace, paced
 
@@ -41,10 +40,10 @@ class Shell(Protocol):
         """The API server and our credentials, read anew each time (tokens rotate)."""
 
     def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
-        """Take a binding as observed; `event_type` is None in a replay."""
+        """Take a binding as observed; `event_type` is None where it was listed."""
 
-    def relisted(self) -> None:
-        """Take the news that bindings are being listed anew, which an event tells only where there are any."""
+    def rewatched(self) -> None:
+        """Take the news that bindings are watched from now on: those that are there, and those that went before, no event tells of."""
 
     def problems(self) -> list[str]:
         """What is stuck; empty while healthy."""
@@ -70,9 +69,9 @@ def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
     """Register the handlers for `shell` in a registry of its own."""
     pace = WatchPace()
 
-    def listing(path: str) -> None:
+    def listed(path: str) -> None:
         if path.endswith(f"/{names.PLURAL}"):
-            shell.relisted()
+            shell.rewatched()
 
     @kopf.on.startup(registry=registry)
     async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
@@ -80,7 +79,7 @@ def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
         settings.scanning.disabled = True  # or kopf watches every CustomResourceDefinition, which we have no permission for
         settings.watching.server_timeout = WATCH_SECONDS
         settings.watching.reconnect_backoff = RELIST_PAUSE
-        settings.watching.chunk_size = PAGE  # kopf itself would list all in one answer: 60 MiB more at 3,000 bindings
+        settings.watching.chunk_size = 1  # see `runtime.responses`
         settings.queueing.idle_timeout = IDLE_TIMEOUT
         settings.process.ultimate_exiting_timeout = EXIT_TIMEOUT
         settings.persistence.diffbase_storage = _NoMemory()
@@ -91,7 +90,7 @@ def register(registry: kopf.OperatorRegistry, shell: Shell) -> None:
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
-        return paced(await shell.connection(), pace, listing)
+        return paced(await shell.connection(), pace, listed)
 
     @kopf.on.probe(registry=registry, id="operator")
     async def alive(**_: object) -> dict[str, Any]:

@@ -64,14 +64,16 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
 
-    async def list_everything(self) -> None:
+    async def list_everything(self, head_start: float = 0.0) -> None:
         """Start the reflectors and wait until every kind, the bindings too, has been listed once: the barrier before any write.
 
+        kopf has a `head_start` of that many seconds at most; listed before it watches, the bindings would have to be listed again.
         Raises Transient where the bindings' definition was only installed meanwhile.
         """
-        await self._sweep.first()
+        await self._sweep.first(head_start)
         if self._sweep.definition_came_late:
             raise Transient(f"{names.PLURAL}.{names.GROUP} was installed after the start; the process has to start again to watch it")
+        self._tasks.append(asyncio.create_task(self._sweep.run(), name="sweep"))
         self._tasks += [asyncio.create_task(reflector.run(), name=f"reflector {reflector.name}") for reflector in self._reflectors]
         listed = asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
         await first_of(listed, self.failure())
@@ -80,7 +82,7 @@ class Operator:
         """Begin to reconcile; only as leader, after `list_everything`."""
         self._wake(self._store.keys(names.KIND))
         self._wake(self._store.keys(DEPLOYMENT))
-        runs = {"probes": self._probes.run(), "events": self._poster.run(), "sweep": self._sweep.run()}
+        runs = {"probes": self._probes.run(), "events": self._poster.run()}
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
         self._workers.start()
         self._started = True
@@ -113,14 +115,12 @@ class Operator:
         self._prober.close()
 
     def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
-        """Take a binding as observed by kopf; `event_type` is None in a replay, after which lost deletions are looked for."""
-        if event_type is None:
-            self._sweep.replayed()
+        """Take a binding as observed by kopf; `event_type` is None where it was listed."""
         self._feed.event(BINDING, event_type, raw)
 
-    def relisted(self) -> None:
-        """Take the news that kopf lists bindings anew: what was deleted meanwhile is looked for."""
-        self._sweep.replayed()
+    def rewatched(self) -> None:
+        """Take the news that kopf watches bindings from now on: what there is, and what was deleted before, is looked for."""
+        self._sweep.due()
 
     async def connection(self) -> kopf.ConnectionInfo:
         """The API server and our credentials, for kopf's own requests."""

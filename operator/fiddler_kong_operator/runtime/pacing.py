@@ -54,17 +54,20 @@ class WatchPace:
         self._started[path] = self._clock()
 
 
-def paced(connection: kopf.ConnectionInfo, pace: WatchPace, listing: Callable[[str], None]) -> kopf.AiohttpSession:
-    """The same connection as a session that keeps to the pace; kopf closes it. `listing` is told the path of whatever else is read."""
+def paced(connection: kopf.ConnectionInfo, pace: WatchPace, listed: Callable[[str], None]) -> kopf.AiohttpSession:
+    """The same connection as a session that keeps to the pace; kopf closes it. `listed` is told the path of whatever else was answered."""
 
     async def before(_session: aiohttp.ClientSession, _context: Any, request: aiohttp.TraceRequestStartParams) -> None:
         if "watch" in request.url.query:
             await pace.wait(request.url.path)
-        else:
-            listing(request.url.path)
+
+    async def after(_session: aiohttp.ClientSession, _context: Any, request: aiohttp.TraceRequestEndParams) -> None:
+        if "watch" not in request.url.query:
+            listed(request.url.path)
 
     tracing = aiohttp.TraceConfig()
     tracing.on_request_start.append(before)
+    tracing.on_request_end.append(after)
     connector = aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context())
     headers = connection.as_http_headers()
     session = aiohttp.ClientSession(connector=connector, headers=headers, trace_configs=[tracing], response_class=ShallowResponse)

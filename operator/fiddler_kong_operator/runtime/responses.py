@@ -1,6 +1,7 @@
-"""What kopf gets to read of the API server's answers: nothing nested deeper than `cluster.parsing.DEEPEST`.
+"""What kopf gets to read of the API server's answers: nothing nested deeper than `cluster.parsing.DEEPEST`, and of a list its first page.
 
 kopf parses lists and watches by itself. One binding whose override is nested thousands deep would end its watch, everybody's, for ever.
+Of a list it needs the version from which to watch; what there is, the sweep lists (`runtime.sweep`), and twice is dear with thousands.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ __all__ = ["ShallowResponse"]
 
 
 class ShallowResponse(aiohttp.ClientResponse):
-    """A response that is shallow in both ways kopf reads it: as one JSON value, and as lines of JSON by `content.iter_chunked`."""
+    """A response that is shallow in both ways kopf reads it: as one JSON value, and as lines of JSON by `content.iter_chunked`.
+
+    A page of a list has no next one.
+    """
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         """Begin to read, the content in whole lines."""
@@ -52,4 +56,8 @@ class _ShallowContent:
 
 
 def _parse(text: str) -> Any:
-    return parse_json(text.encode())
+    value = parse_json(text.encode())
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    if isinstance(metadata, dict):
+        metadata.pop("continue", None)
+    return value

@@ -45,6 +45,10 @@ YOUNG: Final = (20_000, 20, 20)
 its walks through all that take a third of the time of deciding, at 2,000 bindings."""
 
 
+HEAD_START: Final = 2.0
+"""Seconds; kopf looks through the API server's groups before it watches, which takes a tenth of that where nothing else happens."""
+
+
 def run(settings: Settings) -> int:
     """Run the operator until SIGTERM or SIGINT; returns the exit code: 0 after those, 1 after a lost lease or a failure."""
     configure_logging(settings.log_format, settings.log_level)
@@ -118,7 +122,7 @@ async def _serve(tasks: Collection[asyncio.Task[None]], ignored: Collection[asyn
 async def _work(operator: Operator, elector: Elector) -> None:
     """List, lead, work; ends only by an exception, NotLeader when the lease is lost."""
     logger.info("listing every kind once")
-    await operator.list_everything()
+    await operator.list_everything(HEAD_START)
     await elector.acquire()
     logger.info("leading; reconciling begins")
     operator.start()

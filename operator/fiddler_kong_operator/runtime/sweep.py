@@ -1,4 +1,7 @@
-"""Lists the bindings as they are: kopf replays what exists after a broken watch, but never says what was deleted meanwhile."""
+"""Lists the bindings as they are. kopf only watches them: from which version on, an answer told it that has been given by then.
+
+So a list that is made after that answer, and the watch, miss nothing between them: neither what was there nor what was deleted.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,12 @@ __all__ = ["BindingSweep"]
 
 logger: Final = logging.getLogger(__name__)
 
-REPLAY_PAUSE: Final = 1.0
-"""Seconds a replay gets to finish before it is compared with a list; a replay is one event for each object."""
-
 RETRY: Final = 5.0
-"""Seconds between attempts at the first list."""
+"""Seconds between attempts at a list that is due."""
 
 
 class BindingSweep:
-    """Compares what is known of bindings with a list: at start, after each replay of kopf's, and from time to time."""
+    """Compares what is known of bindings with a list: at start, whenever kopf begins to watch, and from time to time."""
 
     def __init__(
         self, client: ClusterClient, sink: Sink, scopes: tuple[str | None, ...], interval: float, uniform: Callable[[], float]
@@ -38,38 +38,49 @@ class BindingSweep:
         self._scopes = scopes
         self._interval = interval
         self._uniform = uniform
-        self._replay = asyncio.Event()
+        self._due = asyncio.Event()
         self.definition_came_late = False
         """The kind was not installed when it was first looked for; kopf, which looks once at its start, may not watch it."""
 
-    def replayed(self) -> None:
-        """Say that kopf replays (an event without a type)."""
-        self._replay.set()
+    def due(self) -> None:
+        """Say that a list is needed that begins after this."""
+        self._due.set()
 
-    async def first(self) -> None:
-        """Sweep until it works once; while our CRD is missing or the API server is away, that is a matter of waiting."""
+    async def first(self, head_start: float = 0.0) -> None:
+        """Sweep until it works once; while our CRD is missing or the API server is away, that is a matter of waiting.
+
+        `head_start`: seconds within which kopf may begin to watch, so that one list is enough.
+        """
+        await self._wait(head_start)
         while not await self._sweep():
-            self._replay.clear()
-            await self._pause(RETRY)
+            await self._wait(RETRY)
 
     async def run(self) -> None:
         """Sweep for ever."""
+        pause = self._until_next()
         while True:
-            if await self._pause(self._interval * (1 + self._uniform() / 10)):
-                await asyncio.sleep(REPLAY_PAUSE)
-            self._replay.clear()
-            try:
-                await self._sweep()
-            except Exception:  # the edge: without sweeps, lost deletions would never be found again
-                logger.exception("a bug in the operator, please report it; bindings are listed again in time")
+            await self._wait(pause)
+            done = await self._sweep_safely()
+            pause = self._until_next() if done else RETRY
 
-    async def _pause(self, seconds: float) -> bool:
-        """Wait; True where a replay cut it short."""
+    async def _wait(self, seconds: float) -> None:
+        """Until a list is due, and no longer than that."""
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._replay.wait(), seconds)
-        return False
+            async with asyncio.timeout(seconds):
+                await self._due.wait()
+
+    def _until_next(self) -> float:
+        return self._interval * (1 + self._uniform() / 10)
+
+    async def _sweep_safely(self) -> bool:
+        try:
+            return await self._sweep()
+        except Exception:  # the edge: without sweeps, lost deletions would never be found again
+            logger.exception("a bug in the operator, please report it; bindings are listed again in %.0f s", RETRY)
+            return False
 
     async def _sweep(self) -> bool:
+        self._due.clear()
         try:
             for scope in self._scopes:
                 await relist(self._client, BINDING, scope, self._sink)

@@ -7,8 +7,9 @@ from typing import Any
 import aiohttp
 import kopf
 import pytest
+from aiohttp import web
 
-from fiddler_kong_operator.cluster.contract import PAGE
+from devcluster.listener import Listener
 from fiddler_kong_operator.runtime.handlers import EXIT_TIMEOUT, IDLE_TIMEOUT, register
 
 CONNECTION = kopf.ConnectionInfo(server="https://10.0.0.1")
@@ -28,7 +29,7 @@ class Shell:
     def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
         self.observed.append((event_type, raw))
 
-    def relisted(self) -> None:
+    def rewatched(self) -> None:
         self.lists += 1
 
     def problems(self) -> list[str]:
@@ -77,12 +78,12 @@ async def test_kopf_posts_no_events_and_ends_before_the_pod_is_killed(registry: 
     assert EXIT_TIMEOUT < 30
 
 
-async def test_kopf_lists_bindings_page_by_page(registry: kopf.OperatorRegistry) -> None:
+async def test_kopf_lists_no_more_than_one_binding(registry: kopf.OperatorRegistry) -> None:
     settings = kopf.OperatorSettings()
 
     await call(registry, "startup", settings=settings)
 
-    assert settings.watching.chunk_size == PAGE
+    assert settings.watching.chunk_size == 1
 
 
 async def test_kopf_logs_in_as_the_operator_does(registry: kopf.OperatorRegistry) -> None:
@@ -93,13 +94,28 @@ async def test_kopf_logs_in_as_the_operator_does(registry: kopf.OperatorRegistry
         assert session.headers.get("Authorization") == CONNECTION.as_http_headers().get("Authorization")
 
 
-async def test_kopfs_lists_of_bindings_are_told(registry: kopf.OperatorRegistry, shell: Shell) -> None:
-    async with (await call(registry, "authentication")).aiohttp_session as session:
-        for path in ("fiddlerkongbindings", "fiddlerkongbindings?watch=true", ""):
-            with pytest.raises(aiohttp.ClientConnectionError):
-                await session.get(f"http://127.0.0.1:1/apis/integrations.fiddler.ai/v1alpha1/{path}")
+async def test_kopfs_lists_of_bindings_are_told_once_they_are_answered(registry: kopf.OperatorRegistry, shell: Shell) -> None:
+    lists: list[int] = []
 
-    assert shell.lists == 1
+    async def answer(_request: web.Request) -> web.Response:
+        lists.append(shell.lists)
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with Listener(app) as listener, (await call(registry, "authentication")).aiohttp_session as session:
+        for path in ("fiddlerkongbindings", "fiddlerkongbindings?watch=true", ""):
+            await session.get(f"{listener.url}/apis/integrations.fiddler.ai/v1alpha1/{path}")
+
+    assert (lists, shell.lists) == ([0, 1, 1], 1)
+
+
+async def test_a_list_that_nobody_answers_is_not_told(registry: kopf.OperatorRegistry, shell: Shell) -> None:
+    async with (await call(registry, "authentication")).aiohttp_session as session:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await session.get("http://127.0.0.1:1/apis/integrations.fiddler.ai/v1alpha1/fiddlerkongbindings")
+
+    assert shell.lists == 0
 
 
 async def test_healthz_shows_the_figures_while_all_is_well(registry: kopf.OperatorRegistry) -> None:

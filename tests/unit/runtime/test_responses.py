@@ -70,6 +70,12 @@ async def test_a_list_with_a_deep_object_is_read_whole() -> None:
     assert names_of(listed["items"]) == ["good", "deep", "good"]
 
 
+async def test_a_list_ends_with_its_first_page() -> None:
+    listed = await read(get, b'{"metadata":{"resourceVersion":"7","continue":"next"},"items":[' + GOOD + b"]}")
+
+    assert (names_of(listed["items"]), listed["metadata"]) == (["good"], {"resourceVersion": "7"})
+
+
 @pytest.mark.parametrize("size", [700, 4096, 10**6])
 async def test_a_watch_with_a_deep_object_is_read_whole_however_its_lines_are_cut(size: int) -> None:
     lines = b"\n".join([GOOD, DEEP, GOOD, GOOD, DEEP, GOOD])

@@ -35,7 +35,7 @@ class Play:
         if name in self.failures:
             raise self.failures[name]
 
-    async def list_everything(self) -> None:
+    async def list_everything(self, _head_start: float) -> None:
         await self._scene("list")
 
     async def acquire(self) -> None:

@@ -13,7 +13,7 @@ from fiddler_kong_operator.cluster.reflector import Feed
 from fiddler_kong_operator.cluster.store import Store
 from fiddler_kong_operator.errors import Gone, Refused, Transient
 from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
-from fiddler_kong_operator.runtime.sweep import REPLAY_PAUSE, RETRY, BindingSweep
+from fiddler_kong_operator.runtime.sweep import RETRY, BindingSweep
 from tests.unit.virtual_time import now, run
 
 from .apis import Api, binding
@@ -71,6 +71,21 @@ def test_the_first_sweep_lists_every_namespace() -> None:
     assert run(scenario()) == [("ai", frozenset({"assistant"})), ("ml", frozenset({"other"}))]
 
 
+@pytest.mark.parametrize(("begins", "listed"), [(0.2, 0.2), (60, 2.0)])
+def test_the_first_sweep_comes_once_kopf_watches_but_does_not_wait_for_it_long(begins: float, listed: float) -> None:
+    async def scenario() -> list[float]:
+        sink = Sink()
+        sweep = new_sweep(Api(binding()), sink)
+        asyncio.get_running_loop().call_later(begins, sweep.due)
+        await sweep.first(head_start=2.0)
+        task = asyncio.create_task(sweep.run())
+        await asyncio.sleep(50)
+        task.cancel()
+        return sink.times
+
+    assert run(scenario()) == pytest.approx([listed])
+
+
 @pytest.mark.parametrize("error", [Gone("no CRD"), Refused("forbidden", 403), Transient("503"), Expired("410")], ids=repr)
 def test_the_first_sweep_waits_until_the_bindings_can_be_listed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> list[float]:
@@ -94,23 +109,29 @@ def test_sweeps_come_at_the_interval_stretched_by_up_to_a_tenth() -> None:
     assert times(wait, uniform=1.0) == pytest.approx([1.1 * INTERVAL, 2.2 * INTERVAL])
 
 
-def test_a_replay_of_many_objects_is_followed_by_one_sweep() -> None:
-    async def replay(sweep: BindingSweep, _api: Api, _sink: Sink) -> None:
+def test_a_sweep_that_is_due_comes_at_once_and_one_that_fails_is_repeated_soon() -> None:
+    async def watch(sweep: BindingSweep, api: Api, _sink: Sink) -> None:
         await asyncio.sleep(10)
-        for _ in range(500):
-            sweep.replayed()
-            await asyncio.sleep(0.001)
+        sweep.due()
+        await asyncio.sleep(10)
+        api.errors["FiddlerKongBinding"] = [Transient("503"), Refused("403", 403)]
+        sweep.due()
+        await asyncio.sleep(INTERVAL - 1)
+
+    assert times(watch) == [10, 20 + 2 * RETRY]
+
+
+def test_a_sweep_that_is_due_while_one_lists_is_not_left_to_that_one() -> None:
+    async def watch(sweep: BindingSweep, api: Api, _sink: Sink) -> None:
+        api.held["FiddlerKongBinding"] = asyncio.Event()
+        sweep.due()
+        await asyncio.sleep(1)
+        sweep.due()
+        await asyncio.sleep(6)
+        api.held["FiddlerKongBinding"].set()
         await asyncio.sleep(100)
 
-    assert times(replay) == pytest.approx([10 + REPLAY_PAUSE])
-
-
-def test_a_sweep_that_fails_is_repeated_in_time() -> None:
-    async def fail_once(_sweep: BindingSweep, api: Api, _sink: Sink) -> None:
-        api.errors["FiddlerKongBinding"] = [Transient("503")]
-        await asyncio.sleep(2.5 * INTERVAL)
-
-    assert times(fail_once) == [2 * INTERVAL]
+    assert times(watch) == [7, 7]
 
 
 def test_a_bug_does_not_end_sweeping(caplog: pytest.LogCaptureFixture) -> None:
@@ -118,9 +139,9 @@ def test_a_bug_does_not_end_sweeping(caplog: pytest.LogCaptureFixture) -> None:
         sink.bug = ZeroDivisionError("a bug")
         await asyncio.sleep(INTERVAL + 1)
         sink.bug = None
-        await asyncio.sleep(INTERVAL)
+        await asyncio.sleep(INTERVAL / 2)
 
-    assert times(stumble) == [2 * INTERVAL]
+    assert times(stumble) == [INTERVAL + RETRY]
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
 
 

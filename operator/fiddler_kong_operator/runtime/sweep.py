@@ -49,9 +49,12 @@ class BindingSweep:
     async def first(self, head_start: float = 0.0) -> None:
         """Sweep until it works once; while our CRD is missing or the API server is away, that is a matter of waiting.
 
-        `head_start`: seconds within which kopf may begin to watch, so that one list is enough.
+        `head_start`: seconds within which kopf may begin to watch, so that one list is enough. kopf does not where it has looked for our
+        CRD in vain, so whether that is there is asked before.
         """
-        await self._wait(head_start)
+        if head_start:
+            await self._look()
+            await self._wait(head_start)
         while not await self._sweep():
             await self._wait(RETRY)
 
@@ -62,6 +65,14 @@ class BindingSweep:
             await self._wait(pause)
             done = await self._sweep_safely()
             pause = self._until_next() if done else RETRY
+
+    async def _look(self) -> None:
+        with contextlib.suppress(Expired, Refused, Transient):  # the sweep will tell
+            try:
+                async with contextlib.aclosing(self._client.list_pages(BINDING, self._scopes[0], limit=1)) as pages:  # type: ignore[type-var]
+                    await anext(pages)
+            except Gone:
+                self.definition_came_late = True
 
     async def _wait(self, seconds: float) -> None:
         """Until a list is due, and no longer than that."""

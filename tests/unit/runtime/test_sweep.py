@@ -86,6 +86,17 @@ def test_the_first_sweep_comes_once_kopf_watches_but_does_not_wait_for_it_long(b
     assert run(scenario()) == pytest.approx([listed])
 
 
+def test_a_definition_that_is_installed_within_the_head_start_came_late_for_kopf() -> None:
+    async def scenario(*errors: Exception) -> bool:
+        api = Api(binding())
+        api.errors["FiddlerKongBinding"] = list(errors)
+        sweep = new_sweep(api, Sink())
+        await sweep.first(head_start=2.0)
+        return sweep.definition_came_late
+
+    assert [run(scenario(*errors)) for errors in ([], [Transient("503")], [Gone("no CRD")])] == [False, False, True]
+
+
 @pytest.mark.parametrize("error", [Gone("no CRD"), Refused("forbidden", 403), Transient("503"), Expired("410")], ids=repr)
 def test_the_first_sweep_waits_until_the_bindings_can_be_listed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> list[float]:

@@ -65,7 +65,8 @@ async def happen(model: Model, step: Step) -> None:
     elif step.what == "withdraw":
         model.remove(ObjectKey("KongPlugin", "ai", step.name))
     elif free(model, step):
-        model.put(objects.plugin(step.name, type_=FOREIGN.get(step.name, "opentelemetry" if step.name == "nobody" else "cors")))
+        kind = FOREIGN.get(step.name, "opentelemetry" if step.name == "nobody" else "cors")
+        model.put(objects.plugin(step.name, type_=kind, uid=f"uid-{step.name}-{model.cluster.version}"))  # made again, it is another one
 
 
 def free(model: Model, step: Step) -> bool:
@@ -96,6 +97,28 @@ async def test_known_case(title: str) -> None:
     for step in LATER:
         await happen(model, step)
     await model.settle()
+
+    assert (model.doubles(), model.listed(TARGETS[0])) == ([], ["their-traces"])
+
+
+AGAIN: Final = (
+    Step("annotate", target=TARGETS[0], plugins=("their-traces",)),
+    Step("plugin", "their-traces"),
+    Step("withdraw", "their-traces"),
+    Step("bind", "a"),
+    Step("plugin", "their-traces"),
+)
+
+
+async def test_known_case_of_a_plugin_that_is_made_again() -> None:
+    """Found by `test_thousands_of_histories`, in itself: the plugin came back with its old uid, as no API server would have it."""
+    model = Model()
+    for step in AGAIN:
+        if step.what == "bind":
+            model.bind("a", Refusal.sample)
+        else:
+            await happen(model, step)
+        await model.settle()
 
     assert (model.doubles(), model.listed(TARGETS[0])) == ([], ["their-traces"])
 

@@ -101,24 +101,20 @@ async def test_known_case(title: str) -> None:
     assert (model.doubles(), model.listed(TARGETS[0])) == ([], ["their-traces"])
 
 
-AGAIN: Final = (
-    Step("annotate", target=TARGETS[0], plugins=("their-traces",)),
-    Step("plugin", "their-traces"),
-    Step("withdraw", "their-traces"),
-    Step("bind", "a"),
-    Step("plugin", "their-traces"),
-)
+MADE: Final = Step("plugin", "their-traces")
 
 
 async def test_known_case_of_a_plugin_that_is_made_again() -> None:
     """Found by `test_thousands_of_histories`, in itself: the plugin came back with its old uid, as no API server would have it."""
     model = Model()
-    for step in AGAIN:
-        if step.what == "bind":
-            model.bind("a", Refusal.sample)
-        else:
-            await happen(model, step)
+    for step in (Step("annotate", target=TARGETS[0], plugins=("their-traces",)), MADE, Step("withdraw", "their-traces")):
+        await happen(model, step)
         await model.settle()
+    model.bind("a", Refusal.sample)
+    await model.settle()
+
+    await happen(model, MADE)
+    await model.settle()
 
     assert (model.doubles(), model.listed(TARGETS[0])) == ([], ["their-traces"])
 

@@ -6,7 +6,7 @@ Every request has a time limit, raises only `errors` (and `Expired`), and passes
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
@@ -91,7 +91,7 @@ class Client:
         known = kind_of(kind)
         return await self._request(Call("get", known, namespace, name), "GET", known.path(namespace, name))
 
-    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncIterator[Page]:
+    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncGenerator[Page, None]:
         """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""
         known = kind_of(kind)
         query: dict[str, Any] = {**known.selectors, "limit": limit}
@@ -103,7 +103,7 @@ class Client:
                 return
             query["continue"] = metadata["continue"]
 
-    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
         """Events after the version, until the server ends the watch; Expired where the version is too old."""
         known = kind_of(kind)
         call = Call("watch", known, namespace)

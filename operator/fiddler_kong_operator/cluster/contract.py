@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final, NamedTuple, Protocol
 
 from fiddler_kong_operator import names
@@ -36,10 +36,10 @@ class ClusterClient(Protocol):
     async def get(self, kind: Kind | str, namespace: str, name: str, /) -> Manifest:
         """Read one object; Gone where it does not exist."""
 
-    def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncIterator[Page]:
+    def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = PAGE) -> AsyncGenerator[Page, None]:
         """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""
 
-    def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
         """Events after the version, until the server ends the watch; Expired where the version is too old."""
 
     async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:

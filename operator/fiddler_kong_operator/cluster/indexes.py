@@ -53,7 +53,7 @@ class Record:
 
 
 def held_key(record: Record | None, key: ObjectKey) -> ObjectKey:
-    """The key that a record's object holds, in place of an equal one: with its name it takes as much as all else of a child."""
+    """The key that a record's object holds, in place of an equal one: with its name that is about 160 bytes."""
     held = record and (record.child or record.value)
     return held.key if isinstance(held, (Child, Binding, Attachable, Workload)) else key
 

@@ -23,7 +23,7 @@ from fiddler_kong_operator.plan.digest import content_digest, content_shape
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Manifest, ObjectKey
 
 from .kinds import KONG_PLUGIN, Kind
-from .sharing import share_spec, share_status
+from .sharing import share, share_spec, share_status
 
 __all__ = [
     "PluginFacts",
@@ -51,9 +51,6 @@ _RECENT: Final = 256
 
 _FEW: Final = 32
 """The same for facts about plugins; few, since strangers choose how long these are."""
-
-_SHAPES: Final = 256
-"""Shapes of children that are held once: bindings differ in values, not in which fields their children have."""
 
 _APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
@@ -148,13 +145,8 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
         applied_at=max(before, _written_at(metadata)),
         deleting="deletionTimestamp" in metadata,
         written=any(_our_entries(metadata)),
-        shape=_seen_shape(content_shape(raw)),
+        shape=share(content_shape(raw)),  # bindings differ in values, not in which fields their children have
     )
-
-
-@lru_cache(maxsize=_SHAPES)
-def _seen_shape(shape: bytes) -> bytes:
-    return shape
 
 
 def _owner(metadata: Mapping[str, Any]) -> str | None:

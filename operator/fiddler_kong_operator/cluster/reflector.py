@@ -121,7 +121,7 @@ async def relist(client: ClusterClient, kind: Kind, namespace: str | None, sink:
     """List a kind once into the sink, deletions included; returns the list's version. Raises Expired, Gone, Refused and Transient."""
     seen: set[ObjectKey] = set()
     version = ""
-    async with aclosing(client.list_pages(kind, namespace)) as pages:  # type: ignore[type-var]
+    async with aclosing(client.list_pages(kind, namespace)) as pages:
         async for page in pages:
             for raw in page.items:
                 seen.add(key_of(kind, raw))
@@ -211,7 +211,7 @@ class Reflector:
         return 0.0 if lasted else self._backoff.next()
 
     async def _follow(self) -> None:
-        async with aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:  # type: ignore[type-var]
+        async with aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:
             async for event in events:
                 self._seen_alive()
                 if event.type != "BOOKMARK":

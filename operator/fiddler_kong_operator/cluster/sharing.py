@@ -6,15 +6,17 @@ out of its pool is merely held twice.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
 from sys import intern
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from fiddler_kong_operator.api.types import ApiModel, SecretKeyRef
 from fiddler_kong_operator.api.v1alpha1 import Fiddler, Gateway, Llm, LlmAuth, LlmOptions, Sessions, WorkloadRef
 
-__all__ = ["share_spec", "share_status"]
+__all__ = ["share", "share_spec", "share_status"]
 
+H = TypeVar("H", bound=Hashable)
 M = TypeVar("M", bound=ApiModel)
 
 _SHARED: Final = frozenset({Fiddler, Gateway, Llm, LlmAuth, LlmOptions, SecretKeyRef, Sessions, WorkloadRef})
@@ -22,9 +24,14 @@ _POOL: Final = 1024
 """Parts of each sort that are looked for; what many have in common was seen lately."""
 
 
+def share(value: H) -> H:
+    """The same small value, or the equal one that was seen before."""
+    return cast("H", _known(value))
+
+
 def share_spec(model: M) -> M:
     """The same spec, or part of one, with parts that were seen before in place of equal ones."""
-    object.__setattr__(model, "__pydantic_fields_set__", _set_of(frozenset(model.model_fields_set)))  # half of a model's memory
+    object.__setattr__(model, "__pydantic_fields_set__", share(frozenset(model.model_fields_set)))  # half of a model's memory
     parts = model.__dict__  # as a frozen model has no other way
     for name, value in parts.items():
         if isinstance(value, ApiModel):
@@ -51,8 +58,8 @@ def _seen(model: ApiModel) -> ApiModel:
 
 
 @lru_cache(maxsize=_POOL)
-def _set_of(fields: frozenset[str]) -> frozenset[str]:
-    return fields
+def _known(value: Hashable) -> Hashable:
+    return value
 
 
 @lru_cache(maxsize=_POOL, typed=True)

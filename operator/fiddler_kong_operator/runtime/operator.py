@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import kopf
@@ -73,8 +73,7 @@ class Operator:
         await self._sweep.first(head_start)
         if self._sweep.definition_came_late:
             raise Transient(f"{names.PLURAL}.{names.GROUP} was installed after the start; the process has to start again to watch it")
-        self._tasks.append(asyncio.create_task(self._sweep.run(), name="sweep"))
-        self._tasks += [asyncio.create_task(reflector.run(), name=f"reflector {reflector.name}") for reflector in self._reflectors]
+        self._run({"sweep": self._sweep.run()} | {f"reflector {reflector.name}": reflector.run() for reflector in self._reflectors})
         listed = asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
         await first_of(listed, self.failure())
 
@@ -82,8 +81,7 @@ class Operator:
         """Begin to reconcile; only as leader, after `list_everything`."""
         self._wake(self._store.keys(names.KIND))
         self._wake(self._store.keys(DEPLOYMENT))
-        runs = {"probes": self._probes.run(), "events": self._poster.run()}
-        self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
+        self._run({"probes": self._probes.run(), "events": self._poster.run()})
         self._workers.start()
         self._started = True
 
@@ -149,6 +147,9 @@ class Operator:
             "tasks": len(asyncio.all_tasks()),
         }
         return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), **held, **self._numbers.read()}
+
+    def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+        self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
     def _wake(self, keys: Iterable[ObjectKey]) -> None:
         for key in keys:

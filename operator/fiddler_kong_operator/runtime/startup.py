@@ -44,7 +44,6 @@ YOUNG: Final = (20_000, 20, 20)
 """Thresholds of Python's collector of cycles. Next to nothing here makes any, and what is observed stays: with Python's own (700, 10, 10)
 its walks through all that take a third of the time of deciding, at 2,000 bindings."""
 
-
 HEAD_START: Final = 2.0
 """Seconds; kopf looks through the API server's groups before it watches, which takes a tenth of that where nothing else happens."""
 

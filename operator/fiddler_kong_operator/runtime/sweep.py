@@ -67,12 +67,13 @@ class BindingSweep:
             pause = self._until_next() if done else RETRY
 
     async def _look(self) -> None:
-        with contextlib.suppress(Expired, Refused, Transient):  # the sweep will tell
-            try:
-                async with contextlib.aclosing(self._client.list_pages(BINDING, self._scopes[0], limit=1)) as pages:  # type: ignore[type-var]
-                    await anext(pages)
-            except Gone:
-                self.definition_came_late = True
+        try:
+            async with contextlib.aclosing(self._client.list_pages(BINDING, self._scopes[0], limit=1)) as pages:
+                await anext(pages)
+        except Gone:
+            self.definition_came_late = True
+        except (Expired, Refused, Transient):
+            pass  # the sweep will tell
 
     async def _wait(self, seconds: float) -> None:
         """Until a list is due, and no longer than that."""

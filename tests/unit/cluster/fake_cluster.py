@@ -6,7 +6,7 @@ Server-side apply is only recorded: its rules are the API server's own, and a te
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fiddler_kong_operator import names
@@ -86,10 +86,10 @@ class FakeCluster:
     async def replace(self, manifest: Manifest, /) -> Manifest:
         raise NotImplementedError
 
-    def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncIterator[Page]:
+    def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
         raise NotImplementedError
 
-    def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+    def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
         raise NotImplementedError
 
     def _arrive(self, verb: str, kind: Kind | str, namespace: str, name: str, body: Manifest | None = None) -> ObjectKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -45,13 +45,13 @@ class Scripted(FakeCluster):
         self._clock = clock
         self._script = list(script)
 
-    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncIterator[Page]:
+    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
         del limit
         async for step in self._play("list", kind, namespace):
             assert isinstance(step, Page)
             yield step
 
-    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
         async for step in self._play(resource_version, kind, namespace):
             assert isinstance(step, WatchEvent)
             yield step

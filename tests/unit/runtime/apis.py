@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fiddler_kong_operator.cluster.client import Page, WatchEvent
@@ -45,7 +45,7 @@ class Api:
     async def login(self) -> Login:
         return LOGIN
 
-    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncIterator[Page]:
+    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
         del limit
         known = kind_of(kind)
         self._note(f"list {known.name}{f' in {namespace}' if namespace else ''}")
@@ -56,7 +56,7 @@ class Api:
         found = [o for o in self.objects if o["kind"] == known.name and namespace in (None, o["metadata"]["namespace"])]
         yield Page(found, "100")
 
-    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncIterator[WatchEvent]:
+    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
         self._note(f"watch {kind_of(kind).name}{f' in {namespace}' if namespace else ''} from {resource_version}")
         await asyncio.get_running_loop().create_future()
         yield WatchEvent("BOOKMARK", {})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fiddler_kong_operator.cluster.kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
+from fiddler_kong_operator.plan.kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 
 from .contender import Operator, Raw
 from .manifests import NAMESPACE, binding_name

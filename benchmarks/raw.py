@@ -21,7 +21,8 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import load_kube_config
 
-from fiddler_kong_operator.cluster.kinds import BINDING, SECRET, Kind
+from fiddler_kong_operator.kube.objects import Kind
+from fiddler_kong_operator.plan.kinds import BINDING, SECRET
 
 from .manifests import NAMESPACE, PROVIDER_SECRET
 from .template import Request, Template, encoded_key

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fiddler_kong_operator.cluster.client import WatchEvent
+from fiddler_kong_operator.kube.contract import WatchEvent
 
 from .manifests import NAMESPACE
 from .stand import Stand

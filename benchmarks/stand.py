@@ -22,8 +22,8 @@ from devcluster.audit import Mark, WriteLog
 from devcluster.operator_process import USER, install
 from devcluster.ports import free_ports
 from devcluster.progress import Reporter
-from fiddler_kong_operator.cluster.client import Client
-from fiddler_kong_operator.cluster.kinds import BINDING
+from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.plan.kinds import BINDING
 
 from .manifests import GATEWAY, NAMESPACE, PROVIDER_SECRET, Manifest, binding, gateway, secret
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
-from fiddler_kong_operator.cluster.kinds import KINDS
+from fiddler_kong_operator.plan.kinds import KINDS
 
 from .manifests import Manifest
 

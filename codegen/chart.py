@@ -13,7 +13,7 @@ from codegen.options import OPTIONS, Option
 from codegen.text import HEADER, dump, indent
 from fiddler_kong_operator import __version__, names
 from fiddler_kong_operator.api.crd import build_crd
-from fiddler_kong_operator.rbac import Scope, rules
+from fiddler_kong_operator.observe.rbac import Scope, rules
 from fiddler_kong_operator.settings import Settings
 
 __all__ = ["build_chart"]

@@ -14,7 +14,7 @@ from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
 from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.rbac import GRANTS, Scope
+from fiddler_kong_operator.observe.rbac import GRANTS, Scope
 
 __all__ = ["build_documents"]
 

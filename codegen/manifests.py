@@ -7,7 +7,7 @@ from typing import Any
 from codegen.text import dump_all
 from fiddler_kong_operator import __version__, names
 from fiddler_kong_operator.api.crd import build_crd
-from fiddler_kong_operator.rbac import Scope, rules
+from fiddler_kong_operator.observe.rbac import Scope, rules
 
 __all__ = ["USER_ROLES", "build_manifests"]
 

@@ -14,8 +14,8 @@ from benchmarks.manifests import NAMESPACE, binding, binding_name
 from benchmarks.sightings import Sightings, watching
 from benchmarks.stand import Stand
 from benchmarks.statistics import percentile
-from fiddler_kong_operator.cluster.client import WatchEvent
-from fiddler_kong_operator.cluster.kinds import BINDING, KONG_PLUGIN
+from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN
 
 __all__ = ["Change", "measure", "measure_by_hand"]
 

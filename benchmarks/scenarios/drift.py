@@ -13,8 +13,8 @@ from typing import Any, Final
 from benchmarks.manifests import NAMESPACE, binding_name
 from benchmarks.sightings import Sightings, watching
 from benchmarks.stand import Stand
-from fiddler_kong_operator.cluster.client import WatchEvent
-from fiddler_kong_operator.cluster.kinds import INGRESS, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 
 __all__ = ["Drift", "measure", "measure_by_hand"]
 

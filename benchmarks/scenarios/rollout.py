@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.manifests import GATEWAY, NAMESPACE
 from benchmarks.scenarios.cold import count_writes
 from benchmarks.stand import Stand
-from fiddler_kong_operator.cluster.kinds import DEPLOYMENT
+from fiddler_kong_operator.plan.kinds import DEPLOYMENT
 
 __all__ = ["Rollout", "measure"]
 

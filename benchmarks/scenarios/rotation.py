@@ -10,8 +10,8 @@ from benchmarks.manifests import NAMESPACE, PROVIDER_SECRET, binding_name, secre
 from benchmarks.sightings import watching
 from benchmarks.stand import Stand
 from benchmarks.template import encoded_key
-from fiddler_kong_operator.cluster.client import WatchEvent
-from fiddler_kong_operator.cluster.kinds import SECRET
+from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.plan.kinds import SECRET
 
 __all__ = ["Rotation", "measure"]
 

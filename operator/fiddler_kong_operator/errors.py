@@ -6,8 +6,10 @@
     ├── Conflict      another field manager owns what was to be written (server-side apply, HTTP 409)
     ├── Stale         the object changed since it was read (optimistic lock, HTTP 409); read again
     ├── Gone          the object, or its kind, does not exist (HTTP 404)
+    ├── Expired       a watch's resourceVersion or a list's continue token is too old (HTTP 410); list again
     ├── Refused       the API server refused the object itself (HTTP 400, 403, 422): message says why
-    └── NotLeader     the lease was lost: nothing may be written any more
+    ├── NotLeader     the lease was lost: nothing may be written any more
+    └── NoCluster     no usable kubeconfig or service account: the process cannot start
 
 Anything that is not a `FiddlerKongError` is a bug: logged with its traceback, counted and retried, never shown as "not ready".
 """
@@ -16,7 +18,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Conflict", "FiddlerKongError", "FieldConflict", "Gone", "NotLeader", "Refused", "Stale", "Stalled", "Transient"]
+__all__ = [
+    "Conflict",
+    "Expired",
+    "FiddlerKongError",
+    "FieldConflict",
+    "Gone",
+    "NoCluster",
+    "NotLeader",
+    "Refused",
+    "Stale",
+    "Stalled",
+    "Transient",
+]
 
 
 class FiddlerKongError(Exception):
@@ -73,3 +87,11 @@ class Refused(FiddlerKongError):
 
 class NotLeader(FiddlerKongError):
     """This process does not hold the lease (any more); it must not write."""
+
+
+class Expired(FiddlerKongError):
+    """The resourceVersion of a watch, or the continue token of a list, is too old (HTTP 410): list again."""
+
+
+class NoCluster(FiddlerKongError):
+    """No usable kubeconfig or service account: the process cannot start."""

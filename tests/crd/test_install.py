@@ -12,7 +12,7 @@ import yaml
 
 from devcluster import Cluster
 from fiddler_kong_operator import __version__
-from fiddler_kong_operator.rbac import Scope, rules
+from fiddler_kong_operator.observe.rbac import Scope, rules
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/fiddler-kong-operator"

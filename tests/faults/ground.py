@@ -13,7 +13,7 @@ from typing import Any, Final
 from anyio.from_thread import BlockingPortal
 
 from devcluster.stage import Stage
-from fiddler_kong_operator.cluster.kinds import KINDS as EVERY_KIND
+from fiddler_kong_operator.plan.kinds import KINDS as EVERY_KIND
 from tests.faults.audit import AuditTail
 from tests.faults.normal import KINDS, State, normalised
 from tests.faults.pod import Pod, write_identity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiddler_kong_operator.cluster.kinds import KINDS
+from fiddler_kong_operator.plan.kinds import KINDS
 from tests.faults.ground import Ground
 
 __all__ = ["attaching", "target", "users_plugin"]

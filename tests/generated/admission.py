@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from devcluster import Cluster
 from devcluster.ports import LOOPBACK
 from fiddler_kong_operator.cli.render import render
-from fiddler_kong_operator.cluster.kinds import kind_of
+from fiddler_kong_operator.plan.kinds import KINDS
 
 __all__ = ["Admission", "rendered"]
 
@@ -32,7 +32,7 @@ class Admission:
 
     def ask(self, manifest: Manifest) -> tuple[Manifest, str]:
         """The object as it would be stored and "", or {} and the refusal."""
-        path = f"{kind_of(manifest).path(manifest['metadata']['namespace'])}?dryRun=All&fieldValidation=Strict"
+        path = f"{KINDS[manifest['kind']].path(manifest['metadata']['namespace'])}?dryRun=All&fieldValidation=Strict"
         headers = {"Authorization": f"Bearer {self._api.token}", "Content-Type": "application/json"}
         self._connection.request("POST", path, json.dumps(manifest), headers)
         answer = self._connection.getresponse()

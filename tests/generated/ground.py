@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from devcluster.stage import APPLICATION_ID
-from fiddler_kong_operator.cluster.kinds import BINDING, KINDS
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from tests.faults.reading import Reader
 from tests.generated.case import Case, completed
 from tests.generated.valid import Scenery, Spec, specs

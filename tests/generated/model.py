@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.applier import Applier
-from fiddler_kong_operator.cluster.reader import Reader
-from fiddler_kong_operator.cluster.store import Store
 from fiddler_kong_operator.errors import Stale
-from fiddler_kong_operator.plan.build import build_removal
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
-from fiddler_kong_operator.plan.desired import BindingPlan
-from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
-from tests.unit.cluster import objects
-from tests.unit.cluster.fake_cluster import FakeCluster
+from fiddler_kong_operator.plan.objects.build import build_removal
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
+from fiddler_kong_operator.write.applier import Applier
+from tests.unit.observe import objects
+from tests.unit.write.fake_cluster import FakeCluster
 
 __all__ = ["KEYS", "Model", "scenery"]
 

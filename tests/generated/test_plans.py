@@ -9,8 +9,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from fiddler_kong_operator.plan.desired import BindingPlan
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from tests.generated.fields import node_at
 from tests.generated.model import KEYS, Model
 from tests.generated.pool import STOCK

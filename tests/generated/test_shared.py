@@ -9,12 +9,12 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 from tests.generated.model import Model
 from tests.generated.pool import STOCK
 from tests.generated.refused import REFUSED, Refusal
 from tests.generated.valid import PURE
-from tests.unit.cluster import objects
+from tests.unit.observe import objects
 
 TARGETS: Final = [ObjectKey(kind, "ai", name) for kind, name in PURE.targets]
 BINDINGS: Final = ("a", "a-b", "a-b-c")

@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.plan.build import build
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, ObjectKey, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/binding.yaml"))

@@ -14,7 +14,7 @@ from devcluster.audit import Mark, Write, WriteLog
 from devcluster.errors import ApiError
 from devcluster.operator_process import USER, OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
-from fiddler_kong_operator.cluster.kinds import KINDS, KONG_PLUGIN
+from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN
 from tests.integration.pushed import Pushed
 
 __all__ = ["SETTINGS", "Arena", "changed"]

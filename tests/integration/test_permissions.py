@@ -14,7 +14,7 @@ from devcluster.audit import Write
 from devcluster.folders import PROJECT_ROOT
 from devcluster.operator_process import NAMESPACE, USER, OperatorProcess
 from devcluster.stage import Stage
-from fiddler_kong_operator.rbac import GRANTS, Scope
+from fiddler_kong_operator.observe.rbac import GRANTS, Scope
 from tests.integration.arena import Arena
 from tests.integration.own import own_arena
 from tests.integration.targets import ANNOTATION, attached_binding, foreign_plugin, ingress, listed, service

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark, Write
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.kinds import DEPLOYMENT
+from fiddler_kong_operator.plan.kinds import DEPLOYMENT
 from tests.integration.arena import SETTINGS, Arena, Manifest
 
 __all__ = ["HOLD", "INSTRUMENTATIONS", "LUA", "OPERATOR", "RATE", "Gateway"]

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from devcluster.errors import ApiError
 from devcluster.stage import Stage
 from fiddler_kong_operator.api.conditions import ConditionType
-from fiddler_kong_operator.cluster.kinds import BINDING, KINDS
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.sink.server import Sink
 from fiddler_kong_operator.sink.settings import SinkSettings
 from tests.faults.reading import Reader

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.kinds import BINDING, KINDS
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from tests.integration.arena import changed
 
 __all__ = ["GATEWAYS", "TARGETS", "Manifest", "Member", "Population", "gateway_manifest", "target_manifest"]

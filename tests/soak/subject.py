@@ -15,7 +15,7 @@ from anyio.from_thread import BlockingPortal
 from devcluster.api import wait_until
 from devcluster.cluster import Cluster
 from devcluster.operator_process import OperatorProcess
-from fiddler_kong_operator.cluster.kinds import EVENT
+from fiddler_kong_operator.plan.kinds import EVENT
 from tests.faults.pod import read_identity, write_identity
 from tests.faults.proxy import Proxy
 from tests.soak.verdict import Vitals

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.kube.objects import Manifest
 
 __all__ = ["LEGACY_BOOLEANS", "Document", "DocumentError", "read_documents"]
 

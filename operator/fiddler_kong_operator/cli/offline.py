@@ -14,14 +14,15 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
-from fiddler_kong_operator.plan.build import build
-from fiddler_kong_operator.plan.checks import evaluate_acceptance
-from fiddler_kong_operator.plan.declarative import build_declarative, placeholders
-from fiddler_kong_operator.plan.desired import Attachment
-from fiddler_kong_operator.plan.endpoint import STRICT, EndpointPolicy
-from fiddler_kong_operator.plan.process_settings import needed_settings
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
+from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
+from fiddler_kong_operator.plan.gateway.env import needed_settings
+from fiddler_kong_operator.plan.objects.build import build
+from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
+from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Manifest, ObjectKey, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
 from .documents import Document
 

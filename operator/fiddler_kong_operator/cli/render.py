@@ -10,8 +10,9 @@ import click
 import yaml
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.plan.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.snapshot import Binding, Manifest
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
 from .offline import Outcome, Surroundings, render_declarative, render_objects

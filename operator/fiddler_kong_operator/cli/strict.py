@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.api.violations import violations
-from fiddler_kong_operator.plan.snapshot import Binding, ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import Document
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.kube.objects import ObjectKey
 
-from .build import build, build_lua_removal, build_removal, prune
-from .checks import Acceptance, evaluate_acceptance
-from .clashes import standing_clashes
-from .desired import BindingPlan
-from .gateway import GatewayView, evaluate_gateway
+from .acceptance.checks import Acceptance, evaluate_acceptance
+from .acceptance.clashes import standing_clashes
+from .gateway.condition import GatewayView, evaluate_gateway
+from .objects.build import build, build_lua_removal, build_removal, prune
+from .objects.desired import BindingPlan
 from .secrets import ResolvedKeys, resolve_keys
-from .snapshot import ObjectKey, Snapshot
+from .snapshot import Snapshot
 
 __all__ = ["Decision", "decide"]
 

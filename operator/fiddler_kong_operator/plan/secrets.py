@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.problems import join_problems
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
 
 from .plugins import PluginKey, required_keys
-from .problems import join_problems
 
 __all__ = ["ResolvedKeys", "resolve_keys"]
 

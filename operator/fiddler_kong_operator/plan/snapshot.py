@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.kube.objects import ObjectKey
 
-from .endpoint import STRICT, EndpointPolicy
+from .acceptance.endpoint import STRICT, EndpointPolicy
 
 __all__ = [
     "Attachable",
@@ -21,31 +22,11 @@ __all__ = [
     "Container",
     "EnvEntry",
     "KongWarning",
-    "Manifest",
-    "ObjectKey",
     "ProbeResult",
     "Rollout",
     "Snapshot",
     "Workload",
 ]
-
-Manifest = dict[str, Any]
-"""A Kubernetes object as JSON."""
-
-
-class ObjectKey(NamedTuple):
-    """Identity of an object: its kind (unique among the kinds this project knows), namespace ("" if cluster-scoped) and name.
-
-    A tuple, since everything is looked up by it: a dataclass is hashed and compared in Python.
-    """
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        """`Kind namespace/name`, as shown in messages."""
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from fiddler_kong_operator import __version__, names
-from fiddler_kong_operator.plan.endpoint import Endpoint, RefusedAddressError, parse_endpoint, usable_addresses
+from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint, RefusedAddress, parse_endpoint, usable_addresses
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .application import Application, Known, read_application, read_at_most
-from .names import NameResolver, Resolve
+from .resolver import NameResolver, Resolve
 from .target import Answer, ProbeTarget
 from .trust import TrustStore
 from .verdict import BODY_LIMIT, Reply, judge_failure, judge_reply
@@ -61,7 +61,7 @@ class TraceProber:
         """Probe once, within `settings.timeout` seconds. Never raises because of what is, or is not, at the other end."""
         try:
             endpoint = parse_endpoint(target.url, allow_http=self._settings.allow_http)
-        except RefusedAddressError as refusal:
+        except RefusedAddress as refusal:
             return Answer(ProbeResult("AddressRefused", str(refusal)))
         return await self._ask(target, endpoint, asyncio.get_running_loop().time() + self._settings.timeout)
 
@@ -69,7 +69,7 @@ class TraceProber:
         try:
             async with asyncio.timeout_at(deadline):
                 addresses = usable_addresses(await self._resolve(endpoint.host, endpoint.port), endpoint, self._settings.allowed_addresses)
-        except RefusedAddressError as refusal:
+        except RefusedAddress as refusal:
             return Answer(ProbeResult("AddressRefused", str(refusal)))
         except TimeoutError:
             return Answer(judge_failure("ProbeTimeout", endpoint))

@@ -18,11 +18,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fiddler_kong_operator.plan.snapshot import ObjectKey, ProbeResult
+from fiddler_kong_operator.kube.fair import RationedTurns
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .target import Answer, ProbeTarget
-from .turns import RationedTurns
 
 __all__ = ["CHANGE_PAUSE", "ProbeSchedule"]
 

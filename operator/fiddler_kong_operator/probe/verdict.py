@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from fiddler_kong_operator.plan.endpoint import Endpoint
+from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
 __all__ = ["BODY_LIMIT", "Reply", "judge_failure", "judge_reply"]

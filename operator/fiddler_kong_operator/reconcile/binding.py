@@ -10,21 +10,22 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
-from fiddler_kong_operator.cluster.applier import Applier
-from fiddler_kong_operator.cluster.reader import Reader
 from fiddler_kong_operator.errors import Refused, Stalled
-from fiddler_kong_operator.plan.build import build_removal
-from fiddler_kong_operator.plan.conclusion import Details, conclude, needs_write
+from fiddler_kong_operator.kube.limiter import Pace
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
-from fiddler_kong_operator.plan.desired import BindingPlan, Desired
-from fiddler_kong_operator.plan.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
-from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, ProbeResult, Snapshot
+from fiddler_kong_operator.plan.objects.build import build_removal
+from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
+from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
+from fiddler_kong_operator.plan.status.compute import Details, conclude, needs_write
+from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
+from fiddler_kong_operator.write.applier import Applier
 
 from .events import build_event
 from .gateway import GatewayOutcomes
-from .pace import Pace
 
 __all__ = ["BindingReconciler"]
 

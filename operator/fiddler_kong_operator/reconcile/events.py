@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType
-from fiddler_kong_operator.plan.snapshot import Binding, Manifest
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.snapshot import Binding
 
 __all__ = ["build_event"]
 

@@ -7,14 +7,14 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.cluster.contract import ClusterClient
-from fiddler_kong_operator.cluster.reader import Reader
-from fiddler_kong_operator.cluster.reflector import Feed
 from fiddler_kong_operator.errors import Conflict, Gone, Refused
-from fiddler_kong_operator.plan.gateway_settings import SettingsPlan, disowning_patch, plan_settings
-from fiddler_kong_operator.plan.snapshot import ObjectKey
-
-from .pace import Pace
+from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.limiter import Pace
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.observe.feed import Feed
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
+from fiddler_kong_operator.plan.kinds import KINDS
 
 __all__ = ["GatewayOutcomes", "GatewayReconciler"]
 
@@ -131,11 +131,12 @@ class GatewayReconciler:
 
     async def _carry_out(self, key: ObjectKey, plan: SettingsPlan) -> None:
         """The plan's writes in order; each answer goes into the store at once, so that a failure in between is seen as it is."""
-        where = (key.kind, key.namespace, key.name)
+        kind = KINDS[key.kind]
+        where = (kind, key.namespace, key.name)
         if plan.restore:
             self._feed.observe(await self._client.merge_patch(*where, plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
-            answer = await self._client.apply(plan.apply, force=plan.force)
+            answer = await self._client.apply(kind, plan.apply, force=plan.force)
             self._pace.count((key, plan.action))
             self._written[key] = plan
             self._feed.observe(answer)

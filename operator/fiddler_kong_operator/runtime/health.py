@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 
 __all__ = ["Health", "Watch"]
 

@@ -11,25 +11,27 @@ from typing import Any
 import kopf
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.applier import Applier
-from fiddler_kong_operator.cluster.client import Client
-from fiddler_kong_operator.cluster.kinds import BINDING, DEPLOYMENT, REFLECTED
-from fiddler_kong_operator.cluster.reader import Reader
-from fiddler_kong_operator.cluster.reflector import Feed, Reflector
-from fiddler_kong_operator.cluster.store import Store
 from fiddler_kong_operator.errors import Transient
-from fiddler_kong_operator.plan.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.informer import Reflector
+from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.queue import WorkQueue
+from fiddler_kong_operator.kube.recorder import EventPoster
+from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.feed import Feed
+from fiddler_kong_operator.observe.kinds import REFLECTED
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
 from fiddler_kong_operator.settings import Settings
-from fiddler_kong_operator.telemetry import Numbers
+from fiddler_kong_operator.write.applier import Applier
 
 from .health import Health
-from .poster import EventPoster
-from .queue import WorkQueue
 from .sweep import BindingSweep
 from .workers import Workers
 
@@ -79,7 +81,7 @@ class Operator:
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, after `list_everything`."""
-        self._wake(self._store.keys(names.KIND))
+        self._wake(self._store.keys(BINDING))
         self._wake(self._store.keys(DEPLOYMENT))
         self._run({"probes": self._probes.run(), "events": self._poster.run()})
         self._workers.start()
@@ -88,7 +90,7 @@ class Operator:
     async def first_look(self) -> int:
         """After `start`: wait until nothing waits to be looked at, and return the number of bindings."""
         await self._queue.join()
-        return len(self._store.keys(names.KIND))
+        return len(self._store.keys(BINDING))
 
     @property
     def started(self) -> bool:

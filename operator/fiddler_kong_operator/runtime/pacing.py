@@ -15,7 +15,7 @@ from typing import Any, Final
 import aiohttp
 import kopf
 
-from fiddler_kong_operator.cluster.reflector import Backoff
+from fiddler_kong_operator.kube.backoff import Backoff, Doubling
 
 from .responses import ShallowResponse
 
@@ -46,7 +46,7 @@ class WatchPace:
 
     async def wait(self, path: str) -> None:
         """Return when a watch of that path may be asked for."""
-        backoff = self._backoffs.setdefault(path, Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._uniform))
+        backoff = self._backoffs.setdefault(path, Backoff(Doubling(FIRST_PAUSE, LONGEST_PAUSE), self._uniform))
         if self._clock() - self._started.get(path, -math.inf) < SHORT_WATCH:
             await self._sleep(backoff.next())
         else:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import aiohttp
 from aiohttp.connector import Connection
 
-from fiddler_kong_operator.cluster.parsing import parse_json, shallow
+from fiddler_kong_operator.kube.parsing import parse_json, shallow
 
 __all__ = ["ShallowResponse"]
 

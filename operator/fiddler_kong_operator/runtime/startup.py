@@ -20,13 +20,14 @@ from typing import Final
 import kopf
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.client import Client
 from fiddler_kong_operator.errors import FiddlerKongError
+from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.election import LeaseElector, NoElection
+from fiddler_kong_operator.kube.metrics import Numbers
 from fiddler_kong_operator.settings import Settings
-from fiddler_kong_operator.telemetry import Numbers, configure_logging
 
-from .election import LeaseElector, NoElection
 from .handlers import register
+from .logs import configure_logging
 from .operator import Operator, first_of
 
 try:  # TLS and sockets cost about half of what asyncio's own loop takes for them: docs/benchmarks.md

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.cluster.answers import Expired
-from fiddler_kong_operator.cluster.contract import ClusterClient
-from fiddler_kong_operator.cluster.kinds import BINDING
-from fiddler_kong_operator.cluster.reflector import Sink, relist
-from fiddler_kong_operator.errors import Gone, Refused, Transient
+from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
+from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.informer import Sink, relist
+from fiddler_kong_operator.plan.kinds import BINDING
 
 __all__ = ["BindingSweep"]
 

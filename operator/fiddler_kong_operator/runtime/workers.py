@@ -10,10 +10,9 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused
-from fiddler_kong_operator.plan.snapshot import ObjectKey
-from fiddler_kong_operator.telemetry import Numbers
-
-from .queue import QueueClosedError, WorkQueue
+from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.queue import QueueClosed, WorkQueue
 
 __all__ = ["Workers"]
 
@@ -51,7 +50,7 @@ class Workers:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _work(self) -> None:
-        with contextlib.suppress(QueueClosedError):
+        with contextlib.suppress(QueueClosed):
             while True:
                 key = await self._queue.get()
                 try:

@@ -5,16 +5,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from fiddler_kong_operator.api.types import (
-    ApiModel,
-    HeaderName,
-    LabelName,
-    ModelName,
-    ObjectName,
-    RouteName,
-    Rule,
-    SecretKey,
-)
+from fiddler_kong_operator.api.types import ApiModel, HeaderName, LabelName, ModelName, ObjectName, RouteName, Rule, SecretKey
 
 
 class Pair(ApiModel):

@@ -6,7 +6,7 @@ import pytest
 
 from fiddler_kong_operator.cli.documents import Document
 from fiddler_kong_operator.cli.strict import UNKNOWN_UID, InvalidBindingError, parse_binding
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 from tests.crd.bindings import EXPOSED, ROUTE, binding
 
 KEY = "sk-canary-0123456789"

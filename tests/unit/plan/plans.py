@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.plan.build import build
-from fiddler_kong_operator.plan.desired import BindingPlan
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.objects.build import build
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, Manifest, ObjectKey, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, Snapshot
 
 UID = "11111111-2222-4333-8444-555555555555"
 OTHER_UID = "99999999-2222-4333-8444-555555555555"

@@ -7,8 +7,9 @@ from typing import Any
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.plan.process_settings import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Binding, Container, EnvEntry, ObjectKey, Rollout, Snapshot, Workload
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
+from fiddler_kong_operator.plan.snapshot import Binding, Container, EnvEntry, Rollout, Snapshot, Workload
 
 OURS = frozenset({names.FIELD_MANAGER})
 HELM = frozenset({"helm"})

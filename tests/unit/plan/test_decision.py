@@ -8,11 +8,21 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
-from fiddler_kong_operator.plan.process_settings import UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Attachable, Child, ObjectKey, Snapshot
-
-from .situations import ATTACHED, EXPOSED, GATEWAY, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
+from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
+from tests.unit.plan.situations import (
+    ATTACHED,
+    EXPOSED,
+    GATEWAY,
+    WANTED,
+    make_binding,
+    make_container,
+    make_snapshot,
+    make_spec,
+    make_workload,
+)
 
 OWN = ObjectKey("Service", "ai", "assistant-openai")
 CHAT = ObjectKey("Service", "ai", "chat")

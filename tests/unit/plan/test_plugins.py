@@ -5,11 +5,10 @@ from typing import get_args
 import pytest
 
 from fiddler_kong_operator.api.v1alpha1 import Override
-from fiddler_kong_operator.plan.manifest import canonical
+from fiddler_kong_operator.plan.objects.manifest import canonical
 from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances
 from fiddler_kong_operator.plan.plugins.pre_function import build_access
-
-from .plans import llm_with, manifests, plan_of, spec_of
+from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
 
 
 def test_every_plugin_of_the_api_is_registered() -> None:

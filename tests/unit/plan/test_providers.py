@@ -6,8 +6,7 @@ import pytest
 
 from fiddler_kong_operator.api.v1alpha1 import Llm
 from fiddler_kong_operator.plan.providers import PROVIDERS, Upstream, check_providers, upstream_of
-
-from .plans import llm_with, manifests, plan_of, spec_of
+from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
 
 
 def llm(**options: Any) -> Llm:

@@ -4,8 +4,7 @@ import pytest
 
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
-
-from .plans import EXPOSED, LLM, SECRETS, llm_with, spec_of
+from tests.unit.plan.plans import EXPOSED, LLM, SECRETS, llm_with, spec_of
 
 CANARY = "canary-3141592653"
 

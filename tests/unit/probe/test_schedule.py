@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from fiddler_kong_operator.plan.snapshot import ObjectKey, ProbeResult
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.probe import Answer, ProbeSchedule, ProbeTarget
 from fiddler_kong_operator.probe.schedule import CHANGE_PAUSE
 from fiddler_kong_operator.settings import ProbeSettings

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from fiddler_kong_operator.cluster.client import ClusterClient
-from fiddler_kong_operator.cluster.reader import Reader
-from fiddler_kong_operator.cluster.reflector import Feed
 from fiddler_kong_operator.errors import FiddlerKongError
-from fiddler_kong_operator.plan.snapshot import Binding, Manifest, ObjectKey, Workload
+from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.feed import Feed
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.snapshot import Binding, Workload
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
 from tests.unit.plan.situations import GATEWAY, OURS, make_container, make_workload
-
-from .stages import Clock
+from tests.unit.reconcile.stages import Clock
 
 BARE = make_workload(make_container({}))
 """None of the settings is there."""

@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any, cast
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.cluster.applier import AppliedOutcome, Applier
-from fiddler_kong_operator.cluster.reader import Reader
-from fiddler_kong_operator.plan.desired import Attachment, BindingPlan, Desired
-from fiddler_kong_operator.plan.snapshot import Binding, Child, Manifest, ObjectKey, ProbeResult, Snapshot
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.objects.desired import Attachment, BindingPlan, Desired
+from fiddler_kong_operator.plan.snapshot import Binding, Child, ProbeResult, Snapshot
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes
+from fiddler_kong_operator.write.applier import AppliedOutcome, Applier
 from tests.unit.plan.plans import ATTACHED, attachable, snapshot_of, spec_of
 from tests.unit.plan.situations import make_workload
 

@@ -8,8 +8,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused, Stale
 from fiddler_kong_operator.reconcile.binding import REFUSED_RETRY
 from tests.unit.plan.plans import AI_PROXY, ATTACHED, OPENTELEMETRY, PRE_FUNCTION, spec_of
-
-from .stages import KEY, Stage, attached, exposed
+from tests.unit.reconcile.stages import KEY, Stage, attached, exposed
 
 OURS = f"{AI_PROXY},{PRE_FUNCTION},{OPENTELEMETRY}"
 HELD = f"finalizers {names.FINALIZER}"

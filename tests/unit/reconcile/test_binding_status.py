@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.api.conditions import REASONS, Finding
-from fiddler_kong_operator.plan.programming import WARNING_LIFETIME
-from fiddler_kong_operator.plan.snapshot import KongWarning, ObjectKey, ProbeResult, Snapshot
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import KongWarning, ProbeResult, Snapshot
+from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.reconcile.binding import SETTLE
 from tests.unit.plan.plans import SECRETS, spec_of
 from tests.unit.plan.situations import GATEWAY, make_container, make_workload
-
-from .stages import KEY, Stage, attached, exposed
+from tests.unit.reconcile.stages import KEY, Stage, attached, exposed
 
 UNAUTHORIZED = ProbeResult("Unauthorized", "https://acme.fiddler.ai does not accept the API key (401).")
 OBJECTS = [

@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled, Transient
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.reconcile.binding import REFUSED_RETRY, REPAIR_LIMIT, REPAIR_WINDOW
 from tests.unit.plan.plans import CHAT, SECRETS, attachable, spec_of
-
-from .stages import Stage, attached, exposed
+from tests.unit.reconcile.stages import Stage, attached, exposed
 
 PLUGIN = ObjectKey("KongPlugin", "ai", "assistant-pre-function")
 OTHER = ObjectKey("KongPlugin", "ai", "assistant-opentelemetry")

@@ -11,8 +11,7 @@ from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.reconcile.events import MESSAGE_LIMIT, build_event
 from tests.unit.plan.plans import SECRETS
 from tests.unit.plan.situations import make_binding
-
-from .stages import REACHABLE, Stage, exposed
+from tests.unit.reconcile.stages import REACHABLE, Stage, exposed
 
 NOW = 1_800_000_000.5
 

@@ -6,12 +6,12 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
-from fiddler_kong_operator.plan.process_settings import SAMPLING_RATE
-from fiddler_kong_operator.plan.snapshot import Binding, Manifest, Workload
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
+from fiddler_kong_operator.plan.snapshot import Binding, Workload
 from fiddler_kong_operator.reconcile.gateway import GRACE
 from tests.unit.plan.situations import OURS, WANTED, make_binding, make_container, make_spec, make_workload
-
-from .gateways import BARE, BORROWED, SETTLED, Stage
+from tests.unit.reconcile.gateways import BARE, BORROWED, SETTLED, Stage
 
 TAKEN_OVER = make_workload(managers=OURS, former=json.dumps({"proxy": {SAMPLING_RATE: "0.5"}}))
 VERIFYING = make_binding(make_spec(management="Verify"))

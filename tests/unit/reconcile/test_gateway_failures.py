@@ -6,11 +6,11 @@ import pytest
 
 from fiddler_kong_operator.api.conditions import REASONS, Finding
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
-from fiddler_kong_operator.plan.snapshot import ObjectKey, Workload
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import Workload
 from fiddler_kong_operator.reconcile.gateway import GRACE, REFUSED_RETRY, REVERT_LIMIT, REVERT_REST, GatewayOutcomes
 from tests.unit.plan.situations import GATEWAY, make_binding, make_spec
-
-from .gateways import BARE, BORROWED, SETTLED, Stage
+from tests.unit.reconcile.gateways import BARE, BORROWED, SETTLED, Stage
 
 FIELD = '.spec.template.spec.containers[name="proxy"].env[name="KONG_TRACING_SAMPLING_RATE"].value'
 CONFLICT = Conflict("apply Deployment kong/kong-gateway: conflict", (FieldConflict("helm", FIELD),))

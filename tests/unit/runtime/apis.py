@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from fiddler_kong_operator.cluster.client import Page, WatchEvent
-from fiddler_kong_operator.cluster.connection import Login
-from fiddler_kong_operator.cluster.kinds import Kind, kind_of
 from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.kube.connection import Login
+from fiddler_kong_operator.kube.contract import Page, WatchEvent
+from fiddler_kong_operator.kube.objects import Kind, Manifest
 
 LOGIN = Login("https://10.0.0.1", "/ca.pem", None, verify=True, token="t0ken", cert_file=None, key_file=None)
 
@@ -45,9 +44,9 @@ class Api:
     async def login(self) -> Login:
         return LOGIN
 
-    async def list_pages(self, kind: Kind | str, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
+    async def list_pages(self, kind: Kind, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
         del limit
-        known = kind_of(kind)
+        known = kind
         self._note(f"list {known.name}{f' in {namespace}' if namespace else ''}")
         if known.name in self.held:
             await self.held[known.name].wait()
@@ -56,17 +55,17 @@ class Api:
         found = [o for o in self.objects if o["kind"] == known.name and namespace in (None, o["metadata"]["namespace"])]
         yield Page(found, "100")
 
-    async def watch(self, kind: Kind | str, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
-        self._note(f"watch {kind_of(kind).name}{f' in {namespace}' if namespace else ''} from {resource_version}")
+    async def watch(self, kind: Kind, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
+        self._note(f"watch {kind.name}{f' in {namespace}' if namespace else ''} from {resource_version}")
         await asyncio.get_running_loop().create_future()
         yield WatchEvent("BOOKMARK", {})
 
-    async def get(self, kind: Kind | str, namespace: str, name: str, /) -> Manifest:
-        self._note(f"get {kind_of(kind).name} {namespace}/{name}")
+    async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
+        self._note(f"get {kind.name} {namespace}/{name}")
         for held in self.objects:
-            if (held["kind"], held["metadata"]["namespace"], held["metadata"]["name"]) == (kind_of(kind).name, namespace, name):
+            if (held["kind"], held["metadata"]["namespace"], held["metadata"]["name"]) == (kind.name, namespace, name):
                 return held
-        raise Gone(f"get {kind_of(kind).name} {namespace}/{name}: not found")
+        raise Gone(f"get {kind.name} {namespace}/{name}: not found")
 
     async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
         del force

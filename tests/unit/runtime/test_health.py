@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from fiddler_kong_operator.plan.snapshot import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.runtime.health import SILENCE, STUCK, Health
 
 NOW = 10_000.0

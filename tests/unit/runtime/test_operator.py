@@ -10,14 +10,13 @@ from typing import cast
 import kopf
 import pytest
 
-from fiddler_kong_operator.cluster.client import Client
 from fiddler_kong_operator.errors import Refused
-from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
-from fiddler_kong_operator.telemetry import Numbers
-
-from .apis import Api, binding
+from tests.unit.runtime.apis import Api, binding
 
 KINDS = ["FiddlerKongBinding", "Secret", "KongPlugin", "KongClusterPlugin", "Service", "Ingress", "Deployment", "Event"]
 

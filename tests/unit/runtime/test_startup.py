@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 
 from fiddler_kong_operator.errors import NotLeader, Refused
+from fiddler_kong_operator.kube.election import LeaseElector
 from fiddler_kong_operator.runtime import startup
-from fiddler_kong_operator.runtime.election import LeaseElector
 from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
 from tests.unit.virtual_time import run

@@ -7,16 +7,14 @@ from typing import cast
 
 import pytest
 
-from fiddler_kong_operator.cluster.client import ClusterClient, Expired
-from fiddler_kong_operator.cluster.kinds import Kind
-from fiddler_kong_operator.cluster.reflector import Feed
-from fiddler_kong_operator.cluster.store import Store
-from fiddler_kong_operator.errors import Gone, Refused, Transient
-from fiddler_kong_operator.plan.snapshot import Manifest, ObjectKey
+from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
+from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.runtime.sweep import RETRY, BindingSweep
+from tests.unit.runtime.apis import Api, binding
 from tests.unit.virtual_time import now, run
-
-from .apis import Api, binding
 
 INTERVAL = 600.0
 

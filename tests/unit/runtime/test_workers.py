@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled, Transient
-from fiddler_kong_operator.plan.snapshot import ObjectKey
-from fiddler_kong_operator.runtime.queue import Backoff, WorkQueue
+from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.queue import Backoff, WorkQueue
 from fiddler_kong_operator.runtime.workers import Workers
-from fiddler_kong_operator.telemetry import Numbers
 from tests.unit.virtual_time import now, run
 
 ASSISTANT = ObjectKey("FiddlerKongBinding", "ai", "assistant")

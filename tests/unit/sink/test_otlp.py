@@ -8,15 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fiddler_kong_operator.sink.otlp import (
-    MediaType,
-    OtlpError,
-    decode_body,
-    decode_request,
-    encode_response,
-    encode_status,
-    media_type,
-)
+from fiddler_kong_operator.sink.otlp import MediaType, OtlpError, decode_body, decode_request, encode_response, encode_status, media_type
 from fiddler_kong_operator.sink.spans import received_spans
 from tests.unit.sink.exports import call, export, span
 

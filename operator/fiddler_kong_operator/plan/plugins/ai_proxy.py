@@ -10,8 +10,8 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Llm, Route
+from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.providers import HeaderKey, provider_of
-from fiddler_kong_operator.plan.snapshot import Manifest
 
 from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
-from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.kube.objects import Manifest
 
 __all__ = ["PluginInstance", "PluginKey", "PluginKind", "Protection", "RefusedField"]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler
-from fiddler_kong_operator.plan.snapshot import Manifest
+from fiddler_kong_operator.kube.objects import Manifest
 
 from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
 

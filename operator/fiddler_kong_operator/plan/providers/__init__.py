@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.problems import join_problems
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Llm
-from fiddler_kong_operator.plan.problems import join_problems
 
 from .contract import HeaderKey, Provider, Upstream
 from .openai import OPENAI

@@ -1,0 +1,267 @@
+"""Requests to the API server, JSON in and JSON out, and the interface the other layers know them by.
+
+Every request has a time limit, raises only `errors` (and `Expired`), and passes the fence first if it writes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any, Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+
+from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator.errors import NoCluster, Transient
+
+from .connection import APPLY, Connection, Fence, Login, load_configuration
+from .contract import PAGE, Page, WatchEvent
+from .errors import Call, error_of, parse_status, unreachable
+from .objects import Kind, Manifest
+from .parsing import parse_json
+
+__all__ = ["Client", "RequestObserver"]
+
+RequestObserver = Callable[[str, str, int, float], None]
+"""Told of each request: verb, kind, HTTP status (0 without an answer), seconds."""
+
+REQUEST_TIMEOUT: Final = 30.0
+"""Seconds for a whole request; the API server gives up on its side after 60."""
+
+WATCH_SECONDS: Final = 240
+"""The server ends a watch after that many seconds."""
+
+WATCH_SILENCE: Final = WATCH_SECONDS + 15
+"""Seconds without a byte after which a watch counts as dead: it should have ended before."""
+
+_CONNECT: Final = 10.0
+_LIMITS: Final = aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT)
+_MERGE: Final = "application/merge-patch+json"
+_STRATEGIC: Final = "application/strategic-merge-patch+json"
+_MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
+_UNAUTHORIZED: Final = 401
+_HTTP_ERRORS: Final = 300
+
+
+class Client:
+    """The ClusterClient of a real API server."""
+
+    def __init__(self, connection: Connection, *, fence: Fence | None = None, on_request: RequestObserver | None = None) -> None:
+        """Requests that write pass the fence when they have got their connection. A Lease's do not: they are what opens it."""
+        self._connection = connection
+        self._fence = fence
+        self._on_request = on_request
+
+    @classmethod
+    async def connect(
+        cls,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        *,
+        fence: Fence | None = None,
+        on_request: RequestObserver | None = None,
+    ) -> Self:
+        """A client for the cluster that `load_configuration` finds; NoCluster where there is none."""
+
+        async def load() -> Any:
+            return await load_configuration(kubeconfig, context)
+
+        return cls(Connection(await load(), load), fence=fence, on_request=on_request)
+
+    async def __aenter__(self) -> Self:
+        """Nothing is opened before the first request."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all connections."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connection.close()
+
+    async def login(self) -> Login:
+        """Address and credentials as they are now, for another client in this process."""
+        return await self._connection.login()
+
+    async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
+        """Read one object; Gone where it does not exist."""
+        return await self._request(Call("get", kind, namespace, name), "GET", kind.path(namespace, name))
+
+    async def list_pages(self, kind: Kind, namespace: str | None, limit: int = PAGE) -> AsyncGenerator[Page, None]:
+        """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""
+        query: dict[str, Any] = {**kind.selectors, "limit": limit}
+        while True:
+            answer = await self._request(Call("list", kind, namespace), "GET", kind.path(namespace), query)
+            metadata = answer["metadata"]
+            yield Page(answer.get("items") or [], metadata.get("resourceVersion", ""))
+            if not metadata.get("continue"):
+                return
+            query["continue"] = metadata["continue"]
+
+    async def watch(self, kind: Kind, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
+        """Events after the version, until the server ends the watch; Expired where the version is too old."""
+        call = Call("watch", kind, namespace)
+        query = {
+            **kind.selectors,
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": resource_version,
+            "timeoutSeconds": WATCH_SECONDS,
+        }
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=WATCH_SILENCE)
+        try:
+            response = await self._send(call, "GET", f"{kind.path(namespace)}?{urlencode(query)}", timeout=timeout)
+            try:
+                await _raise_for_status(call, response)
+                async for line in _lines(response.content):
+                    yield _event(call, line)
+            finally:
+                response.close()
+        except (aiohttp.ClientError, OSError) as error:
+            raise unreachable(call, error) from error
+
+    async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
+        """Server-side apply under our field manager; Conflict where others own a field and `force` is not given."""
+        query = {"fieldManager": names.FIELD_MANAGER, "force": str(force).lower()}
+        call = _call("apply", kind, manifest)
+        path = kind.path(call.namespace, call.name, "status" if status else "")
+        return await self._request(call, "PATCH", path, query, manifest, APPLY)
+
+    async def merge_patch(
+        self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
+    ) -> Manifest:
+        """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
+        path = kind.path(namespace, name)
+        content_type = _STRATEGIC if strategic else _MERGE
+        return await self._request(Call("patch", kind, namespace, name), "PATCH", path, {"fieldManager": manager}, body, content_type)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
+        """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
+        preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions, "propagationPolicy": "Background"}
+        await self._request(Call("delete", kind, namespace, name), "DELETE", kind.path(namespace, name), body=body)
+
+    async def create(self, kind: Kind, manifest: Manifest, /) -> Manifest:
+        """Create an object; Stale where one of that name exists."""
+        call = _call("create", kind, manifest)
+        return await self._request(call, "POST", kind.path(call.namespace), {"fieldManager": names.FIELD_MANAGER}, manifest)
+
+    async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:
+        """Replace an object at the manifest's resourceVersion; Stale where it changed."""
+        call = _call("update", kind, manifest)
+        return await self._request(call, "PUT", kind.path(call.namespace, call.name), {"fieldManager": names.FIELD_MANAGER}, manifest)
+
+    async def _request(
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Manifest:
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            response = await self._send(call, method, target, body, content_type)
+            try:
+                await _raise_for_status(call, response)
+                answer = _mapping(parse_json(await response.read()))
+            finally:
+                response.release()
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise unreachable(call, error) from error
+        return answer
+
+    async def _send(
+        self,
+        call: Call,
+        method: str,
+        target: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109 - aiohttp's own limits
+    ) -> aiohttp.ClientResponse:
+        """Send, once more with renewed credentials after a 401."""
+        response, used = await self._send_once(call, method, target, body, content_type, timeout)
+        if response.status == _UNAUTHORIZED:
+            response.release()
+            await self._renew(call, used)
+            response, _ = await self._send_once(call, method, target, body, content_type, timeout)
+        return response
+
+    async def _renew(self, call: Call, rejected: str | None) -> None:
+        try:
+            await self._connection.renew(rejected)
+        except NoCluster as error:
+            raise Transient(f"{call}: the API server does not accept the credentials, and there are no newer ones") from error
+
+    async def _send_once(
+        self, call: Call, method: str, target: str, body: Any, content_type: str, limits: aiohttp.ClientTimeout | None
+    ) -> tuple[aiohttp.ClientResponse, str | None]:
+        authorization = await self._connection.authorization()
+        headers = _headers(authorization, content_type)
+        fence = self._fence if call.verb in _MUTATING and call.kind.fenced else None
+        started, status = time.perf_counter(), 0
+        try:
+            response = await self._connection.send(method, target, headers, body, limits or _LIMITS, fence)
+            status = response.status
+        finally:
+            if self._on_request:
+                self._on_request(call.verb, call.kind.name, status, time.perf_counter() - started)
+        return response, authorization
+
+
+def _call(verb: str, kind: Kind, manifest: Manifest) -> Call:
+    metadata = manifest["metadata"]
+    return Call(verb, kind, metadata.get("namespace"), metadata.get("name", ""))
+
+
+def _headers(authorization: str | None, content_type: str) -> dict[str, str]:
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": content_type,
+        "User-Agent": f"{names.APPLICATION}/{__version__}",
+    }
+    if authorization:
+        headers["Authorization"] = authorization
+    return headers
+
+
+async def _raise_for_status(call: Call, response: aiohttp.ClientResponse) -> None:
+    if response.status >= _HTTP_ERRORS:
+        raise error_of(call, response.status, parse_status(await response.read()), response.headers.get("Retry-After"))
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Whole lines of a stream, however long; aiohttp's own reader gives up on lines beyond its buffer."""
+    rest = bytearray()
+    async for chunk in content.iter_any():
+        head, newline, tail = chunk.rpartition(b"\n")
+        if not newline:
+            rest += chunk
+            continue
+        for line in (bytes(rest) + head).split(b"\n"):
+            if line:
+                yield line
+        rest = bytearray(tail)
+
+
+def _event(call: Call, line: bytes) -> WatchEvent:
+    try:
+        content = _mapping(parse_json(line))
+        event = WatchEvent(content["type"], _mapping(content["object"]))
+    except (ValueError, KeyError) as error:
+        raise Transient(f"{call}: the watch sent something that is not an event") from error
+    if event.type == "ERROR":
+        raise error_of(call, int(event.object.get("code") or 500), event.object)
+    return event
+
+
+def _mapping(content: Any) -> Manifest:
+    """The same JSON object; ValueError for any other JSON, as for what is no JSON at all."""
+    if not isinstance(content, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - a text is wrong, not a caller's type
+    return content

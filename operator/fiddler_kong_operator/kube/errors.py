@@ -1,0 +1,119 @@
+"""What an answer of the API server means: the one place where HTTP becomes `errors`.
+
+Texts never hold what was sent. For a Secret the server's own words are left out as well, since a 422 or a webhook may quote a value; the
+names of the fields it complains about are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from fiddler_kong_operator.errors import Conflict, Expired, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
+
+from .objects import Kind
+
+__all__ = ["Call", "error_of", "parse_status", "unreachable"]
+
+MESSAGE_LIMIT: Final = 1024
+"""Characters of the server's message that are kept."""
+
+_CONFLICT: Final = re.compile(r'conflicts? with "([^"]*)"')
+_WORD: Final = re.compile("[A-Z][A-Za-z]*")
+"""A reason as Kubernetes has them; many webhooks put a whole sentence there."""
+
+_STATUS_CONFLICT: Final = 409
+_INVALID: Final = 422
+_SERVER_ERROR: Final = 500
+_PATIENCE: Final = frozenset({401, 408, 429})
+_MALFORMED: Final = "failed to create typed patch object"
+"""An apply that does not fit the schema is answered with 500 (seen on 1.36), though it never will."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked: for the text of errors and for counting."""
+
+    verb: str
+    kind: Kind
+    namespace: str | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        """`patch Secret ai/keys`."""
+        return f"{self.verb} {self.kind.name} {'/'.join(part for part in (self.namespace, self.name) if part)}".rstrip()
+
+
+def parse_status(text: bytes) -> Mapping[str, Any]:
+    """The `Status` object of an error's body; {} where a proxy answered something else."""
+    try:
+        content = orjson.loads(text)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) and content.get("kind") == "Status" else {}
+
+
+def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str | None = None) -> FiddlerKongError:
+    """The error for an HTTP status that is not 2xx (or for the code in an ERROR event of a watch)."""
+    text = f"{call}: {_message(call, code, status)}"
+    if code == _STATUS_CONFLICT:
+        return _conflict(text, status)
+    if code == _INVALID and _other_uid(status):
+        return Stale(text)
+    if code == 404:  # noqa: PLR2004 - HTTP
+        return Gone(text)
+    if code == 410:  # noqa: PLR2004 - HTTP
+        return Expired(text)
+    if _malformed(status) or (code < _SERVER_ERROR and code not in _PATIENCE):
+        return Refused(text, code)
+    return Transient(text, _seconds(retry_after, status))
+
+
+def unreachable(call: Call, cause: BaseException) -> Transient:
+    """The error for a request that got no answer: connection, TLS or time limit."""
+    return Transient(f"{call}: no answer from the API server ({type(cause).__name__})")
+
+
+def _conflict(text: str, status: Mapping[str, Any]) -> FiddlerKongError:
+    causes = [cause for cause in _causes(status) if cause.get("reason") == "FieldManagerConflict"]
+    if not causes:
+        return Stale(text)
+    return Conflict(text, tuple(FieldConflict(_manager(cause), str(cause.get("field", ""))) for cause in causes))
+
+
+def _manager(cause: Mapping[str, Any]) -> str:
+    found = _CONFLICT.search(str(cause.get("message", "")))
+    return found.group(1) if found else "an unknown manager"
+
+
+def _causes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list((status.get("details") or {}).get("causes") or ())
+
+
+def _other_uid(status: Mapping[str, Any]) -> bool:
+    """An apply with `metadata.uid` to an object that was made anew is refused with 422 (seen on 1.36), a deletion with 409."""
+    return any(cause.get("field") == "metadata.uid" for cause in _causes(status))
+
+
+def _malformed(status: Mapping[str, Any]) -> bool:
+    return str(status.get("message", "")).startswith(_MALFORMED)
+
+
+def _message(call: Call, code: int, status: Mapping[str, Any]) -> str:
+    if call.kind.confidential:
+        fields = ", ".join(sorted({str(cause["field"]) for cause in _causes(status) if cause.get("field")}))
+        reason = str(status.get("reason") or "")
+        return f"HTTP {code}{f' {reason}' if _WORD.fullmatch(reason) else ''}{f' ({fields})' if fields else ''}"
+    return str(status.get("message") or f"HTTP {code}")[:MESSAGE_LIMIT]
+
+
+def _seconds(header: str | None, status: Mapping[str, Any]) -> float | None:
+    value = header or (status.get("details") or {}).get("retryAfterSeconds")
+    try:
+        return float(value) if value else None
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,193 @@
+"""Keeps one kind in sync: a paged list, then a watch, again and again, into a sink.
+
+* A watch goes on where the last one ended. Where that version is gone (410), everything is listed anew and what the list does not show is
+  reported as deleted.
+* A watch that falls silent is ended by the client's read limit; a server that ends each watch at once is met with back-off. One that was
+  cut after it had lasted for a while is no failure to be counted with those before it.
+* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is said once in the log,
+  holds back the start, and is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
+
+from .backoff import Backoff, Doubling
+from .contract import ClusterClient
+from .objects import Kind, Manifest, ObjectKey
+
+__all__ = ["Reflector", "Sink", "Timing", "relist"]
+
+logger: Final = logging.getLogger(__name__)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Sink(Protocol):
+    """Where a reflector puts what it sees."""
+
+    def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
+        """An object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
+
+    def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
+        """A list is complete; what it did not show and is not newer than its version is gone."""
+
+    def installed(self, kind: Kind, *, installed: bool) -> None:
+        """The kind's definition is (not) there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Pauses, in seconds."""
+
+    base: float = 0.5
+    """First pause after a failure; doubled on each further one."""
+    longest: float = 30.0
+    """Longest pause after a failure; also between attempts without permission."""
+    absent: float = 30.0
+    """Between looks for a kind that is not installed."""
+    short_watch: float = 1.0
+    """A watch that ends sooner than this counts as a failure."""
+
+
+async def relist(client: ClusterClient, kind: Kind, namespace: str | None, sink: Sink) -> str:
+    """List a kind once into the sink, deletions included; returns the list's version. Raises Expired, Gone, Refused and Transient."""
+    seen: set[ObjectKey] = set()
+    version = ""
+    async with aclosing(client.list_pages(kind, namespace)) as pages:
+        async for page in pages:
+            for raw in page.items:
+                seen.add(kind.key(raw))
+                sink.event(kind, None, raw)
+            version = page.resource_version
+    sink.relisted(kind, namespace, seen, version)
+    return version
+
+
+class Reflector:
+    """One kind in one namespace (or all). `run` never returns; cancel it to stop."""
+
+    def __init__(  # noqa: PLR0913 - the seams of a test
+        self,
+        client: ClusterClient,
+        kind: Kind,
+        namespace: str | None,
+        sink: Sink,
+        *,
+        timing: Timing | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        """`namespace` of None means every one; `clock` is monotonic."""
+        self._client = client
+        self._kind = kind
+        self._namespace = namespace
+        self._sink = sink
+        self._timing = timing or Timing()
+        self._clock = clock
+        self._sleep = sleep
+        self._backoff = Backoff(Doubling(self._timing.base, self._timing.longest), uniform)
+        self._version = ""
+        self._complained = False
+        self.synced = asyncio.Event()
+        """Set once the kind was listed, or found not to be installed."""
+        self.absent = False
+        """The kind is not installed."""
+        self.last_activity = clock()
+        """When the API server last gave any answer."""
+
+    @property
+    def name(self) -> str:
+        """What is watched: `Secret` or `Secret in ai`."""
+        return self._kind.name + (f" in {self._namespace}" if self._namespace else "")
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        while True:
+            pause = await self._step()
+            if pause:
+                await self._sleep(pause)
+
+    async def _step(self) -> float:
+        """One list or one watch; returns how long to wait before the next."""
+        try:
+            return await (self._watch() if self._version else self._list())
+        except Expired:
+            self._version = ""
+            self._seen_alive()
+            return self._backoff.next()
+        except Gone:
+            return self._not_installed()
+        except Refused as error:
+            return self._refused(error)
+        except Transient as error:
+            logger.info("%s: %s", self.name, error)
+            return self._backoff.next(error.retry_after)
+
+    async def _list(self) -> float:
+        self._version = await relist(self._client, self._kind, self._namespace, self._sink)
+        self._seen_alive()
+        self._complained = self.absent = False
+        self._sink.installed(self._kind, installed=True)
+        self.synced.set()
+        return 0.0
+
+    async def _watch(self) -> float:
+        started = self._clock()
+        try:
+            await self._follow()
+        finally:
+            lasted = self._clock() - started >= self._timing.short_watch
+            if lasted:
+                self._backoff.reset()
+        return 0.0 if lasted else self._backoff.next()
+
+    async def _follow(self) -> None:
+        async with aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:
+            async for event in events:
+                self._seen_alive()
+                if event.type != "BOOKMARK":
+                    self._sink.event(self._kind, event.type, event.object)
+                self._version = event.object["metadata"]["resourceVersion"]
+        self._seen_alive()
+
+    def _seen_alive(self) -> None:
+        self.last_activity = self._clock()
+
+    def _not_installed(self) -> float:
+        """Everything of a kind that is no longer installed is gone."""
+        self._seen_alive()
+        if not self.absent:
+            logger.warning(
+                "%s.%s is not installed in this cluster; looking for it every %.0f s",
+                self._kind.plural,
+                self._kind.group,
+                self._timing.absent,
+            )
+        self.absent, self._version = True, ""
+        self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
+        self._sink.installed(self._kind, installed=False)
+        self.synced.set()
+        return self._timing.absent
+
+    def _refused(self, error: Refused) -> float:
+        self._seen_alive()
+        if not self._complained:
+            rule = f"apiGroups: [{self._kind.group!r}], resources: [{self._kind.plural}], verbs: [list, watch]"
+            scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
+            logger.error(
+                "%s cannot be watched: %s. The operator's service account needs %s with the rule {%s}", self.name, error, scope, rule
+            )
+        self._complained, self._version = True, ""
+        return max(self._timing.longest, self._backoff.next())

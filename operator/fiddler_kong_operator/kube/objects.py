@@ -1,0 +1,75 @@
+"""Identity and kinds of Kubernetes objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+__all__ = ["EVENT", "LEASE", "Kind", "Manifest", "ObjectKey", "version_of"]
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as JSON."""
+
+
+class ObjectKey(NamedTuple):
+    """Identity of an object: its kind (unique among the kinds this project knows), namespace ("" if cluster-scoped) and name.
+
+    A tuple, since everything is looked up by it: a dataclass is hashed and compared in Python.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """`Kind namespace/name`, as shown in messages."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object. `name` is unique among these kinds and stands in `ObjectKey.kind`; the selectors narrow lists and watches."""
+
+    name: str
+    group: str
+    version: str
+    plural: str
+    namespaced: bool = True
+    field_selector: str = ""
+    label_selector: str = ""
+    confidential: bool = False
+    """The API server's messages about it may quote values that must not be shown."""
+    fenced: bool = True
+    """Writes need the lease."""
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or only the version for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def selectors(self) -> dict[str, str]:
+        """The query parameters of lists and watches."""
+        pairs = {"fieldSelector": self.field_selector, "labelSelector": self.label_selector}
+        return {name: value for name, value in pairs.items() if value}
+
+    def key(self, raw: Manifest) -> ObjectKey:
+        """Identity of a raw object of this kind; items of a list name no kind themselves."""
+        metadata = raw["metadata"]
+        return ObjectKey(self.name, metadata.get("namespace") or "", metadata["name"])
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The URL path of the collection, of one object, or of its subresource; every namespace where none is given."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
+        return "/".join(part for part in (f"{root}{scope}/{self.plural}", name, subresource) if part)
+
+
+EVENT: Final = Kind("Event", "", "v1", "events")
+LEASE: Final = Kind("Lease", "coordination.k8s.io", "v1", "leases", fenced=False)
+"""Writes of the Lease do not pass the fence: they are what opens it."""
+
+
+def version_of(resource_version: str | None) -> int:
+    """A resourceVersion as a number, so that older and newer can be told (allowed since Kubernetes 1.35); -1 for anything else."""
+    return int(resource_version) if resource_version and resource_version.isdecimal() else -1

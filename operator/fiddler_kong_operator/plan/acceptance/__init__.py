@@ -1,0 +1,1 @@
+"""The condition Accepted: is the spec valid, allowed, and free of clashes?"""

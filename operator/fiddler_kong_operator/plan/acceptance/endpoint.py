@@ -1,0 +1,291 @@
+"""Which URLs traces and calls may go to, and which addresses the operator probes. Pure; `probe.otlp` connects only to what passed here.
+
+A binding's author chooses the URL. The gateway sends the key and the traces there, and the probe runs in the operator's network, so its
+answer must not tell more about that network than the author could have learnt otherwise. What the URL itself shows (`refusal`) keeps a
+binding from being accepted; what its name resolves to only keeps the operator from probing it, since the gateway resolves for itself.
+
+- The scheme is https, unless the host is in the cluster (`*.svc`, `*.cluster.local`) or the administrator allows http.
+- Judged is each address the name resolves to, so decimal, octal, hexadecimal and other spellings of an address change nothing.
+  IPv6 forms that carry an IPv4 address (mapped, compatible, 6to4, NAT64, Teredo) are judged by both.
+- Refused for good: link-local, the metadata services of the clouds, multicast, unspecified and reserved addresses.
+- Refused unless `ProbeSettings.allowed_addresses` names them: loopback.
+- Private addresses are where in-cluster sinks and VPC endpoints live, so they may be probed, but only on the ports on which a Fiddler can
+  be expected (`WEB_PORTS`): a binding cannot walk through the ports of a host. Any other port needs `allowed_addresses`.
+- Names that always mean one of these (`localhost`, the names of metadata services) are judged as addresses.
+
+A model's URL (`upstream_refusal`) is called by the gateway, and what answers is handed to the client: link-local and metadata addresses
+would give away the credentials of the gateway's machine, loopback ones lead to Kong's own Admin API. Scheme and port are free.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+__all__ = [
+    "STRICT",
+    "WEB_PORTS",
+    "Endpoint",
+    "EndpointPolicy",
+    "RefusedAddress",
+    "is_in_cluster",
+    "parse_endpoint",
+    "refusal",
+    "upstream_refusal",
+    "usable_addresses",
+]
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+WEB_PORTS: Final = frozenset({80, 443, 4318, 8080, 8443})
+"""Ports that may be probed on private addresses: http, https, OTLP/HTTP and their usual alternatives."""
+
+_METADATA: Final = tuple(
+    ip_network(cidr)
+    for cidr in (
+        "169.254.0.0/16",  # AWS, Azure, Google, Oracle, DigitalOcean, OpenStack and others
+        "100.100.100.200/32",  # Alibaba
+        "168.63.129.16/32",  # Azure's host agent
+        "192.0.0.192/32",  # Oracle, classic
+        "fd00:ec2::/32",  # AWS
+        "fd20:ce::/32",  # Google
+        "fd00:42::/32",  # Scaleway
+        "fd00:c1::/32",  # Oracle
+    )
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_NUMERIC: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
+"""A last label that makes a host an IPv4 address in some notation (WHATWG URL, "ends in a number")."""
+
+_SHAPE: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
+"""Host and port as every parser reads them; what is left out here (`a[::1]`, an empty port) is read differently by Python and by Kong."""
+
+_LOCAL_NAMES: Final = ("localhost", "ip6-localhost", "localhost.localdomain")
+_METADATA_NAMES: Final = ("metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
+
+_THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
+_COMPATIBLE: Final = IPv6Network("::/96")
+_NAT64_WELL_KNOWN: Final = IPv6Network("64:ff9b::/96")
+_NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")
+"""RFC 8215; prefixes of any length in it are in use, so both the shortest and the longest are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPolicy:
+    """What the operator's administrator allows beyond https to public and private addresses: see `settings.ProbeSettings`."""
+
+    allow_http: bool = False
+    allowed_addresses: tuple[str, ...] = ()
+
+
+STRICT: Final = EndpointPolicy()
+"""Nothing is allowed beyond that."""
+
+
+class RefusedAddress(ValueError):
+    """Nothing is sent there. The text is one sentence that holds no address, so that it stays the same while DNS rotates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a URL leads: scheme, host (without brackets) and port."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def in_cluster(self) -> bool:
+        """The host is a name inside the cluster."""
+        return is_in_cluster(self.host)
+
+    def __str__(self) -> str:
+        """`host:port`, as shown in messages."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@lru_cache(maxsize=1024)
+def refusal(url: str, policy: EndpointPolicy) -> str | None:
+    """Why no traces may go to a URL, as far as the URL itself shows; None where they may."""
+    try:
+        endpoint = parse_endpoint(url, allow_http=policy.allow_http)
+        address = _address_shown(endpoint.host)
+        if address:
+            usable_addresses([address], endpoint, policy.allowed_addresses)
+    except RefusedAddress as error:
+        return str(error)
+    return None
+
+
+def upstream_refusal(url: str, policy: EndpointPolicy) -> str | None:
+    """Why the gateway must not call a model at a URL, as far as the URL itself shows: the end of a sentence. None where it may."""
+    try:
+        host = urlsplit(url).hostname or ""
+        address = _address_shown(host)
+    except RefusedAddress as error:
+        return str(error)
+    except ValueError:
+        return None  # no URL at all, which `providers` refuses in its own words
+    if address is None:
+        return None
+    problem = _of_no_host(ip_address(address), tuple(ip_network(cidr, strict=False) for cidr in policy.allowed_addresses))
+    return f"{host} is {problem}" if problem else None
+
+
+def is_in_cluster(host: str) -> bool:
+    """Whether the host is a Service's name as the cluster's DNS knows it: `*.svc` or `*.cluster.local`."""
+    return host.lower().rstrip(".").endswith((".svc", ".cluster.local"))
+
+
+def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
+    """The endpoint of a URL that may be probed; RefusedAddress says what is wrong with any other."""
+    parts = _split(url)
+    if parts.scheme not in {"http", "https"}:
+        raise RefusedAddress("fiddler.url must begin with https://.")
+    if "@" in parts.netloc:
+        raise RefusedAddress("fiddler.url must not hold a user name or password; the key belongs into a Secret.")
+    if not parts.hostname:
+        raise RefusedAddress("fiddler.url has no host name.")
+    if not _has_valid_port(parts):
+        raise RefusedAddress("fiddler.url has a port that is not a number between 1 and 65535.")
+    if not _SHAPE.fullmatch(parts.netloc):
+        raise RefusedAddress("fiddler.url must be a host's name or address, with nothing after it but a colon and a port.")
+    endpoint = Endpoint(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+    if endpoint.scheme == "http" and not allow_http and not endpoint.in_cluster:
+        raise RefusedAddress(
+            f"fiddler.url uses http for {endpoint.host}, which is not inside the cluster: the key would cross the network in clear. "
+            "Use https, or ask the operator's administrator to set --probe-allow-http."
+        )
+    return endpoint
+
+
+def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iterable[str] = ()) -> tuple[str, ...]:
+    """Those of the resolved addresses that may be connected to; RefusedAddress where none is left.
+
+    `allowed` holds CIDRs that open loopback addresses and any port; what is refused for good stays refused.
+    """
+    networks = tuple(ip_network(cidr, strict=False) for cidr in allowed)
+    problems = {address: _problem(address, endpoint.port, networks) for address in addresses}
+    usable = tuple(address for address, problem in problems.items() if problem is None)
+    if not usable:
+        worst = min(problem for problem in problems.values() if problem is not None)
+        raise RefusedAddress(f"{endpoint.host} is {worst}")
+    return usable
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise RefusedAddress("fiddler.url has square brackets around something that is not an IPv6 address.") from None
+
+
+def _address_shown(host: str) -> str | None:
+    """The address that a host shows without any resolver: its own, or that of a name with a fixed meaning; None for other names.
+
+    Refuses what only some resolvers read as an address: decimal, octal, hexadecimal or shortened IPv4.
+    """
+    name = host.lower().rstrip(".")
+    if name in _LOCAL_NAMES or name.endswith(".localhost"):
+        return "127.0.0.1"
+    if name in _METADATA_NAMES:
+        return "169.254.169.254"
+    try:
+        return str(ip_address(host.partition("%")[0]))
+    except ValueError:
+        if _NUMERIC.fullmatch(name.rpartition(".")[2]):
+            raise RefusedAddress(f"{host} is neither a name nor an address in its usual form. Write the host's name.") from None
+        return None
+
+
+def _has_valid_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _problem(text: str, port: int, allowed: tuple[Network, ...]) -> str | None:
+    address = ip_address(text.partition("%")[0])
+    problem = _of_no_host(address, allowed)
+    if problem:
+        return f"{problem} fiddler.url must be your Fiddler instance."
+    if any(_contains(network, address) for network in allowed):
+        return None
+    if port not in WEB_PORTS and not all(form.is_global for form in _forms(address)):
+        return (
+            f"a private address, where port {port} is not probed. Use one of the ports {', '.join(map(str, sorted(WEB_PORTS)))}, "
+            "or ask the operator's administrator to set --probe-allowed-addresses."
+        )
+    return None
+
+
+def _of_no_host(address: Address, allowed: tuple[Network, ...]) -> str | None:
+    """What an address is that no other host can have, or must never be sent to; None for one a host can have."""
+    forbidden = next((kind for kind in map(_forbidden, _forms(address)) if kind), None)
+    if forbidden:
+        return f"{forbidden}, which the operator never accepts."
+    if any(form.is_loopback for form in _forms(address)) and not any(_contains(network, address) for network in allowed):
+        return "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses."
+    return None
+
+
+def _forms(address: Address) -> tuple[Address, ...]:
+    return (address, *_embedded(address))
+
+
+def _forbidden(address: Address) -> str | None:
+    if any(_contains(network, address) for network in _METADATA):
+        return "the address of a cloud's metadata service or link-local"
+    if address.is_link_local:
+        return "a link-local address"
+    if address.is_multicast:
+        return "a multicast address"
+    if address.is_unspecified or (isinstance(address, IPv4Address) and address in _THIS_NETWORK):
+        return "an unspecified address"
+    if address.is_reserved and not address.is_loopback and not _carries_ipv4(address):
+        return "a reserved address"
+    return None
+
+
+def _carries_ipv4(address: Address) -> bool:
+    return any(True for _ in _embedded(address))
+
+
+def _embedded(address: Address) -> Iterator[IPv4Address]:
+    """The IPv4 addresses that packets to an IPv6 address may end at (RFC 4291, 3056, 6052, 4380)."""
+    if isinstance(address, IPv4Address):
+        return
+    if address.ipv4_mapped:
+        yield address.ipv4_mapped
+    if address.sixtofour:
+        yield address.sixtofour
+    if address.teredo:
+        yield from address.teredo
+    if address in _COMPATIBLE and int(address) > 1:
+        yield _lowest(address)
+    if address in _NAT64_WELL_KNOWN:
+        yield _lowest(address)
+    if address in _NAT64_LOCAL:
+        yield from (form for form in (_lowest(address), _after_48_bits(address)) if form not in _THIS_NETWORK)
+
+
+def _lowest(address: IPv6Address) -> IPv4Address:
+    return IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+def _after_48_bits(address: IPv6Address) -> IPv4Address:
+    """Where a /48 prefix has it: bits 48-63 and 72-87 (RFC 6052, 2.2)."""
+    high, low = (int(address) >> 64) & 0xFFFF, (int(address) >> 40) & 0xFFFF
+    return IPv4Address(high << 16 | low)
+
+
+def _contains(network: Network, address: Address) -> bool:
+    return address.version == network.version and address in network

@@ -1,0 +1,46 @@
+"""The kinds this project reads or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import EVENT as ANY_EVENT
+from fiddler_kong_operator.kube.objects import Kind
+
+__all__ = [
+    "BINDING",
+    "DEPLOYMENT",
+    "EVENT",
+    "INGRESS",
+    "KINDS",
+    "KONG_CLUSTER_PLUGIN",
+    "KONG_PLUGIN",
+    "OWNED",
+    "SECRET",
+    "SERVICE",
+]
+
+BINDING: Final = Kind(names.KIND, names.GROUP, names.VERSION, names.PLURAL)
+
+SECRET: Final = Kind("Secret", "", "v1", "secrets", field_selector="type!=helm.sh/release.v1", confidential=True)
+"""Helm's release records are large, many, and never referenced."""
+
+KONG_PLUGIN: Final = Kind("KongPlugin", names.KONG_GROUP, "v1", "kongplugins")
+KONG_CLUSTER_PLUGIN: Final = Kind("KongClusterPlugin", names.KONG_GROUP, "v1", "kongclusterplugins", namespaced=False)
+SERVICE: Final = Kind("Service", "", "v1", "services")
+INGRESS: Final = Kind("Ingress", "networking.k8s.io", "v1", "ingresses")
+DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
+
+EVENT: Final = replace(ANY_EVENT, field_selector="involvedObject.kind=KongPlugin,type=Warning")
+"""Only Kong's warnings about plugins are listed."""
+
+OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
+"""The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
+plugin whose Secret is gone and goes on serving its route."""
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, KONG_CLUSTER_PLUGIN, DEPLOYMENT, EVENT)})
+"""Every kind by name."""

@@ -1,0 +1,77 @@
+"""Attachment lists (`konghq.com/plugins`) of other people's Services and Ingresses.
+
+A list is handled as a set: the same plugin twice makes Kong refuse the whole configuration, and with it every later change of anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+
+from .desired import Attachment
+
+__all__ = ["build_attachments", "is_ours", "merge_list", "plugin_name"]
+
+
+def plugin_name(binding: Binding, plugin: str, route: str | None) -> str:
+    """Name of one of a binding's KongPlugins."""
+    return PLUGINS[plugin].object_name(binding.name, route)
+
+
+def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
+    """What must be written so that each observed foreign target names exactly the plugins `wanted` gives it, and no other of ours."""
+    return tuple(
+        attachment
+        for key, target in sorted(snapshot.targets.items())
+        if not _is_own_child(snapshot, key) and (attachment := _attachment(snapshot, target, wanted.get(key, ())))
+    )
+
+
+def merge_list(present: Sequence[str], wanted: Sequence[str], ours: frozenset[str]) -> tuple[str, ...]:
+    """The list to write: foreign names stay as they are and where they are, ours appear once each if wanted, and not at all if not."""
+    kept: list[str] = []
+    for name in present:
+        if name not in ours or (name in wanted and name not in kept):
+            kept.append(name)
+    return (*kept, *(name for name in wanted if name not in kept))
+
+
+def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -> Attachment | None:
+    ours = frozenset(name for name in (*target.plugins, *wanted) if name in wanted or is_ours(snapshot, name))
+    plugins = merge_list(target.plugins, wanted, ours)
+    if plugins == target.plugins:
+        return None
+    return Attachment(target.key, target.uid, target.resource_version, plugins)
+
+
+def _is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
+    """Whether the binding made the object, or an earlier one of its name did."""
+    child = snapshot.children.get(key)
+    return child is not None and (child.belongs_to(snapshot.binding) or child.is_left_over(snapshot.binding))
+
+
+def is_ours(snapshot: Snapshot, written: str) -> bool:
+    """Whether a name in a list, plain or `namespace:name`, means a plugin of this binding: by its owner, by its name where it is gone."""
+    binding = snapshot.binding
+    namespace, _, name = written.rpartition(":")
+    if namespace not in ("", binding.namespace):
+        return False
+    child = snapshot.children.get(ObjectKey("KongPlugin", binding.namespace, name))
+    if child is not None:
+        return child.belongs_to(binding)
+    owner = snapshot.plugin_owners.get(name)
+    if owner is not None:
+        return owner == binding.uid
+    return written not in snapshot.plugin_types and name in _names(binding)
+
+
+def _names(binding: Binding) -> frozenset[str]:
+    """Names the binding gives to plugins; of an invalid spec only those that do not depend on it."""
+    shared = {names.pre_function_plugin(binding.name), names.opentelemetry_plugin(binding.name)}
+    if binding.spec is None:
+        return frozenset(shared)
+    return frozenset(shared | {plugin_name(binding, i.plugin, i.route) for i in plugin_instances(binding.spec)})

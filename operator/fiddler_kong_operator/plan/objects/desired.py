@@ -1,0 +1,48 @@
+"""What the plan asks for: manifests in the order they are applied, and the changes to other people's attachment lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+
+__all__ = ["Attachment", "BindingPlan", "Desired"]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One object to be applied: its key, whole manifest (apiVersion, kind, labels, ownerReference included) and content digest."""
+
+    key: ObjectKey
+    manifest: Manifest = field(repr=False)
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The wanted `konghq.com/plugins` list of a Service or Ingress that belongs to somebody else.
+
+    `plugins` is the whole list to be written, foreign names kept in their order; `resource_version` is the precondition.
+    """
+
+    target: ObjectKey
+    uid: str
+    resource_version: str
+    plugins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BindingPlan:
+    """Everything one binding wants, each tuple in the order of creation. Deletion goes the other way round."""
+
+    secret: tuple[Desired, ...] = ()
+    plugins: tuple[Desired, ...] = ()
+    routes: tuple[Desired, ...] = ()
+    """Services, then Ingresses, of exposed routes. A Service carries its plugin list itself."""
+    attachments: tuple[Attachment, ...] = ()
+    """Foreign objects whose list differs from what is wanted."""
+
+    @property
+    def objects(self) -> tuple[Desired, ...]:
+        """Everything owned, in the order of creation."""
+        return self.secret + self.plugins + self.routes

@@ -1,0 +1,163 @@
+"""`spec.overrides`: RFC 6902 patches on generated plugin configs, for what the typed fields do not cover.
+
+Refused is whatever touches a key, a field the binding's purpose depends on, or code: a binding may be written by people who may not
+create KongPlugins or read the gateway's secrets, so an override must not give them more.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from jsonpatch import JsonPatch, JsonPatchException
+from jsonpointer import JsonPointer, JsonPointerException
+from pydantic import JsonValue
+
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.problems import join_problems
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Override, PatchOperation
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKind, plugin_instances
+
+__all__ = ["apply_overrides", "check_overrides"]
+
+MAX_DEPTH: Final = 8
+"""Levels of nesting in a value; Kong's schemas have five."""
+
+MAX_SIZE: Final = 4096
+"""Characters of JSON that one value may have. It becomes part of what Kong holds in memory for everybody."""
+
+MAX_NUMBER: Final = 2**53
+"""Beyond it Lua, where every number is a double, would change the value."""
+
+_TEMPLATES: Final = {
+    "$(": "Kong would evaluate it as Lua",
+    "{vault://": "Kong would put one of the gateway's own secrets there",
+}
+
+_MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
+"""What jsonpatch raises where a patch does not fit the document; TypeError where a path leads into a string or number."""
+
+
+def apply_overrides(spec: BindingSpec, instance: PluginInstance) -> Manifest:
+    """The config of one plugin with the overrides that concern it applied. The spec must have passed `check_overrides`."""
+    config = instance.config
+    for override in spec.overrides:
+        if _concerns(override, instance):
+            config = _patched(config, override)
+    return config
+
+
+def check_overrides(spec: BindingSpec) -> Finding | None:
+    """InvalidSpec naming every override that is refused and why; None where all may be applied, and can be."""
+    if not spec.overrides:
+        return None
+    problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
+    problems = problems or _misfits(spec)
+    return Finding(reason("InvalidSpec"), join_problems(problems)) if problems else None
+
+
+def _concerns(override: Override, instance: PluginInstance) -> bool:
+    return override.plugin == instance.plugin and override.route in (None, instance.route)
+
+
+def _patched(config: Manifest, override: Override) -> Manifest:
+    patched: Manifest = JsonPatch([_operation(operation) for operation in override.patch]).apply(config)
+    return patched
+
+
+def _operation(operation: PatchOperation) -> dict[str, JsonValue]:
+    value = {} if operation.op == "remove" else {"value": operation.value}
+    return {"op": operation.op, "path": operation.path, **value}
+
+
+def _problems(spec: BindingSpec, index: int, override: Override) -> Iterator[str]:
+    where = f"spec.overrides[{index}]"
+    if not any(_concerns(override, instance) for instance in plugin_instances(spec)):
+        route = f" for the route `{override.route}`" if override.route else ""
+        yield f"{where}: this binding makes no {override.plugin} plugin{route}. Correct plugin and route, or remove the override."
+    for number, operation in enumerate(override.patch):
+        fault = _fault(PLUGINS[override.plugin], operation)
+        if fault:
+            yield f"{where}.patch[{number}]: {operation.path} of {override.plugin} {fault}."
+
+
+def _fault(kind: PluginKind, operation: PatchOperation) -> str | None:
+    path = tuple(JsonPointer(operation.path).parts)
+    for protection in kind.protections:
+        if protection.covers(path):
+            return f"must not be changed: {protection.why}"
+    if operation.op == "remove":
+        return _refused_name(kind, path)
+    names = [name for name, _ in _walk(operation.value, 0)]
+    return _value_fault(operation.value) or _refused_name(kind, (*path, *names))
+
+
+def _refused_name(kind: PluginKind, names: Sequence[str]) -> str | None:
+    for refused in kind.refused_fields:
+        found = next((name for name in names if refused.pattern.fullmatch(name)), None)
+        if found is not None:
+            return f"must not be set (`{found}`): {refused.why}"
+    return None
+
+
+def _value_fault(value: JsonValue) -> str | None:
+    if len(json.dumps(value)) > MAX_SIZE:
+        return f"must have a value of at most {MAX_SIZE} characters of JSON"
+    faults = (_text_fault(name) or _scalar_fault(item) for name, item in _walk(value, 0))
+    return next((fault for fault in faults if fault), None)
+
+
+def _walk(value: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
+    """Every value inside a value, itself first, with the name of the field that holds it ("" for list items)."""
+    yield "", (None if depth > MAX_DEPTH else value)
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield name, True
+            yield from _walk(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _walk(item, depth + 1)
+
+
+def _scalar_fault(value: JsonValue) -> str | None:
+    if value is None:
+        return f"needs a value without null, nested at most {MAX_DEPTH} levels"
+    if isinstance(value, str):
+        return _text_fault(value)
+    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= MAX_NUMBER):
+        return "must have numbers between -2^53 and 2^53"
+    return None
+
+
+def _text_fault(text: str) -> str | None:
+    if not text.isprintable():
+        return "must not have control characters in its value"
+    return next((f"must not have `{mark}` in its value: {why}" for mark, why in _TEMPLATES.items() if mark in text), None)
+
+
+def _misfits(spec: BindingSpec) -> list[str]:
+    return [problem for instance in plugin_instances(spec) for problem in _instance_misfits(spec, instance)]
+
+
+def _instance_misfits(spec: BindingSpec, instance: PluginInstance) -> Iterator[str]:
+    config = instance.config
+    for index, override in enumerate(spec.overrides):
+        if not _concerns(override, instance):
+            continue
+        try:
+            config = _patched(config, override)
+        except _MISFITS:
+            yield _misfit(index, instance)
+
+
+def _misfit(index: int, instance: PluginInstance) -> str:
+    route = f" of the route `{instance.route}`" if instance.route else ""
+    return (
+        f"spec.overrides[{index}]: the patch does not fit the config of {instance.plugin}{route}: "
+        "`add` needs the parent to exist, `replace` and `remove` the field itself. See `fiddler-kong render`."
+    )

@@ -1,0 +1,1 @@
+"""The conditions of a binding and the status computed from them."""

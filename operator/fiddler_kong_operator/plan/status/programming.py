@@ -1,0 +1,70 @@
+"""Whether the plugins are where they should be and Kong has taken them: the condition PluginsProgrammed.
+
+Kong's CRDs declare a `Programmed` condition for plugins that nobody writes. Failure shows as Warning events of Kong Ingress Controller on
+the KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a warning counts
+while it is younger, by more than `GRACE`, than the last change of what it is about, and was seen lately.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
+
+__all__ = ["GRACE", "WARNING_LIFETIME", "current_warning", "evaluate_programming", "outdate_warnings"]
+
+WARNING_LIFETIME: Final = 600.0
+"""Seconds after which an event that was not repeated is over: twice the interval to which client-go's spam filter stretches repeats."""
+
+GRACE: Final = 2.0
+"""Seconds after a change for which a warning may still be about what was before: the push to Kong was under way, and both times are whole
+seconds. What still is broken is said again with the next push, and counts then."""
+
+_REASONS: Final = {"KongConfigurationApplyFailed": "KongRefused", "KongConfigurationTranslationFailed": "KongTranslationFailed"}
+
+
+def current_warning(snapshot: Snapshot) -> KongWarning | None:
+    """The newest of Kong's warnings that still holds: said after the last change of the plugin, its Secret and the lists that name it."""
+    current = [w for w in snapshot.warnings if w.reason in _REASONS and _holds(w, snapshot)]
+    return max(current, key=lambda w: (w.last_seen, w.plugin), default=None)
+
+
+def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
+    """The snapshot without the warnings about what has been written since it was taken: they are about what was there before."""
+    if not snapshot.warnings or not written:
+        return snapshot
+    return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
+
+
+def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
+    """What a warning may be due to: the plugin, the Secret, and the objects whose lists name the plugin."""
+    secret = ObjectKey("Secret", snapshot.binding.namespace, names.keys_secret(snapshot.binding.name))
+    return frozenset({warning.plugin, secret, *(t.key for t in snapshot.targets.values() if warning.plugin.name in t.plugins)})
+
+
+def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
+    subjects = _subjects(warning, snapshot)
+    written = (child.applied_at for key, child in snapshot.children.items() if key in subjects)
+    listed = (target.attached_at for key, target in snapshot.targets.items() if key in subjects)
+    changed = max((*written, *listed), default=0.0)
+    age = snapshot.now - warning.last_seen  # may be negative: whoever posts an event chooses its time
+    return warning.last_seen >= changed + GRACE and abs(age) < WARNING_LIFETIME
+
+
+def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:
+    """The condition once everything was applied; `lua_withheld`: the pre-function plugin still waits for the gateway."""
+    warning = current_warning(snapshot)
+    if warning:
+        return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.plugin}: {warning.message}")
+    if lua_withheld:
+        plugin = names.pre_function_plugin(snapshot.binding.name)
+        return Finding(
+            reason("WaitingForGateway"),
+            f"KongPlugin {plugin} is attached when the gateway runs with its new settings; the others are attached.",
+        )
+    return Finding(reason("PluginsProgrammed"), "All plugins are applied and attached, and Kong has not refused them.")

@@ -1,0 +1,1 @@
+"""Carries out plans: creates, repairs, attaches and deletes objects."""

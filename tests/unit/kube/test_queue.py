@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from fiddler_kong_operator.kube.queue import BACKGROUND_SHARE, Backoff, Lane, QueueClosed, WorkQueue
+from tests.unit.virtual_time import now, run
+
+REGULAR = Backoff()
+
+
+def new_queue(backoff: Backoff = REGULAR) -> WorkQueue[str]:
+    return WorkQueue(backoff=backoff, clock=now, uniform=lambda: 0.0)
+
+
+async def take(queue: WorkQueue[str], count: int) -> list[str]:
+    """Take and finish that many keys, one after the other."""
+    taken = []
+    for _ in range(count):
+        key = await queue.get()
+        taken.append(key)
+        queue.done(key)
+    return taken
+
+
+def test_a_key_added_twice_is_handed_out_once_in_its_first_place() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        for key in ("a", "b", "a"):
+            queue.add(key)
+        assert await take(queue, 2) == ["a", "b"]
+        assert queue.depth == {Lane.URGENT: 0, Lane.BACKGROUND: 0}
+
+    run(scenario())
+
+
+def test_a_key_in_work_is_not_handed_out_again_before_done() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        queue.add("a")
+        assert await queue.get() == "a"
+        queue.add("a")
+        queue.add("a", Lane.BACKGROUND)
+        assert queue.depth[Lane.URGENT] == 0
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.get(), 5)
+        queue.done("a")
+        assert queue.depth == {Lane.URGENT: 1, Lane.BACKGROUND: 0}
+        assert await queue.get() == "a"
+
+    run(scenario())
+
+
+def test_a_key_that_is_always_added_again_does_not_starve_others() -> None:
+    async def scenario() -> list[str]:
+        queue = new_queue()
+        for key in ("busy", "b", "c"):
+            queue.add(key)
+        order = []
+        for _ in range(5):
+            key = await queue.get()
+            order.append(key)
+            queue.add("busy")
+            queue.done(key)
+        return order
+
+    assert run(scenario()) == ["busy", "b", "c", "busy", "busy"]
+
+
+def test_urgent_goes_first_but_background_gets_its_share() -> None:
+    async def scenario() -> list[str]:
+        queue = new_queue()
+        queue.add("background", Lane.BACKGROUND)
+        for number in range(BACKGROUND_SHARE + 2):
+            queue.add(f"urgent-{number}")
+        return await take(queue, BACKGROUND_SHARE + 3)
+
+    order = run(scenario())
+    assert order.index("background") == BACKGROUND_SHARE - 1
+    assert [key for key in order if key != "background"] == [f"urgent-{n}" for n in range(BACKGROUND_SHARE + 2)]
+
+
+def test_an_urgent_add_moves_a_key_out_of_the_background() -> None:
+    async def scenario() -> list[str]:
+        queue = new_queue()
+        for key in ("a", "b"):
+            queue.add(key, Lane.BACKGROUND)
+        queue.add("b")
+        queue.add("b", Lane.BACKGROUND)
+        assert queue.depth == {Lane.URGENT: 1, Lane.BACKGROUND: 1}
+        return await take(queue, 2)
+
+    assert run(scenario()) == ["b", "a"]
+
+
+def test_of_several_delayed_adds_the_earliest_counts() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        start = now()
+        queue.add_after("a", 50)
+        queue.add_after("a", 10)
+        queue.add_after("a", 30)
+        queue.add_after("b", 20)
+        assert queue.delayed == 2
+        assert [(await take(queue, 1))[0], now() - start] == ["a", 10]
+        assert [(await take(queue, 1))[0], now() - start] == ["b", 20]
+        assert queue.delayed == 0
+
+    run(scenario())
+
+
+def test_a_cancelled_delayed_add_never_comes() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        queue.add_after("a", 10)
+        queue.add_after("b", 20)
+        queue.cancel("a")
+        assert await take(queue, 1) == ["b"]
+
+    run(scenario())
+
+
+def test_handing_a_key_out_drops_its_older_delayed_add_but_keeps_one_made_during_work() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        queue.add_after("a", 10)
+        queue.add("a")
+        await queue.get()
+        assert queue.delayed == 0
+        queue.add_after("a", 40)
+        start = now()
+        queue.done("a")
+        assert await take(queue, 1) == ["a"]
+        assert now() - start == 40
+
+    run(scenario())
+
+
+def test_failures_pause_longer_and_longer_until_success() -> None:
+    async def scenario() -> None:
+        queue = new_queue(Backoff(base=1, cap=5))
+        assert [queue.retry("a") for _ in range(4)] == [1, 2, 4, 5]
+        assert queue.retry("b") == 1
+        queue.succeeded("a")
+        assert queue.retry("a") == 1
+        assert queue.retry("a", after=60) == 60
+
+    run(scenario())
+
+
+def test_jitter_takes_off_up_to_half() -> None:
+    backoff = Backoff(base=8, cap=1000)
+    assert [backoff.pause(1, 0.0), backoff.pause(1, 1.0), backoff.pause(3, 0.5)] == [8, 4, 24]
+    assert backoff.pause(10_000, 0.0) == 1000
+
+
+def test_a_failed_key_comes_back_after_its_pause() -> None:
+    async def scenario() -> None:
+        queue = new_queue(Backoff(base=3))
+        queue.add("a")
+        await queue.get()
+        queue.retry("a")
+        queue.done("a")
+        start = now()
+        assert await take(queue, 1) == ["a"]
+        assert now() - start == 3
+
+    run(scenario())
+
+
+def test_a_change_does_not_wait_for_the_back_off() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        queue.retry("a", after=100)
+        queue.add("a")
+        start = now()
+        assert await take(queue, 1) == ["a"]
+        assert now() == start
+
+    run(scenario())
+
+
+def test_forget_drops_delay_and_back_off() -> None:
+    async def scenario() -> None:
+        queue = new_queue(Backoff(base=1))
+        queue.retry("a")
+        queue.retry("a")
+        queue.forget("a")
+        assert queue.delayed == 0
+        assert queue.retry("a") == 1
+
+    run(scenario())
+
+
+def test_join_waits_for_waiting_and_working_keys_but_not_for_delayed_ones() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        await asyncio.wait_for(queue.join(), 1)
+        queue.add("a")
+        queue.add_after("later", 3600)
+        joined = asyncio.ensure_future(queue.join())
+        key = await queue.get()
+        await asyncio.sleep(10)
+        assert not joined.done()
+        queue.add(key)
+        queue.done(key)
+        await asyncio.sleep(10)
+        assert not joined.done()
+        await take(queue, 1)
+        await asyncio.wait_for(joined, 1)
+
+    run(scenario())
+
+
+def test_drain_ends_idle_workers_and_waits_for_busy_ones() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        queue.add("busy")
+        queue.add("waiting")
+        queue.add_after("later", 5)
+        await queue.get()
+        idle = asyncio.ensure_future(queue.get())
+        assert await idle == "waiting"
+        waiters = [asyncio.ensure_future(queue.get()) for _ in range(3)]
+        await asyncio.sleep(0)
+        drained = asyncio.ensure_future(queue.drain())
+        ended = await asyncio.gather(*waiters, return_exceptions=True)
+        assert [type(end) for end in ended] == [QueueClosed] * 3
+        queue.done("waiting")
+        queue.add("busy")
+        await asyncio.sleep(60)
+        assert not drained.done()
+        queue.done("busy")
+        await asyncio.wait_for(drained, 1)
+        queue.add("late")
+        with pytest.raises(QueueClosed):
+            await queue.get()
+        assert queue.depth == {Lane.URGENT: 0, Lane.BACKGROUND: 0}
+
+    run(scenario())
+
+
+def test_a_cancelled_worker_does_not_lose_the_key_it_was_woken_for() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        first, second = (asyncio.ensure_future(queue.get()) for _ in range(2))
+        await asyncio.sleep(0)
+        queue.add("a")
+        first.cancel()
+        assert await asyncio.wait_for(second, 1) == "a"
+
+    run(scenario())
+
+
+def test_workers_share_the_keys_and_never_work_on_one_together() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        in_work: set[str] = set()
+        handled: list[str] = []
+
+        async def work() -> None:
+            while True:
+                key = await queue.get()
+                assert key not in in_work
+                in_work.add(key)
+                await asyncio.sleep(1)
+                in_work.remove(key)
+                handled.append(key)
+                queue.done(key)
+
+        workers = [asyncio.ensure_future(work()) for _ in range(4)]
+        for turn in range(3):
+            for number in range(10):
+                queue.add(f"key-{number}")
+            await asyncio.sleep(turn / 2)
+        await queue.join()
+        assert set(handled) == {f"key-{number}" for number in range(10)}
+        assert 10 < len(handled) <= 30
+        queue.close()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+    run(scenario())
+
+
+def test_age_and_work_are_measured() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        assert queue.oldest_age == 0
+        queue.add("a", Lane.BACKGROUND)
+        await asyncio.sleep(7)
+        queue.add("b")
+        assert queue.oldest_age == 7
+        assert await queue.get() == "b"
+        assert queue.working_since() == {"b": now()}
+        assert queue.oldest_age == 7
+
+    run(scenario())
+
+
+def test_outdated_timers_take_no_memory() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        for number in range(10_000):
+            queue.add_after("a", 10_000 - number)
+        assert len(queue._delays._heap) < 200
+        for number in range(10_000):
+            queue.add_after(f"key-{number}", 60)
+            queue.forget(f"key-{number}")
+        assert len(queue._delays._heap) < 200
+
+    run(scenario())
+
+
+def test_one_group_with_many_keys_does_not_make_another_wait() -> None:
+    async def scenario() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue(group=lambda key: key[0], clock=now)
+        for number in range(5000):
+            queue.add(f"a{number}")
+        queue.add("b")
+        return await take(queue, 3)
+
+    assert "b" in run(scenario())

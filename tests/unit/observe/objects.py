@@ -1,0 +1,129 @@
+"""Raw objects as an API server sends them. Everything is in namespace `ai` unless a test says otherwise."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.kinds import KINDS
+
+LLM = {"provider": "openai", "model": "gpt-4o-mini", "auth": {"secretRef": {"name": "openai", "key": "api-key"}}}
+EXPOSED = {"name": "openai", "expose": {"path": "/openai"}, "llm": LLM}
+ATTACHED = {"name": "chat", "attachTo": {"kind": "Service", "name": "chat"}}
+ASSISTANT = ObjectKey("FiddlerKongBinding", "ai", "assistant")
+GATEWAY = ObjectKey("Deployment", "kong", "gateway")
+FIDDLER = ObjectKey("Secret", "ai", "fiddler")
+OPENAI = ObjectKey("Secret", "ai", "openai")
+CHAT = ObjectKey("Service", "ai", "chat")
+
+
+def key(raw: Manifest) -> ObjectKey:
+    """Identity of a raw object."""
+    return KINDS[raw["kind"]].key(raw)
+
+
+def spec(*routes: Mapping[str, Any], gateway: Mapping[str, Any] | None = None, **fields: Any) -> Manifest:
+    """A valid spec with these routes (one exposed route when none)."""
+    fiddler = {
+        "url": "https://acme.fiddler.ai",
+        "applicationId": "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
+        "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
+    }
+    target = {"targetRef": {"name": GATEWAY.name, "namespace": GATEWAY.namespace}}
+    return {"fiddler": fiddler, "gateway": {**target, **(gateway or {})}, "routes": list(routes or (EXPOSED,)), **fields}
+
+
+def raw_object(kind: str, name: str, version: int = 1, content: Manifest | None = None, **metadata: Any) -> Manifest:
+    """Any object; its uid follows from kind and name unless it is given."""
+    known = kind
+    place = {"namespace": "ai"} if known.namespaced else {}
+    identity = {"name": name, **place, "uid": f"uid-{kind}-{name}", "resourceVersion": str(version), **metadata}
+    return {"apiVersion": known.api_version, "kind": kind, "metadata": identity, **(content or {})}
+
+
+def binding(name: str = "assistant", version: int = 1, spec_: Any = None, **metadata: Any) -> Manifest:
+    """A binding whose uid is `uid-NAME`."""
+    given = {"uid": f"uid-{name}", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z", **metadata}
+    return raw_object("FiddlerKongBinding", name, version, {"spec": spec() if spec_ is None else spec_}, **given)
+
+
+def secret(name: str = "fiddler", version: int = 1, value: bytes = b"the-key", **metadata: Any) -> Manifest:
+    """A Secret with one entry, `api-key`."""
+    return raw_object("Secret", name, version, {"type": "Opaque", "data": {"api-key": base64.b64encode(value).decode()}}, **metadata)
+
+
+def service(name: str = "chat", version: int = 1, plugins: str | None = None, **metadata: Any) -> Manifest:
+    """A Service that carries these plugins."""
+    listed = {"annotations": {names.KONG_PLUGINS_ANNOTATION: plugins}} if plugins is not None else {}
+    return raw_object("Service", name, version, {"spec": {"type": "ClusterIP"}}, **{**listed, **metadata})
+
+
+def ingress(
+    name: str = "shop",
+    version: int = 1,
+    *paths: tuple[str, str],
+    ingress_class: str | None = "kong",
+    plugins: str | None = None,
+    **metadata: Any,
+) -> Manifest:
+    """An Ingress that serves these (host, path) pairs."""
+    listed = {"annotations": {names.KONG_PLUGINS_ANNOTATION: plugins}} if plugins is not None else {}
+    rules = [{"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix"}]}} for host, path in paths]
+    content = {"spec": {"ingressClassName": ingress_class, "rules": rules}}
+    return raw_object("Ingress", name, version, content, **{**listed, **metadata})
+
+
+def plugin(name: str = "rate-limit", version: int = 1, type_: str = "rate-limiting", **metadata: Any) -> Manifest:
+    """A KongPlugin."""
+    return raw_object("KongPlugin", name, version, {"plugin": type_, "config": {"minute": 5}}, **metadata)
+
+
+def cluster_plugin(name: str, version: int = 1, type_: str = "prometheus", ingress_class: str = "kong", **metadata: Any) -> Manifest:
+    """A global KongClusterPlugin."""
+    given = {"annotations": {"kubernetes.io/ingress.class": ingress_class}, "labels": {"global": "true"}, **metadata}
+    return raw_object("KongClusterPlugin", name, version, {"plugin": type_}, **given)
+
+
+def warning(about: str, version: int = 1, seconds: float = 0, message: str = "invalid", name: str = "event") -> Manifest:
+    """Kong's complaint about a plugin, made that many seconds (below an hour) after midnight."""
+    moment = f"2026-01-01T00:{int(seconds) // 60:02}:{int(seconds) % 60:02}Z"
+    content = {
+        "involvedObject": {"kind": "KongPlugin", "namespace": "ai", "name": about},
+        "reason": "KongConfigurationTranslationFailed",
+        "message": message,
+        "lastTimestamp": moment,
+    }
+    return raw_object("Event", name, version, content)
+
+
+def deployment(version: int = 1, *env: Mapping[str, Any], namespace: str = "kong", name: str = "gateway", **metadata: Any) -> Manifest:
+    """A gateway, fully rolled out."""
+    container = {"name": "proxy", "image": "kong/kong-gateway:3.13", "env": list(env)}
+    content = {
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}},
+        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+    }
+    return raw_object("Deployment", name, version, content, **{"namespace": namespace, "generation": 1, **metadata})
+
+
+def ours(raw: Manifest, owner: str = "assistant", **metadata: Any) -> Manifest:
+    """The same object with the labels and the owner that the operator gives to a child of that binding."""
+    labels = {names.MANAGED_BY_LABEL: names.APPLICATION, names.BINDING_LABEL: owner}
+    return {**raw, "metadata": {**raw["metadata"], "labels": labels, "ownerReferences": owners(owner), **metadata}}
+
+
+WRITTEN: Final = [{"manager": names.FIELD_MANAGER, "operation": "Update", "time": "2026-01-01T00:00:00Z"}]
+"""managedFields of what the operator has written."""
+
+
+def owners(*bindings: str, controller: bool = True) -> Sequence[Manifest]:
+    """References to the bindings of these names."""
+    return [{"kind": names.KIND, "name": name, "uid": f"uid-{name}", "controller": controller} for name in bindings]
+
+
+def at(raw: Manifest, version: int, **content: Any) -> Manifest:
+    """The same object at another version, with other content."""
+    return {**raw, **content, "metadata": {**raw["metadata"], "resourceVersion": str(version)}}

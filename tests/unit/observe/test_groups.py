@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.observe.groups import SLACK, Cohorts
+from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
+from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
+from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
+from fiddler_kong_operator.plan.gateway.tenancy import seniority, settings_rival, standing
+from fiddler_kong_operator.plan.snapshot import Binding, Workload
+from tests.unit.plan.situations import GATEWAY, HELM, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
+
+
+def spec_strategy() -> st.SearchStrategy[Binding]:
+    specs = st.builds(
+        make_spec,
+        sessions=st.sampled_from(["Header", "Disabled"]),
+        suspend=st.booleans(),
+        management=st.sampled_from(["Apply", "Verify"]),
+        conflicts=st.sampled_from(["Refuse", "Override"]),
+        untrustedLua=st.sampled_from(["on", "sandbox", "Unmanaged"]),
+        container=st.sampled_from(["proxy", "sidecar"]),
+        targetRef=st.just({"name": GATEWAY.name, "namespace": GATEWAY.namespace}),
+    )
+    return st.builds(
+        make_binding,
+        specs,
+        name=st.sampled_from("abcdefgh"),
+        namespace=st.sampled_from(["kong", "team", "stranger"]),
+        created=st.integers(1, 3),
+        deleting=st.booleans(),
+        finalizers=st.sampled_from([(), (names.FINALIZER,)]),
+    )
+
+
+BINDINGS = st.lists(spec_strategy(), max_size=8, unique_by=lambda binding: binding.key)
+WORKLOADS = st.builds(
+    lambda env, managers, present: make_workload(make_container({**WANTED, **env} if present else {}), managers=managers, grant="team"),
+    st.sampled_from([{}, {UNTRUSTED_LUA: "off"}, {UNTRUSTED_LUA: "sandbox"}]),
+    st.sampled_from([HELM, OURS]),
+    st.booleans(),
+)
+
+
+def cohorts_of(bindings: Iterable[Binding]) -> Cohorts:
+    cohorts = Cohorts()
+    for binding in bindings:
+        cohorts.put(binding)
+    return cohorts
+
+
+@settings(deadline=None)
+@given(BINDINGS, WORKLOADS)
+def test_the_settings_of_a_workload_are_the_same_from_those_who_speak_as_from_all(bindings: list[Binding], workload: Workload) -> None:
+    speaking = cohorts_of(bindings).representatives()
+    assert plan_settings(workload, bindings) == plan_settings(workload, speaking)
+
+
+@settings(deadline=None)
+@given(BINDINGS, WORKLOADS)
+def test_a_binding_decides_about_its_gateway_as_if_it_knew_all_others(bindings: list[Binding], workload: Workload) -> None:
+    cohorts = cohorts_of(bindings)
+    for binding in bindings:
+        others = tuple(other for other in bindings if other is not binding)
+        rivals = cohorts.rivals(binding)
+        assert settings_rival(binding, others, workload) == settings_rival(binding, rivals, workload)
+        full, short = (make_snapshot(binding, workload=workload, siblings=siblings) for siblings in (others, rivals))
+        assert evaluate_gateway(full) == evaluate_gateway(short)
+
+
+def test_bindings_that_ask_the_same_have_no_rivals() -> None:
+    bindings = [make_binding(name=name, namespace=namespace) for name in "ab" for namespace in ("kong", "team")]
+    assert [cohorts_of(bindings).rivals(binding) for binding in bindings] == [()] * 4
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), spec_strategy()), max_size=40))
+def test_the_oldest_of_those_that_are_there_speaks(steps: list[tuple[bool, Binding]]) -> None:
+    cohorts, present = Cohorts(), dict[object, Binding]()
+    for stays, binding in steps:
+        former = present.pop(binding.key, None)
+        if former and not (stays and standing(former) == standing(binding)):
+            cohorts.drop(former)
+        if stays:
+            cohorts.put(binding)
+            present[binding.key] = binding
+    assert cohorts_of(present.values()) == cohorts
+    fresh = cohorts_of(sorted(present.values(), key=seniority)).representatives()
+    assert {b.key for b in fresh} == {b.key for b in cohorts.representatives()}
+
+
+def test_a_binding_put_again_and_again_takes_no_more_memory() -> None:
+    cohorts, binding = cohorts_of([make_binding(created=2)]), make_binding(name="older", created=1)
+    for _ in range(10 * SLACK):
+        cohorts.put(binding)
+        cohorts.drop(binding)
+    (cohort,) = cohorts._cohorts.values()
+    assert len(cohort._heap) <= 2 * len(cohort.members) + SLACK + 1
+    assert not cohorts.speaks(make_binding(name="younger", created=3))

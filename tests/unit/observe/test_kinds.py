@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from fiddler_kong_operator.kube.objects import Kind
+from fiddler_kong_operator.observe.kinds import REFLECTED
+from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, SECRET
+
+
+@pytest.mark.parametrize(
+    ("kind", "place", "expected"),
+    [
+        (SECRET, (), "/api/v1/secrets"),
+        (SECRET, ("ai",), "/api/v1/namespaces/ai/secrets"),
+        (SECRET, ("ai", "fiddler"), "/api/v1/namespaces/ai/secrets/fiddler"),
+        (DEPLOYMENT, ("kong", "gateway"), "/apis/apps/v1/namespaces/kong/deployments/gateway"),
+        (
+            BINDING,
+            ("ai", "assistant", "status"),
+            "/apis/integrations.fiddler.ai/v1alpha1/namespaces/ai/fiddlerkongbindings/assistant/status",
+        ),
+        (KONG_CLUSTER_PLUGIN, ("ai", "prometheus"), "/apis/configuration.konghq.com/v1/kongclusterplugins/prometheus"),
+    ],
+)
+def test_paths_follow_group_namespace_and_scope(kind: Kind, place: tuple[str, ...], expected: str) -> None:
+    assert kind.path(*place) == expected
+
+
+def test_api_versions_leave_the_core_group_out() -> None:
+    assert [SECRET.api_version, INGRESS.api_version] == ["v1", "networking.k8s.io/v1"]
+
+
+def test_only_selectors_that_are_set_narrow_a_list() -> None:
+    assert INGRESS.selectors == {}
+    assert EVENT.selectors == {"fieldSelector": "involvedObject.kind=KongPlugin,type=Warning"}
+
+
+def test_a_kind_is_found_by_itself_its_name_and_a_manifest() -> None:
+    assert [kind_of(SECRET), kind_of("Secret"), kind_of({"kind": "Secret", "metadata": {}})] == [SECRET] * 3
+
+
+def test_an_unknown_kind_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        kind_of("Pod")
+
+
+def test_bindings_and_leases_are_not_reflected() -> None:
+    assert set(KINDS) - {kind.name for kind in REFLECTED} == {"FiddlerKongBinding", "Lease"}

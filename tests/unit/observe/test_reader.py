@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import pytest
+
+from fiddler_kong_operator.errors import Transient
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.snapshot import ProbeResult, Snapshot
+from tests.unit.observe.objects import (
+    ASSISTANT,
+    ATTACHED,
+    CHAT,
+    EXPOSED,
+    FIDDLER,
+    GATEWAY,
+    OPENAI,
+    binding,
+    cluster_plugin,
+    deployment,
+    ingress,
+    key,
+    ours,
+    plugin,
+    secret,
+    service,
+    spec,
+    warning,
+)
+from tests.unit.write.fake_cluster import FakeCluster
+
+OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
+
+
+class Desk:
+    """A reader of a store that has seen `seen`, in a cluster that holds `live`."""
+
+    def __init__(self, *seen: Manifest, live: tuple[Manifest, ...] = (), namespaces: tuple[str, ...] = ()) -> None:
+        self.cluster = FakeCluster(*live)
+        self.store = Store()
+        self.reader = Reader(self.store, self.cluster, namespaces=namespaces, clock=lambda: 12.0)
+        for raw in seen:
+            self.store.observe(raw)
+
+    async def snapshot(self) -> Snapshot:
+        found = await self.reader.gather(ASSISTANT)
+        assert found
+        return found
+
+    @property
+    def asked(self) -> list[ObjectKey]:
+        """What was read live, sorted, since last asked."""
+        asked = sorted(called for _, called in self.cluster.calls)
+        self.cluster.calls.clear()
+        return asked
+
+
+async def test_a_binding_that_does_not_exist_has_no_snapshot() -> None:
+    desk = Desk()
+    assert await desk.reader.gather(ASSISTANT) is None
+    assert desk.asked == []
+
+
+async def test_a_snapshot_says_when_it_was_taken_and_what_the_probe_found() -> None:
+    probe = ProbeResult("Reachable", "answered")
+    found = await Desk(binding()).reader.gather(ASSISTANT, probe)
+    assert found
+    assert (found.binding.name, found.now, found.probe) == ("assistant", 12.0, probe)
+
+
+async def test_what_the_store_does_not_hold_is_read_live_once() -> None:
+    desk = Desk(binding(), live=(secret(value=b"live"), deployment()))
+    found = await desk.snapshot()
+    assert found.secrets == {"fiddler": {"api-key": b"live"}, "openai": None}
+    assert (found.workload is not None, desk.asked) == (True, [GATEWAY, FIDDLER, OPENAI])
+    await desk.snapshot()
+    assert desk.asked == []
+
+
+async def test_what_the_store_holds_is_not_read_again() -> None:
+    desk = Desk(binding(spec_=spec(EXPOSED, ATTACHED)), secret(), secret("openai"), deployment(), service())
+    await desk.snapshot()
+    assert desk.asked == []
+
+
+async def test_an_event_that_overtakes_an_answer_counts_more() -> None:
+    desk = Desk(binding(), live=(secret(version=5, value=b"old"),))
+
+    def overtake(_: str, called: ObjectKey) -> None:
+        if called == FIDDLER:
+            desk.store.observe(secret(version=6, value=b"new"))
+
+    desk.cluster.after = overtake
+    assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"new"}
+
+
+async def test_an_object_made_while_its_absence_was_reported_is_seen() -> None:
+    desk = Desk(binding())
+
+    def overtake(_: str, called: ObjectKey) -> None:
+        if called == FIDDLER:
+            desk.store.observe(secret())
+
+    desk.cluster.after = overtake
+    assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"the-key"}
+
+
+async def test_a_binding_that_changes_while_it_is_read_is_read_to_the_end() -> None:
+    desk = Desk(binding(), live=(service(), secret(), secret("openai"), deployment()))
+
+    def change(_: str, called: ObjectKey) -> None:
+        if called == FIDDLER:
+            desk.store.observe(binding(version=2, spec_=spec(ATTACHED), generation=2))
+
+    desk.cluster.after = change
+    found = await desk.snapshot()
+    assert (found.binding.generation, list(found.targets)) == (2, [CHAT])
+
+
+async def test_a_binding_that_goes_while_it_is_read_has_no_snapshot() -> None:
+    desk = Desk(binding())
+
+    def delete(*_: object) -> None:
+        desk.store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
+
+    desk.cluster.after = delete
+    assert await desk.reader.gather(ASSISTANT) is None
+
+
+async def test_a_server_that_cannot_answer_is_not_taken_for_absence() -> None:
+    desk = Desk(binding(), live=(secret(),))
+
+    def fail(*_: object) -> None:
+        raise Transient("busy")
+
+    desk.cluster.before = fail
+    with pytest.raises(Transient):
+        await desk.snapshot()
+    desk.cluster.before = None
+    assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"the-key"}
+
+
+async def test_a_workload_in_a_namespace_not_watched_is_not_asked_for() -> None:
+    desk = Desk(binding(), live=(deployment(),), namespaces=("ai",))
+    found = await desk.snapshot()
+    assert (found.workload, found.workload_visible, GATEWAY in desk.asked) == (None, False, False)
+
+
+async def test_siblings_are_the_oldest_of_those_that_ask_something_else_of_the_gateway() -> None:
+    elsewhere = binding("elsewhere", spec_=spec(gateway={"targetRef": {"name": "another"}}))
+    others = [binding(name, spec_=spec(gateway={"untrustedLua": "strict"})) for name in ("bot", "cat")]
+    found = await Desk(binding(), *others, elsewhere).snapshot()
+    assert [sibling.name for sibling in found.siblings] == ["bot"]
+
+
+async def test_siblings_that_ask_the_same_make_no_difference() -> None:
+    found = await Desk(binding(), binding("bot")).snapshot()
+    assert found.siblings == ()
+
+
+async def test_who_owns_an_ingress_on_the_same_place_is_a_sibling() -> None:
+    found = await Desk(binding(), binding("bot"), ours(ingress("bot-openai", 1, ("", "/openai")), "bot")).snapshot()
+    assert [sibling.name for sibling in found.siblings] == ["bot"]
+
+
+async def test_an_invalid_binding_has_a_snapshot_with_its_children() -> None:
+    desk = Desk(binding(spec_={}), OWN)
+    found = await desk.snapshot()
+    assert (found.binding.spec, list(found.children), found.siblings, desk.asked) == (None, [key(OWN)], (), [])
+
+
+async def test_children_are_what_is_owned_and_what_bears_a_wanted_name() -> None:
+    former = ours(plugin("assistant-former-ai-proxy"))
+    stranger = service("assistant-openai")
+    found = await Desk(binding(), binding("bot"), former, stranger, ours(plugin("bot-opentelemetry"), "bot")).snapshot()
+    assert {called: child.owner_uid for called, child in found.children.items()} == {key(former): "uid-assistant", key(stranger): None}
+
+
+async def test_targets_are_those_named_and_those_that_name_our_plugins() -> None:
+    other = service("other", plugins="assistant-opentelemetry")
+    unrelated = service("unrelated", plugins="rate-limit")
+    found = await Desk(binding(spec_=spec(ATTACHED)), OWN, service(), other, unrelated).snapshot()
+    assert list(found.targets) == [CHAT, key(other)]
+
+
+async def test_a_target_that_does_not_exist_is_not_among_them() -> None:
+    assert (await Desk(binding(spec_=spec(ATTACHED))).snapshot()).targets == {}
+
+
+async def test_plugins_on_targets_have_types_and_owners() -> None:
+    target = service(plugins="rate-limit,assistant-opentelemetry,kong:auth,metrics,unknown")
+    auth = plugin("auth", type_="key-auth", namespace="kong")
+    found = await Desk(binding(spec_=spec(ATTACHED)), OWN, target, plugin(), auth, cluster_plugin("metrics")).snapshot()
+    assert found.plugin_types == {
+        "rate-limit": "rate-limiting",
+        "assistant-opentelemetry": "opentelemetry",
+        "kong:auth": "key-auth",
+        "metrics": "prometheus",
+    }
+    assert found.plugin_owners == {"assistant-opentelemetry": "uid-assistant"}
+
+
+async def test_a_list_in_another_namespace_is_none_of_the_bindings_though_it_names_its_plugin() -> None:
+    elsewhere = service("elsewhere", plugins="ai:assistant-opentelemetry,rate-limit", namespace="aa")
+    theirs = plugin(type_="acl", namespace="aa")
+    found = await Desk(binding(spec_=spec(ATTACHED)), OWN, elsewhere, service(plugins="rate-limit"), theirs, plugin()).snapshot()
+    assert ([str(key) for key in found.targets], found.plugin_types["rate-limit"]) == (["Service ai/chat"], "rate-limiting")
+
+
+async def test_a_plugin_hides_the_cluster_plugin_of_its_name() -> None:
+    target = service(plugins="rate-limit")
+    found = await Desk(binding(spec_=spec(ATTACHED)), target, plugin(), cluster_plugin("rate-limit")).snapshot()
+    assert found.plugin_types == {"rate-limit": "rate-limiting"}
+
+
+async def test_global_plugins_are_those_of_the_bindings_class() -> None:
+    plugins = [
+        cluster_plugin("metrics"),
+        cluster_plugin("internal", type_="zipkin", ingress_class="internal"),
+        cluster_plugin("local", type_="cors", labels={}),
+    ]
+    assert (await Desk(binding(), *plugins).snapshot()).global_plugins == {"prometheus": "metrics"}
+
+
+async def test_ingresses_in_its_places_are_shown_from_every_namespace() -> None:
+    there = ingress("shop", 1, ("", "/openai/"), namespace="other")
+    elsewhere = ingress("elsewhere", 1, ("", "/other"))
+    found = await Desk(binding(), there, elsewhere).snapshot()
+    assert [shown.key for shown in found.ingresses] == [key(there)]
+
+
+async def test_warnings_are_those_about_its_plugins() -> None:
+    seen = (binding(), OWN, plugin(), warning("assistant-opentelemetry", name="a"), warning("rate-limit", name="b"))
+    assert [shown.plugin for shown in (await Desk(*seen).snapshot()).warnings] == [key(OWN)]
+
+
+async def test_a_missing_kind_is_shown() -> None:
+    desk = Desk(binding())
+    desk.store.set_installed("KongPlugin", installed=False)
+    assert not (await desk.snapshot()).kong_installed
+
+
+async def test_a_gateway_is_gathered_with_the_oldest_of_each_demand_oldest_first() -> None:
+    strict = spec(gateway={"untrustedLua": "strict"})
+    younger = [binding(name, spec_=strict, creationTimestamp="2026-02-01T00:00:00Z") for name in ("young", "z")]
+    desk = Desk(*younger, binding("b"), binding("a"), live=(deployment(),))
+    workload, bindings = await desk.reader.gather_workload(GATEWAY)
+    assert workload is not None
+    assert [found.name for found in bindings] == ["a", "young"]
+
+
+async def test_a_gateway_that_does_not_exist_still_has_bindings() -> None:
+    workload, bindings = await Desk(binding()).reader.gather_workload(GATEWAY)
+    assert (workload, len(bindings)) == (None, 1)
+
+
+async def test_a_gateway_in_a_namespace_not_watched_is_not_asked_for() -> None:
+    desk = Desk(binding(), live=(deployment(),), namespaces=("ai",))
+    assert (await desk.reader.gather_workload(GATEWAY))[0] is None
+    assert desk.asked == []

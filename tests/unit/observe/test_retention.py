@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.observe.cache import UNKNOWN, Store
+from fiddler_kong_operator.plan.references import secrets_of
+from fiddler_kong_operator.plan.snapshot import Workload
+from tests.unit.observe.changes import store_with
+from tests.unit.observe.objects import (
+    ATTACHED,
+    CHAT,
+    FIDDLER,
+    GATEWAY,
+    at,
+    binding,
+    deployment,
+    ingress,
+    key,
+    ours,
+    plugin,
+    secret,
+    service,
+    spec,
+)
+
+BORROWING = [{"manager": "fiddler-kong-operator", "operation": "Apply", "fieldsV1": {"f:spec": {}}}]
+
+
+def values(store: Store) -> object:
+    return store.secret(FIDDLER)
+
+
+def test_a_secret_nobody_refers_to_is_not_held() -> None:
+    store = store_with(secret())
+    assert values(store) is UNKNOWN
+    assert store.keys("Secret") == frozenset()
+
+
+def test_a_secret_that_is_referred_to_is_held_decoded() -> None:
+    assert values(store_with(binding(), secret(value=b"the-key"))) == {"api-key": b"the-key"}
+
+
+def test_a_secret_seen_before_its_binding_has_to_be_read_live() -> None:
+    assert values(store_with(secret(), binding())) is UNKNOWN
+
+
+def test_a_secret_is_released_with_its_last_reference() -> None:
+    store = store_with(binding("a"), binding("b"), secret())
+    store.apply_event("FiddlerKongBinding", "DELETED", at(binding("a"), 2))
+    assert values(store) == {"api-key": b"the-key"}
+    store.apply_event("FiddlerKongBinding", "DELETED", at(binding("b"), 3))
+    assert values(store) is UNKNOWN
+
+
+def test_a_secret_is_released_when_the_binding_refers_to_another() -> None:
+    store = store_with(binding(), secret())
+    changed = spec()
+    changed["fiddler"]["apiKeySecretRef"]["name"] = "other"
+    store.observe(binding(version=2, spec_=changed, generation=2))
+    assert values(store) is UNKNOWN
+
+
+def test_our_own_secret_is_held_as_a_digest_only() -> None:
+    own = ours(secret("assistant-kong-keys"))
+    store = store_with(binding(), own)
+    child = store.child(key(own))
+    assert child is not None
+    assert (child.owner_uid, store.secret(key(own))) == ("uid-assistant", UNKNOWN)
+
+
+def test_a_released_secret_of_ours_keeps_its_digest_but_not_its_values() -> None:
+    own = ours(secret("fiddler"))
+    store = store_with(binding(), own)
+    store.apply_event("FiddlerKongBinding", "DELETED", at(binding(), 2))
+    assert (values(store), store.child(FIDDLER) is not None) == (UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "held"),
+    [
+        (service(), False),
+        (service(plugins=""), False),
+        (service(plugins="rate-limit"), True),
+        (ingress(), True),
+    ],
+    ids=["plain service", "empty list", "service with plugins", "ingress"],
+)
+def test_targets_are_held_where_they_carry_plugins_or_serve(raw: Manifest, *, held: bool) -> None:
+    assert (store_with(raw).attachable(key(raw)) is not UNKNOWN) == held
+
+
+def test_a_plain_service_is_held_while_a_binding_attaches_to_it() -> None:
+    store = store_with(binding(spec_=spec(ATTACHED)), service())
+    assert store.attachable(CHAT) is not UNKNOWN
+    store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
+    assert store.attachable(CHAT) is UNKNOWN
+
+
+def test_a_service_whose_plugins_were_taken_off_is_let_go() -> None:
+    store = store_with(service(plugins="rate-limit"), service(version=2))
+    assert store.attachable(CHAT) is UNKNOWN
+
+
+def test_a_workload_is_held_while_a_binding_names_it() -> None:
+    store = store_with(binding(), deployment())
+    assert isinstance(store.workload(GATEWAY), Workload)
+    store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
+    assert store.workload(GATEWAY) is UNKNOWN
+
+
+def test_a_workload_we_borrowed_from_is_held_without_any_binding() -> None:
+    assert isinstance(store_with(deployment(managedFields=BORROWING)).workload(GATEWAY), Workload)
+
+
+def test_a_workload_we_borrowed_from_stays_when_its_last_binding_goes() -> None:
+    store = store_with(binding(), deployment(managedFields=BORROWING))
+    store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
+    assert isinstance(store.workload(GATEWAY), Workload)
+
+
+def test_a_strangers_object_with_a_childs_name_is_seen() -> None:
+    stranger = secret("assistant-kong-keys")
+    child = store_with(binding(), stranger).child(key(stranger))
+    assert child is not None
+    assert child.owner_uid is None
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        plugin("assistant-opentelemetry"),
+        ingress("assistant-openai"),
+        service("assistant-openai", plugins="x"),
+        secret("assistant-kong-keys"),
+    ],
+    ids=lambda raw: raw["kind"],
+)
+def test_a_strangers_object_seen_before_the_binding_is_found_by_reading_it_again(stranger: Manifest) -> None:
+    store = store_with(stranger, binding())
+    store.observe(stranger)
+    assert store.child(key(stranger)) is not None
+
+
+NAMES = st.sampled_from(["assistant", "bot"])
+REFERENCES = st.sampled_from([{"name": "a", "key": "api-key"}, {"name": "b", "key": "api-key"}])
+REFERRING = st.builds(
+    lambda name, reference: binding(name, spec_=spec(fiddler={**spec()["fiddler"], "apiKeySecretRef": reference})), NAMES, REFERENCES
+)
+SECRETS = st.builds(secret, st.sampled_from(["a", "b", "openai"]))
+
+
+def held(store: Store, raw: Manifest) -> Manifest:
+    """The same object as the incarnation that the store holds."""
+    return {**raw, "metadata": {**raw["metadata"], "uid": store.uid(key(raw))}}
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(st.booleans(), st.one_of(REFERRING, SECRETS)), max_size=20))
+def test_whatever_happens_only_secrets_that_are_referred_to_are_held(steps: list[tuple[bool, Manifest]]) -> None:
+    store = Store()
+    for version, (present, raw) in enumerate(steps, start=1):
+        life = {"uid": f"uid-{version}", "generation": version}
+        latest = {**raw, "metadata": {**raw["metadata"], **life, "resourceVersion": str(version)}}
+        store.apply_event(raw["kind"], "ADDED" if present else "DELETED", latest if present else held(store, latest))
+    referred = {reference for found in store.bindings() for reference in secrets_of(found)}
+    assert store.keys("Secret") <= referred

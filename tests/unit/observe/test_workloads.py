@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.observe.workloads import is_borrowed, reduce_rollout, reduce_workload
+from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Rollout
+from tests.unit.observe.objects import GATEWAY, deployment
+
+STATUS = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+DEADLINE: Manifest = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
+
+
+def fields(*settings: str, container: str = "proxy", value: str = "f:value") -> Manifest:
+    """The fieldsV1 of a manager that owns these env values."""
+    entries: Manifest = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, value: {}} for name in settings}
+    return {"f:spec": {"f:template": {"f:spec": {"f:containers": {f'k:{{"name":"{container}"}}': {"f:env": entries}}}}}}
+
+
+def entry(manager: str, fields_v1: Manifest | None, operation: str = "Apply", **more: Any) -> Manifest:
+    return {"manager": manager, "operation": operation, "fieldsV1": fields_v1, **more}
+
+
+def rollout(spec: Manifest | None = None, *, generation: int = 1, status: Manifest | None = None) -> Rollout:
+    raw = deployment(generation=generation)
+    return reduce_rollout({**raw, "spec": {"replicas": 2, **(spec or {})}, "status": {**STATUS, **(status or {})}})
+
+
+def test_only_settings_of_kong_are_kept_in_order_duplicates_included() -> None:
+    env: list[Manifest] = [
+        {"name": "KONG_TRACING_INSTRUMENTATIONS", "value": "all"},
+        {"name": "PATH", "value": "/bin"},
+        {"name": "KONG_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}},
+        {"name": "KONG_EMPTY"},
+        {"name": "KONG_EMPTY", "value": ""},
+    ]
+    found = reduce_workload(GATEWAY, deployment(4, *env)).containers
+    expected = (
+        EnvEntry("KONG_TRACING_INSTRUMENTATIONS", "all"),
+        EnvEntry("KONG_PASSWORD", None, from_source=True),
+        EnvEntry("KONG_EMPTY", ""),
+        EnvEntry("KONG_EMPTY", ""),
+    )
+    assert found == (Container("proxy", "kong/kong-gateway:3.13", expected),)
+
+
+def test_grant_former_settings_labels_and_owners_are_kept() -> None:
+    annotations = {names.GRANT_ANNOTATION: "ai", names.FORMER_SETTINGS_ANNOTATION: "{}"}
+    owner = [{"kind": "DataPlane", "name": "x", "uid": "u"}]
+    raw = deployment(9, annotations=annotations, labels={"app": "kong"}, ownerReferences=owner, generation=5)
+    found = reduce_workload(GATEWAY, raw)
+    assert (found.grant, found.former, found.labels, found.owner_kinds) == ("ai", "{}", {"app": "kong"}, frozenset({"DataPlane"}))
+    assert (found.resource_version, found.generation) == ("9", 5)
+
+
+def test_a_bare_workload_has_nothing() -> None:
+    found = reduce_workload(GATEWAY, {"metadata": {"name": "gateway", "namespace": "kong"}})
+    assert (found.containers, found.grant, found.env_managers, found.borrowed) == ((), None, {}, False)
+
+
+def test_managers_are_found_by_container_and_setting() -> None:
+    entries = [
+        entry("helm", fields("KONG_A", "KONG_B", "PATH"), "Update"),
+        entry("kubectl", fields("KONG_A", value="f:valueFrom")),
+        entry(names.FIELD_MANAGER, fields("KONG_A", container="other")),
+        entry("scaler", fields("KONG_B"), subresource="scale"),
+        entry("names-only", fields("KONG_B", value="f:name")),
+        entry("nobody", None),
+    ]
+    found = reduce_workload(GATEWAY, deployment(managedFields=entries)).env_managers
+    assert found == {
+        ("proxy", "KONG_A"): {"helm", "kubectl"},
+        ("proxy", "KONG_B"): {"helm"},
+        ("other", "KONG_A"): {names.FIELD_MANAGER},
+    }
+
+
+@pytest.mark.parametrize(
+    ("managed", "expected"),
+    [
+        (entry(names.FIELD_MANAGER, fields("KONG_A")), True),
+        (entry(names.FIELD_MANAGER, {}), False),
+        (entry(names.FIELD_MANAGER, fields("KONG_A"), "Update"), False),
+        (entry(names.RESTORING_MANAGER, fields("KONG_A"), "Update"), True),
+        (entry("helm", fields("KONG_A")), False),
+    ],
+    ids=["applied", "given back", "updated", "restored and not yet let go", "another's"],
+)
+def test_borrowed_is_what_our_managers_hold(managed: Manifest, *, expected: bool) -> None:
+    assert is_borrowed(deployment(managedFields=[managed])) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "expected"),
+    [
+        ({}, {}, Rollout(complete=True, ready=True)),
+        ({}, {"updatedReplicas": 1}, Rollout(complete=False, ready=True, message="Pods are being replaced.")),
+        ({}, {"replicas": 3}, Rollout(complete=False, ready=True, message="Pods are being replaced.")),
+        ({}, {"availableReplicas": 1}, Rollout(complete=False, ready=True, message="Pods are being replaced.")),
+        ({}, {"availableReplicas": None}, Rollout(complete=False, ready=False, message="Pods are being replaced.")),
+        ({"paused": True}, {"updatedReplicas": 1}, Rollout(complete=False, ready=True, message="The rollout is paused (spec.paused).")),
+        ({"paused": True}, {}, Rollout(complete=True, ready=True)),
+        ({}, DEADLINE, Rollout(complete=False, ready=True, message="The rollout exceeded its progress deadline.")),
+        ({"replicas": 0}, {"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0}, Rollout(complete=True, ready=False)),
+        ({}, {"observedGeneration": 0}, Rollout(complete=False, ready=True, message="The newest template has not been taken up yet.")),
+    ],
+)
+def test_progress_is_judged_as_kubectl_does(spec: Manifest, status: Manifest, expected: Rollout) -> None:
+    assert rollout(spec, status=status) == expected
+
+
+def test_a_deployment_nobody_has_looked_at_is_not_rolled_out() -> None:
+    assert not reduce_rollout({"metadata": {"generation": 1}, "spec": {}}).complete
+
+
+def test_a_former_deadline_says_nothing_about_a_newer_template() -> None:
+    assert rollout(generation=2, status=DEADLINE).message == "The newest template has not been taken up yet."
+
+
+@pytest.mark.parametrize(("image", "kept"), [("x" * 100_000, "x" * 1024), ("kong:3.13\x1b[31m", ""), ("kong:3.13\n", "")])
+def test_an_image_has_room_in_a_status_and_is_printable(image: str, kept: str) -> None:
+    raw = deployment()
+    raw["spec"]["template"]["spec"]["containers"][0]["image"] = image
+
+    assert [c.image for c in reduce_workload(GATEWAY, raw).containers] == [kept]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+
+from fiddler_kong_operator.plan.gateway.version import KongVersion, known_defects, parse_image, sessions_verified
+
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("reference", "repository", "version"),
+    [
+        ("kong/kong-gateway:3.13.0.3", "kong/kong-gateway", "3.13.0.3"),
+        ("kong/kong-gateway:3.13", "kong/kong-gateway", "3.13"),
+        ("kong/kong-gateway:3.13.0.3-ubuntu", "kong/kong-gateway", "3.13.0.3"),
+        ("kong/kong-gateway:3.13-20260101-rhel", "kong/kong-gateway", "3.13"),
+        ("kong/kong-gateway:v3.13", "kong/kong-gateway", "3.13"),
+        ("localhost:5000/kong-gateway:3.14.0.1", "localhost:5000/kong-gateway", "3.14.0.1"),
+        ("localhost:5000/kong-gateway", "localhost:5000/kong-gateway", None),
+        (f"kong/kong-gateway:3.13@{DIGEST}", "kong/kong-gateway", "3.13"),
+        (f"localhost:5000/kong-gateway@{DIGEST}", "localhost:5000/kong-gateway", None),
+        ("kong/kong-gateway", "kong/kong-gateway", None),
+        ("kong/kong-gateway:latest", "kong/kong-gateway", None),
+        ("kong/kong-gateway:3", "kong/kong-gateway", None),
+        ("kong/kong-gateway:2026.01.15", "kong/kong-gateway", None),
+        ("kong/kong-gateway:nightly-3.13", "kong/kong-gateway", None),
+        ("kong:3.9.1", "kong", "3.9.1"),
+    ],
+)
+def test_image_reference(reference: str, repository: str, version: str | None) -> None:
+    image = parse_image(reference)
+
+    assert (repository, version) == (image.repository, str(image.version) if image.version else None)
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("kong:3.9", True),
+        ("docker.io/library/kong:3.9", True),
+        ("kong/kong:3.9", True),
+        ("mirror.example.com:5000/kong", True),
+        ("kong/kong-gateway:3.13", False),
+        ("example.com/kong/gateway:3.13", False),
+    ],
+)
+def test_open_source_image(reference: str, expected: bool) -> None:  # noqa: FBT001 - the expectation
+    assert expected == parse_image(reference).open_source
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ((3, 13, 0, 2), (3, 13, 0, 3), True),
+        ((3, 13, 0, 3), (3, 13, 0, 3), False),
+        ((3, 13, 0, 10), (3, 13, 0, 3), False),
+        ((3, 9), (3, 13), True),
+        ((3, 13), (3, 13, 0, 3), False),
+        ((3, 12), (3, 13, 0, 3), True),
+        ((4, 0), (3, 13, 0, 3), False),
+    ],
+)
+def test_before_compares_what_both_state(one: tuple[int, ...], other: tuple[int, ...], expected: bool) -> None:  # noqa: FBT001
+    assert expected == KongVersion(one).before(KongVersion(other))
+
+
+@pytest.mark.parametrize(
+    ("tag", "visible", "all_defects"),
+    [
+        ("3.13", 0, 0),
+        ("3.13.0.2", 1, 2),
+        ("3.13.0.3", 0, 1),
+        ("3.13.0.7", 0, 0),
+        ("3.14.0.2", 1, 2),
+        ("3.14.0.7", 0, 0),
+        ("3.15.0.0", 0, 0),
+    ],
+)
+def test_known_defects(tag: str, visible: int, all_defects: int) -> None:
+    version = parse_image(f"kong/kong-gateway:{tag}").version
+    assert version is not None
+
+    found = known_defects(version)
+
+    assert (visible, all_defects) == (sum(d.visible for d in found), len(found))
+
+
+@pytest.mark.parametrize(("tag", "expected"), [("3.13", True), ("3.13.0.7", True), ("3.14.0.7", False), ("3.15", False)])
+def test_session_grouping_is_verified_per_minor_version(tag: str, expected: bool) -> None:  # noqa: FBT001
+    version = parse_image(f"kong/kong-gateway:{tag}").version
+    assert version is not None
+
+    assert expected == sessions_verified(version)

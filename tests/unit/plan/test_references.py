@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.reduce import reduce_attachable, reduce_binding
+from fiddler_kong_operator.plan.references import (
+    attach_targets,
+    children_of,
+    named_plugin,
+    places_of,
+    possible_owners,
+    references_of,
+    secrets_of,
+    served_places,
+)
+from fiddler_kong_operator.plan.snapshot import Binding
+from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, EXPOSED, FIDDLER, GATEWAY, LLM, OPENAI, binding, ingress, key, spec
+
+
+def make(*routes: Manifest, **fields: Any) -> Binding:
+    return reduce_binding(ASSISTANT, binding(spec_=spec(*routes, **fields)))
+
+
+INVALID = reduce_binding(ASSISTANT, binding(spec_={}))
+
+
+def test_secrets_are_fiddlers_and_each_routes() -> None:
+    other = {"name": "chat", "attachTo": ATTACHED["attachTo"], "llm": {**LLM, "auth": {"secretRef": {"name": "other", "key": "k"}}}}
+    assert secrets_of(make(EXPOSED, other)) == {FIDDLER, OPENAI, ObjectKey("Secret", "ai", "other")}
+
+
+def test_everything_a_binding_points_at_is_a_reference() -> None:
+    assert references_of(make(EXPOSED, ATTACHED)) == {FIDDLER, OPENAI, CHAT, GATEWAY}
+
+
+def test_a_gateway_without_namespace_is_in_the_bindings() -> None:
+    assert ObjectKey("Deployment", "ai", "kong") in references_of(make(gateway={"targetRef": {"name": "kong"}}))
+
+
+def test_targets_keep_their_order() -> None:
+    shop = {"name": "shop", "attachTo": {"kind": "Ingress", "name": "shop"}}
+    assert attach_targets(make(ATTACHED, EXPOSED, shop)) == (CHAT, ObjectKey("Ingress", "ai", "shop"))
+
+
+def test_an_invalid_binding_points_at_nothing_but_may_have_shared_children() -> None:
+    assert (references_of(INVALID), places_of(INVALID)) == (frozenset(), frozenset())
+    assert {child.name for child in children_of(INVALID)} == {"assistant-kong-keys", "assistant-opentelemetry", "assistant-pre-function"}
+
+
+def test_places_are_class_host_and_path() -> None:
+    host = {**EXPOSED, "name": "b", "expose": {"path": "/openai", "host": "a.example"}}
+    found = places_of(make(EXPOSED, host, ATTACHED, gateway={"ingressClassName": "internal"}))
+    assert found == {("internal", "", "/openai"), ("internal", "a.example", "/openai")}
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/openai/", "/openai"), ("/openai", "/openai"), ("/", "/"), ("", "/")])
+def test_a_trailing_slash_makes_no_other_place(path: str, expected: str) -> None:
+    raw = ingress("shop", 1, ("a.example", path))
+    assert served_places(reduce_attachable(key(raw), raw)) == {("kong", "a.example", expected)}
+
+
+def test_an_ingress_without_class_serves_nothing() -> None:
+    raw = ingress("shop", 1, ("a.example", "/"), ingress_class=None)
+    assert served_places(reduce_attachable(key(raw), raw)) == frozenset()
+
+
+def test_every_child_leads_back_to_its_binding() -> None:
+    kinds = [child.kind for child in children_of(make(EXPOSED, ATTACHED))]
+    assert [kinds.count(kind) for kind in ("Secret", "KongPlugin", "Service", "Ingress")] == [1, 4, 2, 2]
+    assert all(ASSISTANT in possible_owners(child) for child in children_of(make(EXPOSED, ATTACHED)))
+
+
+def test_a_name_with_hyphens_has_several_possible_owners() -> None:
+    owners = possible_owners(ObjectKey("Service", "ai", "my-bot-chat"))
+    assert [(owner.kind, owner.namespace, owner.name) for owner in owners] == [
+        ("FiddlerKongBinding", "ai", "my"),
+        ("FiddlerKongBinding", "ai", "my-bot"),
+    ]
+
+
+@pytest.mark.parametrize(("written", "expected"), [("auth", ("ai", "auth")), ("kong:auth", ("kong", "auth"))])
+def test_a_name_in_a_list_may_say_its_namespace(written: str, expected: tuple[str, str]) -> None:
+    assert named_plugin(CHAT, written) == ObjectKey("KongPlugin", *expected)

@@ -1,0 +1,74 @@
+"""A fake cluster with a store that has seen it, and an applier between them: what the tests of writing start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
+from fiddler_kong_operator.plan.objects.manifest import build_desired
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.write.applier import AppliedOutcome, Applier
+from tests.unit.observe.objects import ASSISTANT, binding, secret
+from tests.unit.write.fake_cluster import FakeCluster
+
+
+class Bench:
+    """The binding `assistant` and its two Secrets exist, and whatever else a test gives; `woken` lists whom writes concern."""
+
+    def __init__(self, *objects: Manifest, key_value: bytes = b"sk-secret-key") -> None:
+        everything = (binding(), secret("fiddler", value=key_value), secret("openai", value=b"sk-openai-key"), *objects)
+        self.cluster = FakeCluster(*everything)
+        self.store = Store()
+        self.woken: list[frozenset[ObjectKey]] = []
+        self.applier = Applier(self.cluster, self.store, self.woken.append)
+        for raw in everything:
+            self.store.observe(raw)
+
+    @property
+    def binding(self) -> Binding:
+        found = self.store.binding(ASSISTANT)
+        assert found
+        return found
+
+    async def snapshot(self) -> Snapshot:
+        found = await Reader(self.store, self.cluster, clock=lambda: 0.0).gather(ASSISTANT)
+        assert found
+        return found
+
+    async def apply(self, plan: BindingPlan, prune: Sequence[ObjectKey] = ()) -> AppliedOutcome:
+        """Gather and apply, as a worker does."""
+        return await self.applier.apply(plan, await self.snapshot(), prune)
+
+    def plugin(self, name: str = "assistant-opentelemetry", type_: str = "opentelemetry", **config: Any) -> Desired:
+        return build_desired(self.binding, "KongPlugin", name, {"plugin": type_, "config": config})
+
+    def secret(self, value: str = "czM=", type_: str = "Opaque") -> Desired:
+        return build_desired(self.binding, "Secret", "assistant-kong-keys", {"type": type_, "data": {"openai": value}})
+
+    def service(self, annotations: Mapping[str, str] | None = None) -> Desired:
+        content = {"spec": {"type": "ExternalName", "externalName": "api.openai.com"}}
+        return build_desired(self.binding, "Service", "assistant-openai", content, {"annotations": annotations or {}})
+
+    def ingress(self) -> Desired:
+        return build_desired(self.binding, "Ingress", "assistant-openai", {"spec": {"ingressClassName": "kong"}})
+
+    def live(self, desired: Desired) -> Manifest:
+        return self.cluster.objects[desired.key]
+
+    def somebody_changes(self, desired: Desired, **content: Any) -> None:
+        """Somebody changes a child, and the watch tells of it."""
+        self.store.observe(self.cluster.put({**self.live(desired), **content}))
+
+
+def refusing(word: str, error: Exception) -> Callable[[str, ObjectKey], None]:
+    """Answer each write to an object of that kind or name with an error."""
+
+    def refuse(verb: str, key: ObjectKey) -> None:
+        if verb != "get" and word in (key.kind, key.name):
+            raise error
+
+    return refuse

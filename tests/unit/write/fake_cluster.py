@@ -1,0 +1,134 @@
+"""A cluster in memory that keeps to the API server's rules for reading, creating, patching and deleting.
+
+Server-side apply is only recorded: its rules are the API server's own, and a test that needs them needs a real one.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.errors import Gone, Stale
+from fiddler_kong_operator.kube.contract import Page, WatchEvent
+from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from tests.unit.observe.objects import key as key_of
+
+
+class FakeCluster:
+    """Objects by key. `calls` lists every request as (verb, key), `bodies` what each write sent."""
+
+    def __init__(self, *objects: Manifest) -> None:
+        self.objects: dict[ObjectKey, Manifest] = {key_of(raw): copy.deepcopy(raw) for raw in objects}
+        self.calls: list[tuple[str, ObjectKey]] = []
+        self.bodies: list[Manifest] = []
+        self.before: Callable[[str, ObjectKey], None] | None = None
+        """Called when a request arrives: may change objects, or raise what the server answers."""
+        self.after: Callable[[str, ObjectKey], None] | None = None
+        """Called when the answer is on its way."""
+        self.defaults: Callable[[Manifest], None] | None = None
+        """Adds to an object what the server, or somebody's webhook, always adds."""
+        self.version = 100
+
+    @property
+    def writes(self) -> list[tuple[str, ObjectKey]]:
+        return [call for call in self.calls if call[0] != "get"]
+
+    def put(self, raw: Manifest) -> Manifest:
+        """Somebody else creates or replaces an object."""
+        self.objects[key_of(raw)] = self._versioned(copy.deepcopy(raw))
+        return copy.deepcopy(self.objects[key_of(raw)])
+
+    async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
+        key = self._arrive("get", kind, namespace, name)
+        found = copy.deepcopy(self.objects.get(key))
+        self._answer("get", key)
+        if found is None:
+            raise Gone(f"{key} not found")
+        return found
+
+    async def create(self, manifest: Manifest, /) -> Manifest:
+        metadata = manifest["metadata"]
+        key = self._arrive("create", manifest["kind"], metadata.get("namespace", ""), metadata["name"], manifest)
+        if key in self.objects:
+            raise Stale(f"{key} already exists")
+        raw = copy.deepcopy(manifest)
+        raw["metadata"]["uid"] = f"uid-made-{self.version}"
+        return self._keep(key, raw)
+
+    async def merge_patch(
+        self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
+    ) -> Manifest:
+        assert (strategic, manager) == (False, names.FIELD_MANAGER)
+        key = self._arrive("merge_patch", kind, namespace, name, body)
+        live = self._live(key)
+        for pinned in ("uid", "resourceVersion"):
+            if body.get("metadata", {}).get(pinned, live["metadata"][pinned]) != live["metadata"][pinned]:
+                raise Stale(f"{key} has another {pinned}")
+        return self._keep(key, merged(live, body))
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
+        key = self._arrive("delete", kind, namespace, name)
+        live = self._live(key)
+        if live["metadata"]["uid"] != uid or resource_version not in (None, live["metadata"]["resourceVersion"]):
+            raise Stale(f"{key} is another one")
+        del self.objects[key]
+
+    async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
+        metadata = manifest["metadata"]
+        verb = f"apply{' status' * status}{' by force' * force}"
+        key = self._arrive(verb, manifest["kind"], metadata["namespace"], metadata["name"], manifest)
+        return copy.deepcopy(self._live(key))
+
+    async def replace(self, manifest: Manifest, /) -> Manifest:
+        raise NotImplementedError
+
+    def list_pages(self, kind: Kind, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
+        raise NotImplementedError
+
+    def watch(self, kind: Kind, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
+        raise NotImplementedError
+
+    def _arrive(self, verb: str, kind: Kind, namespace: str, name: str, body: Manifest | None = None) -> ObjectKey:
+        key = ObjectKey(kind.name, namespace, name)
+        self.calls.append((verb, key))
+        if body is not None:
+            self.bodies.append(copy.deepcopy(body))
+        if self.before:
+            self.before(verb, key)
+        return key
+
+    def _answer(self, verb: str, key: ObjectKey) -> None:
+        if self.after:
+            self.after(verb, key)
+
+    def _live(self, key: ObjectKey) -> Manifest:
+        if key not in self.objects:
+            raise Gone(f"{key} not found")
+        return self.objects[key]
+
+    def _keep(self, key: ObjectKey, raw: Manifest) -> Manifest:
+        if self.defaults:
+            self.defaults(raw)
+        if raw != self.objects.get(key):
+            self.objects[key] = self._versioned(raw)
+        return copy.deepcopy(self.objects[key])
+
+    def _versioned(self, raw: Manifest) -> Manifest:
+        self.version += 1
+        raw["metadata"]["resourceVersion"] = str(self.version)
+        return raw
+
+
+def merged(live: Any, patch: Any) -> Any:
+    """RFC 7386, section 2."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(live) if isinstance(live, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result

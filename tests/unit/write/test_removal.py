@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
+from tests.unit.observe.objects import FIDDLER, WRITTEN, ingress, key, ours, owners, plugin, secret, service
+from tests.unit.write.bench import Bench, refusing
+
+CHILDREN = [
+    ours(secret("assistant-kong-keys")),
+    ours(plugin("assistant-opentelemetry")),
+    ours(service("assistant-openai")),
+    ours(ingress("assistant-openai")),
+]
+KEYS = [key(raw) for raw in CHILDREN]
+OWN = KEYS[1]
+
+
+def deletions(bench: Bench) -> list[ObjectKey]:
+    return [called for verb, called in bench.cluster.calls if verb == "delete"]
+
+
+async def test_traffic_goes_first_and_keys_last() -> None:
+    bench = Bench(*CHILDREN)
+    outcome = await bench.apply(BindingPlan(), KEYS)
+    assert [gone.kind for gone in outcome.deleted] == ["Ingress", "Service", "KongPlugin", "Secret"]
+    assert deletions(bench) == list(outcome.deleted)
+
+
+async def test_nothing_is_deleted_before_everything_was_written() -> None:
+    bench = Bench(*CHILDREN)
+    bench.cluster.before = refusing("assistant-pre-function", Refused("no", 422))
+    with pytest.raises(Refused):
+        await bench.apply(BindingPlan(plugins=(bench.plugin("assistant-pre-function", "pre-function"),)), KEYS)
+    assert deletions(bench) == []
+
+
+async def test_a_deletion_that_is_refused_holds_back_those_after_it() -> None:
+    bench = Bench(*CHILDREN)
+    bench.cluster.before = refusing("Service", Refused("no", 403))
+    with pytest.raises(Refused):
+        await bench.apply(BindingPlan(), KEYS)
+    assert [gone.kind for gone in deletions(bench)] == ["Ingress", "Service"]
+
+
+async def test_what_is_deleted_is_gone_from_the_store_at_once() -> None:
+    bench = Bench(*CHILDREN)
+    await bench.apply(BindingPlan(), KEYS)
+    assert (await bench.snapshot()).children == {}
+    assert bench.woken == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        secret("fiddler"),
+        ours(plugin("assistant-opentelemetry"), "bot"),
+        ours(plugin("assistant-opentelemetry"), ownerReferences=owners("assistant", controller=False), labels={}),
+        ours(plugin("assistant-opentelemetry"), ownerReferences=[]),
+        ours(plugin("assistant-opentelemetry", namespace="elsewhere")),
+    ],
+    ids=["a user's Secret", "another binding's", "owned but not controlled", "labelled by hand", "in another namespace"],
+)
+async def test_what_is_not_the_bindings_is_not_deleted(raw: Manifest) -> None:
+    bench = Bench(raw)
+    assert (await bench.apply(BindingPlan(), [key(raw)])).deleted == ()
+    assert deletions(bench) == []
+
+
+async def test_ownership_is_judged_by_what_is_live() -> None:
+    bench = Bench(*CHILDREN)
+    bench.cluster.put(ours(plugin("assistant-opentelemetry"), "bot"))
+    assert OWN not in (await bench.apply(BindingPlan(), KEYS)).deleted
+    assert OWN in bench.cluster.objects
+
+
+async def test_an_orphan_with_our_labels_is_deleted() -> None:
+    bench = Bench(ours(plugin("assistant-opentelemetry"), ownerReferences=[], managedFields=WRITTEN))
+    assert (await bench.apply(BindingPlan(), [OWN])).deleted == (OWN,)
+
+
+async def test_what_is_gone_already_needs_no_deletion() -> None:
+    bench = Bench(*CHILDREN)
+    del bench.cluster.objects[OWN]
+    assert OWN not in (await bench.apply(BindingPlan(), KEYS)).deleted
+    assert (await bench.snapshot()).children == {}
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_an_object_that_vanishes_before_its_deletion_is_no_error(*, replaced: bool) -> None:
+    bench = Bench(*CHILDREN)
+
+    def vanish(verb: str, called: ObjectKey) -> None:
+        if (verb, called) == ("delete", OWN):
+            del bench.cluster.objects[called]
+            if replaced:
+                bench.cluster.put(plugin(OWN.name, uid="new"))
+
+    bench.cluster.before = vanish
+    await bench.apply(BindingPlan(), KEYS)
+    assert [called for called in KEYS if called in bench.cluster.objects] == [OWN] * replaced
+
+
+async def test_a_removal_needs_no_snapshot() -> None:
+    bench = Bench(*CHILDREN)
+    assert set(await bench.applier.remove(KEYS, bench.binding)) == set(KEYS)
+    assert FIDDLER in bench.cluster.objects

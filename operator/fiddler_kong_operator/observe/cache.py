@@ -1,294 +1,228 @@
-"""What is observed, in reduced form, with reverse indexes; and whom each change concerns.
+"""The cache of observed objects, in reduced form.
 
-* Every change of an object comes in by `apply_event` (watch, list) or `observe` (the answer to a write or a read). What is older than what
-  is held is ignored, so that a write is seen at once and never unseen. A deleted uid is remembered for a while: no late answer revives it.
-* Secrets are held only where a binding refers to them, Services where they carry plugins or are referred to, Deployments where a binding
-  names them or we have borrowed fields on them. What is not held is a miss (`UNKNOWN`): the reader reads it live and gives it to `observe`
-  or `remember_absent`.
-* Methods that change something return the keys of bindings and workloads to be reconciled.
+* Every change comes in by `apply_event` (watch, list) or `observe` (the answer to a write or a read). Versions older than the cached one
+  are ignored, so that the operator reads its own writes. Tombstones of deleted uids keep late answers from reviving an object.
+* Values of objects that no binding refers to are kept only where their kind says so (`WatchedKind.keep`). A referenced object that is not
+  cached is UNKNOWN: the reader reads it live and passes the answer to `observe` or `remember_absent`.
+* Methods that change the cache return the keys of the bindings and workloads to reconcile.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from typing import Final
+from enum import Enum
+from typing import Any, Final, TypeVar
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey, version_of
-from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET, SERVICE
-from fiddler_kong_operator.plan.references import Place, references_of
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Workload
+from fiddler_kong_operator.plan.references import references_of
+from fiddler_kong_operator.plan.snapshot import Binding, Child
 
-from .groups import Cohorts
-from .indexes import UNKNOWN, Indexes, Record, Unknown, Value, held_key
-from .inflight import ExpectedWrites
-from .reduce import (
-    PluginFacts,
-    SecretValues,
-    reduce_annotations,
-    reduce_attachable,
-    reduce_binding,
-    reduce_child,
-    reduce_plugin,
-    reduce_secret,
-    reduce_warning,
-)
-from .triggers import Wakes
-from .workloads import is_borrowed, reduce_workload
+from .groups import DemandGroups
+from .inflight import InFlightWrites
+from .kinds import WATCHED
+from .kinds.children import child_triggers, index_child, is_managed, reduce_child
+from .records import Indexes, Record, Records
 
-__all__ = ["UNKNOWN", "Store", "Unknown"]
+__all__ = ["UNKNOWN", "Cache", "Unknown"]
+
+T = TypeVar("T")
+
+TOMBSTONES: Final = 4096
+"""Deleted uids that are remembered."""
+
+_NONE: Final[frozenset[ObjectKey]] = frozenset()
 
 
-GRAVES: Final = 4096
-"""Deleted uids remembered."""
+class Unknown(Enum):
+    """The type of UNKNOWN."""
 
-_NOBODY: Final[frozenset[ObjectKey]] = frozenset()
-_CHILDREN: Final = frozenset({SECRET.name, KONG_PLUGIN.name, SERVICE.name, INGRESS.name})
+    UNKNOWN = "unknown"
 
 
-class Store:
+UNKNOWN: Final = Unknown.UNKNOWN
+"""Not cached: only the API server knows whether the object exists."""
+
+
+class Cache:
     """Everything observed, for one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """Empty; every kind counts as installed. `clock` gives seconds since the epoch."""
         self._clock = clock
-        self._shelves: dict[str, dict[ObjectKey, Record]] = {name: {} for name in KINDS}
-        self._indexes = Indexes(lambda key: held_key(self._find(key), key))
-        self._wakes = Wakes(self._indexes, self._find, self.bindings)
-        self._graves: dict[str, None] = {}
+        self._records = Records()
+        self._tombstones: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
-        self.expected = ExpectedWrites()
-        """Writes under way; what a watch shows of them before they are answered does not concern their authors."""
+        self.in_flight = InFlightWrites()
+        """Writes under way: what a watch shows of them does not requeue their authors."""
 
-    # What happens
+    # Changes
 
     def apply_event(self, kind: Kind, event_type: str | None, raw: Manifest) -> frozenset[ObjectKey]:
-        """Take an event (ADDED, MODIFIED, DELETED; None for an object of a list or a replay)."""
+        """Apply an event (ADDED, MODIFIED, DELETED; None for an object of a list or an answer)."""
         key = kind.key(raw)
         uid, version = raw["metadata"].get("uid", ""), raw["metadata"].get("resourceVersion", "")
         if event_type == "DELETED":
             return self.forget(key, uid, version)
-        old = self._find(key)
-        if uid in self._graves or (old and self._outdated(key, old, version_of(version))):
-            return _NOBODY
-        return self._put(kind, key, old, self._reduce(kind, held_key(old, key), raw, old))
+        old = self._records.find(key)
+        if uid in self._tombstones or (old and self._is_outdated(key, old, version_of(version))):
+            return _NONE
+        return self._put(key, old, self._reduce(key, raw, old))
 
     def observe(self, raw: Manifest) -> frozenset[ObjectKey]:
-        """Take the answer to a write or a read; the later event of the same version is then no news to anybody."""
-        return self.apply_event(KINDS[raw["kind"]], None, raw)
+        """Apply the answer to a write or a read; the watch event of the same version then changes nothing."""
+        return self.apply_event(WATCHED[raw["kind"]].kind, None, raw)
 
     def forget(self, key: ObjectKey, uid: str, resource_version: str = "") -> frozenset[ObjectKey]:
-        """Take a deletion of that incarnation; without a uid, nothing."""
-        old = self._find(key)
+        """Apply the deletion of the object with this uid; without a uid, nothing happens."""
+        old = self._records.find(key)
         if uid:
             self._bury(uid)
         if old is None or not old.uid or old.uid != uid:
-            return _NOBODY
-        absent = Record("", resource_version) if key in self._indexes.wanted_by else None
-        return self._put(KINDS[key.kind], key, old, absent)
+            return _NONE
+        return self._put(key, old, Record("", resource_version) if self._is_wanted(key) else None)
 
     def remember_absent(self, key: ObjectKey) -> None:
-        """Take the answer that a referenced object does not exist; an event that came meanwhile counts more."""
-        if self._find(key) is None and key in self._indexes.wanted_by:
-            self._shelves[key.kind][key] = Record("", "")
+        """Note that a referenced object does not exist; an event that arrived meanwhile takes precedence."""
+        if self._records.find(key) is None and self._is_wanted(key):
+            self._records.put(key, Record("", ""))
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> frozenset[ObjectKey]:
-        """Take the end of a list: what it did not show and is not newer than it was deleted while nobody watched."""
-        shelf, version = self._shelves[kind.name], version_of(resource_version)
-        gone = [key for key in self.keys(kind, namespace) - seen if shelf[key].version <= version]
-        return frozenset().union(*(self.forget(key, shelf[key].uid) for key in gone))
+        """Apply the end of a list: cached objects that it did not show, and that are not newer than it, were deleted unnoticed."""
+        records, version = self._records.of_kind(kind.name), version_of(resource_version)
+        gone = [key for key in self.keys(kind, namespace) - seen if records[key].version <= version]
+        return frozenset().union(*(self.forget(key, records[key].uid) for key in gone))
 
     def set_installed(self, kind: Kind, *, installed: bool) -> frozenset[ObjectKey]:
-        """Take the news that the kind's definition is (not) there; concerns every binding where it changed."""
-        name = kind.name
-        if installed == (name not in self._missing_kinds):
-            return _NOBODY
-        self._missing_kinds ^= {name}
-        return frozenset(self._shelves[BINDING.name])
+        """Note whether the kind's definition exists; a change concerns every binding."""
+        if installed == self.installed(kind):
+            return _NONE
+        self._missing_kinds ^= {kind.name}
+        return frozenset(self._records.bindings())
 
-    # What is held
+    def note_defaults(self, key: ObjectKey, resource_version: str, wanted: bytes) -> None:
+        """Note that a write of content with the digest `wanted` produced the cached version: differences come from defaults or a webhook."""
+        record = self._records.find(key)
+        if record and record.child and record.resource_version == resource_version:
+            self._records.put(key, record.with_child(record.child.defaulted(wanted)))
+
+    # Content
 
     def __len__(self) -> int:
-        """Number of records, those of objects that are known not to exist included."""
-        return sum(len(shelf) for shelf in self._shelves.values())
+        """Number of records, those of missing referenced objects included."""
+        return len(self._records)
+
+    @property
+    def indexes(self) -> Indexes:
+        """The reverse indexes, to read."""
+        return self._records.indexes
 
     def installed(self, kind: Kind) -> bool:
-        """Whether the kind's definition is there, as far as known."""
+        """Whether the kind's definition exists, as far as known."""
         return kind.name not in self._missing_kinds
 
     def keys(self, kind: Kind, namespace: str | None = None) -> frozenset[ObjectKey]:
-        """Keys of every object of a kind that is held and exists."""
-        shelf = self._shelves[kind.name]
-        return frozenset(key for key, record in shelf.items() if record.uid and (namespace is None or key.namespace == namespace))
+        """Keys of every cached object of a kind that exists."""
+        records = self._records.of_kind(kind.name)
+        return frozenset(key for key, record in records.items() if record.uid and namespace in (None, key.namespace))
 
     def uid(self, key: ObjectKey) -> str:
-        """The incarnation that is held; "" where there is none."""
-        record = self._find(key)
+        """Give the uid of the cached object; "" where there is none."""
+        record = self._records.find(key)
         return record.uid if record else ""
+
+    def value(self, key: ObjectKey, expected: type[T]) -> T | None:
+        """The cached value of this type; None where the object does not exist or its value is not kept."""
+        return self._records.value(key, expected)
+
+    def values(self, kind: Kind, expected: type[T]) -> Iterator[tuple[ObjectKey, T]]:
+        """Every cached value of a kind."""
+        return ((key, record.value) for key, record in self._records.of_kind(kind.name).items() if isinstance(record.value, expected))
+
+    def lookup(self, key: ObjectKey) -> Any | Unknown | None:
+        """The value of a referenced object; None where it does not exist, UNKNOWN where it is not cached."""
+        record = self._records.find(key)
+        return UNKNOWN if record is None or (record.uid and record.value is None) else record.value
 
     def binding(self, key: ObjectKey) -> Binding | None:
         """A binding."""
-        value = self._value(key)
-        return value if isinstance(value, Binding) else None
+        return self._records.value(key, Binding)
 
-    def bindings(self) -> Iterator[Binding]:
-        """Every binding."""
-        return (record.value for record in self._shelves[BINDING.name].values() if isinstance(record.value, Binding))
-
-    def bindings_of(self, workload: ObjectKey) -> Iterator[Binding]:
-        """Every binding that names the workload."""
-        return self.cohorts(workload).bindings()
-
-    def cohorts(self, workload: ObjectKey) -> Cohorts:
-        """The bindings that name the workload, by what they ask of it."""
-        return self._indexes.cohorts.get(workload, Cohorts())
+    def child(self, key: ObjectKey) -> Child | None:
+        """Ownership facts of an object that is ours, or has the name of one a binding would create."""
+        return self._records.child(key)
 
     def owner(self, key: ObjectKey) -> Binding | None:
         """The binding that owns an object."""
-        child = self.child(key)
-        owner = self._indexes.binding_of.get(child.owner_uid) if child and child.owner_uid else None
+        owner = self._records.owner_of(key)
         return self.binding(owner) if owner else None
 
-    def secret(self, key: ObjectKey) -> SecretValues | Unknown | None:
-        """The values of a referenced Secret; None where it does not exist."""
-        value = self._held(key)
-        return value if isinstance(value, (dict, Unknown)) else None
+    def groups(self, workload: ObjectKey) -> DemandGroups:
+        """The bindings that name the workload, by demand."""
+        return self.indexes.groups.get(workload, DemandGroups())
 
-    def workload(self, key: ObjectKey) -> Workload | Unknown | None:
-        """A workload; None where it does not exist."""
-        value = self._held(key)
-        return value if isinstance(value, (Workload, Unknown)) else None
+    # Reduction
 
-    def attachable(self, key: ObjectKey) -> Attachable | Unknown | None:
-        """A Service or Ingress; None where it does not exist."""
-        value = self._held(key)
-        return value if isinstance(value, (Attachable, Unknown)) else None
+    def _is_wanted(self, key: ObjectKey) -> bool:
+        return key in self.indexes.wanted_by
 
-    def plugin(self, key: ObjectKey) -> PluginFacts | None:
-        """A KongPlugin or KongClusterPlugin, ours or not."""
-        value = self._value(key)
-        return value if isinstance(value, PluginFacts) else None
-
-    def cluster_plugins(self) -> Iterator[tuple[ObjectKey, PluginFacts]]:
-        """Every KongClusterPlugin."""
-        shelf = self._shelves[KONG_CLUSTER_PLUGIN.name]
-        return ((key, record.value) for key, record in shelf.items() if isinstance(record.value, PluginFacts))
-
-    def child(self, key: ObjectKey) -> Child | None:
-        """An object that is ours, or has the name of one a binding would create."""
-        record = self._find(key)
-        return record.child if record else None
-
-    def children_of(self, uid: str) -> Collection[ObjectKey]:
-        """Keys of the children a binding owns."""
-        return self._indexes.owned_by[uid]
-
-    def naming(self, plugin: ObjectKey) -> Collection[ObjectKey]:
-        """Services and Ingresses whose annotation names the plugin."""
-        return self._indexes.naming[plugin]
-
-    def serving(self, place: Place) -> Collection[ObjectKey]:
-        """Ingresses that serve the place."""
-        return self._indexes.serving[place]
-
-    def warnings_about(self, plugin: ObjectKey) -> Iterator[KongWarning]:
-        """Kong's warnings about the plugin."""
-        values = (self._value(key) for key in self._indexes.warning_about[plugin])
-        return (value for value in values if isinstance(value, KongWarning))
-
-    # How
-
-    def _find(self, key: ObjectKey) -> Record | None:
-        return self._shelves[key.kind].get(key)
-
-    def _value(self, key: ObjectKey) -> Value | None:
-        record = self._find(key)
-        return record.value if record else None
-
-    def _held(self, key: ObjectKey) -> Value | Unknown | None:
-        record = self._find(key)
-        return UNKNOWN if record is None or (record.uid and record.value is None) else record.value
-
-    def _outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
-        """An equal version is news only where something of it was not kept and is wanted by now."""
+    def _is_outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
+        """An equal version changes something only where a part of it was not kept and is wanted by now."""
         if version < 0 or old.version < version:
             return False
         return old.version > version or not self._lacks(key, old)
 
     def _lacks(self, key: ObjectKey, record: Record) -> bool:
-        """A referenced object whose value was not kept, or one that bears a child's name since a binding came."""
+        """A referenced object whose value was not kept, or one that has a wanted name since a binding came."""
         if not record.uid:
             return False
-        unclaimed = record.child is None and key.kind in _CHILDREN
-        return (record.value is None and key in self._indexes.wanted_by) or (unclaimed and self._wakes.claimant(key) is not None)
+        unclaimed = record.child is None and WATCHED[key.kind].owned
+        return (record.value is None and self._is_wanted(key)) or (unclaimed and any(self._records.claimants(key)))
 
-    def _put(self, kind: Kind, key: ObjectKey, old: Record | None, new: Record | None) -> frozenset[ObjectKey]:
-        shelf = self._shelves[kind.name]
-        if new is None:
-            shelf.pop(key, None)
-        else:
-            shelf[key] = new
-        if old is None and new is None:
-            return _NOBODY
-        self._indexes.move(key, old, new)
-        if kind is BINDING:
-            self._release(_references(old) - _references(new))
-        author = self.expected.author_of(new.child) if new and new.child else None
-        concerned = self._wakes.of(key, old, new)
-        return concerned - {author} if author else concerned
-
-    def _release(self, keys: Iterable[ObjectKey]) -> None:
-        """Drop what was held only because a binding referred to it."""
-        for key in keys:
-            record = self._find(key)
-            if record is None or key in self._indexes.wanted_by or self._keeps(record.value):
-                continue
-            rest = Record(record.uid, record.resource_version, None, record.child) if record.child else None
-            self._put(KINDS[key.kind], key, record, rest)
-
-    def _keeps(self, value: Value | None) -> bool:
-        """Whether a value is held without any reference to it."""
-        if isinstance(value, Workload):
-            return value.borrowed
-        return isinstance(value, Attachable) and bool(value.plugins or value.key.kind == INGRESS.name)
-
-    def _reduce(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Record | None:
-        metadata = raw["metadata"]
+    def _reduce(self, key: ObjectKey, raw: Manifest, old: Record | None) -> Record | None:
+        row, metadata = WATCHED[key.kind], raw["metadata"]
+        value = row.reduce(key, raw, old.value if old else None)
+        if not self._is_wanted(key) and not row.keep(value):
+            value = None
         child = reduce_child(key, raw, old.child if old else None, self._clock()) if self._is_child(key, raw) else None
-        value = self._reduce_value(kind, key, raw, old)
         if child is None and value is None:
             return None
-        token = reduce_annotations(raw) if kind is BINDING else 0
-        return Record(metadata.get("uid", ""), metadata.get("resourceVersion", ""), value, child, token)
-
-    def _reduce_value(self, kind: Kind, key: ObjectKey, raw: Manifest, old: Record | None) -> Value | None:
-        if kind is BINDING:
-            return reduce_binding(key, raw, self.binding(key) if old else None)
-        wanted = key in self._indexes.wanted_by
-        if kind is SECRET:
-            return reduce_secret(raw) if wanted else None
-        if kind is DEPLOYMENT:
-            return reduce_workload(key, raw) if wanted or is_borrowed(raw) else None
-        if kind in {SERVICE, INGRESS}:
-            target = reduce_attachable(key, raw)
-            return target if wanted or self._keeps(target) else None
-        if kind is EVENT:
-            return reduce_warning(raw)
-        return reduce_plugin(raw) if kind in {KONG_PLUGIN, KONG_CLUSTER_PLUGIN} else None
+        return Record(metadata.get("uid", ""), metadata.get("resourceVersion", ""), value, child)
 
     def _is_child(self, key: ObjectKey, raw: Manifest) -> bool:
-        if key.kind not in _CHILDREN:
-            return False
-        managed = (raw["metadata"].get("labels") or {}).get(names.MANAGED_BY_LABEL) == names.APPLICATION
-        return managed or self._wakes.claimant(key) is not None
+        return WATCHED[key.kind].owned and (is_managed(raw) or any(self._records.claimants(key)))
+
+    def _put(self, key: ObjectKey, old: Record | None, new: Record | None) -> frozenset[ObjectKey]:
+        """Set a record, move the indexes, and return what the change concerns, the authors of just this write excepted."""
+        if old is None and new is None:
+            return _NONE
+        self._records.put(key, new)
+        before, after = (record.value if record else None for record in (old, new))
+        old_child, new_child = (record.child if record else None for record in (old, new))
+        WATCHED[key.kind].index(self.indexes, key, before, after)
+        index_child(self.indexes, key, old_child, new_child)
+        if isinstance(before, Binding):
+            self._release(before, after)
+        concerned = {*WATCHED[key.kind].triggers(self._records, key, before, after)}
+        concerned.update(child_triggers(self._records, key, old_child, new_child))
+        return frozenset(concerned - self._authors(key, new))
+
+    def _authors(self, key: ObjectKey, record: Record | None) -> frozenset[ObjectKey]:
+        if record is None:
+            return _NONE
+        content = record.value.status if isinstance(record.value, Binding) else record.child.digest if record.child else None
+        return self.in_flight.authors_of(key, content)
+
+    def _release(self, before: Binding, after: Binding | None) -> None:
+        """Drop values that were kept only because a binding referred to the object."""
+        for key in references_of(before) - (references_of(after) if after else _NONE):
+            record = self._records.find(key)
+            if record is None or self._is_wanted(key) or (record.value is not None and WATCHED[key.kind].keep(record.value)):
+                continue
+            self._put(key, record, Record(record.uid, record.resource_version, None, record.child) if record.child else None)
 
     def _bury(self, uid: str) -> None:
-        self._graves[uid] = None
-        if len(self._graves) > GRAVES:
-            del self._graves[next(iter(self._graves))]
-
-
-def _references(record: Record | None) -> frozenset[ObjectKey]:
-    return references_of(record.value) if record and isinstance(record.value, Binding) else _NOBODY
+        self._tombstones[uid] = None
+        if len(self._tombstones) > TOMBSTONES:
+            del self._tombstones[next(iter(self._tombstones))]

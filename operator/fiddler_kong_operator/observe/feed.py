@@ -1,4 +1,4 @@
-"""Fills the cache and requeues what each change concerns."""
+"""Passes what informers, kopf and answers show to the cache, and requeues what each change concerns."""
 
 from __future__ import annotations
 
@@ -9,42 +9,54 @@ from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.kube.queue import Lane
 
-from .cache import Store
+from .cache import Cache
 
-__all__ = ["Feed"]
+__all__ = ["Feed", "Requeue"]
 
 logger: Final = logging.getLogger(__name__)
+
+Requeue = Callable[[frozenset[ObjectKey], Lane], None]
+"""Adds keys to the work queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The sink that fills a store and passes on whom each change concerns."""
+    """The sink of informers and kopf. Changes found by a list go to the background lane: a person's edit overtakes them."""
 
-    store: Store
-    wake: Callable[[frozenset[ObjectKey]], None]
+    cache: Cache
+    requeue: Requeue
+    on_bug: Callable[[str], None]
+    """Called with the kind of an object whose event failed unexpectedly."""
 
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
-        """An object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
+        """Take an object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
         try:
-            keys = self.store.apply_event(kind, event_type, raw)
-        except Exception:  # the edge: an object of one namespace that nobody foresaw must not blind the operator to all others
+            keys = self.cache.apply_event(kind, event_type, raw)
+        except Exception:  # the edge: one unforeseen object must not blind the operator to all others
+            self.on_bug(kind.name)
             logger.exception("%s: a bug in the operator, please report it; the object is not seen", kind.key(raw))
         else:
-            self._tell(keys)
+            self._requeue(keys, Lane.URGENT if event_type else Lane.BACKGROUND)
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
-        """A list is complete; what it did not show and is not newer than its version is gone."""
-        self._tell(self.store.relisted(kind, namespace, seen, resource_version))
+        """Take the end of a list: what it did not show, and is not newer than it, is gone."""
+        self._requeue(self.cache.relisted(kind, namespace, seen, resource_version), Lane.BACKGROUND)
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
-        """The kind's definition is (not) there."""
-        self._tell(self.store.set_installed(kind, installed=installed))
+        """Take whether the kind's definition exists."""
+        self._requeue(self.cache.set_installed(kind, installed=installed), Lane.BACKGROUND)
 
-    def observe(self, raw: Manifest) -> None:
-        """The answer to a write."""
-        self._tell(self.store.observe(raw))
+    def observe(self, raw: Manifest, author: ObjectKey | None = None) -> None:
+        """Take the answer to a write or a read that was made for `author`, which is not requeued."""
+        self._requeue(self.cache.observe(raw), Lane.URGENT, author)
 
-    def _tell(self, keys: frozenset[ObjectKey]) -> None:
-        if keys:
-            self.wake(keys)
+    def forget(self, key: ObjectKey, uid: str, author: ObjectKey | None = None) -> None:
+        """Take the deletion of the object with this uid, found by `author`, which is not requeued."""
+        self._requeue(self.cache.forget(key, uid), Lane.URGENT, author)
+
+    def _requeue(self, keys: frozenset[ObjectKey], lane: Lane, author: ObjectKey | None = None) -> None:
+        others = keys - {author}
+        if others:
+            self.requeue(others, lane)

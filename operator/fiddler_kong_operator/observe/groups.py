@@ -1,102 +1,62 @@
-"""The bindings of one gateway, grouped by what they ask of it.
+"""The bindings of one gateway workload, grouped by demand.
 
-Bindings that ask the same decide alike (`plan.tenancy.demand`), so the oldest of each group speaks for all of it. Whoever needs to know
-what the others want looks at these few: with thousands of bindings on a gateway, a look at every one would cost more than all the rest.
+Bindings with equal demands decide alike (`plan.gateway.tenancy.demand`), so the oldest of each group represents it. A pass looks at these
+few representatives; with thousands of bindings on a gateway, a look at each would cost more than the rest of the pass.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Hashable, Iterator
-from typing import Final
 
-from fiddler_kong_operator import names
-from fiddler_kong_operator.kube.objects import ObjectKey
+from sortedcontainers import SortedDict
+
 from fiddler_kong_operator.plan.gateway.tenancy import asked, demand, seniority
 from fiddler_kong_operator.plan.snapshot import Binding
 
-__all__ = ["Cohorts"]
+__all__ = ["DemandGroups"]
 
-SLACK: Final = 64
-"""Outdated heap items that are tolerated beyond twice the number of members."""
+Group = SortedDict[tuple[str, str, str], Binding]
+"""The bindings of one demand by seniority."""
 
 
-class Cohorts:
-    """The groups of one workload. A binding that is put anew must be dropped before, unless its demand and seniority are the same."""
+class DemandGroups:
+    """The groups of one workload. Discard a binding before its demand or seniority changes."""
 
     def __init__(self) -> None:
-        """Empty."""
-        self._cohorts: dict[Hashable, _Cohort] = {}
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the same bindings are in the same groups."""
-        return isinstance(other, Cohorts) and self._members() == other._members()
-
-    __hash__ = None  # type: ignore[assignment]
+        """No binding."""
+        self._groups: dict[Hashable, Group] = {}
 
     def __bool__(self) -> bool:
         """Whether there is any binding."""
-        return bool(self._cohorts)
-
-    def bindings(self) -> Iterator[Binding]:
-        """Every one."""
-        return (binding for cohort in self._cohorts.values() for binding in cohort.members.values())
+        return bool(self._groups)
 
     def put(self, binding: Binding) -> None:
-        """Take a binding in."""
-        self._cohorts.setdefault(demand(binding), _Cohort()).put(binding)
+        """Add a binding, or replace an earlier version of it."""
+        self._groups.setdefault(demand(binding), SortedDict())[seniority(binding)] = binding
 
-    def drop(self, binding: Binding) -> None:
-        """Let a binding go."""
-        asked = demand(binding)
-        self._cohorts[asked].drop(binding)
-        if not self._cohorts[asked].members:
-            del self._cohorts[asked]
+    def discard(self, binding: Binding) -> None:
+        """Remove a binding that was put."""
+        group = self._groups[demand(binding)]
+        del group[seniority(binding)]
+        if not group:
+            del self._groups[demand(binding)]
 
     def representatives(self) -> Iterator[Binding]:
-        """The oldest of each group."""
-        return (cohort.oldest for cohort in self._cohorts.values())
+        """The oldest binding of each group."""
+        return (_oldest(group) for group in self._groups.values())
 
     def rivals(self, binding: Binding) -> tuple[Binding, ...]:
-        """The other groups' oldest, and its own where that is another; none where all ask the same of the workload and cannot clash."""
-        wish = asked(binding.spec) if binding.spec else None
+        """The other representatives; none where all bindings ask the same of the workload, because these cannot clash."""
+        own = asked(binding.spec) if binding.spec else None
         others = tuple(oldest for oldest in self.representatives() if oldest.key != binding.key)
-        return others if any(other.spec and asked(other.spec) != wish for other in others) else ()
+        return others if any(other.spec and asked(other.spec) != own for other in others) else ()
 
-    def speaks(self, binding: Binding) -> bool:
-        """Whether a binding represents its group, or would if it were in it."""
-        cohort = self._cohorts.get(demand(binding))
-        return cohort is None or seniority(binding) <= seniority(cohort.oldest)
-
-    def _members(self) -> dict[Hashable, dict[ObjectKey, Binding]]:
-        return {asked: cohort.members for asked, cohort in self._cohorts.items()}
+    def represents(self, binding: Binding) -> bool:
+        """Whether the binding is the oldest of its group, or would be if it were put."""
+        group = self._groups.get(demand(binding))
+        return group is None or seniority(binding) <= seniority(_oldest(group))
 
 
-class _Cohort:
-    """One group: its members, and a heap of their seniorities in which those of former members are outdated."""
-
-    __slots__ = ("_heap", "members")
-
-    def __init__(self) -> None:
-        self.members: dict[ObjectKey, Binding] = {}
-        self._heap: list[tuple[str, str, str]] = []
-
-    @property
-    def oldest(self) -> Binding:
-        while True:
-            age = self._heap[0]
-            member = self.members.get(ObjectKey(names.KIND, *age[1:]))
-            if member and seniority(member) == age:
-                return member
-            heapq.heappop(self._heap)
-
-    def put(self, binding: Binding) -> None:
-        known = binding.key in self.members
-        self.members[binding.key] = binding
-        if not known:
-            heapq.heappush(self._heap, seniority(binding))
-        if len(self._heap) > 2 * len(self.members) + SLACK:
-            self._heap = sorted(map(seniority, self.members.values()))
-
-    def drop(self, binding: Binding) -> None:
-        del self.members[binding.key]
+def _oldest(group: Group) -> Binding:
+    binding: Binding = group.peekitem(0)[1]
+    return binding

@@ -1,36 +1,38 @@
-"""Writes under way, so that the event of one's own write, where it comes before the answer, is no news to its author.
+"""In-flight writes: the watch event of our own write must not requeue the binding it was made for.
 
-About half of the writes of a busy operator are seen by a watch first. Each would cost a pass over the binding that finds nothing to do.
+A watch shows about half of the writes before their answer arrives. Each of these events would cost a pass that finds nothing to do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.snapshot import Child
 
-__all__ = ["ExpectedWrites"]
+__all__ = ["InFlightWrites"]
 
 
-class ExpectedWrites:
-    """By object: the digest that a write under way gives it, and the binding it is written for."""
+class InFlightWrites:
+    """For each object: the binding that writes it now, and the content it writes (a child's digest, a binding's status)."""
 
     def __init__(self) -> None:
-        """None."""
-        self._by_key: dict[ObjectKey, tuple[bytes, ObjectKey]] = {}
+        """No write is under way."""
+        self._writes: dict[ObjectKey, list[tuple[ObjectKey, Any]]] = {}
 
     @contextmanager
-    def writing(self, key: ObjectKey, digest: bytes, author: ObjectKey) -> Iterator[None]:
-        """While this lasts, the object is expected to become that. Nobody else writes it for the same binding meanwhile."""
-        self._by_key[key] = (digest, author)
+    def writing(self, key: ObjectKey, content: Any, author: ObjectKey) -> Iterator[None]:
+        """Expect the object to get this content while the context lasts. Two bindings may write the same object at once."""
+        write = (author, content)
+        self._writes.setdefault(key, []).append(write)
         try:
             yield
         finally:
-            del self._by_key[key]
+            self._writes[key].remove(write)
+            if not self._writes[key]:
+                del self._writes[key]
 
-    def author_of(self, child: Child) -> ObjectKey | None:
-        """Who is writing just this."""
-        digest, author = self._by_key.get(child.key, (b"", None))
-        return author if digest == child.digest else None
+    def authors_of(self, key: ObjectKey, content: Any) -> frozenset[ObjectKey]:
+        """The bindings that write exactly this content to the object now."""
+        return frozenset(author for author, expected in self._writes.get(key, ()) if expected == content)

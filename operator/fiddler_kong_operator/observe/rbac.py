@@ -1,6 +1,6 @@
-"""The API permissions of the operator: one table from which manifests, chart and the test "verbs used = verbs granted" are made.
+"""The API permissions of the operator: one row for each watched kind, and two more.
 
-Nothing here talks to a cluster. A `Grant` is one row: which resources, which verbs, and why. Its scope says where the row belongs:
+Manifests, the chart and the test "verbs used = verbs granted" are made from these rows. A row's scope says where it belongs:
 
 * `WATCHED`: in every namespace the operator watches: a ClusterRole, or one Role for each namespace in the namespaced mode.
 * `CLUSTER`: cluster-scoped resources, granted only in the cluster-wide mode.
@@ -14,6 +14,9 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import LEASE
+
+from .kinds import WATCHED, WatchedKind
 
 __all__ = ["GRANTS", "Grant", "Scope", "rules"]
 
@@ -37,32 +40,15 @@ class Grant:
     why: str
 
 
-_WATCH: Final = ("get", "list", "watch")
-_OWN_CHILDREN: Final = (*_WATCH, "create", "patch", "delete")
+def _watched(row: WatchedKind) -> Grant:
+    scope = Scope.WATCHED if row.kind.namespaced else Scope.CLUSTER
+    return Grant(scope, row.kind.group, (row.kind.plural,), row.verbs, row.why)
+
 
 GRANTS: Final = (
-    Grant(Scope.WATCHED, names.GROUP, (names.PLURAL,), (*_WATCH, "patch"), "Read bindings; add and remove the operator's finalizer."),
+    *map(_watched, WATCHED.values()),
     Grant(Scope.WATCHED, names.GROUP, (f"{names.PLURAL}/status",), ("patch",), "Write what was found."),
-    Grant(Scope.WATCHED, "", ("secrets",), _OWN_CHILDREN, "Read the keys a binding refers to; keep its derived Secret."),
-    Grant(
-        Scope.WATCHED,
-        names.KONG_GROUP,
-        ("kongplugins",),
-        _OWN_CHILDREN,
-        "Keep a binding's plugins; see the type of those already attached.",
-    ),
-    Grant(Scope.WATCHED, "", ("services",), _OWN_CHILDREN, "Keep Services of exposed routes; attach plugins to existing ones."),
-    Grant(
-        Scope.WATCHED,
-        "networking.k8s.io",
-        ("ingresses",),
-        _OWN_CHILDREN,
-        "Keep Ingresses of exposed routes; attach plugins to existing ones.",
-    ),
-    Grant(Scope.WATCHED, "apps", ("deployments",), (*_WATCH, "patch"), "Read the gateway's rollout; apply the three tracing settings."),
-    Grant(Scope.WATCHED, "", ("events",), ("list", "watch", "create"), "Read Kong's warnings; report transitions of a binding."),
-    Grant(Scope.CLUSTER, names.KONG_GROUP, ("kongclusterplugins",), ("list", "watch"), "See global plugins that a binding's would shadow."),
-    Grant(Scope.OWN, "coordination.k8s.io", ("leases",), ("get", "create", "update"), "Elect the one replica that writes."),
+    Grant(Scope.OWN, LEASE.group, (LEASE.plural,), ("get", "create", "update"), "Elect the one replica that writes."),
 )
 """Every permission the operator has."""
 

@@ -1,11 +1,10 @@
-"""Gathers what one decision rests on, from the store; reads live only what the store does not hold."""
+"""Gathers what one decision rests on from the cache; reads live only what is not cached."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fiddler_kong_operator.errors import Gone
 from fiddler_kong_operator.kube.contract import ClusterClient
@@ -14,13 +13,12 @@ from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolic
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN
 from fiddler_kong_operator.plan.references import attach_targets, children_of, named_plugin, places_of, references_of, secrets_of
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ProbeResult, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
 
-from .cache import UNKNOWN, Store, Unknown
+from .cache import UNKNOWN, Cache
+from .kinds.plugins import PluginFacts
 
 __all__ = ["Reader"]
-
-T = TypeVar("T")
 
 
 class Reader:
@@ -28,65 +26,60 @@ class Reader:
 
     def __init__(
         self,
-        store: Store,
+        cache: Cache,
         client: ClusterClient,
         *,
         namespaces: tuple[str, ...] = (),
         endpoints: EndpointPolicy = STRICT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`namespaces` are those watched, () for all; `endpoints` is put into each snapshot; `clock` gives seconds since the epoch."""
-        self._store = store
+        """`namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` gives seconds since the epoch."""
+        self._cache = cache
         self._client = client
         self._namespaces = namespaces
         self._endpoints = endpoints
         self._clock = clock
 
-    async def gather(self, key: ObjectKey, probe: ProbeResult | None = None) -> Snapshot | None:
-        """The snapshot of a binding, with a probe's result put in; None where the binding does not exist. Raises Transient and Refused."""
+    async def gather(self, key: ObjectKey) -> Snapshot | None:
+        """The snapshot of a binding; None where the binding does not exist. Raises Transient and Refused."""
         seen: Binding | None = None
-        while (binding := self._store.binding(key)) is not seen:  # it may come to refer to something else while its references are read
+        while (binding := self._cache.binding(key)) is not seen:  # its references may change while they are read
             seen = binding
             await self._fetch(reference for reference in (references_of(seen) if seen else ()) if self._visible(reference))
-        return self._snapshot(binding, probe) if binding else None
+        return self._snapshot(binding) if binding else None
 
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
-        """A workload, None where it does not exist or is not visible, and the bindings that speak for all that name it, oldest first."""
+        """A workload, None where it does not exist or is not visible, and the bindings that represent all that name it, oldest first."""
         if self._visible(key):
             await self._fetch([key])
-        return _present(self._store.workload(key)), tuple(sorted(self._store.cohorts(key).representatives(), key=seniority))
+        representatives = self._cache.groups(key).representatives()
+        return self._cache.value(key, Workload), tuple(sorted(representatives, key=seniority))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces
 
     async def _fetch(self, keys: Iterable[ObjectKey]) -> None:
-        missing = [key for key in keys if self._lookup(key) is UNKNOWN]
+        missing = [key for key in keys if self._cache.lookup(key) is UNKNOWN]
         if missing:
             await asyncio.gather(*(self._read(key) for key in missing))
-
-    def _lookup(self, key: ObjectKey) -> object:
-        lookups = {"Secret": self._store.secret, "Deployment": self._store.workload}
-        return lookups.get(key.kind, self._store.attachable)(key)
 
     async def _read(self, key: ObjectKey) -> None:
         try:
             raw = await self._client.get(KINDS[key.kind], key.namespace, key.name)
         except Gone:
-            self._store.remember_absent(key)
+            self._cache.remember_absent(key)
         else:
-            self._store.observe(raw)
+            self._cache.observe(raw)
 
-    def _snapshot(self, binding: Binding, probe: ProbeResult | None) -> Snapshot:
-        store = self._store
-        workload = binding.workload
+    def _snapshot(self, binding: Binding) -> Snapshot:
+        cache, workload = self._cache, binding.workload
         children = self._children(binding)
         targets = self._targets(binding, children)
-        ours = [key for key in children if key.kind == KONG_PLUGIN.name]
         return Snapshot(
             binding=binding,
             now=self._clock(),
-            secrets={key.name: _present(store.secret(key)) for key in secrets_of(binding)},
-            workload=_present(store.workload(workload)) if workload else None,
+            secrets={key.name: cache.value(key, dict) for key in secrets_of(binding)},
+            workload=cache.value(workload, Workload) if workload else None,
             workload_visible=workload is None or self._visible(workload),
             siblings=self._siblings(binding),
             targets=targets,
@@ -95,62 +88,58 @@ class Reader:
             global_plugins=self._global_plugins(binding),
             ingresses=self._ingresses(binding),
             children=children,
-            warnings=tuple(self._warnings(ours)),
-            probe=probe,
-            kong_installed=store.installed(KONG_PLUGIN),
+            warnings=tuple(self._warnings(children)),
+            kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
         )
 
     def _siblings(self, binding: Binding) -> tuple[Binding, ...]:
-        """Those that can make a difference: who speaks for the others' wishes, and who owns an Ingress on the same place."""
-        owners = (self._store.owner(ingress.key) for ingress in self._ingresses(binding))
+        """The bindings that can make a difference: the rivals for the gateway's settings, and the owners of Ingresses on the same places."""
+        owners = (self._cache.owner(ingress.key) for ingress in self._ingresses(binding))
         neighbours = (owner for owner in owners if owner and owner.workload == binding.workload and owner.key != binding.key)
-        rivals = self._store.cohorts(binding.workload).rivals(binding) if binding.workload else ()
+        rivals = self._cache.groups(binding.workload).rivals(binding) if binding.workload else ()
         return tuple({sibling.key: sibling for sibling in (*rivals, *neighbours)}.values())
 
     def _children(self, binding: Binding) -> dict[ObjectKey, Child]:
-        owned = (key for key in self._store.children_of(binding.uid) if key.namespace == binding.namespace)  # a uid can be copied anywhere
+        owned = (key for key in self._cache.indexes.owned_by[binding.uid] if key.namespace == binding.namespace)  # uids can be copied
         keys = {*owned, *children_of(binding)}
-        return {key: child for key in sorted(keys) if (child := self._store.child(key))}
+        return {key: child for key in sorted(keys) if (child := self._cache.child(key))}
 
     def _targets(self, binding: Binding, children: Mapping[ObjectKey, Child]) -> dict[ObjectKey, Attachable]:
         plugins = {key for key in (*children, *children_of(binding)) if key.kind == KONG_PLUGIN.name}
-        naming = (target for plugin in plugins for target in self._store.naming(plugin))
-        keys = {*attach_targets(binding), *(target for target in naming if target.namespace == binding.namespace)}  # others' are theirs
-        found = ((key, _present(self._store.attachable(key))) for key in sorted(keys))
-        return {key: target for key, target in found if target}
+        naming = (target for plugin in plugins for target in self._cache.indexes.naming[plugin])
+        keys = {*attach_targets(binding), *(target for target in naming if target.namespace == binding.namespace)}
+        return {key: target for key in sorted(keys) if (target := self._cache.value(key, Attachable))}
 
     def _plugin_types(self, targets: Mapping[ObjectKey, Attachable]) -> dict[str, str]:
-        """By name as written."""
-        types: dict[str, str] = {}
-        for target in targets.values():
-            for name in target.plugins:
-                facts = self._store.plugin(named_plugin(target.key, name)) or self._store.plugin(
-                    ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)
-                )
-                if facts:
-                    types.setdefault(name, facts.type)
-        return types
+        """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin."""
+        written = {name: target.key for target in targets.values() for name in target.plugins}
+        facts = {name: self._facts(target, name) for name, target in written.items()}
+        return {name: found.type for name, found in facts.items() if found}
+
+    def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
+        cluster_plugin = ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)
+        return self._cache.value(named_plugin(target, name), PluginFacts) or self._cache.value(cluster_plugin, PluginFacts)
 
     def _plugin_owners(self, binding: Binding, targets: Mapping[ObjectKey, Attachable]) -> dict[str, str]:
         plugins = {named_plugin(target.key, name) for target in targets.values() for name in target.plugins}
-        children = (self._store.child(plugin) for plugin in plugins if plugin.namespace == binding.namespace)
+        children = (self._cache.child(plugin) for plugin in plugins if plugin.namespace == binding.namespace)
         return {child.key.name: child.owner_uid for child in children if child and child.owner_uid}
 
     def _global_plugins(self, binding: Binding) -> dict[str, str]:
         if binding.spec is None:
             return {}
         wanted = binding.spec.gateway.ingress_class_name
-        return {facts.type: key.name for key, facts in self._store.cluster_plugins() if facts.is_global and facts.ingress_class == wanted}
+        plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
+        return {facts.type: key.name for key, facts in plugins if facts.is_global and facts.ingress_class == wanted}
 
     def _ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        keys = {key for place in places_of(binding) for key in self._store.serving(place)}
-        found = (_present(self._store.attachable(key)) for key in sorted(keys))
-        return tuple(ingress for ingress in found if ingress)
+        keys = {key for place in places_of(binding) for key in self._cache.indexes.serving[place]}
+        return tuple(ingress for key in sorted(keys) if (ingress := self._cache.value(key, Attachable)))
 
-    def _warnings(self, plugins: Iterable[ObjectKey]) -> list[KongWarning]:
-        return [warning for plugin in plugins for warning in self._store.warnings_about(plugin)]
-
-
-def _present(value: T | Unknown | None) -> T | None:
-    return None if isinstance(value, Unknown) else value
+    def _warnings(self, children: Iterable[ObjectKey]) -> Iterator[KongWarning]:
+        for plugin in children:
+            for event in self._cache.indexes.warning_about[plugin]:
+                warning = self._cache.value(event, KongWarning)
+                if warning:
+                    yield warning

@@ -7,7 +7,7 @@ arrival (a child is a digest, a Service is its plugin list), so that thousands o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
@@ -42,6 +42,8 @@ class Binding:
     invalid: str | None = None
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
+    annotations: int = 0
+    """A hash of the annotations: touching one requests a reconciliation."""
     status: Mapping[str, Any] = field(default_factory=dict)
     """The status as last written, as JSON; {} on a fresh object."""
 
@@ -147,6 +149,8 @@ class Child:
     """Value of the binding label, beside our managed-by label."""
     digest: bytes
     """`digest.content_digest` of the object as observed."""
+    defaulted_from: bytes | None = None
+    """The digest of our write that produced `digest`, where a server default or a webhook made them differ."""
     applied_at: float = 0.0
     """When it last changed, as seen, or was written by our field manager, from managedFields (seconds since the epoch); 0 where unknown."""
     deleting: bool = False
@@ -154,6 +158,14 @@ class Child:
     """Our field manager is among those that wrote it."""
     shape: bytes = b""
     """`digest.content_shape` of the object as observed."""
+
+    def matches(self, wanted: bytes) -> bool:
+        """Whether the object is as wanted, or as it became the last time exactly that was written."""
+        return wanted in (self.digest, self.defaulted_from)
+
+    def defaulted(self, wanted: bytes) -> Child:
+        """The same object as the outcome of a write of `wanted`."""
+        return replace(self, defaulted_from=None if wanted == self.digest else wanted)
 
     def belongs_to(self, binding: Binding) -> bool:
         """Whether it may be overwritten for this very binding.

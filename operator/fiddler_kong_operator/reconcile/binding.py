@@ -116,7 +116,7 @@ class BindingReconciler:
             return Outcome(_reverted(held), max(held.values()))
         try:
             await self._hold_finalizer(snapshot, decision.plan)
-            written = (await self._applier.apply(decision.plan, snapshot, decision.prune)).written
+            written = await self._applier.apply(decision.plan, snapshot, decision.prune)
         except (Refused, Stalled) as error:
             return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
         self._pace.count(*((key, attempted.get(key)) for key in written))

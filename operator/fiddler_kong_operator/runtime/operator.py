@@ -16,11 +16,11 @@ from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import Reflector
 from fiddler_kong_operator.kube.metrics import Numbers
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.kube.queue import WorkQueue
+from fiddler_kong_operator.kube.queue import Lane, WorkQueue
 from fiddler_kong_operator.kube.recorder import EventPoster
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
-from fiddler_kong_operator.observe.kinds import REFLECTED
+from fiddler_kong_operator.observe.kinds import INFORMED
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT
@@ -49,17 +49,17 @@ class Operator:
         self._client = client
         self._numbers = numbers
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
-        self._store = Store()
-        self._feed = Feed(self._store, self._wake)
+        self._cache = Cache()
+        self._feed = Feed(self._cache, self._requeue, lambda kind: numbers.count("bugs", kind=kind))
         self._reflectors = _reflectors(client, self._feed, scopes)
         self._sweep = BindingSweep(client, self._feed, scopes, settings.sweep_interval, random.random)
         self._prober = TraceProber(settings.probe)
         self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake)
         self._poster = EventPoster(client, clock)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
-        reader = Reader(self._store, client, namespaces=settings.namespaces, endpoints=endpoints)
+        reader = Reader(self._cache, client, namespaces=settings.namespaces, endpoints=endpoints)
         outcomes = GatewayOutcomes(self._wake_tenants)
-        bindings = BindingReconciler(reader, Applier(client, self._store, self._wake), self._probes, outcomes, self._poster.post, clock)
+        bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._poster.post, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
         self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, numbers)
         self._health = Health(lambda: self._reflectors, self._queue.working_since, clock)
@@ -81,8 +81,8 @@ class Operator:
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, after `list_everything`."""
-        self._wake(self._store.keys(BINDING))
-        self._wake(self._store.keys(DEPLOYMENT))
+        self._wake(self._cache.keys(BINDING))
+        self._wake(self._cache.keys(DEPLOYMENT))
         self._run({"probes": self._probes.run(), "events": self._poster.run()})
         self._workers.start()
         self._started = True
@@ -90,7 +90,7 @@ class Operator:
     async def first_look(self) -> int:
         """After `start`: wait until nothing waits to be looked at, and return the number of bindings."""
         await self._queue.join()
-        return len(self._store.keys(BINDING))
+        return len(self._cache.keys(BINDING))
 
     @property
     def started(self) -> bool:
@@ -144,7 +144,7 @@ class Operator:
         waiting = {f"waiting_{lane.value}": depth for lane, depth in self._queue.depth.items()}
         held = {
             "delayed": self._queue.delayed,
-            "objects": len(self._store),
+            "objects": len(self._cache),
             "probes": len(self._probes),
             "tasks": len(asyncio.all_tasks()),
         }
@@ -157,13 +157,17 @@ class Operator:
         for key in keys:
             self._queue.add(key)
 
+    def _requeue(self, keys: Iterable[ObjectKey], lane: Lane) -> None:
+        for key in keys:
+            self._queue.add(key, lane)
+
     def _wake_tenants(self, workload: ObjectKey) -> None:
-        self._wake(binding.key for binding in self._store.bindings_of(workload))
+        self._wake(self._cache.indexes.wanted_by[workload])
 
 
 def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:
     """One for each kind and scope. Cluster-scoped kinds are watched only with the whole cluster: Roles cannot permit it otherwise."""
-    places = ((kind, scope) for kind in REFLECTED for scope in scopes if kind.namespaced or scope is None)
+    places = ((kind, scope) for kind in INFORMED for scope in scopes if kind.namespaced or scope is None)
     return tuple(Reflector(client, kind, scope, feed) for kind, scope in places)
 
 

@@ -1,0 +1,25 @@
+"""The watched kinds, one row each. The cache, the informers, the reader and the roles iterate these rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from .attachables import INGRESSES, SERVICES
+from .bindings import BINDINGS
+from .contract import Source, WatchedKind
+from .plugins import CLUSTER_PLUGINS, PLUGINS
+from .secrets import SECRETS
+from .warnings import WARNINGS
+from .workloads import DEPLOYMENTS
+
+__all__ = ["INFORMED", "WATCHED", "WatchedKind"]
+
+WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
+    {row.kind.name: row for row in (BINDINGS, SECRETS, PLUGINS, CLUSTER_PLUGINS, SERVICES, INGRESSES, DEPLOYMENTS, WARNINGS)}
+)
+"""Every watched kind by name."""
+
+INFORMED: Final = tuple(row.kind for row in WATCHED.values() if row.source is Source.INFORMER)
+"""The kinds that an informer lists and watches. Bindings come from kopf."""

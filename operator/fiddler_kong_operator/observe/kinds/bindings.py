@@ -1,0 +1,114 @@
+"""FiddlerKongBinding: the one kind that kopf lists and watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api.violations import violations
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.groups import DemandGroups
+from fiddler_kong_operator.observe.interning import deduplicate_spec, deduplicate_status
+from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.gateway.tenancy import standing
+from fiddler_kong_operator.plan.references import places_of, references_of
+from fiddler_kong_operator.plan.snapshot import Binding
+
+from .contract import WATCH_VERBS, Source, WatchedKind, changed
+
+__all__ = ["BINDINGS", "reduce_binding"]
+
+_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def reduce_binding(key: ObjectKey, raw: Manifest, known: Binding | None = None) -> Binding:
+    """The binding. While uid and generation are those of `known`, its parsed spec is taken over."""
+    metadata = raw["metadata"]
+    uid, generation = metadata.get("uid", ""), metadata.get("generation", 0)
+    if known and (known.uid, known.generation) == (uid, generation):
+        spec, invalid = known.spec, known.invalid
+    else:
+        spec, invalid = _parse_spec(raw.get("spec"))
+    return Binding(
+        key=key,
+        uid=uid,
+        generation=generation,
+        created=metadata.get("creationTimestamp", ""),
+        resource_version=metadata.get("resourceVersion", ""),
+        spec=spec,
+        invalid=invalid,
+        deleting="deletionTimestamp" in metadata,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        annotations=_annotations(metadata),
+        status=deduplicate_status(raw.get("status") or {}),
+    )
+
+
+def _parse_spec(raw: Any) -> tuple[BindingSpec | None, str | None]:
+    """The parsed spec, or the fields and rules that are violated; never a value."""
+    try:
+        return deduplicate_spec(BindingSpec.model_validate(raw)), None
+    except ValidationError as error:
+        return None, "; ".join(violations(error))
+
+
+def _annotations(metadata: Manifest) -> int:
+    """A hash of the annotations, without kubectl's copy of the object."""
+    annotations = metadata.get("annotations") or {}
+    return hash(frozenset((name, value) for name, value in annotations.items() if name != _APPLIED))
+
+
+def _index(indexes: Indexes, key: ObjectKey, old: Binding | None, new: Binding | None) -> None:
+    indexes.by_uid.move(key, (old.uid,) if old else (), (new.uid,) if new else ())
+    indexes.wanted_by.move(key, references_of(old) if old else (), references_of(new) if new else ())
+    indexes.exposing.move(key, places_of(old) if old else (), places_of(new) if new else ())
+    if old and (new is None or standing(old) != standing(new)):
+        _leave_group(indexes, old)
+    if new and new.workload:
+        indexes.groups.setdefault(new.workload, DemandGroups()).put(new)
+
+
+def _leave_group(indexes: Indexes, binding: Binding) -> None:
+    if binding.workload:
+        groups = indexes.groups[binding.workload]
+        groups.discard(binding)
+        if not groups:
+            del indexes.groups[binding.workload]
+
+
+def _triggers(records: Records, key: ObjectKey, old: Binding | None, new: Binding | None) -> Iterator[ObjectKey]:
+    """The binding itself, its workload, and the other bindings of the workload where a representative came or went.
+
+    A changed status counts: whoever wrote it was not this operator, whose own writes are expected (`inflight`).
+    """
+    if not changed(old, new):
+        return
+    yield key
+    if old and new and not changed(old, new, "status"):
+        return
+    same_tenancy = old and new and standing(old) == standing(new)
+    for binding in (old, new):
+        if binding and binding.workload:
+            yield binding.workload
+            yield from () if same_tenancy else _siblings(records, binding.workload, binding)
+
+
+def _siblings(records: Records, workload: ObjectKey, binding: Binding) -> Iterator[ObjectKey]:
+    groups = records.indexes.groups.get(workload)
+    if groups and groups.represents(binding) and groups.rivals(binding):
+        yield from records.indexes.wanted_by[workload]
+
+
+BINDINGS: Final = WatchedKind(
+    kind=kinds.BINDING,
+    reduce=reduce_binding,
+    index=_index,
+    triggers=_triggers,
+    verbs=(*WATCH_VERBS, "patch"),
+    why="Read bindings; add and remove the operator's finalizer.",
+    source=Source.KOPF,
+)

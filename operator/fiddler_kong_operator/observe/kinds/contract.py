@@ -1,0 +1,64 @@
+"""The contract of a watched kind: everything the operator knows about observing it, in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.observe.records import Indexes, Records
+
+__all__ = ["CHILD_VERBS", "WATCH_VERBS", "Source", "WatchedKind", "always", "changed", "never"]
+
+Index = Callable[[Indexes, ObjectKey, Any, Any], None]
+Triggers = Callable[[Records, ObjectKey, Any, Any], Iterable[ObjectKey]]
+
+WATCH_VERBS: Final = ("get", "list", "watch")
+CHILD_VERBS: Final = (*WATCH_VERBS, "create", "patch", "delete")
+
+
+class Source(StrEnum):
+    """Where the events of a kind come from."""
+
+    INFORMER = "informer"
+    KOPF = "kopf"
+
+
+def always(_value: Any) -> bool:
+    """Keep every object's value."""
+    return True
+
+
+def never(_value: Any) -> bool:
+    """Keep values only of objects that a binding refers to."""
+    return False
+
+
+def changed(old: Any, new: Any, *ignored: str) -> bool:
+    """Whether two frozen values of the same type differ in more than the resourceVersion and the ignored fields; None is no value."""
+    if old is None or new is None:
+        return old is not new
+    return bool(replace(old, **{name: getattr(new, name) for name in ("resource_version", *ignored)}) != new)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedKind:
+    """One watched kind. Adding one is a module that makes such a row, and its entry in `WATCHED`."""
+
+    kind: Kind
+    reduce: Callable[[ObjectKey, Manifest, Any], Any]
+    """(key, raw object, value kept so far) -> the value to keep: only what a decision needs."""
+    index: Index
+    """(indexes, key, old value, new value): move the object in the reverse indexes this kind feeds. None is no value."""
+    triggers: Triggers
+    """(records, key, old value, new value) -> the bindings and workloads to reconcile. Called after the records and indexes changed."""
+    why: str
+    """Why the operator needs the verbs, for the administrator who reviews the roles."""
+    verbs: tuple[str, ...] = WATCH_VERBS
+    keep: Callable[[Any], bool] = always
+    """Whether to keep a value of an object that no binding refers to."""
+    owned: bool = False
+    """Bindings own objects of this kind: ownership facts are kept of our objects and of those that have a wanted name."""
+    source: Source = Source.INFORMER

@@ -1,0 +1,81 @@
+"""KongPlugin and KongClusterPlugin: type, class and reach, also of plugins that are not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.interning import share
+from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.snapshot import Attachable
+
+from .attachables import CLASS_ANNOTATION, bindings_around
+from .contract import CHILD_VERBS, WatchedKind
+
+__all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "reduce_plugin"]
+
+_FEW: Final = 32
+"""Facts that are pooled: most plugins are of a few types, and strangers choose how long these are."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFacts:
+    """The `plugin` type, and for a cluster plugin its class and whether it is global."""
+
+    type: str
+    ingress_class: str | None = None
+    is_global: bool = False
+
+
+_facts = lru_cache(maxsize=_FEW)(PluginFacts)
+
+
+def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> PluginFacts:
+    """Type, class and reach of a plugin."""
+    metadata = raw["metadata"]
+    ingress_class = (metadata.get("annotations") or {}).get(CLASS_ANNOTATION)
+    is_global = (metadata.get("labels") or {}).get("global") == "true"
+    return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global)
+
+
+def _index(_indexes: Indexes, _key: ObjectKey, _old: Any, _new: Any) -> None:
+    """Plugins refer to nothing."""
+
+
+def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
+    """The bindings that have a plugin on an object that names this one, too: two of a type clash."""
+    if old != new:
+        for target in records.indexes.naming[key]:
+            attachable = records.value(target, Attachable)
+            if attachable:
+                yield from bindings_around(records, attachable)
+
+
+def _cluster_plugin_triggers(records: Records, _key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
+    """Every binding: any list may name it, and a global one may be shadowed."""
+    if old != new:
+        yield from records.bindings()
+
+
+PLUGINS: Final = WatchedKind(
+    kind=kinds.KONG_PLUGIN,
+    reduce=reduce_plugin,
+    index=_index,
+    triggers=_plugin_triggers,
+    owned=True,
+    verbs=CHILD_VERBS,
+    why="Keep a binding's plugins; see the type of those already attached.",
+)
+
+CLUSTER_PLUGINS: Final = WatchedKind(
+    kind=kinds.KONG_CLUSTER_PLUGIN,
+    reduce=reduce_plugin,
+    index=_index,
+    triggers=_cluster_plugin_triggers,
+    verbs=("list", "watch"),
+    why="See global plugins that a binding's would shadow.",
+)

@@ -1,0 +1,52 @@
+"""Secret: decoded values, only of Secrets that a binding refers to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.interning import share
+from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.plan import kinds
+
+from .contract import CHILD_VERBS, WatchedKind, never
+
+__all__ = ["SECRETS", "SecretValues", "reduce_secret"]
+
+SecretValues = dict[str, bytes]
+"""The decoded `data` of a Secret."""
+
+
+def reduce_secret(_key: ObjectKey, raw: Manifest, _known: object = None) -> SecretValues:
+    """The decoded values. A value that is not base64 (the API server admits none) counts as empty."""
+    return {share(name): _decode(value) for name, value in (raw.get("data") or {}).items()}
+
+
+def _decode(value: str | None) -> bytes:
+    try:
+        return base64.b64decode(value or "", validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _index(_indexes: Indexes, _key: ObjectKey, _old: Any, _new: Any) -> None:
+    """Secrets refer to nothing."""
+
+
+def _triggers(records: Records, key: ObjectKey, old: SecretValues | None, new: SecretValues | None) -> Iterable[ObjectKey]:
+    return records.indexes.wanted_by[key] if old != new else ()
+
+
+SECRETS: Final = WatchedKind(
+    kind=kinds.SECRET,
+    reduce=reduce_secret,
+    index=_index,
+    triggers=_triggers,
+    keep=never,
+    owned=True,
+    verbs=CHILD_VERBS,
+    why="Read the keys a binding refers to; keep its derived Secret.",
+)

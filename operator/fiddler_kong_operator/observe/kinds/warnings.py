@@ -1,0 +1,82 @@
+"""Warning Events of Kong Ingress Controller about KongPlugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.interning import share
+from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning
+from fiddler_kong_operator.plan.status.programming import GRACE
+
+from .contract import WatchedKind
+from .times import seconds_of
+
+__all__ = ["WARNINGS", "reduce_warning"]
+
+MESSAGE_LIMIT: Final = 2048
+"""Characters of a message that are kept: Kong's own have at most 1024, but anybody may post Events of any length."""
+
+REPEAT: Final = 30.0
+"""Seconds in which a repetition of the same warning triggers nothing."""
+
+
+def reduce_warning(_key: ObjectKey, raw: Manifest, _known: object = None) -> KongWarning:
+    """The plugin a warning is about, its reason and message, and when it was last seen."""
+    about = raw.get("involvedObject") or {}
+    series = raw.get("series") or {}
+    seen = (raw.get("lastTimestamp"), series.get("lastObservedTime"), raw.get("eventTime"), raw["metadata"].get("creationTimestamp"))
+    return KongWarning(
+        plugin=ObjectKey(kinds.KONG_PLUGIN.name, share(about.get("namespace") or ""), about.get("name") or ""),
+        reason=share(raw.get("reason") or ""),
+        message=(raw.get("message") or "")[:MESSAGE_LIMIT],
+        last_seen=max(seconds_of(moment) for moment in seen),
+    )
+
+
+def _index(indexes: Indexes, key: ObjectKey, old: KongWarning | None, new: KongWarning | None) -> None:
+    indexes.warning_about.move(key, (old.plugin,) if old else (), (new.plugin,) if new else ())
+
+
+def _triggers(records: Records, _key: ObjectKey, old: KongWarning | None, new: KongWarning | None) -> Iterator[ObjectKey]:
+    if old and new and not _is_news(records, old, new):
+        return
+    for warning in (old, new):
+        owner = records.owner_of(warning.plugin) if warning else None
+        if owner:
+            yield owner
+
+
+def _is_news(records: Records, old: KongWarning, new: KongWarning) -> bool:
+    """Whether it has other content, is repeated after a while, or after one of the binding's objects was changed."""
+    if (old.plugin, old.reason, old.message) != (new.plugin, new.reason, new.message):
+        return True
+    if new.last_seen == old.last_seen:
+        return False
+    crossed = any(old.last_seen < moment + GRACE <= new.last_seen for moment in _changes(records, new.plugin))
+    return crossed or new.last_seen // REPEAT > old.last_seen // REPEAT
+
+
+def _changes(records: Records, plugin: ObjectKey) -> Iterator[float]:
+    """When we wrote what a warning about the plugin may be due to: the binding's objects, and the lists that name the plugin."""
+    child = records.child(plugin)
+    owner = child.owner_uid if child else None
+    for key in (*(records.indexes.owned_by[owner] if owner else ()), *records.indexes.naming[plugin]):
+        found, target = records.child(key), records.value(key, Attachable)
+        if found:
+            yield found.applied_at
+        if target:
+            yield target.attached_at
+
+
+WARNINGS: Final = WatchedKind(
+    kind=kinds.EVENT,
+    reduce=reduce_warning,
+    index=_index,
+    triggers=_triggers,
+    verbs=("list", "watch", "create"),
+    why="Read Kong's warnings; report transitions of a binding.",
+)

@@ -1,0 +1,124 @@
+"""The observed objects in reduced form, and the reverse indexes over them. Nothing here decides what is kept or requeued."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from fiddler_kong_operator.kube.objects import ObjectKey, version_of
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
+from fiddler_kong_operator.plan.references import Place, children_of, possible_owners
+from fiddler_kong_operator.plan.snapshot import Binding, Child
+
+from .groups import DemandGroups
+from .index import Index
+
+__all__ = ["Indexes", "Record", "Records"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One observed object. `value` is what its kind keeps of it; None where it is not kept.
+
+    `child` is there for objects that are ours or have the name of one a binding would create. A record without uid says that a referenced
+    object does not exist.
+    """
+
+    uid: str
+    resource_version: str
+    value: Any = None
+    child: Child | None = None
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion as a number, -1 where it is none."""
+        return version_of(self.resource_version)
+
+    def with_child(self, child: Child) -> Record:
+        """The same record with other ownership facts."""
+        return replace(self, child=child)
+
+
+class Indexes:
+    """The reverse indexes. Each watched kind moves its objects in those it feeds (`WatchedKind.index`)."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.wanted_by: Index[ObjectKey, ObjectKey] = Index()
+        """Secret, workload or attach target -> bindings that refer to it."""
+        self.by_uid: Index[str, ObjectKey] = Index()
+        """uid -> the binding."""
+        self.exposing: Index[Place, ObjectKey] = Index()
+        """Place -> bindings that expose it."""
+        self.owned_by: Index[str, ObjectKey] = Index()
+        """uid of a binding -> its children."""
+        self.naming: Index[ObjectKey, ObjectKey] = Index()
+        """KongPlugin, existing or not -> objects whose annotation names it."""
+        self.serving: Index[Place, ObjectKey] = Index()
+        """Place -> Ingresses that serve it."""
+        self.warning_about: Index[ObjectKey, ObjectKey] = Index()
+        """KongPlugin -> Events about it."""
+        self.groups: dict[ObjectKey, DemandGroups] = {}
+        """Workload -> its bindings by demand."""
+
+
+class Records:
+    """All records by key. The keys of a kind are iterated without looking at other kinds."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self.indexes = Indexes()
+        self._by_kind: dict[str, dict[ObjectKey, Record]] = {name: {} for name in KINDS}
+
+    def __len__(self) -> int:
+        """Number of records, those of missing objects included."""
+        return sum(map(len, self._by_kind.values()))
+
+    def of_kind(self, kind: str) -> Mapping[ObjectKey, Record]:
+        """The records of a kind by key."""
+        return self._by_kind[kind]
+
+    def find(self, key: ObjectKey) -> Record | None:
+        """The record of an object."""
+        return self._by_kind[key.kind].get(key)
+
+    def put(self, key: ObjectKey, record: Record | None) -> None:
+        """Set or, with None, remove a record. The caller moves the indexes."""
+        if record is None:
+            self._by_kind[key.kind].pop(key, None)
+        else:
+            self._by_kind[key.kind][key] = record
+
+    def value(self, key: ObjectKey, expected: type[T]) -> T | None:
+        """What is kept of an object, where it exists, is kept, and is of this type."""
+        record = self.find(key)
+        return record.value if record and isinstance(record.value, expected) else None
+
+    def child(self, key: ObjectKey) -> Child | None:
+        """Ownership facts of an object that is ours or has the name of one a binding would create."""
+        record = self.find(key)
+        return record.child if record else None
+
+    def bindings(self) -> Iterable[ObjectKey]:
+        """The keys of all bindings."""
+        return self._by_kind[BINDING.name].keys()
+
+    def owner_of(self, key: ObjectKey) -> ObjectKey | None:
+        """The binding that owns an object, if it is in the same namespace: anybody can copy a uid into another one."""
+        child = self.child(key)
+        return self.owner(child) if child else None
+
+    def owner(self, child: Child) -> ObjectKey | None:
+        """As `owner_of`, of ownership facts at hand."""
+        owners = self.indexes.by_uid[child.owner_uid] if child.owner_uid else ()
+        return next((owner for owner in owners if owner.namespace == child.key.namespace), None)
+
+    def claimants(self, key: ObjectKey) -> Iterator[ObjectKey]:
+        """The bindings that would create an object of this name."""
+        for candidate in possible_owners(key):
+            binding = self.value(candidate, Binding)
+            if binding and key in children_of(binding):
+                yield candidate

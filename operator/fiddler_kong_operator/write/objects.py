@@ -1,0 +1,152 @@
+"""Writes single objects: creates, repairs and deletes what a binding owns, and sets attachment lists. Never writes a stranger's object.
+
+How an owned object is written, and why not by server-side apply:
+
+* A missing object is created by POST. That fails where an object of the name exists, so no race can overwrite a stranger's. (An apply can
+  be made to create only, by a resourceVersion that no object has, but costs the API server half as much again: 4.3 ms against 2.8 ms on
+  1.36.)
+* A different object is read live, its owner is checked, and it gets the merge patch that makes it exactly as wanted (`merging`), with its
+  uid and resourceVersion as preconditions. An apply would leave what other managers added, and fields created by POST that are no longer
+  wanted; each would be found as drift again in every pass.
+* An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
+  being read first, for the cached version. That halves the requests of a rotation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.errors import Gone, Stale
+from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.feed import Feed
+from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.objects.desired import Attachment, Desired
+from fiddler_kong_operator.plan.objects.digest import content_shape
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+
+from .merging import overwriting_patch, repair_patch
+from .ownership import belongs, require_replaceable
+
+__all__ = ["ObjectWriter"]
+
+_IMMUTABLE: Final = {KONG_PLUGIN.name: "plugin", SECRET.name: "type"}
+"""Fields that the API server does not let change: the object is replaced."""
+
+
+class ObjectWriter:
+    """Every answer goes into the cache; the binding that is written for is not requeued by it."""
+
+    def __init__(self, client: ClusterClient, feed: Feed) -> None:
+        """`feed` takes the answers."""
+        self._client = client
+        self._feed = feed
+        self._cache = feed.cache
+
+    async def put(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool = False) -> bool:
+        """Create or repair an object; False where it already was as wanted.
+
+        `keep_data` leaves entries in a Secret that are no longer wanted. Raises Stale where the snapshot was out of date,
+        Stalled(NameTaken) for a stranger's object.
+        """
+        binding = snapshot.binding
+        if desired.key not in snapshot.children:
+            await self._create(desired, binding)
+            return True
+        return await self._overwrite(desired, binding) or await self._repair(desired, snapshot, keep_data=keep_data)
+
+    async def delete(self, key: ObjectKey, binding: Binding) -> bool:
+        """Delete an object, after a live read, if it still belongs to the binding; False where it does not."""
+        live = await self._read(key, binding)
+        if live is None or not belongs(live, binding):
+            return False
+        await self._delete_live(key, live, binding)
+        return True
+
+    async def attach(self, attachment: Attachment, binding: Binding) -> None:
+        """Set the plugin list of an object that belongs to others. Raises Stale where it changed since it was observed."""
+        annotations = {names.KONG_PLUGINS_ANNOTATION: ",".join(attachment.plugins) or None}
+        metadata = {"annotations": annotations, "uid": attachment.uid, "resourceVersion": attachment.resource_version}
+        try:
+            await self._patch(attachment.target, {"metadata": metadata}, binding)
+        except Stale:
+            await self._read(attachment.target, binding)
+            raise
+
+    async def _create(self, desired: Desired, binding: Binding) -> None:
+        try:
+            with self._cache.in_flight.writing(desired.key, desired.digest, binding.key):
+                answer = await self._client.create(KINDS[desired.key.kind], desired.manifest)
+                self._feed.observe(answer, binding.key)
+        except Stale:
+            await self._read(desired.key, binding)
+            raise
+        self._note_defaults(desired, answer)
+
+    async def _overwrite(self, desired: Desired, binding: Binding) -> bool:
+        """Patch the cached version without a live read; False where it differs in more than values, or is no longer that version."""
+        child = self._cache.child(desired.key)
+        if child is None or child.owner_uid != binding.uid or child.shape != content_shape(desired.manifest):
+            return False
+        patch = overwriting_patch(desired.manifest, child, desired.digest)
+        try:
+            with self._cache.in_flight.writing(desired.key, desired.digest, binding.key):
+                answer = await self._patch(desired.key, patch, binding)
+        except Stale:
+            return False
+        self._note_defaults(desired, answer)
+        return True
+
+    async def _repair(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool) -> bool:
+        binding = snapshot.binding
+        live = await self._read(desired.key, binding)
+        if live is None or self._must_be_replaced(desired, live, snapshot):
+            if live is not None:
+                await self._delete_live(desired.key, live, binding)
+            await self._create(desired, binding)
+            return True
+        patch = repair_patch(live, desired.manifest, keep_data=keep_data)
+        answer = await self._patch(desired.key, patch, binding) if patch else live
+        if not keep_data:
+            self._note_defaults(desired, answer)
+        return patch is not None
+
+    def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:
+        """Whether a patch cannot make the object ours: an orphan of an earlier binding, or an immutable field that differs."""
+        if not belongs(live, snapshot.binding):
+            require_replaceable(live, snapshot)
+            return True
+        field = _IMMUTABLE.get(desired.key.kind)
+        return field is not None and live.get(field) != desired.manifest.get(field)
+
+    def _note_defaults(self, desired: Desired, answer: Manifest) -> None:
+        self._cache.note_defaults(desired.key, answer["metadata"].get("resourceVersion", ""), desired.digest)
+
+    async def _read(self, key: ObjectKey, binding: Binding) -> Manifest | None:
+        """Read an object into the cache; None where it does not exist. An object created while the answer travels stays cached."""
+        uid = self._cache.uid(key)
+        try:
+            live = await self._client.get(KINDS[key.kind], key.namespace, key.name)
+        except Gone:
+            self._feed.forget(key, uid, binding.key)
+            return None
+        self._feed.observe(live, binding.key)
+        return live
+
+    async def _patch(self, key: ObjectKey, patch: Manifest, binding: Binding) -> Manifest:
+        try:
+            answer = await self._client.merge_patch(KINDS[key.kind], key.namespace, key.name, patch)
+        except Gone as error:
+            self._feed.forget(key, patch["metadata"]["uid"], binding.key)
+            raise Stale(f"{key} was deleted in the meantime") from error
+        self._feed.observe(answer, binding.key)
+        return answer
+
+    async def _delete_live(self, key: ObjectKey, live: Manifest, binding: Binding) -> None:
+        uid = live["metadata"]["uid"]
+        try:
+            await self._client.delete(KINDS[key.kind], key.namespace, key.name, uid=uid)
+        except (Gone, Stale):
+            return
+        self._feed.forget(key, uid, binding.key)

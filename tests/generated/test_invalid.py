@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
+from fiddler_kong_operator.observe.reduce import parse_spec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from devcluster import Cluster
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.observe.reduce import parse_spec
 from tests.generated.admission import Admission, rendered
 from tests.generated.model import Model
 from tests.generated.mutations import Mutation, mutations

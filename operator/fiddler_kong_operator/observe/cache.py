@@ -102,7 +102,7 @@ class Cache:
         return frozenset(self._records.bindings())
 
     def note_defaults(self, key: ObjectKey, resource_version: str, wanted: bytes) -> None:
-        """Note that a write of content with the digest `wanted` produced the cached version: differences come from defaults or a webhook."""
+        """Note that a write of content with the digest `wanted` produced the cached version, defaults and webhooks included."""
         record = self._records.find(key)
         if record and record.child and record.resource_version == resource_version:
             self._records.put(key, record.with_child(record.child.defaulted(wanted)))

@@ -94,7 +94,7 @@ class Reader:
         )
 
     def _siblings(self, binding: Binding) -> tuple[Binding, ...]:
-        """The bindings that can make a difference: the rivals for the gateway's settings, and the owners of Ingresses on the same places."""
+        """The bindings that can make a difference: rivals for the gateway's settings, and owners of Ingresses on the same places."""
         owners = (self._cache.owner(ingress.key) for ingress in self._ingresses(binding))
         neighbours = (owner for owner in owners if owner and owner.workload == binding.workload and owner.key != binding.key)
         rivals = self._cache.groups(binding.workload).rivals(binding) if binding.workload else ()

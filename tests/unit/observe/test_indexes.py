@@ -3,13 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fiddler_kong_operator.observe.indexes import Indexes, Record, Value
+from fiddler_kong_operator.observe.reduce import reduce_attachable, reduce_binding, reduce_child, reduce_plugin, reduce_warning
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.index import Index
-from fiddler_kong_operator.observe.indexes import Indexes, Record, Value
-from fiddler_kong_operator.observe.reduce import reduce_attachable, reduce_binding, reduce_child, reduce_plugin, reduce_warning
 from tests.unit.observe.objects import ATTACHED, CHAT, EXPOSED, GATEWAY, binding, ingress, key, ours, plugin, service, spec, warning
 
 PATHS = st.lists(st.tuples(st.sampled_from(["", "a.example"]), st.sampled_from(["/openai", "/openai/", "/"])), max_size=2)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.objects.digest import content_digest
 from tests.unit.observe.objects import ASSISTANT, at, binding, key, ours, plugin
 
@@ -10,10 +11,10 @@ OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
 
 def seen_while_writing(*events: Manifest, wanted: Manifest = OWN) -> list[frozenset[ObjectKey]]:
     """Whom each event concerns while `wanted` is being written for `assistant`."""
-    store = Store()
-    store.observe(binding())
-    with store.expected.writing(key(wanted), content_digest(wanted), ASSISTANT):
-        return [store.apply_event(event["kind"], "ADDED", event) for event in events]
+    cache = Cache()
+    cache.observe(binding())
+    with cache.expected.writing(key(wanted), content_digest(wanted), ASSISTANT):
+        return [cache.apply_event(event["kind"], "ADDED", event) for event in events]
 
 
 def test_the_event_of_a_write_that_is_not_answered_yet_does_not_wake_its_author() -> None:
@@ -29,16 +30,16 @@ def test_an_object_that_is_not_being_written_does() -> None:
 
 
 def test_its_deletion_does() -> None:
-    store = Store()
-    store.observe(binding())
-    with store.expected.writing(key(OWN), content_digest(OWN), ASSISTANT):
-        store.apply_event("KongPlugin", "ADDED", OWN)
-        assert store.apply_event("KongPlugin", "DELETED", at(OWN, 2)) == {ASSISTANT}
+    cache = Cache()
+    cache.observe(binding())
+    with cache.expected.writing(key(OWN), content_digest(OWN), ASSISTANT):
+        cache.apply_event(KINDS["KongPlugin"], "ADDED", OWN)
+        assert cache.apply_event(KINDS["KongPlugin"], "DELETED", at(OWN, 2)) == {ASSISTANT}
 
 
 def test_afterwards_it_is_drift_again() -> None:
-    store = Store()
-    store.observe(binding())
-    with store.expected.writing(key(OWN), content_digest(OWN), ASSISTANT):
+    cache = Cache()
+    cache.observe(binding())
+    with cache.expected.writing(key(OWN), content_digest(OWN), ASSISTANT):
         pass
-    assert store.apply_event("KongPlugin", "ADDED", OWN) == {ASSISTANT}
+    assert cache.apply_event(KINDS["KongPlugin"], "ADDED", OWN) == {ASSISTANT}

@@ -4,8 +4,9 @@ import pytest
 
 from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.snapshot import ProbeResult, Snapshot
 from tests.unit.observe.objects import (
     ASSISTANT,
@@ -33,14 +34,14 @@ OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
 
 
 class Desk:
-    """A reader of a store that has seen `seen`, in a cluster that holds `live`."""
+    """A reader of a cache that has seen `seen`, in a cluster that holds `live`."""
 
     def __init__(self, *seen: Manifest, live: tuple[Manifest, ...] = (), namespaces: tuple[str, ...] = ()) -> None:
         self.cluster = FakeCluster(*live)
-        self.store = Store()
-        self.reader = Reader(self.store, self.cluster, namespaces=namespaces, clock=lambda: 12.0)
+        self.cache = Cache()
+        self.reader = Reader(self.cache, self.cluster, namespaces=namespaces, clock=lambda: 12.0)
         for raw in seen:
-            self.store.observe(raw)
+            self.cache.observe(raw)
 
     async def snapshot(self) -> Snapshot:
         found = await self.reader.gather(ASSISTANT)
@@ -88,7 +89,7 @@ async def test_an_event_that_overtakes_an_answer_counts_more() -> None:
 
     def overtake(_: str, called: ObjectKey) -> None:
         if called == FIDDLER:
-            desk.store.observe(secret(version=6, value=b"new"))
+            desk.cache.observe(secret(version=6, value=b"new"))
 
     desk.cluster.after = overtake
     assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"new"}
@@ -99,7 +100,7 @@ async def test_an_object_made_while_its_absence_was_reported_is_seen() -> None:
 
     def overtake(_: str, called: ObjectKey) -> None:
         if called == FIDDLER:
-            desk.store.observe(secret())
+            desk.cache.observe(secret())
 
     desk.cluster.after = overtake
     assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"the-key"}
@@ -110,7 +111,7 @@ async def test_a_binding_that_changes_while_it_is_read_is_read_to_the_end() -> N
 
     def change(_: str, called: ObjectKey) -> None:
         if called == FIDDLER:
-            desk.store.observe(binding(version=2, spec_=spec(ATTACHED), generation=2))
+            desk.cache.observe(binding(version=2, spec_=spec(ATTACHED), generation=2))
 
     desk.cluster.after = change
     found = await desk.snapshot()
@@ -121,7 +122,7 @@ async def test_a_binding_that_goes_while_it_is_read_has_no_snapshot() -> None:
     desk = Desk(binding())
 
     def delete(*_: object) -> None:
-        desk.store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
+        desk.cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
 
     desk.cluster.after = delete
     assert await desk.reader.gather(ASSISTANT) is None
@@ -236,7 +237,7 @@ async def test_warnings_are_those_about_its_plugins() -> None:
 
 async def test_a_missing_kind_is_shown() -> None:
     desk = Desk(binding())
-    desk.store.set_installed("KongPlugin", installed=False)
+    desk.cache.set_installed(KINDS["KongPlugin"], installed=False)
     assert not (await desk.snapshot()).kong_installed
 
 

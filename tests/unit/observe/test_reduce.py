@@ -4,9 +4,6 @@ import base64
 from typing import Any
 
 import pytest
-
-from fiddler_kong_operator import names
-from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.reduce import (
     WARNING_LIMIT,
     PluginFacts,
@@ -18,6 +15,9 @@ from fiddler_kong_operator.observe.reduce import (
     reduce_secret,
     reduce_warning,
 )
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import KONG_CLUSTER_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.digest import content_digest
 from fiddler_kong_operator.plan.snapshot import KongWarning

@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.observe.cache import UNKNOWN, Store
+from fiddler_kong_operator.observe.cache import UNKNOWN, Cache
+from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.references import secrets_of
 from fiddler_kong_operator.plan.snapshot import Workload
-from tests.unit.observe.changes import store_with
+from tests.unit.observe.changes import cache_with
 from tests.unit.observe.objects import (
     ATTACHED,
     CHAT,
@@ -29,53 +30,53 @@ from tests.unit.observe.objects import (
 BORROWING = [{"manager": "fiddler-kong-operator", "operation": "Apply", "fieldsV1": {"f:spec": {}}}]
 
 
-def values(store: Store) -> object:
-    return store.secret(FIDDLER)
+def values(cache: Cache) -> object:
+    return cache.secret(FIDDLER)
 
 
 def test_a_secret_nobody_refers_to_is_not_held() -> None:
-    store = store_with(secret())
-    assert values(store) is UNKNOWN
-    assert store.keys("Secret") == frozenset()
+    cache = cache_with(secret())
+    assert values(cache) is UNKNOWN
+    assert cache.keys(KINDS["Secret"]) == frozenset()
 
 
 def test_a_secret_that_is_referred_to_is_held_decoded() -> None:
-    assert values(store_with(binding(), secret(value=b"the-key"))) == {"api-key": b"the-key"}
+    assert values(cache_with(binding(), secret(value=b"the-key"))) == {"api-key": b"the-key"}
 
 
 def test_a_secret_seen_before_its_binding_has_to_be_read_live() -> None:
-    assert values(store_with(secret(), binding())) is UNKNOWN
+    assert values(cache_with(secret(), binding())) is UNKNOWN
 
 
 def test_a_secret_is_released_with_its_last_reference() -> None:
-    store = store_with(binding("a"), binding("b"), secret())
-    store.apply_event("FiddlerKongBinding", "DELETED", at(binding("a"), 2))
-    assert values(store) == {"api-key": b"the-key"}
-    store.apply_event("FiddlerKongBinding", "DELETED", at(binding("b"), 3))
-    assert values(store) is UNKNOWN
+    cache = cache_with(binding("a"), binding("b"), secret())
+    cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", at(binding("a"), 2))
+    assert values(cache) == {"api-key": b"the-key"}
+    cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", at(binding("b"), 3))
+    assert values(cache) is UNKNOWN
 
 
 def test_a_secret_is_released_when_the_binding_refers_to_another() -> None:
-    store = store_with(binding(), secret())
+    cache = cache_with(binding(), secret())
     changed = spec()
     changed["fiddler"]["apiKeySecretRef"]["name"] = "other"
-    store.observe(binding(version=2, spec_=changed, generation=2))
-    assert values(store) is UNKNOWN
+    cache.observe(binding(version=2, spec_=changed, generation=2))
+    assert values(cache) is UNKNOWN
 
 
 def test_our_own_secret_is_held_as_a_digest_only() -> None:
     own = ours(secret("assistant-kong-keys"))
-    store = store_with(binding(), own)
-    child = store.child(key(own))
+    cache = cache_with(binding(), own)
+    child = cache.child(key(own))
     assert child is not None
-    assert (child.owner_uid, store.secret(key(own))) == ("uid-assistant", UNKNOWN)
+    assert (child.owner_uid, cache.secret(key(own))) == ("uid-assistant", UNKNOWN)
 
 
 def test_a_released_secret_of_ours_keeps_its_digest_but_not_its_values() -> None:
     own = ours(secret("fiddler"))
-    store = store_with(binding(), own)
-    store.apply_event("FiddlerKongBinding", "DELETED", at(binding(), 2))
-    assert (values(store), store.child(FIDDLER) is not None) == (UNKNOWN, True)
+    cache = cache_with(binding(), own)
+    cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", at(binding(), 2))
+    assert (values(cache), cache.child(FIDDLER) is not None) == (UNKNOWN, True)
 
 
 @pytest.mark.parametrize(
@@ -89,41 +90,41 @@ def test_a_released_secret_of_ours_keeps_its_digest_but_not_its_values() -> None
     ids=["plain service", "empty list", "service with plugins", "ingress"],
 )
 def test_targets_are_held_where_they_carry_plugins_or_serve(raw: Manifest, *, held: bool) -> None:
-    assert (store_with(raw).attachable(key(raw)) is not UNKNOWN) == held
+    assert (cache_with(raw).attachable(key(raw)) is not UNKNOWN) == held
 
 
 def test_a_plain_service_is_held_while_a_binding_attaches_to_it() -> None:
-    store = store_with(binding(spec_=spec(ATTACHED)), service())
-    assert store.attachable(CHAT) is not UNKNOWN
-    store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
-    assert store.attachable(CHAT) is UNKNOWN
+    cache = cache_with(binding(spec_=spec(ATTACHED)), service())
+    assert cache.attachable(CHAT) is not UNKNOWN
+    cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
+    assert cache.attachable(CHAT) is UNKNOWN
 
 
 def test_a_service_whose_plugins_were_taken_off_is_let_go() -> None:
-    store = store_with(service(plugins="rate-limit"), service(version=2))
-    assert store.attachable(CHAT) is UNKNOWN
+    cache = cache_with(service(plugins="rate-limit"), service(version=2))
+    assert cache.attachable(CHAT) is UNKNOWN
 
 
 def test_a_workload_is_held_while_a_binding_names_it() -> None:
-    store = store_with(binding(), deployment())
-    assert isinstance(store.workload(GATEWAY), Workload)
-    store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
-    assert store.workload(GATEWAY) is UNKNOWN
+    cache = cache_with(binding(), deployment())
+    assert isinstance(cache.workload(GATEWAY), Workload)
+    cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
+    assert cache.workload(GATEWAY) is UNKNOWN
 
 
 def test_a_workload_we_borrowed_from_is_held_without_any_binding() -> None:
-    assert isinstance(store_with(deployment(managedFields=BORROWING)).workload(GATEWAY), Workload)
+    assert isinstance(cache_with(deployment(managedFields=BORROWING)).workload(GATEWAY), Workload)
 
 
 def test_a_workload_we_borrowed_from_stays_when_its_last_binding_goes() -> None:
-    store = store_with(binding(), deployment(managedFields=BORROWING))
-    store.apply_event("FiddlerKongBinding", "DELETED", binding(version=2))
-    assert isinstance(store.workload(GATEWAY), Workload)
+    cache = cache_with(binding(), deployment(managedFields=BORROWING))
+    cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
+    assert isinstance(cache.workload(GATEWAY), Workload)
 
 
 def test_a_strangers_object_with_a_childs_name_is_seen() -> None:
     stranger = secret("assistant-kong-keys")
-    child = store_with(binding(), stranger).child(key(stranger))
+    child = cache_with(binding(), stranger).child(key(stranger))
     assert child is not None
     assert child.owner_uid is None
 
@@ -139,9 +140,9 @@ def test_a_strangers_object_with_a_childs_name_is_seen() -> None:
     ids=lambda raw: raw["kind"],
 )
 def test_a_strangers_object_seen_before_the_binding_is_found_by_reading_it_again(stranger: Manifest) -> None:
-    store = store_with(stranger, binding())
-    store.observe(stranger)
-    assert store.child(key(stranger)) is not None
+    cache = cache_with(stranger, binding())
+    cache.observe(stranger)
+    assert cache.child(key(stranger)) is not None
 
 
 NAMES = st.sampled_from(["assistant", "bot"])
@@ -152,18 +153,18 @@ REFERRING = st.builds(
 SECRETS = st.builds(secret, st.sampled_from(["a", "b", "openai"]))
 
 
-def held(store: Store, raw: Manifest) -> Manifest:
-    """The same object as the incarnation that the store holds."""
-    return {**raw, "metadata": {**raw["metadata"], "uid": store.uid(key(raw))}}
+def held(cache: Cache, raw: Manifest) -> Manifest:
+    """The same object as the incarnation that the cache holds."""
+    return {**raw, "metadata": {**raw["metadata"], "uid": cache.uid(key(raw))}}
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.one_of(REFERRING, SECRETS)), max_size=20))
 def test_whatever_happens_only_secrets_that_are_referred_to_are_held(steps: list[tuple[bool, Manifest]]) -> None:
-    store = Store()
+    cache = Cache()
     for version, (present, raw) in enumerate(steps, start=1):
         life = {"uid": f"uid-{version}", "generation": version}
         latest = {**raw, "metadata": {**raw["metadata"], **life, "resourceVersion": str(version)}}
-        store.apply_event(raw["kind"], "ADDED" if present else "DELETED", latest if present else held(store, latest))
-    referred = {reference for found in store.bindings() for reference in secrets_of(found)}
-    assert store.keys("Secret") <= referred
+        cache.apply_event(KINDS[raw["kind"]], "ADDED" if present else "DELETED", latest if present else held(cache, latest))
+    referred = {reference for found in cache.bindings() for reference in secrets_of(found)}
+    assert cache.keys(KINDS["Secret"]) <= referred

@@ -6,15 +6,15 @@ import pytest
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.status.programming import GRACE
-from tests.unit.observe.changes import NOBODY, changed, deleted, store_with, written
+from tests.unit.observe.changes import NOBODY, cache_with, changed, deleted, written
 from tests.unit.observe.objects import ASSISTANT, binding, ours, plugin, service, warning
 
 OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
 
 
 def complained(*warnings: Manifest, beside: tuple[Manifest, ...] = (OWN,)) -> list[frozenset[ObjectKey]]:
-    store = store_with(binding(), *beside)
-    return [store.observe(raw) for raw in warnings]
+    cache = cache_with(binding(), *beside)
+    return [cache.observe(raw) for raw in warnings]
 
 
 def about(version: int, seconds: float, **more: Any) -> Manifest:

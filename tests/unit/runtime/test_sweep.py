@@ -10,7 +10,7 @@ import pytest
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 from fiddler_kong_operator.kube.contract import ClusterClient
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.runtime.sweep import RETRY, BindingSweep
 from tests.unit.runtime.apis import Api, binding
@@ -157,15 +157,15 @@ def test_a_bug_does_not_end_sweeping(caplog: pytest.LogCaptureFixture) -> None:
 def test_a_deletion_that_no_event_told_of_is_found_and_wakes_the_binding() -> None:
     async def scenario() -> tuple[bool, set[ObjectKey]]:
         woken: set[ObjectKey] = set()
-        store = Store()
-        feed = Feed(store, woken.update)
+        cache = Cache()
+        feed = Feed(cache, woken.update)
         api = Api(binding(), binding("other"))
         sweep = BindingSweep(cast("ClusterClient", api), feed, (None,), INTERVAL, lambda: 0.0)
         await sweep.first()
         woken.clear()
         api.objects.pop()
         await sweep.first()
-        return store.binding(ObjectKey("FiddlerKongBinding", "ai", "other")) is None, woken
+        return cache.binding(ObjectKey("FiddlerKongBinding", "ai", "other")) is None, woken
 
     gone, woken = run(scenario())
     assert gone

@@ -1,4 +1,4 @@
-"""A fake cluster with a store that has seen it, and an applier between them: what the tests of writing start from."""
+"""A fake cluster with a cache that has seen it, and an applier between them: what the tests of writing start from."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
 from fiddler_kong_operator.plan.objects.manifest import build_desired
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
-from fiddler_kong_operator.write.applier import AppliedOutcome, Applier
+from fiddler_kong_operator.write.applier import Applier
 from tests.unit.observe.objects import ASSISTANT, binding, secret
 from tests.unit.write.fake_cluster import FakeCluster
 
@@ -22,24 +23,25 @@ class Bench:
     def __init__(self, *objects: Manifest, key_value: bytes = b"sk-secret-key") -> None:
         everything = (binding(), secret("fiddler", value=key_value), secret("openai", value=b"sk-openai-key"), *objects)
         self.cluster = FakeCluster(*everything)
-        self.store = Store()
+        self.cache = Cache()
+        self.bugs: list[str] = []
         self.woken: list[frozenset[ObjectKey]] = []
-        self.applier = Applier(self.cluster, self.store, self.woken.append)
+        self.applier = Applier(self.cluster, Feed(self.cache, lambda keys, _lane: self.woken.append(keys), self.bugs.append))
         for raw in everything:
-            self.store.observe(raw)
+            self.cache.observe(raw)
 
     @property
     def binding(self) -> Binding:
-        found = self.store.binding(ASSISTANT)
+        found = self.cache.binding(ASSISTANT)
         assert found
         return found
 
     async def snapshot(self) -> Snapshot:
-        found = await Reader(self.store, self.cluster, clock=lambda: 0.0).gather(ASSISTANT)
+        found = await Reader(self.cache, self.cluster, clock=lambda: 0.0).gather(ASSISTANT)
         assert found
         return found
 
-    async def apply(self, plan: BindingPlan, prune: Sequence[ObjectKey] = ()) -> AppliedOutcome:
+    async def apply(self, plan: BindingPlan, prune: Sequence[ObjectKey] = ()) -> tuple[ObjectKey, ...]:
         """Gather and apply, as a worker does."""
         return await self.applier.apply(plan, await self.snapshot(), prune)
 
@@ -61,7 +63,7 @@ class Bench:
 
     def somebody_changes(self, desired: Desired, **content: Any) -> None:
         """Somebody changes a child, and the watch tells of it."""
-        self.store.observe(self.cluster.put({**self.live(desired), **content}))
+        self.cache.observe(self.cluster.put({**self.live(desired), **content}))
 
 
 def refusing(word: str, error: Exception) -> Callable[[str, ObjectKey], None]:

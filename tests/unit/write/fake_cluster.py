@@ -48,9 +48,9 @@ class FakeCluster:
             raise Gone(f"{key} not found")
         return found
 
-    async def create(self, manifest: Manifest, /) -> Manifest:
+    async def create(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         metadata = manifest["metadata"]
-        key = self._arrive("create", manifest["kind"], metadata.get("namespace", ""), metadata["name"], manifest)
+        key = self._arrive("create", kind, metadata.get("namespace", ""), metadata["name"], manifest)
         if key in self.objects:
             raise Stale(f"{key} already exists")
         raw = copy.deepcopy(manifest)
@@ -75,13 +75,13 @@ class FakeCluster:
             raise Stale(f"{key} is another one")
         del self.objects[key]
 
-    async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
+    async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
         metadata = manifest["metadata"]
         verb = f"apply{' status' * status}{' by force' * force}"
-        key = self._arrive(verb, manifest["kind"], metadata["namespace"], metadata["name"], manifest)
+        key = self._arrive(verb, kind, metadata["namespace"], metadata["name"], manifest)
         return copy.deepcopy(self._live(key))
 
-    async def replace(self, manifest: Manifest, /) -> Manifest:
+    async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         raise NotImplementedError
 
     def list_pages(self, kind: Kind, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:

@@ -98,7 +98,7 @@ async def test_writes_of_one_stage_all_end_before_an_error_is_raised() -> None:
     bench.cluster.before = refusing(first.key.name, Transient("not now"))
     with pytest.raises(Transient):
         await bench.apply(BindingPlan(plugins=(first, second)))
-    assert bench.store.child(second.key) is not None
+    assert bench.cache.child(second.key) is not None
 
 
 async def test_a_strangers_object_that_appears_meanwhile_is_never_overwritten() -> None:
@@ -294,13 +294,13 @@ async def test_a_binding_that_turns_out_to_be_deleted_is_forgotten(write: str) -
     with pytest.raises(Gone):
         await (bench.applier.write_status(binding, {}) if write == "status" else bench.applier.set_finalizers(binding, []))
 
-    assert bench.store.binding(ASSISTANT) is None
+    assert bench.cache.binding(ASSISTANT) is None
 
 
 @pytest.mark.parametrize("successor", [None, "uid-of-another"])
 async def test_nothing_is_made_again_for_a_binding_that_was_deleted_meanwhile(successor: str | None) -> None:
     bench = Bench()
-    bench.store.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
+    bench.cache.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
     live = bench.cluster.objects.pop(ASSISTANT)
     if successor:
         bench.cluster.put({**live, "metadata": {**live["metadata"], "uid": successor}})
@@ -310,12 +310,12 @@ async def test_nothing_is_made_again_for_a_binding_that_was_deleted_meanwhile(su
         await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
 
     assert bench.cluster.writes == []
-    assert bench.store.binding(ASSISTANT) is None
+    assert bench.cache.binding(ASSISTANT) is None
 
 
 async def test_nothing_is_made_again_for_a_binding_that_is_being_deleted() -> None:
     bench = Bench()
-    bench.store.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
+    bench.cache.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
     live = bench.cluster.objects[ASSISTANT]
     bench.cluster.put({**live, "metadata": {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}})
     bench.cluster.calls.clear()
@@ -331,8 +331,8 @@ async def test_a_binding_whose_last_finalizer_was_taken_away_is_gone_at_once() -
     bench = Bench()
     live = bench.cluster.objects[ASSISTANT]
     metadata = {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [names.FINALIZER]}
-    bench.store.observe(bench.cluster.put({**live, "metadata": metadata}))
+    bench.cache.observe(bench.cluster.put({**live, "metadata": metadata}))
 
     await bench.applier.set_finalizers(bench.binding, ())
 
-    assert bench.store.binding(ASSISTANT) is None
+    assert bench.cache.binding(ASSISTANT) is None

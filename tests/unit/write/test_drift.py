@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from fiddler_kong_operator.observe.settled import MANY
 
 from fiddler_kong_operator.errors import Stale, Stalled
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.settled import MANY
+from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
 from fiddler_kong_operator.plan.objects.digest import content_digest
 from fiddler_kong_operator.write.ownership import COLLECTED
@@ -113,12 +114,12 @@ async def test_an_object_made_anew_while_its_absence_was_reported_is_not_lost() 
 
     def overtake(verb: str, key: ObjectKey) -> None:
         if verb == "get" and key == wanted.key:
-            bench.store.apply_event("KongPlugin", "ADDED", bench.cluster.put(at(anew, 900)))
+            bench.cache.apply_event(KINDS["KongPlugin"], "ADDED", bench.cluster.put(at(anew, 900)))
 
     bench.cluster.after = overtake
     with pytest.raises(Stale):
         await bench.apply(BindingPlan(plugins=(wanted,)))
-    child = bench.store.child(wanted.key)
+    child = bench.cache.child(wanted.key)
     assert child is not None
     assert child.uid == "new"
 
@@ -259,5 +260,5 @@ async def test_what_the_server_added_to_objects_that_are_gone_is_forgotten() -> 
     for number in range(2 * MANY):
         gone = bench.plugin(f"assistant-{number}-ai-proxy", "ai-proxy")
         await bench.apply(BindingPlan(plugins=(gone,)))
-        bench.store.forget(gone.key, bench.live(gone)["metadata"]["uid"])
+        bench.cache.forget(gone.key, bench.live(gone)["metadata"]["uid"])
     assert len(bench.applier._settled) <= MANY + 1

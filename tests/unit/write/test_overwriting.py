@@ -5,11 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from fiddler_kong_operator.observe.reduce import reduce_child
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.reduce import reduce_child
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape
 from fiddler_kong_operator.write.merging import overwriting_patch

@@ -1,22 +1,23 @@
-"""One binding, one pass: gather, decide, apply, conclude, and one status write if anything differs."""
+"""One binding, one pass: gather, decide, apply, probe, report; one status write if anything differs."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.errors import Refused, Stalled
-from fiddler_kong_operator.kube.limiter import Pace
+from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.objects.build import build_removal
-from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
+from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
 from fiddler_kong_operator.plan.status.compute import Details, conclude, needs_write
 from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
@@ -25,35 +26,33 @@ from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.write.applier import Applier
 
 from .events import build_event
+from .first_answers import FirstAnswers
 from .gateway import GatewayOutcomes
 
 __all__ = ["BindingReconciler"]
 
 logger: Final = logging.getLogger(__name__)
 
-SETTLE: Final = 2.0
-"""Seconds a first status may wait for the first probe, so that a new binding, or one changed during a restart, costs one status write
-rather than two."""
-
 REFUSED_RETRY: Final = 60.0
 """Seconds before an object that the API server refused is tried again: a policy or a permission may have changed."""
 
 REPAIR_LIMIT: Final = 10
 REPAIR_WINDOW: Final = 60.0
-"""Writes of one object, or of one attachment list, in that many seconds after which somebody is taken to be undoing them."""
-
-_RESULTS: Final = frozenset(
-    name for name, row in REASONS.items() if row.type is ConditionType.TRACE_ENDPOINT_REACHABLE and name != "ProbePending"
-)
-"""Reasons that a probe's answer can have in this release; an older one may have written others."""
+"""Writes of one object with the same content in that many seconds after which the operator assumes that something keeps reverting them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What applying a decision came to: the finding for PluginsProgrammed, and when to look again (None: when something happens)."""
+    """What applying a decision found, and when to reconcile again (None: when something changes)."""
 
-    programmed: Finding
+    findings: Mapping[ConditionType, Finding] = field(default_factory=dict)
     wake: float | None = None
+
+    @classmethod
+    def of(cls, finding: Finding, wake: float | None = None) -> Outcome:
+        """One finding; one that is not about the plugins leaves them pending."""
+        pending = Finding(reason("PluginsPending"), f"Nothing more is changed while {finding.type} is {finding.status}.")
+        return cls({pending.type: pending, finding.type: finding}, wake)
 
 
 class BindingReconciler:
@@ -68,63 +67,69 @@ class BindingReconciler:
         announce: Callable[[Manifest], None],
         clock: Callable[[], float],
     ) -> None:
-        """`announce` takes Events to be posted when there is time, and must not block; `clock` is monotonic."""
+        """`announce` takes Events to be posted later, and must not block; `clock` is monotonic."""
         self._reader = reader
         self._applier = applier
         self._probes = probes
         self._gateways = gateways
         self._announce = announce
-        self._clock = clock
-        self._pace = Pace(REPAIR_LIMIT, REPAIR_WINDOW, clock)
-        self._settling: dict[ObjectKey, float] = {}
-        self._answered: set[ObjectKey] = set()
+        self._limiter = WriteLimiter(REPAIR_LIMIT, REPAIR_WINDOW, clock)
+        self._first_answers = FirstAnswers(clock)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Bring one binding to what its spec says; returns seconds until it must be looked at again without an event."""
+        """Bring one binding to what its spec says; returns seconds until it must be reconciled again without an event."""
         snapshot = await self._reader.gather(key)
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
-            self._settling.pop(key, None)
-            self._answered.discard(key)
+            self._first_answers.forget(key)
             return await self._remove(snapshot) if snapshot else None
         decision = decide(snapshot)
         outcome = await self._apply(snapshot, decision)
         traced = self._probe(snapshot.binding, decision)
-        settle = self._settle(snapshot.binding, decision, traced)
-        if settle:
-            return settle
-        await self._report(snapshot, decision, outcome, traced)
-        return outcome.wake
+        wait = self._first_answers.wait(key, traced, asked=decision.keys is not None)
+        if not wait:
+            await self._report(snapshot, decision, outcome, traced)
+        return wait or outcome.wake
 
     async def _remove(self, snapshot: Snapshot) -> float | None:
-        """Take back what a binding with our finalizer put on others' objects, then its own, traffic first; the rest is collected."""
-        if names.FINALIZER not in snapshot.binding.finalizers:
+        """Detach a binding with our finalizer from others' objects, then delete its own, traffic first; the rest is garbage-collected."""
+        binding = snapshot.binding
+        if names.FINALIZER not in binding.finalizers:
             return None
         removal = build_removal(snapshot)
         try:
             await self._applier.apply(BindingPlan(attachments=removal.attachments), snapshot, removal.objects)
         except Refused as error:
-            logger.warning("%s cannot be taken back: %s", snapshot.binding.key, error, extra={"object": str(snapshot.binding.key)})
+            logger.warning("%s cannot be detached: %s", binding.key, error, extra={"object": str(binding.key)})
             return REFUSED_RETRY
-        await self._applier.set_finalizers(snapshot.binding, tuple(f for f in snapshot.binding.finalizers if f != names.FINALIZER))
+        await self._applier.set_finalizers(binding, tuple(f for f in binding.finalizers if f != names.FINALIZER))
         return None
 
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
-        attempted = dict(_differing(decision, snapshot))
-        held = {key: delay for key, content in attempted.items() if (delay := self._pace.delay((key, content)))}
-        if held and decision.plugins is None:  # a retreat from a clash is never held up: two plugins of a type freeze the gateway
-            return Outcome(_reverted(held), max(held.values()))
+        contents = dict(_contents(decision.plan, snapshot))
+        held = {} if decision.retreats else self._held(contents)
         try:
-            await self._hold_finalizer(snapshot, decision.plan)
-            written = await self._applier.apply(decision.plan, snapshot, decision.prune)
-        except (Refused, Stalled) as error:
-            return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
-        self._pace.count(*((key, attempted.get(key)) for key in written))
+            await self._keep_finalizer(snapshot, decision.plan)
+            written = await self._applier.apply(decision.plan, snapshot, decision.prune, held)
+        except Stalled as error:
+            return Outcome.of(Finding(reason(error.reason), str(error)), REFUSED_RETRY)
+        except Refused as error:
+            return Outcome.of(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
+        self._limiter.count(*((key, contents.get(key)) for key in written))
+        if held:
+            return Outcome.of(_reverted(held), min(held.values()))
         now = outdate_warnings(snapshot, written)
-        return Outcome(decision.plugins or evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
+        if decision.retreats:
+            return Outcome(wake=_next_look(now, decision))
+        return Outcome.of(evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
 
-    async def _hold_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
-        """Our finalizer stands exactly while a plugin of the binding stands, or is about to stand, on somebody else's object."""
+    def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:
+        """The objects that something keeps reverting, with the seconds until each may be written again."""
+        delays = {key: self._limiter.delay((key, content)) for key, content in contents.items()}
+        return {key: delay for key, delay in delays.items() if delay}
+
+    async def _keep_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
+        """Hold our finalizer exactly while a plugin of the binding is, or is about to be, attached to an object of others."""
         binding = snapshot.binding
         wanted = bool(plan.attachments or build_removal(snapshot).attachments)
         if wanted != (names.FINALIZER in binding.finalizers):
@@ -132,36 +137,20 @@ class BindingReconciler:
             await self._applier.set_finalizers(binding, (*others, names.FINALIZER) if wanted else others)
 
     def _probe(self, binding: Binding, decision: Decision) -> ProbeResult | None:
+        """Have the endpoint probed where the keys are usable; returns the result to show."""
         if binding.spec is None or decision.keys is None:
             self._probes.forget(binding.key)
             return None
         target = ProbeTarget(binding.spec.fiddler.url, binding.spec.fiddler.application_id, decision.keys.fiddler)
         self._probes.want(binding.key, target)
-        latest = self._probes.latest(target)
-        if latest:
-            self._answered.add(binding.key)
-        elif binding.key not in self._answered:  # after a start: what an earlier process found stands until this one has asked
-            return _remembered(binding)
-        return latest
-
-    def _settle(self, binding: Binding, decision: Decision, traced: ProbeResult | None) -> float:
-        """Seconds for which the first status, or the first after a start, still waits for its first probe."""
-        if traced is not None or decision.keys is None or binding.key in self._answered:
-            self._settling.pop(binding.key, None)
-            return 0.0
-        since = self._settling.setdefault(binding.key, self._clock())
-        return max(0.0, since + SETTLE - self._clock())
+        return self._first_answers.shown(binding, self._probes.latest(target))
 
     async def _report(self, snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: ProbeResult | None) -> None:
         binding = snapshot.binding
-        findings = {
-            ConditionType.ACCEPTED: decision.acceptance.finding,
-            ConditionType.SECRETS_RESOLVED: decision.secrets,
-            ConditionType.GATEWAY_CONFIGURED: self._gateway(binding, decision),
-            ConditionType.PLUGINS_PROGRAMMED: outcome.programmed,
-            ConditionType.TRACE_ENDPOINT_REACHABLE: _traced(decision, traced),
-        }
-        status = conclude(findings, binding.generation, binding.status, snapshot.now, _details(snapshot, decision, outcome, traced))
+        found = (self._gateway(binding, decision), _traced(decision, traced))
+        findings = {**decision.findings, **{finding.type: finding for finding in found}, **outcome.findings}
+        details = _details(snapshot, decision, findings[ConditionType.PLUGINS_PROGRAMMED], traced)
+        status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
         if needs_write(binding.status, status):
             await self._applier.write_status(binding, status)
             event = build_event(binding, status, snapshot.now)
@@ -169,35 +158,26 @@ class BindingReconciler:
                 self._announce(event)
 
     def _gateway(self, binding: Binding, decision: Decision) -> Finding:
-        """What was found; where settings are pending, why they could not be written. No other binding is told what that write met."""
-        found = decision.gateway.finding
-        pending = found.reason.name == "GatewayPending"
-        return (self._gateways.failure(binding.workload) if pending else None) or found
+        """The finding about the gateway. Why settings could not be written is told only to bindings whose settings are pending."""
+        found = decision.findings[ConditionType.GATEWAY_CONFIGURED]
+        failure = self._gateways.failure(binding.workload) if found.reason.name == "GatewayPending" else None
+        return failure or found
 
 
-def _differing(decision: Decision, snapshot: Snapshot) -> Iterator[tuple[ObjectKey, Hashable]]:
-    """What a pass may have to write, and what stands for its content: objects that are not as wanted, and lists of other people's objects.
-
-    The same content written again and again is a fight. Another content is a new wish: a changed spec, a rotated key, a new binding.
-    """
-    for desired in decision.plan.objects:
-        if _differs(desired, snapshot):
+def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey, Hashable]]:
+    """What a pass may write, and a mark of its content. The same content written again and again is a fight; another one is a new wish."""
+    for desired in plan.objects:
+        child = snapshot.children.get(desired.key)
+        if child is None or not child.matches(desired.digest):
             yield desired.key, desired.digest
-    for attachment in decision.plan.attachments:
+    for attachment in plan.attachments:
         yield attachment.target, attachment.plugins
 
 
-def _differs(desired: Desired, snapshot: Snapshot) -> bool:
-    child = snapshot.children.get(desired.key)
-    return child is None or child.digest != desired.digest
-
-
 def _reverted(keys: Iterable[ObjectKey]) -> Finding:
-    objects = ", ".join(str(key) for key in keys)
-    return Finding(
-        reason("ChildrenReverted"),
-        f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. Find the writer in its managedFields.",
-    )
+    objects = ", ".join(map(str, keys))
+    message = f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. Find the writer in its managedFields."
+    return Finding(reason("ChildrenReverted"), message)
 
 
 def _next_look(snapshot: Snapshot, decision: Decision) -> float | None:
@@ -208,15 +188,6 @@ def _next_look(snapshot: Snapshot, decision: Decision) -> float | None:
     return warning.last_seen + WARNING_LIFETIME - snapshot.now if warning else None
 
 
-def _remembered(binding: Binding) -> ProbeResult | None:
-    """The result shown in the status, where it is about this very spec; None where there is none."""
-    conditions = binding.status.get("conditions") or ()
-    shown = next((c for c in conditions if c["type"] == ConditionType.TRACE_ENDPOINT_REACHABLE), None)
-    if shown is None or shown["observedGeneration"] != binding.generation or shown["reason"] not in _RESULTS:
-        return None
-    return ProbeResult(shown["reason"], shown["message"], (binding.status.get("fiddler") or {}).get("application"))
-
-
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
     if traced:
         return Finding(reason(traced.reason), traced.message)
@@ -224,15 +195,13 @@ def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
     return Finding(reason("ProbePending"), waits)
 
 
-def _details(snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: ProbeResult | None) -> Details:
+def _details(snapshot: Snapshot, decision: Decision, programmed: Finding, traced: ProbeResult | None) -> Details:
     spec = snapshot.binding.spec
     if spec is None:
         return Details()
-    served = len(spec.routes) if outcome.programmed.status == "True" else 0
+    served = len(spec.routes) if programmed.status == "True" else 0
     return Details(
         routes=f"{served}/{len(spec.routes)}",
         gateway=GatewayStatus(version=decision.gateway.version, image=decision.gateway.image),
-        fiddler=FiddlerStatus(
-            application=traced.application if traced else None, traces_endpoint=f"{spec.fiddler.url.rstrip('/')}/v1/traces"
-        ),
+        fiddler=FiddlerStatus(application=traced.application if traced else None, traces_endpoint=traces_endpoint(spec.fiddler)),
     )

@@ -76,7 +76,8 @@ async def page(context: BrowserContext, sink: Sink) -> AsyncIterator[Page]:
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
     page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
-    page.on("request", lambda request: None if request.url.startswith((sink.url, "data:")) else problems.append(request.url))
+    own = (sink.url, "data:")
+    page.on("request", lambda request: None if request.url.startswith(own) else problems.append(request.url))
     await page.goto(sink.url)
     yield page
     assert problems == []

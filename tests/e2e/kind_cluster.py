@@ -1,7 +1,7 @@
 """End to end in containers: `make test-e2e`. Needs a Docker engine and access to the images of kind, Python and Kong.
 
 Only this can show: both images build, the operator starts under Pod Security `restricted` with a read-only root, the pod's probes
-answer, the service account's token is taken from the pod, names of Services resolve, and a real Kong Gateway starts with the three settings.
+answer, the service account's token comes from the pod, names of Services resolve, and a real Kong Gateway starts with the three settings.
 Kong Ingress Controller is not run here (tests/integration has the real one); whether Kong takes the plugins is not looked at.
 
 The file's name keeps it out of `make test`, which must pass where there is no Docker. It has not been run where this project is developed.

@@ -59,7 +59,7 @@ def _not_installed() -> click.Command:
     """`sink` where its package is missing: whatever its arguments, `--help` too, it says what to install."""
 
     def refuse() -> NoReturn:
-        raise NotInstalled("The sink is a package of its own: install it with  pip install 'fiddler-kong-operator[sink]'")
+        raise NotInstalled("The sink is a package of its own; install it with: pip install 'fiddler-kong-operator[sink]'")
 
     anything = {"ignore_unknown_options": True, "allow_extra_args": True}
     return click.Command(

@@ -62,7 +62,7 @@ def without_sink(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_the_sink_is_not_installed_it_says_what_to_install(args: list[str]) -> None:
     result = CliRunner().invoke(main, ["sink", *args])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "Error: The sink is a package of its own: install it with  pip install 'fiddler-kong-operator[sink]'\n"
+    assert result.stderr == "Error: The sink is a package of its own; install it with: pip install 'fiddler-kong-operator[sink]'\n"
 
 
 @pytest.mark.usefixtures("without_sink")

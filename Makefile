@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-PATHS := operator codegen $(wildcard devcluster benchmarks) tests
+PATHS := operator sink codegen $(wildcard devcluster benchmarks) tests
 TESTS ?= tests
 MINUTES ?= 10
 
@@ -19,7 +19,7 @@ help: ## Show this list
 
 install: $(STAMP) ## Make .venv from the hash-locked requirement files
 
-$(STAMP): requirements/dev.txt pyproject.toml scripts/make-venv
+$(STAMP): requirements/dev.txt pyproject.toml sink/pyproject.toml scripts/make-venv
 	@scripts/make-venv $(VENV)
 	@touch $@
 
@@ -67,8 +67,10 @@ bench: $(STAMP) ## Measure against a raw loop that does the same writes
 
 lock: $(STAMP) ## Resolve the requirement files again (UPGRADE=--upgrade for newer versions)
 	@$(LOCK) $(UPGRADE) pyproject.toml --output-file requirements/runtime.txt
+	@$(LOCK) $(UPGRADE) sink/pyproject.toml --constraints requirements/runtime.txt --output-file sink/requirements.txt
 	@$(LOCK) $(UPGRADE) --group build --output-file requirements/build.txt
-	@$(LOCK) $(UPGRADE) pyproject.toml --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	@$(LOCK) $(UPGRADE) pyproject.toml sink/pyproject.toml --group dev --constraints requirements/runtime.txt \
+		--constraints sink/requirements.txt --output-file requirements/dev.txt
 
 clean: ## Remove the virtual environment and the tools' caches
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

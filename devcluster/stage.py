@@ -15,8 +15,8 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from fiddler_kong_operator.sink.server import Sink
-from fiddler_kong_operator.sink.settings import Application, SinkSettings
+from fiddler_kong_sink.server import Sink
+from fiddler_kong_sink.settings import Application, SinkSettings
 
 from .gateway.process import Workload
 from .gateway.standin import GatewayStandIn, StandInOptions

@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 from devcluster.errors import ApiError
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
-from fiddler_kong_operator.sink.mapping import SpanType
+from fiddler_kong_sink.mapping import SpanType
 
 from .narrator import Narrator
 

@@ -1,7 +1,7 @@
 """End to end in containers: `make test-e2e`. Needs a Docker engine and access to the images of kind, Python and Kong.
 
-What only this can show: the image builds and starts under Pod Security `restricted` with a read-only root, the probes of the pod answer,
-the service account's token is taken from the pod, names of Services resolve, and a real Kong Gateway starts with the three settings.
+Only this can show: both images build, the operator starts under Pod Security `restricted` with a read-only root, the pod's probes
+answer, the service account's token comes from the pod, names of Services resolve, and a real Kong Gateway starts with the three settings.
 Kong Ingress Controller is not run here (tests/integration has the real one); whether Kong takes the plugins is not looked at.
 
 The file's name keeps it out of `make test`, which must pass where there is no Docker. It has not been run where this project is developed.
@@ -25,6 +25,7 @@ from devcluster.progress import Reporter
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 IMAGE: Final = "fiddler-kong-operator:0.1.0"
+SINK: Final = "fiddler-kong-sink:0.1.0"
 KONG: Final = os.environ.get("KONG_IMAGE", "kong/kong-gateway:3.13.0.7")
 KEY: Final = "e2e.0123456789abcdef"
 APPLICATION: Final = "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11"
@@ -93,9 +94,10 @@ def binding() -> Manifest:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
     kind = Kind(tmp_path_factory.mktemp("kind"))
     kind.run("docker", "build", "--tag", IMAGE, ".")
+    kind.run("docker", "build", "--tag", SINK, "sink")
     kind.kind("create", "cluster", f"--name={kind.name}", "--wait=180s")
     try:
-        kind.kind("load", "docker-image", IMAGE, f"--name={kind.name}")
+        kind.kind("load", "docker-image", IMAGE, SINK, f"--name={kind.name}")
         kind.kubectl("apply", "--server-side", f"--filename={kind.kong_crds}")
         kind.kubectl("apply", "--server-side", f"--kustomize={ROOT / 'manifests/install'}")
         yield kind
@@ -110,8 +112,8 @@ def test_the_operator_starts_as_it_is_shipped(cluster: Kind) -> None:
 def test_a_binding_becomes_ready_in_front_of_a_real_kong(cluster: Kind) -> None:
     cluster.kubectl("create", "namespace", "ai")
     cluster.kubectl("create", "namespace", "kong")
-    arguments = ["sink", "--host=0.0.0.0", "--port=4318", f"--api-key={KEY}", f"--application-id={APPLICATION}"]
-    sink = {"name": "sink", "image": IMAGE, "args": arguments, "ports": [{"containerPort": 4318}]}
+    arguments = ["--host=0.0.0.0", "--port=4318", f"--api-key={KEY}", f"--application-id={APPLICATION}"]
+    sink = {"name": "sink", "image": SINK, "args": arguments, "ports": [{"containerPort": 4318}]}
     kong = {"name": "proxy", "image": KONG, "env": [{"name": "KONG_DATABASE", "value": "off"}]}
     cluster.apply(deployment("ai", "sink", sink), service("ai", "sink", 4318), secret("fiddler", KEY), secret("openai", "sk-e2e"))
     cluster.apply(deployment("kong", "kong-gateway", kong))

@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from devcluster.errors import ApiError
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
-from fiddler_kong_operator.sink.server import Sink
-from fiddler_kong_operator.sink.settings import SinkSettings
+from fiddler_kong_sink.server import Sink
+from fiddler_kong_sink.settings import SinkSettings
 from tests.integration.arena import Arena, Manifest
 from tests.integration.own import own_arena
 from tests.integration.targets import attached_binding, foreign_plugin, service

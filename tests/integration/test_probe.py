@@ -21,9 +21,9 @@ from pydantic import SecretStr
 
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
-from fiddler_kong_operator.sink.faults import Fault, Surface
-from fiddler_kong_operator.sink.server import Sink
-from fiddler_kong_operator.sink.settings import Application, SinkSettings
+from fiddler_kong_sink.faults import Fault, Surface
+from fiddler_kong_sink.server import Sink
+from fiddler_kong_sink.settings import Application, SinkSettings
 from tests.integration.arena import Arena, Manifest
 from tests.integration.own import own_arena
 

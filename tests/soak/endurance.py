@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from anyio.from_thread import BlockingPortal
 
-from fiddler_kong_operator.sink.journal import Delivery
+from fiddler_kong_sink.journal import Delivery
 from tests.soak.audit import AuditTail
 from tests.soak.churn import Churn
 from tests.soak.estate import Estate

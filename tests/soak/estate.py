@@ -15,8 +15,8 @@ from devcluster.errors import ApiError
 from devcluster.stage import Stage
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
-from fiddler_kong_operator.sink.server import Sink
-from fiddler_kong_operator.sink.settings import SinkSettings
+from fiddler_kong_sink.server import Sink
+from fiddler_kong_sink.settings import SinkSettings
 from tests.faults.reading import Reader
 from tests.soak.population import GATEWAYS, TARGETS, Manifest, Member, Population, furniture, gateway_manifest, target_manifest
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from anyio.from_thread import BlockingPortal
 
-from fiddler_kong_operator.sink.faults import Fault as SinkFault
+from fiddler_kong_sink.faults import Fault as SinkFault
 from tests.faults.script import Answer, Cut, EndAtOnce, Fault, Late, Rule
 from tests.faults.traffic import Call
 from tests.soak.estate import Estate

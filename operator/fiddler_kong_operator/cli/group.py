@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -12,8 +12,11 @@ from fiddler_kong_operator import __version__
 __all__ = ["main"]
 
 PACKAGE: Final = "fiddler_kong_operator.cli"
-COMMANDS: Final = ("completion", "render", "run", "sink")
-"""Each is a module of this package that holds a click command of the same name."""
+SINK: Final = "fiddler_kong_sink"
+"""A distribution of its own, which the operator's image does not carry. It is named here only, as text: nothing imports it beforehand."""
+
+COMMANDS: Final = {name: f"{PACKAGE}.{name}" for name in ("completion", "render", "run")} | {"sink": f"{SINK}.cli"}
+"""Each command and the module that defines it, as a click command of the same name."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"
 
@@ -31,7 +34,13 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"{PACKAGE}.{cmd_name}"), cmd_name)
+        try:
+            module = importlib.import_module(COMMANDS[cmd_name])
+        except ModuleNotFoundError as error:
+            if error.name != SINK:
+                raise
+            return _not_installed()
+        command = getattr(module, cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
@@ -40,10 +49,28 @@ class LazyGroup(click.Group):
         return super().make_context(name, args, parent, **extra)
 
 
+class NotInstalled(click.ClickException):
+    """The command needs a package that is missing: one sentence without the usage, which is the missing package's to know."""
+
+    exit_code = 2
+
+
+def _not_installed() -> click.Command:
+    """`sink` where its package is missing: whatever its arguments, `--help` too, it says what to install."""
+
+    def refuse() -> NoReturn:
+        raise NotInstalled("The sink is a package of its own; install it with: pip install 'fiddler-kong-operator[sink]'")
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(
+        "sink", callback=refuse, help="A stand-in for Fiddler (not installed).", add_help_option=False, context_settings=anything
+    )
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
-    """Have the LLM traffic through Kong AI Gateway observed in Fiddler.
+    """Send traces of the LLM traffic through Kong AI Gateway to Fiddler.
 
-    Exit codes: 0 all went well, 1 a check refused, 2 the command or its input was wrong.
+    Exit codes: 0 success, 1 a check refused, 2 the command or its input was wrong.
     """

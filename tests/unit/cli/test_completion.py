@@ -36,6 +36,14 @@ def test_bash_understands_its_script() -> None:
     assert done.stdout.startswith("complete ")
 
 
+def test_the_help_has_one_line_for_each_shell() -> None:
+    lines = [line.strip() for line in CliRunner().invoke(main, ["completion", "--help"]).stdout.splitlines()]
+
+    assert "bash:  source <(fiddler-kong completion bash)" in lines
+    assert "fish:  fiddler-kong completion fish | source" in lines
+    assert not [line for line in lines if line.startswith(("\\b", "\b"))]
+
+
 def test_without_a_shell_it_says_which_there_are() -> None:
     result = CliRunner().invoke(main, ["completion"])
 

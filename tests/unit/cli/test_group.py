@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -46,6 +47,30 @@ def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("Usage: ")
+
+
+@pytest.fixture
+def without_sink(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The import of the sink's package fails as it does where the package is not installed."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "fiddler_kong_sink"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if not (Path(entry) / "fiddler_kong_sink").exists()])
+
+
+@pytest.mark.usefixtures("without_sink")
+@pytest.mark.parametrize("args", [[], ["--help"], ["--port", "0", "--api-key", "k"]])
+def test_where_the_sink_is_not_installed_it_says_what_to_install(args: list[str]) -> None:
+    result = CliRunner().invoke(main, ["sink", *args])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: The sink is a package of its own; install it with: pip install 'fiddler-kong-operator[sink]'\n"
+
+
+@pytest.mark.usefixtures("without_sink")
+def test_help_names_the_sink_where_it_is_not_installed() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "  sink " in result.stdout
+    assert "(not installed)" in result.stdout
 
 
 def test_an_unknown_command_is_a_usage_error_with_a_hint() -> None:

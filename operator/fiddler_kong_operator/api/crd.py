@@ -56,16 +56,16 @@ def _column(name: str, path: str, description: str, *, wide: bool = False, kind:
 
 
 COLUMNS: Final = (
-    _column("Ready", _condition("Ready", "status"), "Whether traffic is observed in Fiddler."),
-    _column("Status", _condition("Ready", "reason"), "The deciding reason."),
-    _column("Routes", ".status.routes", "Routes with all plugins attached, of all routes."),
+    _column("Ready", _condition("Ready", "status"), "Whether everything is in place to observe the routes in Fiddler."),
+    _column("Status", _condition("Ready", "reason"), "Reason of the deciding condition."),
+    _column("Routes", ".status.routes", "Routes with all plugins attached, out of all routes."),
     _column("Gateway", ".status.gateway.version", "Version of Kong."),
-    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "What the trace endpoint answers."),
+    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "Result of the last probe of the trace endpoint."),
     _column("Age", ".metadata.creationTimestamp", "Time since the binding was created.", kind="date"),
     _column("Application", ".status.fiddler.application", "Name of the Fiddler application, where it can be read.", wide=True),
     _column("URL", ".spec.fiddler.url", "The Fiddler instance.", wide=True),
     _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler.", wide=True),
-    _column("Message", _condition("Ready", "message"), "The deciding sentence.", wide=True),
+    _column("Message", _condition("Ready", "message"), "Message of the deciding condition.", wide=True),
 )
 """What `kubectl get fkb` shows, in this order; wide columns only with `-o wide`."""
 
@@ -106,7 +106,7 @@ def _version() -> Schema:
 def _root() -> Schema:
     return {
         "type": "object",
-        "description": "Has the LLM traffic of some routes through a Kong AI Gateway observed in one Fiddler application.",
+        "description": "Sends traces of the LLM traffic on selected Kong routes to one Fiddler application.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always `{names.GROUP}/{names.VERSION}`."},

@@ -49,7 +49,7 @@ RouteName = Annotated[str, StringConstraints(min_length=1, max_length=20, patter
 ObjectName = Annotated[
     str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 ]
-"""The name of a Kubernetes object: a DNS subdomain, every label of it (`a..b` and `a-.b` are none)."""
+"""The name of a Kubernetes object: a DNS subdomain, valid in every label (`a..b` and `a-.b` are not)."""
 
 SecretKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 """A key inside a Secret."""

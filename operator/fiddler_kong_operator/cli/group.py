@@ -43,7 +43,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def main() -> None:
-    """Have the LLM traffic through Kong AI Gateway observed in Fiddler.
+    """Send traces of the LLM traffic through Kong AI Gateway to Fiddler.
 
     Exit codes: 0 all went well, 1 a check refused, 2 the command or its input was wrong.
     """

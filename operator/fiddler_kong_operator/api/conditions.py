@@ -1,7 +1,7 @@
 """Condition types and the registry of reasons: the single source for status, events, documentation and tests.
 
-A reason belongs to one condition type and fixes its status. `summary` says what it means, `remedy` what to do next; both go into
-`docs/reference/conditions.md`. The message in a binding's status is more precise (it names the object and the field).
+A reason belongs to one condition type and fixes its status. `summary` explains it, `remedy` says what to do next; both go into
+`docs/reference/conditions.md`. The message in a binding's status is more precise: it names the object and the field.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ConditionType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One entry of the registry. `stalls`: a person must act; otherwise a not-True status is waited out."""
+    """One entry of the registry. `stalls`: a person must act; otherwise the operator waits or retries while the status is not True."""
 
     name: str
     type: ConditionType
@@ -50,7 +50,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found: a reason of the registry and the sentence for this very binding."""
+    """The result of a check: a reason of the registry and the message for this binding."""
 
     reason: Reason
     message: str
@@ -73,7 +73,7 @@ _P: Final = ConditionType.PLUGINS_PROGRAMMED
 _T: Final = ConditionType.TRACE_ENDPOINT_REACHABLE
 _R: Final = ConditionType.READY
 
-# A table is read by its rows, so the formatter stays out of it.
+# Rows are easier to read in this form than in the formatter's.
 # fmt: off
 _ALL: Final = (
     # Accepted

@@ -1,8 +1,8 @@
 """The CustomResourceDefinition, made from the pydantic types: structural schema, CEL rules, defaults, columns.
 
-pydantic's JSON schema is close to what Kubernetes wants, but not it: references are inlined, nullability and titles go, constants become
-enums, and a nested object's default becomes `{}`, so that the API server fills in the defaults inside. Rules (`ApiModel.RULES`) become
-`x-kubernetes-validations` of the object they speak about.
+pydantic's JSON schema is rewritten for Kubernetes: references are inlined, nullability and titles are dropped, constants become enums, and
+a nested object's default becomes `{}`, so that the API server fills in the defaults inside. Rules (`ApiModel.RULES`) become
+`x-kubernetes-validations` of their object.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ COLUMNS: Final = (
     _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler.", wide=True),
     _column("Message", _condition("Ready", "message"), "Message of the deciding condition.", wide=True),
 )
-"""What `kubectl get fkb` shows, in this order; wide columns only with `-o wide`."""
+"""Columns of `kubectl get fkb`, in this order; wide columns only with `-o wide`."""
 
 
 def build_crd() -> Schema:
@@ -146,7 +146,7 @@ def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapp
 
 
 def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
-    """The node with its reference, or the one alternative that is not null, put in its place. What stands beside it wins."""
+    """The node with its reference, or the one alternative that is not null, put in its place. Keys beside the reference win."""
     alternatives = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
     found = alternatives[0] if alternatives else node
     beside = {key: value for key, value in node.items() if key not in ("anyOf", "$ref")}
@@ -157,12 +157,12 @@ def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mappin
 
 
 def _ordered(schema: Schema) -> Schema:
-    """For readers: type and description first, what is inside last."""
+    """Sorts the keys for readers: type and description first, nested schemas last."""
     return dict(sorted(schema.items(), key=lambda item: _ORDER.index(item[0]) if item[0] in _ORDER else len(_FIRST)))
 
 
 def _default(node: Mapping[str, Any], schema: Schema) -> Schema:
-    """A default worth stating: an object's is `{}`, because its fields have theirs; null and the empty list say nothing."""
+    """The default, if it is more than null or an empty list. An object's default is `{}`, because its fields have their own."""
     default = node.get("default")
     if default is None or default == []:
         return {}

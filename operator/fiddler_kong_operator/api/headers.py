@@ -19,7 +19,7 @@ CREDENTIAL_HEADERS: Final = ("api-key", "apikey", "authorization", "cookie", "pr
 
 
 def header_rule(field: str, refused: Sequence[str], what: str) -> Rule:
-    """The rule that a field does not name one of the `refused` headers (in lower case); `what` says in the message what these are."""
+    """The rule that a field does not name one of the `refused` headers (in lower case); `what` describes these in the message."""
     attribute = to_snake(field)
     return Rule(
         cel=f"!has(self.{field}) || !(self.{field}.lowerAscii() in {list(refused)})",

@@ -58,7 +58,7 @@ HeaderName = Annotated[str, StringConstraints(min_length=1, max_length=64, patte
 """An HTTP header's name; strict, because it is compiled into Lua."""
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
-"""A model's name as providers spell it; nothing that Kong would evaluate as a template."""
+"""A model's name as providers spell it; excludes characters that Kong would evaluate as a template."""
 
 
 class SecretKeyRef(ApiModel):

@@ -18,7 +18,7 @@ from fiddler_kong_operator.plan.snapshot import ProbeResult
 __all__ = ["BODY_LIMIT", "Reply", "judge_failure", "judge_reply"]
 
 BODY_LIMIT: Final = 64 * 1024
-"""Bytes of an answer that are read at most. An OTLP server answers an empty export with next to none."""
+"""Most bytes of an answer that are read. An OTLP server answers an empty export with almost none."""
 
 _OK: Final = 200
 _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
@@ -61,11 +61,11 @@ class Reply:
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
     encoded: bool = False
-    """The body is compressed although that was not asked for; it is then not looked into."""
+    """The body is compressed although the request did not allow it; it is then not inspected."""
 
 
 def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResult:
-    """The result where no HTTP answer came. `kind` is a reason, or `TlsFailed` or `NotHttp`; `detail` must be text of our own."""
+    """The result if no HTTP answer arrived. `kind` is a reason, or `TlsFailed` or `NotHttp`; `detail` must not come from the server."""
     text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail)
     return ProbeResult(_REASONS.get(kind, kind), text)
 
@@ -109,7 +109,7 @@ def _success(reply: Reply) -> tuple[str, str]:
 def _is_otlp(reply: Reply) -> bool:
     """Whether a 200 can be an OTLP server's: protobuf, a JSON object, or no body at all; never a page.
 
-    What Fiddler writes into the body is not published, so nothing more is asked of it.
+    Fiddler does not publish the content of the body, so only its form is checked.
     """
     if len(reply.body) > BODY_LIMIT or "html" in reply.content_type:
         return False

@@ -42,7 +42,7 @@ format: $(STAMP) ## Format the code and repair what ruff can repair
 demo: $(STAMP) ## See it work: a real control plane, a conversation, its session (KEEP=1 leaves it running)
 	@$(BIN)/python -m devcluster.demo
 
-test: lint verify ## Lint, generated files, all tests (TESTS=path runs only those tests)
+test: lint verify ## Lint, generated files, tests (TESTS=path runs only those tests)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TESTS)
 

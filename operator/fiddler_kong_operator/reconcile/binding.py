@@ -220,7 +220,7 @@ def _remembered(binding: Binding) -> ProbeResult | None:
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
     if traced:
         return Finding(reason(traced.reason), traced.message)
-    waits = "The operator probes once the API key can be read." if decision.keys is None else "The first probe is running."
+    waits = "The operator probes once the API key can be read." if decision.keys is None else "The first probe has no answer yet."
     return Finding(reason("ProbePending"), waits)
 
 

@@ -1,4 +1,4 @@
-# Every verb of this project. Each installs what it needs.
+# Every target of this project. Each installs what it needs.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -42,18 +42,18 @@ format: $(STAMP) ## Format the code and repair what ruff can repair
 demo: $(STAMP) ## See it work: a real control plane, a conversation, its session (KEEP=1 leaves it running)
 	@$(BIN)/python -m devcluster.demo
 
-test: lint verify ## Everything that must hold (TESTS=path runs only those tests)
+test: lint verify ## Lint, generated files, tests (TESTS=path runs only those tests)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TESTS)
 
 test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
 	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py
 
-test-faults: $(STAMP) ## Kill the operator at each of its writes, and everything else that takes long (half an hour)
+test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (half an hour)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@FAULTS=all $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/faults tests/generated tests/security
 
-soak: $(STAMP) ## Churn and faults for ten minutes: nothing is held on to, nothing written uncalled for (MINUTES=60 takes longer)
+soak: $(STAMP) ## Churn and faults for ten minutes: no leak, no needless write (MINUTES=60 takes longer)
 	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 tests/soak/soak.py
 
 devcluster-up: $(STAMP) ## Start a real control plane on this machine

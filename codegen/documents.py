@@ -85,11 +85,11 @@ def _conditions() -> str:
     return (
         "# Conditions and reasons\n\n"
         "Every binding shows these conditions from the first write on. A reason belongs to one condition and fixes its status.\n"
-        "`Ready` carries the reason of the first condition, in this order, that is not `True`. The message in the status is more\n"
-        "precise than the sentence here: it names object and field.\n\n"
-        "A reason marked *stalled* needs a person; the binding then also has the condition `Stalled`, as the kstatus convention asks.\n"
-        "The others pass by themselves, and while something is on its way the condition `Reconciling` is there. Both are absent when\n"
-        "not true.\n\n"
+        "`Ready` carries the reason of the first condition that is `False`, else of the first that is `Unknown`. The message in the\n"
+        "status is more precise than the sentence here: it names the object and the field.\n\n"
+        "A reason marked *stalled* needs a person to act; the binding then also has the kstatus condition `Stalled`. With the other\n"
+        "reasons the operator works or waits, and the binding has the condition `Reconciling`. `Suspended` and\n"
+        "`GatewayVersionUnknown` come with neither. Both conditions are absent while they are not true.\n\n"
         f"{sections}"
     )
 

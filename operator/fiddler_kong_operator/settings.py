@@ -1,4 +1,4 @@
-"""What an administrator can set on the operator process: one frozen value, made once at start-up and passed down."""
+"""The administrator's settings of the operator process: one frozen value, made once at start-up and passed down."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _network(text: str) -> str:
 
 
 class ProbeSettings(BaseModel):
-    """Limits of the trace-endpoint probe. Everything is closed unless the administrator opens it."""
+    """Limits of the trace-endpoint probe. An address is refused unless the defaults or the administrator allow it."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
@@ -28,7 +28,7 @@ class ProbeSettings(BaseModel):
     """Allow http:// to hosts outside the cluster. In-cluster names (`*.svc`, `*.cluster.local`) may always use http."""
 
     allowed_addresses: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
-    """CIDRs that would be refused otherwise (loopback for a local sink). Link-local and metadata addresses stay refused."""
+    """CIDRs to allow that are refused by default, such as loopback for a local sink. Link-local and metadata addresses stay refused."""
 
     ca_file: str | None = None
     """A PEM bundle trusted in addition to the system's."""
@@ -40,10 +40,10 @@ class ProbeSettings(BaseModel):
     """Seconds between probes of an endpoint that answers; jittered by 10 %."""
 
     retry_interval: float = Field(default=15.0, ge=1)
-    """Seconds before a failed probe is tried again; doubled on each failure up to `interval`."""
+    """Seconds before a failed probe is repeated; doubled on each failure up to `interval`."""
 
     concurrency: int = Field(default=8, ge=1, le=64)
-    """Probes under way at once."""
+    """Probes that run at the same time."""
 
 
 class Settings(BaseModel):
@@ -55,13 +55,13 @@ class Settings(BaseModel):
     """Namespaces to watch; empty means the whole cluster."""
 
     workers: int = Field(default=16, ge=1, le=64)
-    """Reconciliations under way at once."""
+    """Reconciliations that run at the same time."""
 
     lease_namespace: str | None = None
     """Namespace of the leader-election Lease; None runs without election (one replica, development)."""
 
     lease_duration: float = Field(default=15.0, ge=2)
-    """Seconds after which another replica may take an unrenewed lease."""
+    """Seconds after which another replica may take over a lease that was not renewed."""
 
     health_port: int = Field(default=8080, ge=0, le=65535)
     """Port of /healthz; 0 switches it off."""
@@ -70,15 +70,15 @@ class Settings(BaseModel):
     """Address /healthz listens on."""
 
     log_format: LogFormat = "text"
-    """Form of the log's lines: for people, or one JSON object each for a log collector."""
+    """Format of log lines: text for people, or one JSON object per line for a log collector."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least important lines that are written."""
+    """Lowest level that is logged."""
 
     sweep_interval: float = Field(default=600.0, ge=1)
-    """Seconds between comparisons of what is known with a fresh list (lost deletions); jittered by 10 %."""
+    """Seconds between resyncs, which compare the cache with a fresh list to find lost deletions; jittered by 10 %."""
 
     drain_timeout: float = Field(default=20.0, ge=0)
-    """Seconds that work under way gets after SIGTERM."""
+    """Seconds that running reconciliations get to finish after SIGTERM."""
 
     probe: ProbeSettings = ProbeSettings()

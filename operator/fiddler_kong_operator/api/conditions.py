@@ -1,7 +1,7 @@
 """Condition types and the registry of reasons: the single source for status, events, documentation and tests.
 
-A reason belongs to one condition type and fixes its status. `summary` says what it means, `remedy` what to do next; both go into
-`docs/reference/conditions.md`. The message in a binding's status is more precise (it names the object and the field).
+A reason belongs to one condition type and fixes its status. `summary` explains it, `remedy` says what to do next; both go into
+`docs/reference/conditions.md`. The message in a binding's status is more precise: it names the object and the field.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ class ConditionType(StrEnum):
     SECRETS_RESOLVED = "SecretsResolved"
     """Every referenced Secret and key exists and is usable."""
     GATEWAY_CONFIGURED = "GatewayConfigured"
-    """The gateway runs, fully rolled out, with the needed settings, on a Kong version that can do it."""
+    """The gateway runs, fully rolled out, with the needed settings, on a Kong version that emits GenAI spans."""
     PLUGINS_PROGRAMMED = "PluginsProgrammed"
     """The plugins are applied and attached, and Kong has not refused them."""
     TRACE_ENDPOINT_REACHABLE = "TraceEndpointReachable"
     """Fiddler's trace endpoint answered an empty export with exactly 200, over trusted TLS."""
     READY = "Ready"
-    """All of the above."""
+    """All conditions above are True."""
     RECONCILING = "Reconciling"
-    """Present only while something is on its way (kstatus)."""
+    """Present only while the operator works on the binding or waits for something (kstatus)."""
     STALLED = "Stalled"
     """Present only while a person must act (kstatus)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One entry of the registry. `stalls`: a person must act; otherwise a not-True status is waited out."""
+    """One entry of the registry. `stalls`: a person must act; otherwise the operator waits or retries while the status is not True."""
 
     name: str
     type: ConditionType
@@ -50,7 +50,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found: a reason of the registry and the sentence for this very binding."""
+    """The result of a check: a reason of the registry and the message for this binding."""
 
     reason: Reason
     message: str
@@ -73,7 +73,7 @@ _P: Final = ConditionType.PLUGINS_PROGRAMMED
 _T: Final = ConditionType.TRACE_ENDPOINT_REACHABLE
 _R: Final = ConditionType.READY
 
-# A table is read by its rows, so the formatter stays out of it.
+# Rows are easier to read in this form than in the formatter's.
 # fmt: off
 _ALL: Final = (
     # Accepted
@@ -87,7 +87,7 @@ _ALL: Final = (
         "Correct the field named in the message.", stalls=True,
     ),
     Reason(
-        "EndpointRefused", _A, "False", "fiddler.url or an upstreamUrl leads where the operator lets no gateway send keys or calls.",
+        "EndpointRefused", _A, "False", "fiddler.url or an upstreamUrl points to an address to which no gateway may send keys or calls.",
         "Use the https URL of your Fiddler instance, or ask the operator's administrator to allow it.", stalls=True,
     ),
     Reason(
@@ -101,46 +101,47 @@ _ALL: Final = (
     Reason("TargetNotFound", _A, "False", "The object named in attachTo does not exist.", "Create it, or correct attachTo."),
     Reason(
         "PluginClash", _A, "False", "The target already carries a plugin of a type this binding needs; two would freeze the gateway.",
-        "Remove the other plugin's name from the annotation konghq.com/plugins, or leave its part out of the binding.", stalls=True,
+        "Remove the other plugin's name from the annotation konghq.com/plugins, or the part of the binding that needs the type.",
+        stalls=True,
     ),
     Reason(
         "RouteClash", _A, "False", "Another Ingress of the same class already serves this host and path.",
         "Choose another path or host, or use attachTo.", stalls=True,
     ),
     Reason(
-        "NameTaken", _A, "False", "An object with the name of one this binding would create belongs to somebody else.",
+        "NameTaken", _A, "False", "The binding would create an object whose name an object of another owner already has.",
         "Rename the route or the binding, or delete the other object.", stalls=True,
     ),
     Reason(
         "KongNotInstalled", _A, "False", "Kong's resource definitions are not installed in this cluster.",
         "Install Kong Ingress Controller.",
     ),
-    Reason("Suspended", _A, "Unknown", "spec.suspend is true: nothing is changed.", "Set spec.suspend to false to go on."),
+    Reason("Suspended", _A, "Unknown", "spec.suspend is true: nothing is changed.", "Set spec.suspend to false to resume."),
     # SecretsResolved
     Reason("SecretsResolved", _S, "True", "Every referenced key exists and is usable."),
     Reason(
         "SecretNotFound", _S, "False", "A referenced Secret does not exist.",
-        "Create it in the binding's namespace; the binding goes on by itself.",
+        "Create it in the binding's namespace; the operator continues as soon as it exists.",
     ),
     Reason("SecretKeyNotFound", _S, "False", "A Secret lacks the referenced key.", "Add the key, or correct the reference."),
-    Reason("SecretValueEmpty", _S, "False", "A referenced value is empty.", "Put the key in."),
+    Reason("SecretValueEmpty", _S, "False", "A referenced value is empty.", "Store the key in it."),
     Reason(
-        "SecretValuePlaceholder", _S, "False", "A referenced value still is a placeholder such as ${FIDDLER_API_KEY}.",
+        "SecretValuePlaceholder", _S, "False", "A referenced value is still a placeholder such as ${FIDDLER_API_KEY}.",
         "Replace it with the real key.",
     ),
     Reason(
-        "SecretValuePrefixed", _S, "False", "A referenced value starts with `Bearer `, which would be sent twice.",
+        "SecretValuePrefixed", _S, "False", "A referenced value starts with `Bearer `, so Kong would send the prefix twice.",
         "Store the bare key.",
     ),
     Reason(
-        "SecretValueUnusable", _S, "False", "A referenced value holds characters no HTTP header may carry.",
+        "SecretValueUnusable", _S, "False", "A referenced value contains characters that an HTTP header must not contain.",
         "Store the key as printable ASCII on one line.",
     ),
-    Reason("SecretsNotEvaluated", _S, "Unknown", "Not looked at, because the spec is invalid."),
+    Reason("SecretsNotEvaluated", _S, "Unknown", "Not checked, because the spec is invalid."),
     # GatewayConfigured
     Reason("GatewayConfigured", _G, "True", "The gateway runs with the needed settings."),
     Reason(
-        "GatewayVersionAdvised", _G, "True", "The gateway works, but its Kong version has a known defect that shows in Fiddler.",
+        "GatewayVersionAdvised", _G, "True", "The gateway works, but its Kong version has a known defect that is visible in Fiddler.",
         "Upgrade Kong to the version in the message.",
     ),
     Reason(
@@ -160,16 +161,16 @@ _ALL: Final = (
         "Use the image kong/kong-gateway, 3.13 or later.", stalls=True,
     ),
     Reason(
-        "GatewayVersionUnknown", _G, "Unknown", "The image does not tell Kong's version.",
+        "GatewayVersionUnknown", _G, "Unknown", "Kong's version cannot be read from the image.",
         "Use an image with a version tag (a digest may follow it).",
     ),
     Reason(
         "GatewaySettingConflict", _G, "False", "Another manager has set one of the settings to another value.",
-        "Set the value named in the message where that manager gets it, or set gateway.conflicts to Override.", stalls=True,
+        "Set the value from the message in that manager's source (Git, Helm values), or set gateway.conflicts to Override.", stalls=True,
     ),
     Reason(
         "GatewaySettingFromSource", _G, "False", "One of the settings comes from a ConfigMap, Secret or field (valueFrom).",
-        "Set the value there, or replace valueFrom by a plain value.", stalls=True,
+        "Set the value there, or replace valueFrom with a plain value.", stalls=True,
     ),
     Reason(
         "GatewaySettingUnsupported", _G, "False", "This version of Kong does not know the value of gateway.untrustedLua.",
@@ -184,33 +185,33 @@ _ALL: Final = (
         "Set the Helm values named in the message.", stalls=True,
     ),
     Reason(
-        "GatewayManagedElsewhere", _G, "False", "Kong Operator owns this workload and would undo any change.",
+        "GatewayManagedElsewhere", _G, "False", "Kong Operator owns this workload and would revert any change.",
         "Set the env on its DataPlane or GatewayConfiguration.", stalls=True,
     ),
     Reason(
-        "GatewaySettingsReverted", _G, "False", "Another manager keeps undoing the settings; the operator has stopped.",
-        "Set the values where that manager gets them.", stalls=True,
+        "GatewaySettingsReverted", _G, "False", "Another manager keeps reverting the settings; the operator has stopped writing them.",
+        "Set the values in that manager's source (Git, Helm values).", stalls=True,
     ),
     Reason(
         "GatewayWriteRefused", _G, "False", "The API server refused the change to the workload.",
-        "See the message; often a missing permission or an admission policy.",
+        "See the message; the cause is often a missing permission or an admission policy.",
     ),
-    Reason("GatewayPending", _G, "Unknown", "The settings are about to be applied to the workload."),
+    Reason("GatewayPending", _G, "Unknown", "The operator is about to apply the settings to the workload."),
     Reason("GatewayRollingOut", _G, "Unknown", "The workload's pods are being replaced.", "Wait; see `kubectl rollout status`."),
-    Reason("GatewayNotRunning", _G, "False", "The workload has no ready pod.", "See the workload's pods."),
-    Reason("GatewayNotEvaluated", _G, "Unknown", "Not looked at, because the binding was not accepted."),
+    Reason("GatewayNotRunning", _G, "False", "The workload has no ready pod.", "Check the workload's pods."),
+    Reason("GatewayNotEvaluated", _G, "Unknown", "Not checked, because the binding was not accepted."),
     # PluginsProgrammed
     Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused by Kong."),
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
-    Reason("WaitingForGateway", _P, "Unknown", "The pre-function plugin is attached when the gateway's rollout is complete."),
-    Reason("KongRefused", _P, "False", "Kong refused the configuration.", "See Kong's words in the message.", stalls=True),
+    Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
+    Reason("KongRefused", _P, "False", "Kong refused the configuration.", "Read Kong's error in the message.", stalls=True),
     Reason(
         "KongTranslationFailed", _P, "False", "Kong Ingress Controller could not translate a plugin.",
-        "See its words in the message.", stalls=True,
+        "Read the controller's error in the message.", stalls=True,
     ),
     Reason(
         "ChildrenReverted", _P, "False",
-        "Something keeps changing an object that the operator owns; it is put back at most a few times a minute.",
+        "Something keeps changing an object that the operator owns; the operator repairs it at most ten times a minute.",
         "Find the writer with `kubectl get OBJECT -o yaml --show-managed-fields` and stop it.", stalls=True,
     ),
     Reason(
@@ -219,14 +220,16 @@ _ALL: Final = (
     ),
     # TraceEndpointReachable
     Reason("Reachable", _T, "True", "Fiddler answered an empty export with 200."),
-    Reason("ProbePending", _T, "Unknown", "The endpoint has not been asked yet."),
+    Reason("ProbePending", _T, "Unknown", "The endpoint has not been probed yet."),
     Reason(
         "NameNotResolved", _T, "False", "The host name of fiddler.url does not resolve.",
         "Check the URL, the cluster's DNS and egress policies.",
     ),
     Reason("ConnectionRefused", _T, "False", "Nothing accepts connections at that address.", "Check the URL's port and egress policies."),
     Reason("ProbeTimeout", _T, "False", "No answer within the time limit.", "Check egress policies and proxies."),
-    Reason("ConnectionFailed", _T, "False", "The connection broke before an answer.", "Check proxies between the cluster and Fiddler."),
+    Reason(
+        "ConnectionFailed", _T, "False", "The connection broke before an answer arrived.", "Check proxies between the cluster and Fiddler.",
+    ),
     Reason(
         "TlsUntrusted", _T, "False", "The server's certificate is not trusted.",
         "For a private CA, give it to the operator (probe.caFile) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE).",
@@ -245,17 +248,19 @@ _ALL: Final = (
         "Copy the UUID from the application's settings.", stalls=True,
     ),
     Reason("EndpointNotFound", _T, "False", "There is no trace endpoint at this URL (404).", "fiddler.url must be your Fiddler instance."),
-    Reason("RateLimited", _T, "False", "Fiddler asks for patience (429).", "Nothing to do; probed again when it allows."),
-    Reason("ServerError", _T, "False", "Fiddler has a problem (5xx).", "Nothing to do here; probed again by itself."),
     Reason(
-        "UnexpectedSuccess", _T, "False", "The endpoint answers 2xx, but not 200: Kong before 3.14 would send everything again and again.",
+        "RateLimited", _T, "False", "Fiddler is rate limiting (429).", "Nothing to do; the operator probes again when Fiddler allows it.",
+    ),
+    Reason("ServerError", _T, "False", "Fiddler answers with a server error (5xx).", "Nothing to do; the operator probes again."),
+    Reason(
+        "UnexpectedSuccess", _T, "False", "The endpoint answers 2xx, but not 200: Kong before 3.14 would resend the same spans.",
         "Check for a proxy between the cluster and Fiddler.",
     ),
     Reason(
-        "NotOtlp", _T, "False", "Something answers, but it is not an OTLP trace endpoint.",
+        "NotOtlp", _T, "False", "The server answers, but it is not an OTLP trace endpoint.",
         "fiddler.url must be your Fiddler instance.",
     ),
-    Reason("UnexpectedAnswer", _T, "False", "The endpoint answers with an HTTP status nobody expects.", "See the status in the message."),
+    Reason("UnexpectedAnswer", _T, "False", "The endpoint answers with an unexpected HTTP status.", "See the status in the message."),
     Reason(
         "AddressRefused", _T, "False", "The operator does not probe this address.",
         "Use a public https URL, or ask the operator's administrator to allow it.", stalls=True,

@@ -1,8 +1,8 @@
 """The CustomResourceDefinition, made from the pydantic types: structural schema, CEL rules, defaults, columns.
 
-pydantic's JSON schema is close to what Kubernetes wants, but not it: references are inlined, nullability and titles go, constants become
-enums, and a nested object's default becomes `{}`, so that the API server fills in the defaults inside. Rules (`ApiModel.RULES`) become
-`x-kubernetes-validations` of the object they speak about.
+pydantic's JSON schema is rewritten for Kubernetes: references are inlined, nullability and titles are dropped, constants become enums, and
+a nested object's default becomes `{}`, so that the API server fills in the defaults inside. Rules (`ApiModel.RULES`) become
+`x-kubernetes-validations` of their object.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ def _column(name: str, path: str, description: str, *, wide: bool = False, kind:
 
 
 COLUMNS: Final = (
-    _column("Ready", _condition("Ready", "status"), "Whether traffic is observed in Fiddler."),
-    _column("Status", _condition("Ready", "reason"), "The deciding reason."),
-    _column("Routes", ".status.routes", "Routes with all plugins attached, of all routes."),
+    _column("Ready", _condition("Ready", "status"), "Whether everything is in place to observe the routes in Fiddler."),
+    _column("Status", _condition("Ready", "reason"), "Reason of the deciding condition."),
+    _column("Routes", ".status.routes", "Routes with all plugins attached, out of all routes."),
     _column("Gateway", ".status.gateway.version", "Version of Kong."),
-    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "What the trace endpoint answers."),
+    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "Result of the last probe of the trace endpoint."),
     _column("Age", ".metadata.creationTimestamp", "Time since the binding was created.", kind="date"),
     _column("Application", ".status.fiddler.application", "Name of the Fiddler application, where it can be read.", wide=True),
     _column("URL", ".spec.fiddler.url", "The Fiddler instance.", wide=True),
     _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler.", wide=True),
-    _column("Message", _condition("Ready", "message"), "The deciding sentence.", wide=True),
+    _column("Message", _condition("Ready", "message"), "Message of the deciding condition.", wide=True),
 )
-"""What `kubectl get fkb` shows, in this order; wide columns only with `-o wide`."""
+"""Columns of `kubectl get fkb`, in this order; wide columns only with `-o wide`."""
 
 
 def build_crd() -> Schema:
@@ -106,7 +106,7 @@ def _version() -> Schema:
 def _root() -> Schema:
     return {
         "type": "object",
-        "description": "Has the LLM traffic of some routes through a Kong AI Gateway observed in one Fiddler application.",
+        "description": "Sends traces of the LLM traffic on selected Kong routes to one Fiddler application.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always `{names.GROUP}/{names.VERSION}`."},
@@ -146,7 +146,7 @@ def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapp
 
 
 def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
-    """The node with its reference, or the one alternative that is not null, put in its place. What stands beside it wins."""
+    """The node with its reference, or the one alternative that is not null, put in its place. Keys beside the reference win."""
     alternatives = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
     found = alternatives[0] if alternatives else node
     beside = {key: value for key, value in node.items() if key not in ("anyOf", "$ref")}
@@ -157,12 +157,12 @@ def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mappin
 
 
 def _ordered(schema: Schema) -> Schema:
-    """For readers: type and description first, what is inside last."""
+    """Sorts the keys for readers: type and description first, nested schemas last."""
     return dict(sorted(schema.items(), key=lambda item: _ORDER.index(item[0]) if item[0] in _ORDER else len(_FIRST)))
 
 
 def _default(node: Mapping[str, Any], schema: Schema) -> Schema:
-    """A default worth stating: an object's is `{}`, because its fields have theirs; null and the empty list say nothing."""
+    """The default, if it is more than null or an empty list. An object's default is `{}`, because its fields have their own."""
     default = node.get("default")
     if default is None or default == []:
         return {}

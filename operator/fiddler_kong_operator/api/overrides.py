@@ -15,7 +15,7 @@ class PatchOperation(ApiModel):
     """One RFC 6902 operation."""
 
     op: Literal["add", "replace", "remove"]
-    """What to do."""
+    """Operation to apply."""
 
     path: str = Field(min_length=1, max_length=256, pattern=r"^(/([A-Za-z0-9_.-]|~[01])+)+$")
     """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`."""
@@ -25,10 +25,10 @@ class PatchOperation(ApiModel):
 
 
 class Override(ApiModel):
-    """Patches on a generated plugin's config, for what the typed fields do not cover."""
+    """Patches of a generated plugin's config, for options that have no field here."""
 
     plugin: Literal["ai-proxy", "pre-function", "opentelemetry"]
-    """Which plugin."""
+    """Type of the plugin to patch."""
 
     route: RouteName | None = None
     """Only this route's `ai-proxy`; every route's when left out."""

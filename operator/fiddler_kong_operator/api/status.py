@@ -1,4 +1,4 @@
-"""The status of a FiddlerKongBinding: what the operator found. Part of `integrations.fiddler.ai/v1alpha1`, as `v1alpha1`'s types."""
+"""The status of a FiddlerKongBinding. Part of `integrations.fiddler.ai/v1alpha1`, as `v1alpha1`'s types."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Condition(ApiModel):
     """Why, in a sentence, and what to do next."""
 
     observed_generation: int = Field(ge=0)
-    """Generation of the spec this was found for."""
+    """Generation of the spec that this condition is about."""
 
     last_transition_time: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
     """When `status` last changed."""
 
 
 class GatewayStatus(ApiModel):
-    """What is known of the gateway."""
+    """Facts about the gateway."""
 
     version: str | None = Field(default=None, max_length=64)
     """Version of Kong, read from the image."""
@@ -44,17 +44,17 @@ class GatewayStatus(ApiModel):
 
 
 class FiddlerStatus(ApiModel):
-    """What is known of the Fiddler application."""
+    """Facts about the Fiddler application."""
 
     application: str | None = Field(default=None, max_length=256)
     """Name of the application, where Fiddler lets the key read it."""
 
     traces_endpoint: str | None = Field(default=None, max_length=600)
-    """Where Kong sends the traces."""
+    """URL to which Kong sends the traces."""
 
 
 class BindingStatus(ApiModel):
-    """What the operator found. Written only when it changes."""
+    """Observed state of the binding. Written only when it changes."""
 
     observed_generation: int | None = Field(default=None, ge=0)
     """Generation of the spec that this status is about."""
@@ -66,10 +66,10 @@ class BindingStatus(ApiModel):
     while true."""
 
     routes: str | None = Field(default=None, max_length=16)
-    """Routes with all plugins attached, of all routes: `1/1`."""
+    """Routes with all plugins attached, out of all routes: `1/1`."""
 
     gateway: GatewayStatus | None = None
-    """What is known of the gateway."""
+    """Facts about the gateway."""
 
     fiddler: FiddlerStatus | None = None
-    """What is known of the Fiddler application."""
+    """Facts about the Fiddler application."""

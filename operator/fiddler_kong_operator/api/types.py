@@ -49,7 +49,7 @@ RouteName = Annotated[str, StringConstraints(min_length=1, max_length=20, patter
 ObjectName = Annotated[
     str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 ]
-"""The name of a Kubernetes object: a DNS subdomain, every label of it (`a..b` and `a-.b` are none)."""
+"""The name of a Kubernetes object: a DNS subdomain, valid in every label (`a..b` and `a-.b` are not)."""
 
 SecretKey = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
 """A key inside a Secret."""
@@ -58,7 +58,7 @@ HeaderName = Annotated[str, StringConstraints(min_length=1, max_length=64, patte
 """An HTTP header's name; strict, because it is compiled into Lua."""
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$")]
-"""A model's name as providers spell it; nothing that Kong would evaluate as a template."""
+"""A model's name as providers spell it; excludes characters that Kong would evaluate as a template."""
 
 
 class SecretKeyRef(ApiModel):

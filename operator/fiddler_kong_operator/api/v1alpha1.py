@@ -38,7 +38,7 @@ UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 
 
 class Fiddler(ApiModel):
-    """Where the traces go."""
+    """Destination of the traces."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -95,17 +95,17 @@ class Gateway(ApiModel):
     reports what is missing, with the Helm values to set."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"
-    """What to do where another field manager has set one of the settings to another value: `Refuse` reports it and leaves it alone,
-    `Override` takes it over and puts the former value back when the last binding is deleted."""
+    """Action where another field manager has set one of the settings to another value: `Refuse` reports it and changes nothing,
+    `Override` takes the field over and restores the former value when the last binding is deleted."""
 
     untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"
     """Value for KONG_UNTRUSTED_LUA, which session grouping needs. `on` is what Fiddler documents; it lets everyone who may create a
     KongPlugin run unrestricted Lua in this gateway. `sandbox` also suffices up to Kong 3.13, `strict` and `lax` exist from 3.14.
-    `Unmanaged` leaves the setting alone; it must then not be `off`. YAML reads a bare on as true: write `"on"`."""
+    `Unmanaged` leaves the setting alone; the gateway must then not set it to `off`. YAML reads a bare on as true: write `"on"`."""
 
 
 class Expose(ApiModel):
-    """Have the operator create the Service and the Ingress for the provider."""
+    """The Service and the Ingress that the operator creates for the provider."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -117,14 +117,14 @@ class Expose(ApiModel):
 
     path: str = Field(min_length=2, max_length=256, pattern=r"^(/[A-Za-z0-9_-]+)+$")
     """Path prefix under which the gateway offers the model, for example `/openai`; stripped before the provider is called. Only letters,
-    digits, `-` and `_`: Kong's controller reads `~` and `.` as a regular expression, which would take other people's paths too."""
+    digits, `-` and `_`: Kong's controller reads `~` and `.` as a regular expression, which would match paths of other Ingresses too."""
 
     host: ObjectName | None = None
-    """Host name the Ingress answers to; all hosts when left out."""
+    """Host name that the Ingress matches; all hosts when left out."""
 
 
 class AttachTo(ApiModel):
-    """An existing object, in the binding's namespace, whose traffic is to be observed."""
+    """An existing object in the binding's namespace whose traffic is observed."""
 
     kind: Literal["Service", "Ingress"]
     """Kind of the object. On a Service the plugins cover every route to it, on an Ingress only that Ingress' routes."""
@@ -167,10 +167,10 @@ class LlmAuth(ApiModel):
     """Secret that holds the provider's bare API key; the operator adds the header and the prefix the provider wants."""
 
     header_name: HeaderName | None = None
-    """Header for the key where it is not the provider's usual one."""
+    """Header that carries the key, if not the provider's usual one."""
 
     header_prefix: str | None = Field(default=None, max_length=32, pattern=r"^([A-Za-z][A-Za-z0-9-]* )?$")
-    """Put before the key in the header where it is not the provider's usual one, for example `Bearer ` with the blank. May be empty."""
+    """Prefix of the key in the header, if not the provider's usual one, for example `Bearer ` with the space. May be empty."""
 
 
 class Llm(ApiModel):
@@ -209,10 +209,10 @@ class Route(ApiModel):
     )
 
     name: RouteName
-    """Name of the route, unique in the binding; part of the names of what is created."""
+    """Name of the route, unique in the binding; part of the names of the created objects."""
 
     expose: Expose | None = None
-    """Have the operator create a Service and an Ingress. Excludes `attachTo`."""
+    """Create a Service and an Ingress for the provider. Excludes `attachTo`."""
 
     attach_to: AttachTo | None = None
     """Observe an existing Service or Ingress. Excludes `expose`."""
@@ -235,7 +235,7 @@ class Sessions(ApiModel):
 
 
 class BindingSpec(ApiModel):
-    """What you want: which traffic, through which gateway, seen in which Fiddler application."""
+    """Desired state: the LLM traffic, the gateway that handles it, and the Fiddler application that shows it."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -258,7 +258,7 @@ class BindingSpec(ApiModel):
     )
 
     fiddler: Fiddler
-    """Where the traces go."""
+    """Destination of the traces."""
 
     gateway: Gateway
     """The Kong AI Gateway that handles the traffic."""
@@ -274,10 +274,10 @@ class BindingSpec(ApiModel):
     """How calls of one conversation become one session in Fiddler."""
 
     overrides: tuple[Override, ...] = Field(default=(), max_length=16)
-    """Patches on the generated plugins' config, for what the typed fields do not cover."""
+    """Patches of the generated plugins' config, for options that have no field here."""
 
     suspend: bool = False
-    """Stop changing anything for this binding; what exists stays as it is."""
+    """Stop all changes for this binding; existing objects stay as they are."""
 
 
 def _distinct(items: list[Any]) -> bool:

@@ -42,7 +42,7 @@ class _Setting:
 
 
 class _Words(click.ParamType[tuple[str, ...]]):
-    """Several values in one: separated by commas or blanks."""
+    """Several values in one: separated by commas or spaces."""
 
     name = "list"
 

@@ -1,4 +1,4 @@
-"""`fiddler-kong render`: what a file of bindings would become."""
+"""`fiddler-kong render`: prints the objects that a file of bindings would become."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kub
 @click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
 @click.option("--allow-http", is_flag=True, help="Accept http:// for fiddler.url, as run --probe-allow-http does.")
 def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, *, allow_http: bool) -> None:
-    """Print what would be created for the bindings in FILE (- for standard input). Needs no cluster.
+    """Print the objects that the operator would create for the bindings in FILE (- for standard input). Needs no cluster.
 
-    FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses and KongPlugins they meet. Keys are
-    never printed: they show as <redacted>, in Kong's format as placeholders such as ${OPENAI_API_KEY}.
+    FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses and KongPlugins they refer to. Keys
+    are never printed: they show as <redacted>, and in Kong's format as placeholders such as ${OPENAI_API_KEY}.
 
     Exit codes: 0 printed; 1 a binding is invalid or would be refused, see standard error; 2 FILE or the command is wrong.
     """

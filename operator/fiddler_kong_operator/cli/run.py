@@ -17,7 +17,7 @@ __all__ = ["run"]
 def run(**values: Any) -> None:
     """Run the operator until SIGTERM.
 
-    Each flag can be given as an environment variable. Lists take commas or blanks, or the flag several times.
+    Each flag can be given as an environment variable. Separate the values of a list by commas or spaces, or repeat the flag.
     """
     settings = read_settings(values)
     startup = importlib.import_module("fiddler_kong_operator.runtime.startup")

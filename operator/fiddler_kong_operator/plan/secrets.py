@@ -24,7 +24,7 @@ or a Secret that this operator derived: taken as a key, it would be quoted again
 
 _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueEmpty": "is empty. Put the bare key in.",
-    "SecretValuePlaceholder": "still is a placeholder. Replace it with the real key.",
+    "SecretValuePlaceholder": "is still a placeholder. Replace it with the real key.",
     "SecretValuePrefixed": "begins with a prefix such as `Bearer `, which the operator adds itself. Store the bare key.",
     "SecretValueUnusable": "holds characters no key has. Store the bare key as printable ASCII without blanks, on one line.",
 }

@@ -1,6 +1,6 @@
-"""From what came back to a reason of TraceEndpointReachable and its sentence. Pure.
+"""Maps an answer of the trace endpoint, or its absence, to a reason of TraceEndpointReachable and a message. Pure.
 
-The sentences hold nothing that differs from one probe to the next (times, addresses) and nothing the server wrote (it might echo the key):
+A message contains nothing that differs from one probe to the next (times, addresses) and nothing the server wrote (it might echo the key):
 an unchanged state must give an unchanged result.
 """
 
@@ -18,7 +18,7 @@ from fiddler_kong_operator.plan.snapshot import ProbeResult
 __all__ = ["BODY_LIMIT", "Reply", "judge_failure", "judge_reply"]
 
 BODY_LIMIT: Final = 64 * 1024
-"""Bytes of an answer that are read at most. An OTLP server answers an empty export with next to none."""
+"""Most bytes of an answer that are read. An OTLP server answers an empty export with almost none."""
 
 _OK: Final = 200
 _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
@@ -34,19 +34,21 @@ _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
         "EndpointNotFound",
         "{base}/v1/traces does not exist (404). fiddler.url must be your Fiddler instance, such as https://acme.fiddler.ai.",
     ),
-    429: ("RateLimited", "{base} asks for patience (429). Nothing to do; it is asked again when it allows."),
+    429: ("RateLimited", "{base} is rate limiting (429). Nothing to do; the operator probes again when the server allows it."),
 }
 _FAILURES: Final[Mapping[str, str]] = {
     "NameNotResolved": "The host name {host} does not resolve. Check fiddler.url, the cluster's DNS and egress policies.",
     "ConnectionRefused": "Nothing accepts connections at {endpoint}. Check the port in fiddler.url and egress policies.",
     "ProbeTimeout": "{endpoint} did not answer within the time limit. Check egress policies and firewalls between the cluster and Fiddler.",
-    "ConnectionFailed": "The connection to {endpoint} broke before an answer. Check firewalls and proxies between the cluster and Fiddler.",
+    "ConnectionFailed": (
+        "The connection to {endpoint} broke before an answer arrived. Check firewalls and proxies between the cluster and Fiddler."
+    ),
     "TlsUntrusted": (
         "The TLS certificate of {endpoint} is not trusted: {detail}. "
         "For a private CA, give its certificate to the operator (--probe-ca-file) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE)."
     ),
     "TlsFailed": "{endpoint} does not speak TLS as expected. Check the port and the scheme in fiddler.url.",
-    "NotHttp": "What answers at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
+    "NotHttp": "The server at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
 }
 _REASONS: Final = {"TlsFailed": "ConnectionFailed", "NotHttp": "NotOtlp"}
 
@@ -59,11 +61,11 @@ class Reply:
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
     encoded: bool = False
-    """The body is compressed although that was not asked for; it is then not looked into."""
+    """The body is compressed although the request did not allow it; it is then not inspected."""
 
 
 def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResult:
-    """The result where no HTTP answer came. `kind` is a reason, or `TlsFailed` or `NotHttp`; `detail` must be text of our own."""
+    """The result if no HTTP answer arrived. `kind` is a reason, or `TlsFailed` or `NotHttp`; `detail` must not come from the server."""
     text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail)
     return ProbeResult(_REASONS.get(kind, kind), text)
 
@@ -86,10 +88,10 @@ def _by_class(reply: Reply) -> tuple[str, str]:
     if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
         return "Redirected", (
             "{base}/v1/traces answers with a redirect ({status}), which Kong does not follow. "
-            "Put the address it leads to into fiddler.url if that is your Fiddler instance; `curl -sI {base}/v1/traces` shows it."
+            "If it leads to your Fiddler instance, put that address into fiddler.url; `curl -sI {base}/v1/traces` shows it."
         )
     if status // 100 == 5:  # noqa: PLR2004 - the class of server errors
-        return "ServerError", "{base} has a problem of its own ({status}). Nothing to do here; it is asked again by itself."
+        return "ServerError", "{base} answers with a server error ({status}). Nothing to do; the operator probes again."
     return "UnexpectedAnswer", (
         "{base}/v1/traces answers an empty export with HTTP status {status}. Check that fiddler.url is your Fiddler instance."
     )
@@ -99,7 +101,7 @@ def _success(reply: Reply) -> tuple[str, str]:
     if _is_otlp(reply):
         return "Reachable", "{base}/v1/traces answered an empty export with 200."
     return "NotOtlp", (
-        "{base}/v1/traces answers 200, but not as an OTLP endpoint does (a web page, or a proxy's login?). "
+        "{base}/v1/traces answers 200, but not as an OTLP endpoint does (perhaps it is a web page or a proxy's login). "
         "fiddler.url must be the address of your Fiddler instance."
     )
 
@@ -107,7 +109,7 @@ def _success(reply: Reply) -> tuple[str, str]:
 def _is_otlp(reply: Reply) -> bool:
     """Whether a 200 can be an OTLP server's: protobuf, a JSON object, or no body at all; never a page.
 
-    What Fiddler writes into the body is not published, so nothing more is asked of it.
+    Fiddler does not publish the content of the body, so only its form is checked.
     """
     if len(reply.body) > BODY_LIMIT or "html" in reply.content_type:
         return False

@@ -191,7 +191,7 @@ def _next_look(snapshot: Snapshot, decision: Decision) -> float | None:
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
     if traced:
         return Finding(reason(traced.reason), traced.message)
-    waits = "Asked as soon as the API key is there." if decision.keys is None else "The first answer is awaited."
+    waits = "The operator probes once the API key can be read." if decision.keys is None else "The first probe has no answer yet."
     return Finding(reason("ProbePending"), waits)
 
 

@@ -150,7 +150,7 @@ def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
     if parts.scheme not in {"http", "https"}:
         raise RefusedAddress("fiddler.url must begin with https://.")
     if "@" in parts.netloc:
-        raise RefusedAddress("fiddler.url must not hold a user name or password; the key belongs into a Secret.")
+        raise RefusedAddress("fiddler.url must not hold a user name or password; the key belongs in a Secret.")
     if not parts.hostname:
         raise RefusedAddress("fiddler.url has no host name.")
     if not _has_valid_port(parts):

@@ -12,7 +12,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.gateway.tenancy import asked, demand, seniority
+from fiddler_kong_operator.plan.gateway.tenancy import demand, demanded_settings, seniority
 from fiddler_kong_operator.plan.snapshot import Binding
 
 __all__ = ["Cohorts"]
@@ -59,9 +59,9 @@ class Cohorts:
 
     def rivals(self, binding: Binding) -> tuple[Binding, ...]:
         """The other groups' oldest, and its own where that is another; none where all ask the same of the workload and cannot clash."""
-        wish = asked(binding.spec) if binding.spec else None
+        wish = demanded_settings(binding.spec) if binding.spec else None
         others = tuple(oldest for oldest in self.representatives() if oldest.key != binding.key)
-        return others if any(other.spec and asked(other.spec) != wish for other in others) else ()
+        return others if any(other.spec and demanded_settings(other.spec) != wish for other in others) else ()
 
     def speaks(self, binding: Binding) -> bool:
         """Whether a binding represents its group, or would if it were in it."""

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from fiddler_kong_operator.kube.objects import ObjectKey, version_of
-from fiddler_kong_operator.plan.gateway.tenancy import standing
+from fiddler_kong_operator.plan.gateway.tenancy import tenancy_of
 from fiddler_kong_operator.plan.references import Place, named_plugin, places_of, references_of, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Workload
 
@@ -101,7 +101,7 @@ class Indexes:
     def _move_binding(self, key: ObjectKey, old: Binding | None, new: Binding | None) -> None:
         if old:
             self.binding_of.pop(old.uid, None)
-            if new is None or standing(old) != standing(new):
+            if new is None or tenancy_of(old) != tenancy_of(new):
                 self._leave(old)
         if new:
             self.binding_of[new.uid] = key

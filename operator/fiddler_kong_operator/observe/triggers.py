@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.gateway.tenancy import standing
+from fiddler_kong_operator.plan.gateway.tenancy import tenancy_of
 from fiddler_kong_operator.plan.kinds import KONG_CLUSTER_PLUGIN
 from fiddler_kong_operator.plan.references import children_of, named_plugin, possible_owners, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Workload
@@ -65,7 +65,7 @@ class Wakes:
         before, after = (record.value if record and isinstance(record.value, Binding) else None for record in (old, new))
         if old and new and before and after and (*_essence(before), old.token) == (*_essence(after), new.token):
             return
-        stays = before and after and standing(before) == standing(after)
+        stays = before and after and tenancy_of(before) == tenancy_of(after)
         for binding in (before, after):
             if binding:
                 yield binding.key

@@ -87,8 +87,7 @@ class GatewayReconciler:
     def _forget_writes(self, key: ObjectKey) -> None:
         """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
         self._applied.pop(key, None)
-        for action in ("apply", "release"):
-            self._pace.forget((key, action))
+        self._pace.forget(key)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds until the settings may be released; 0 for an apply."""
@@ -101,12 +100,12 @@ class GatewayReconciler:
     def _pause(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds without a write because another manager keeps reverting the settings; 0 where none does.
 
-        Only repeated writes of the same settings count: other settings are a new demand of the bindings. Applies and releases are counted
-        apart, so that a conflict over the settings cannot prevent their release.
+        Only repeated writes of the same settings count. Other settings are a new demand of the bindings, and their release is one too: a
+        fight over the settings must not prevent it.
         """
         if key in self._applied and self._applied[key].settings != plan.settings:
-            self._pace.forget((key, plan.action))
-        wait = self._pace.delay((key, plan.action))
+            self._pace.forget(key)
+        wait = self._pace.delay(key)
         if wait:
             message = (
                 f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. "
@@ -142,7 +141,7 @@ class GatewayReconciler:
             self._feed.observe(await patch(plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
             answer = await self._client.apply(kind, plan.apply, force=plan.force)
-            self._pace.count((key, plan.action))
+            self._pace.count(key)
             self._applied[key] = plan
             self._feed.observe(answer)
             if ownership := disowning_patch(answer):

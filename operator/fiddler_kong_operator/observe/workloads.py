@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from sys import intern
 from typing import Any, Final
 
 from fiddler_kong_operator import names
@@ -72,7 +71,7 @@ def _env_managers(kind: WorkloadKind, metadata: Mapping[str, Any]) -> dict[tuple
         if entry.get("subresource"):
             continue
         for owned in _owned_settings(kind.owned_pod_fields(entry.get("fieldsV1") or {})):
-            found.setdefault(owned, set()).add(intern(entry.get("manager") or ""))
+            found.setdefault(owned, set()).add(entry.get("manager") or "")
     return {owned: frozenset(managers) for owned, managers in found.items()}
 
 
@@ -81,7 +80,7 @@ def _owned_settings(pod_fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for container, content in _items(pod_fields.get("f:containers") or {}):
         for setting, owned in _items(content.get("f:env") or {}):
             if setting.startswith(_SETTING) and any(value in owned for value in _VALUES):
-                yield intern(container), intern(setting)
+                yield container, setting
 
 
 def _items(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -28,17 +28,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[T]):
-    """One row of a table: it applies where `when` gives something truthy. `message` can show that (`found`) and the subject (`of`)."""
+    """One row of a table: it applies where `when` gives something truthy."""
 
     reason: str
     when: Callable[[T], object]
     message: str
+    """A format string: `of` is the subject of the check, `found` what `when` gave, `minimum` the oldest Kong that works."""
     works: bool = False
     """The gateway works all the same."""
-
-    def finding(self, of: T, found: object) -> Finding:
-        """The finding where this row applies."""
-        return Finding(reason(self.reason), self.message.format(of=of, found=found, minimum=MINIMUM))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +73,11 @@ class _Case:
     @property
     def lacking(self) -> Observations:
         """The needed settings that are not right."""
-        return self.in_state(*set(SettingState) - {SettingState.RIGHT})
+        return self._observed(o for o in self.observations if o.state is not SettingState.RIGHT)
 
-    def in_state(self, *states: SettingState) -> Observations:
-        """The needed settings in these states."""
-        return self._observed(o for o in self.observations if o.state in states)
+    def in_state(self, state: SettingState) -> Observations:
+        """The needed settings in this state."""
+        return self._observed(o for o in self.observations if o.state is state)
 
     @property
     def lua_switched_off(self) -> Observations | None:
@@ -129,7 +126,7 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
 
 def _first(checks: tuple[Check[T], ...], subject: T) -> tuple[Check[T], Finding]:
     check, found = next((check, found) for check in checks if (found := check.when(subject)))
-    return check, check.finding(subject, found)
+    return check, Finding(reason(check.reason), check.message.format(of=subject, found=found, minimum=MINIMUM))
 
 
 def _case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> _Case | None:

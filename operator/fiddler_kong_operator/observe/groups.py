@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 
 from sortedcontainers import SortedDict
 
-from fiddler_kong_operator.plan.gateway.tenancy import asked, demand, seniority
+from fiddler_kong_operator.plan.gateway.tenancy import demand, demanded_settings, seniority
 from fiddler_kong_operator.plan.snapshot import Binding
 
 __all__ = ["DemandGroups"]
@@ -46,10 +46,10 @@ class DemandGroups:
         return (_oldest(group) for group in self._groups.values())
 
     def rivals(self, binding: Binding) -> tuple[Binding, ...]:
-        """The other representatives; none where all bindings ask the same of the workload, because these cannot clash."""
-        own = asked(binding.spec) if binding.spec else None
+        """The other representatives; none where all bindings demand the same settings, because these cannot clash."""
+        own = demanded_settings(binding.spec) if binding.spec else None
         others = tuple(oldest for oldest in self.representatives() if oldest.key != binding.key)
-        return others if any(other.spec and asked(other.spec) != own for other in others) else ()
+        return others if any(other.spec and demanded_settings(other.spec) != own for other in others) else ()
 
     def represents(self, binding: Binding) -> bool:
         """Whether the binding is the oldest of its group, or would be if it were put."""

@@ -176,7 +176,9 @@ def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey
 
 def _reverted(keys: Iterable[ObjectKey]) -> Finding:
     objects = ", ".join(map(str, keys))
-    message = f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. Find the writer in its managedFields."
+    message = (
+        f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. Find the writer in its managedFields."
+    )
     return Finding(reason("ChildrenReverted"), message)
 
 

@@ -1,8 +1,9 @@
-"""One gateway workload: apply the settings its bindings need together, or give them back. N bindings cost one apply and one rollout."""
+"""Reconciles one gateway workload: applies the settings its bindings need together, or releases them. N bindings cost one rollout."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -14,27 +15,27 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
-from fiddler_kong_operator.plan.kinds import KINDS
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 
 __all__ = ["GatewayOutcomes", "GatewayReconciler"]
 
 GRACE: Final = 5.0
-"""Seconds between the last binding's end and giving the settings back: its plugins leave the gateway first (a pre-function under
-untrusted_lua=off fails every request), and a binding that is deleted and created again costs no rollout."""
+"""Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
+under untrusted_lua=off fails every request), and a binding that is deleted and created again costs no rollout."""
 
 REFUSED_RETRY: Final = 60.0
-"""Seconds before a write that the API server refused is tried again: a policy or a permission may have changed, which no event tells."""
+"""Seconds until a refused write is retried: no event announces a changed policy or permission."""
 
 REVERT_LIMIT: Final = 4
 REVERT_WINDOW: Final = 600.0
-"""Writes to one workload in that many seconds after which another manager is taken to be undoing them."""
+"""The operator assumes that another manager reverts the settings after REVERT_LIMIT writes to a workload within that many seconds."""
 
 REVERT_REST: Final = 3600.0
-"""Seconds without a write then: each restarts somebody's gateway. A person who sets the values elsewhere ends the condition at once."""
+"""Seconds without a write then, because each one restarts the gateway. The condition ends at once where the values become right."""
 
 
 class GatewayOutcomes:
-    """What writing to each workload last came to, for the bindings that name it. Only failures are kept."""
+    """The last failed write to each workload, for the bindings that name it."""
 
     def __init__(self, wake: Callable[[ObjectKey], None]) -> None:
         """`wake` is called with a workload's key when its outcome changed."""
@@ -42,7 +43,7 @@ class GatewayOutcomes:
         self._wake = wake
 
     def failure(self, workload: ObjectKey | None) -> Finding | None:
-        """The finding that says why the settings could not be written."""
+        """Why the settings could not be written; None where they could."""
         return self._failures.get(workload) if workload else None
 
     def note(self, workload: ObjectKey, failure: Finding | None) -> None:
@@ -55,7 +56,7 @@ class GatewayOutcomes:
 
 
 class GatewayReconciler:
-    """Borrowed fields of gateway workloads, one workload at a time."""
+    """Reconciles the settings of gateway workloads, one workload at a time."""
 
     def __init__(self, client: ClusterClient, feed: Feed, reader: Reader, outcomes: GatewayOutcomes, clock: Callable[[], float]) -> None:
         """`clock` is monotonic."""
@@ -65,43 +66,46 @@ class GatewayReconciler:
         self._outcomes = outcomes
         self._clock = clock
         self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
-        self._leaving: dict[ObjectKey, float] = {}
-        self._written: dict[ObjectKey, SettingsPlan] = {}
+        self._unneeded_since: dict[ObjectKey, float] = {}
+        self._applied: dict[ObjectKey, SettingsPlan] = {}
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Bring one workload to what its bindings want; returns seconds until it must be looked at again."""
+        """Give one workload the settings its bindings need; returns the seconds until the next look, if any is due without an event.
+
+        Raises Stale and Transient: the caller retries.
+        """
         workload, bindings = await self._reader.gather_workload(key)
-        plan = plan_settings(workload, bindings) if workload else None
         if workload is None:
-            self._begin_anew(key)
-        if plan is None or plan.action == "nothing":
-            self._leaving.pop(key, None)
+            self._forget_writes(key)
+        plan = plan_settings(workload, bindings) if workload else SettingsPlan()
+        if plan.action == "nothing":
+            self._unneeded_since.pop(key, None)
             self._outcomes.note(key, None)
             return None
-        wait = self._grace(key, plan) or self._paced(key, plan)
-        return wait or await self._write(key, plan)
+        return self._grace(key, plan) or self._pause(key, plan) or await self._write(key, plan)
 
-    def _begin_anew(self, key: ObjectKey) -> None:
-        """The workload is gone, or nobody's any more. What is written when it comes back is no answer to whoever undid it before."""
-        self._written.pop(key, None)
-        for action in ("apply", "release"):
-            self._pace.forget((key, action))
+    def _forget_writes(self, key: ObjectKey) -> None:
+        """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
+        self._applied.pop(key, None)
+        self._pace.forget(key)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
+        """Seconds until the settings may be released; 0 for an apply."""
         if plan.action != "release":
-            self._leaving.pop(key, None)
+            self._unneeded_since.pop(key, None)
             return 0.0
-        since = self._leaving.setdefault(key, self._clock())
+        since = self._unneeded_since.setdefault(key, self._clock())
         return max(0.0, since + GRACE - self._clock())
 
-    def _paced(self, key: ObjectKey, plan: SettingsPlan) -> float:
-        """Giving back is paced on its own: a fight over what is set must not keep the operator from letting go.
+    def _pause(self, key: ObjectKey, plan: SettingsPlan) -> float:
+        """Seconds without a write because another manager keeps reverting the settings; 0 where none does.
 
-        Only the same settings written again were undone by somebody; other ones are a new wish of the bindings'.
+        Only repeated writes of the same settings count. Other settings are a new demand of the bindings, and their release is one too: a
+        fight over the settings must not prevent it.
         """
-        if key in self._written and self._written[key].settings != plan.settings:
-            self._pace.forget((key, plan.action))
-        wait = self._pace.delay((key, plan.action))
+        if key in self._applied and self._applied[key].settings != plan.settings:
+            self._pace.forget(key)
+        wait = self._pace.delay(key)
         if wait:
             message = (
                 f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. "
@@ -112,34 +116,33 @@ class GatewayReconciler:
         return wait
 
     async def _write(self, key: ObjectKey, plan: SettingsPlan) -> float | None:
+        """Write the plan and note the outcome. Returns the seconds until a retry, None where none is due."""
         try:
-            await self._carry_out(key, plan)
+            await self._send(key, plan)
         except Gone:
             return None
         except Conflict as error:
             owners = "; ".join(f"{c.field} belongs to {c.manager}" for c in error.conflicts) or str(error)
-            self._outcomes.note(
-                key, Finding(reason("GatewaySettingConflict"), f"{key}: {owners}. Set the values there, or gateway.conflicts: Override.")
-            )
+            message = f"{key}: {owners}. Set the values there, or gateway.conflicts: Override."
+            self._outcomes.note(key, Finding(reason("GatewaySettingConflict"), message))
             return None
         except Refused as error:
             self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
             return REFUSED_RETRY
-        self._leaving.pop(key, None)
+        self._unneeded_since.pop(key, None)
         self._outcomes.note(key, None)
         return None
 
-    async def _carry_out(self, key: ObjectKey, plan: SettingsPlan) -> None:
-        """The plan's writes in order; each answer goes into the store at once, so that a failure in between is seen as it is."""
-        kind = KINDS[key.kind]
-        where = (kind, key.namespace, key.name)
+    async def _send(self, key: ObjectKey, plan: SettingsPlan) -> None:
+        """Send the writes of a plan in order. The store observes each answer at once, so that after a failure it holds what was written."""
+        kind = WORKLOADS[key.kind].kind
+        patch = partial(self._client.merge_patch, kind, key.namespace, key.name)
         if plan.restore:
-            self._feed.observe(await self._client.merge_patch(*where, plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
+            self._feed.observe(await patch(plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
             answer = await self._client.apply(kind, plan.apply, force=plan.force)
-            self._pace.count((key, plan.action))
-            self._written[key] = plan
+            self._pace.count(key)
+            self._applied[key] = plan
             self._feed.observe(answer)
-            leftover = disowning_patch(answer)
-            if leftover:
-                self._feed.observe(await self._client.merge_patch(*where, leftover))
+            if ownership := disowning_patch(answer):
+                self._feed.observe(await patch(ownership))

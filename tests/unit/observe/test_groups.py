@@ -10,7 +10,7 @@ from fiddler_kong_operator.observe.groups import SLACK, Cohorts
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
-from fiddler_kong_operator.plan.gateway.tenancy import seniority, settings_rival, standing
+from fiddler_kong_operator.plan.gateway.tenancy import seniority, settings_rival, tenancy_of
 from fiddler_kong_operator.plan.snapshot import Binding, Workload
 from tests.unit.plan.situations import GATEWAY, HELM, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
@@ -83,7 +83,7 @@ def test_the_oldest_of_those_that_are_there_speaks(steps: list[tuple[bool, Bindi
     cohorts, present = Cohorts(), dict[object, Binding]()
     for stays, binding in steps:
         former = present.pop(binding.key, None)
-        if former and not (stays and standing(former) == standing(binding)):
+        if former and not (stays and tenancy_of(former) == tenancy_of(binding)):
             cohorts.drop(former)
         if stays:
             cohorts.put(binding)

@@ -6,12 +6,9 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.observe.workloads import is_borrowed, reduce_rollout, reduce_workload
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Rollout
+from fiddler_kong_operator.observe.workloads import is_borrowed, reduce_workload
+from fiddler_kong_operator.plan.snapshot import Container, EnvEntry
 from tests.unit.observe.objects import GATEWAY, deployment
-
-STATUS = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
-DEADLINE: Manifest = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
 
 
 def fields(*settings: str, container: str = "proxy", value: str = "f:value") -> Manifest:
@@ -22,11 +19,6 @@ def fields(*settings: str, container: str = "proxy", value: str = "f:value") -> 
 
 def entry(manager: str, fields_v1: Manifest | None, operation: str = "Apply", **more: Any) -> Manifest:
     return {"manager": manager, "operation": operation, "fieldsV1": fields_v1, **more}
-
-
-def rollout(spec: Manifest | None = None, *, generation: int = 1, status: Manifest | None = None) -> Rollout:
-    raw = deployment(generation=generation)
-    return reduce_rollout({**raw, "spec": {"replicas": 2, **(spec or {})}, "status": {**STATUS, **(status or {})}})
 
 
 def test_only_settings_of_kong_are_kept_in_order_duplicates_included() -> None:
@@ -91,33 +83,6 @@ def test_managers_are_found_by_container_and_setting() -> None:
 )
 def test_borrowed_is_what_our_managers_hold(managed: Manifest, *, expected: bool) -> None:
     assert is_borrowed(deployment(managedFields=[managed])) == expected
-
-
-@pytest.mark.parametrize(
-    ("spec", "status", "expected"),
-    [
-        ({}, {}, Rollout(complete=True, ready=True)),
-        ({}, {"updatedReplicas": 1}, Rollout(complete=False, ready=True, message="Pods are being replaced.")),
-        ({}, {"replicas": 3}, Rollout(complete=False, ready=True, message="Pods are being replaced.")),
-        ({}, {"availableReplicas": 1}, Rollout(complete=False, ready=True, message="Pods are being replaced.")),
-        ({}, {"availableReplicas": None}, Rollout(complete=False, ready=False, message="Pods are being replaced.")),
-        ({"paused": True}, {"updatedReplicas": 1}, Rollout(complete=False, ready=True, message="The rollout is paused (spec.paused).")),
-        ({"paused": True}, {}, Rollout(complete=True, ready=True)),
-        ({}, DEADLINE, Rollout(complete=False, ready=True, message="The rollout exceeded its progress deadline.")),
-        ({"replicas": 0}, {"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0}, Rollout(complete=True, ready=False)),
-        ({}, {"observedGeneration": 0}, Rollout(complete=False, ready=True, message="The newest template has not been taken up yet.")),
-    ],
-)
-def test_progress_is_judged_as_kubectl_does(spec: Manifest, status: Manifest, expected: Rollout) -> None:
-    assert rollout(spec, status=status) == expected
-
-
-def test_a_deployment_nobody_has_looked_at_is_not_rolled_out() -> None:
-    assert not reduce_rollout({"metadata": {"generation": 1}, "spec": {}}).complete
-
-
-def test_a_former_deadline_says_nothing_about_a_newer_template() -> None:
-    assert rollout(generation=2, status=DEADLINE).message == "The newest template has not been taken up yet."
 
 
 @pytest.mark.parametrize(("image", "kept"), [("x" * 100_000, "x" * 1024), ("kong:3.13\x1b[31m", ""), ("kong:3.13\n", "")])

@@ -1,77 +1,103 @@
-"""A gateway reconciler with a workload that stays as it is, however often it is written."""
+"""A gateway reconciler with the real store and reader before a cluster in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError
-from fiddler_kong_operator.kube.contract import ClusterClient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Store
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
-from fiddler_kong_operator.plan.snapshot import Binding, Workload
+from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
-from tests.unit.plan.situations import GATEWAY, OURS, make_container, make_workload
+from tests.unit.observe.objects import ASSISTANT, GATEWAY, binding, deployment, spec
 from tests.unit.reconcile.stages import Clock
+from tests.unit.write.fake_cluster import FakeCluster
+from tests.unit.write.field_ownership import created_by, strategically_merged, updated
 
-BARE = make_workload(make_container({}))
-"""None of the settings is there."""
-SETTLED = make_workload()
-"""Somebody else sets all of them right."""
-BORROWED = make_workload(managers=OURS)
-"""We set all of them."""
-
-
-class Cluster:
-    """One workload and its bindings: Reader, ClusterClient and Feed in one. It stays as it is, however often it is written."""
-
-    def __init__(self, workload: Workload | None, *bindings: Binding) -> None:
-        self.workload = workload
-        self.bindings = bindings
-        self.writes: list[tuple[str, Manifest]] = []
-        self.options: list[Mapping[str, Any]] = []
-        self.observed: list[Manifest] = []
-        self.error: FiddlerKongError | None = None
-        self.managers: list[str] = []
-
-    async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
-        assert key == GATEWAY
-        return self.workload, self.bindings
-
-    async def apply(self, manifest: Manifest, **options: Any) -> Manifest:
-        return self._write("apply", manifest, options)
-
-    async def merge_patch(self, kind: str, namespace: str, name: str, body: Manifest, **options: Any) -> Manifest:
-        assert ObjectKey(kind, namespace, name) == GATEWAY
-        return self._write("patch", body, options)
-
-    def observe(self, raw: Manifest) -> None:
-        self.observed.append(raw)
-
-    def _write(self, verb: str, manifest: Manifest, options: Mapping[str, Any]) -> Manifest:
-        if self.error:
-            raise self.error
-        self.writes.append((verb, manifest))
-        self.options.append(options)
-        managed = [{"manager": manager} for manager in self.managers]
-        return {"metadata": {"uid": "uid-gateway", "resourceVersion": str(77 + len(self.writes)), "managedFields": managed}}
+WANTED = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0", UNTRUSTED_LUA: "on"}
 
 
 class Stage:
-    """A gateway reconciler, its cluster and who was woken."""
+    """A workload with that env, set by Helm, and the bindings that name it. `woken` lists whose outcome changed."""
 
-    def __init__(self, workload: Workload | None, *bindings: Binding) -> None:
-        self.cluster = Cluster(workload, *bindings)
+    def __init__(self, env: Mapping[str, str] | None = None, *, bindings: tuple[str, ...] = ("assistant",)) -> None:
+        self.cluster = FakeCluster()
         self.clock = Clock()
+        self.store = Store()
         self.woken: list[ObjectKey] = []
         self.outcomes = GatewayOutcomes(self.woken.append)
-        self.reconciler = GatewayReconciler(
-            cast("ClusterClient", self.cluster), cast("Feed", self.cluster), cast("Reader", self.cluster), self.outcomes, self.clock
-        )
+        reader = Reader(self.store, self.cluster, clock=lambda: 0.0)
+        self.reconciler = GatewayReconciler(self.cluster, Feed(self.store, lambda _keys: None), reader, self.outcomes, self.clock)
+        for name in bindings:
+            self.bind(name)
+        self.install(env or {})
+
+    def install(self, env: Mapping[str, str]) -> None:
+        """The gateway is installed."""
+        entries = [{"name": name, "value": value} for name, value in env.items()]
+        raw = deployment(1, *entries, uid=f"uid-{self.cluster.version}", annotations={names.GRANT_ANNOTATION: "*"})
+        self.store.observe(self.cluster.put(created_by("helm", raw)))
+
+    def uninstall(self) -> None:
+        """The gateway is deleted."""
+        raw = self.cluster.objects.pop(GATEWAY)
+        self.store.forget(GATEWAY, raw["metadata"]["uid"])
+
+    def bind(self, name: str = "assistant", *, suspend: bool = False, **gateway: Any) -> None:
+        """A binding is created or changed; keyword arguments are fields of its `gateway`."""
+        before = self.cluster.objects.get(ASSISTANT._replace(name=name))
+        uid = before["metadata"]["uid"] if before else f"uid-{self.cluster.version}"
+        raw = binding(name, spec_=spec(gateway=gateway, suspend=suspend), uid=uid, generation=self.cluster.version)
+        self.store.observe(self.cluster.put(raw))
+
+    def unbind(self, name: str = "assistant") -> None:
+        """A binding is deleted."""
+        key = ASSISTANT._replace(name=name)
+        self.store.forget(key, self.cluster.objects.pop(key)["metadata"]["uid"])
+
+    def set_env(self, manager: str, *entries: Manifest, seen: bool = True) -> None:
+        """Another manager changes env entries; the watch shows it, unless it is late."""
+        live = self.cluster.objects[GATEWAY]
+        patch = {"spec": {"template": {"spec": {"containers": [{"name": "proxy", "env": list(entries)}]}}}}
+        answer = self.cluster.put(updated(live, strategically_merged(live, patch), manager))
+        if seen:
+            self.store.observe(answer)
+
+    def revert(self) -> None:
+        """Another manager removes the settings."""
+        self.set_env("argocd", *({"name": name, "$patch": "delete"} for name in WANTED))
 
     async def reconcile(self) -> float | None:
         return await self.reconciler.reconcile(GATEWAY)
+
+    def fail(self, error: FiddlerKongError | None) -> None:
+        """Every write to the gateway from now on is answered so; None: none is."""
+
+        def refuse(verb: str, _key: ObjectKey) -> None:
+            if error and verb != "get":
+                raise error
+
+        self.cluster.before = refuse
+
+    @property
+    def writes(self) -> list[str]:
+        """The verbs of the writes to the gateway."""
+        return [verb for verb, key in self.cluster.writes if key == GATEWAY]
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The gateway's env."""
+        (container,) = self.cluster.objects[GATEWAY]["spec"]["template"]["spec"]["containers"]
+        return {entry["name"]: entry["value"] for entry in container.get("env", ())}
+
+    @property
+    def managers(self) -> set[str]:
+        """The managers that own something on the gateway."""
+        return {entry["manager"] for entry in self.cluster.objects[GATEWAY]["metadata"]["managedFields"]}
 
     @property
     def failure(self) -> tuple[str, str]:

@@ -1,131 +1,143 @@
 from __future__ import annotations
 
-import json
+from typing import Any
 
 import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
-from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
-from fiddler_kong_operator.plan.snapshot import Binding, Workload
+from fiddler_kong_operator.plan.snapshot import Workload
 from fiddler_kong_operator.reconcile.gateway import GRACE
-from tests.unit.plan.situations import OURS, WANTED, make_binding, make_container, make_spec, make_workload
-from tests.unit.reconcile.gateways import BARE, BORROWED, SETTLED, Stage
-
-TAKEN_OVER = make_workload(managers=OURS, former=json.dumps({"proxy": {SAMPLING_RATE: "0.5"}}))
-VERIFYING = make_binding(make_spec(management="Verify"))
-SUSPENDED = make_binding(make_spec(suspend=True))
+from tests.unit.observe.objects import GATEWAY
+from tests.unit.reconcile.gateways import WANTED, Stage
 
 
-def env(manifest: Manifest) -> dict[str, str]:
-    containers = manifest["spec"]["template"]["spec"]["containers"]
-    return {entry["name"]: entry.get("value", "") for container in containers for entry in container["env"]}
+async def borrowed(**gateway: Any) -> Stage:
+    """A gateway whose settings the operator has set for a binding that is gone now."""
+    stage = Stage({"KONG_DATABASE": "off"})
+    stage.bind(**gateway)
+    await stage.reconcile()
+    stage.unbind()
+    stage.cluster.calls.clear()
+    return stage
 
 
 async def test_missing_settings_are_applied_once_without_force() -> None:
-    stage = Stage(BARE, make_binding())
+    stage = Stage({"KONG_DATABASE": "off"})
 
     assert await stage.reconcile() is None
+    assert await stage.reconcile() is None
 
-    ((verb, manifest),) = stage.cluster.writes
-    assert (verb, env(manifest), stage.cluster.options) == ("apply", WANTED, [{"force": False}])
+    assert (stage.env, stage.writes) == ({"KONG_DATABASE": "off", **WANTED}, ["apply"])
     assert stage.failure == ("", "")
 
 
 async def test_many_bindings_cost_one_write() -> None:
-    stage = Stage(BARE, *(make_binding(name=f"b{number}", created=number) for number in range(20)))
+    stage = Stage(bindings=tuple(f"b{number}" for number in range(20)))
 
     await stage.reconcile()
 
-    assert len(stage.cluster.writes) == 1
+    assert (stage.env, stage.writes) == (WANTED, ["apply"])
 
 
 async def test_the_answer_to_a_write_is_seen_at_once() -> None:
-    stage = Stage(BARE, make_binding())
+    stage = Stage()
 
     await stage.reconcile()
 
-    assert [raw["metadata"]["resourceVersion"] for raw in stage.cluster.observed] == ["78"]
+    seen = stage.store.workload(GATEWAY)
+    assert isinstance(seen, Workload)
+    assert seen.resource_version == stage.cluster.objects[GATEWAY]["metadata"]["resourceVersion"]
 
 
-@pytest.mark.parametrize("workload", [SETTLED, None], ids=["right already", "not there"])
-async def test_where_there_is_nothing_to_do_nothing_is_written(workload: Workload | None) -> None:
-    stage = Stage(workload, make_binding())
+async def test_settings_that_are_right_already_are_left_to_their_owner() -> None:
+    stage = Stage(WANTED)
 
     assert await stage.reconcile() is None
 
-    assert (stage.cluster.writes, stage.woken) == ([], [])
+    assert (stage.writes, stage.managers, stage.woken) == ([], {"helm"}, [])
 
 
-async def test_settings_are_given_back_only_after_the_grace() -> None:
-    stage = Stage(BORROWED)
+async def test_a_workload_that_does_not_exist_is_not_created() -> None:
+    stage = Stage()
+    stage.uninstall()
+
+    assert await stage.reconcile() is None
+
+    assert (stage.writes, stage.woken, GATEWAY in stage.cluster.objects) == ([], [], False)
+
+
+async def test_settings_are_released_only_after_the_grace() -> None:
+    stage = await borrowed()
 
     assert await stage.reconcile() == GRACE
     stage.clock.now += 2
     assert await stage.reconcile() == GRACE - 2
-    assert stage.cluster.writes == []
+    assert stage.writes == []
 
     stage.clock.now += GRACE - 2
     assert await stage.reconcile() is None
-    ((verb, manifest),) = stage.cluster.writes
-    assert (verb, "spec" in manifest) == ("apply", False)
+    assert (stage.env, stage.managers, stage.writes) == ({"KONG_DATABASE": "off"}, {"helm"}, ["apply"])
 
 
 async def test_a_binding_that_comes_back_within_the_grace_costs_no_rollout() -> None:
-    stage = Stage(BORROWED)
+    stage = await borrowed()
     await stage.reconcile()
     stage.clock.now += GRACE
-    stage.cluster.bindings = (make_binding(),)
+    stage.bind()
 
     assert await stage.reconcile() is None
 
-    assert stage.cluster.writes == []
+    assert stage.writes == []
 
 
-async def test_the_grace_starts_anew_with_each_end() -> None:
-    stage = Stage(BORROWED)
+async def test_the_grace_starts_again_with_each_deletion() -> None:
+    stage = await borrowed()
     await stage.reconcile()
-    stage.cluster.bindings = (make_binding(),)
+    stage.bind()
     await stage.reconcile()
     stage.clock.now += GRACE
-    stage.cluster.bindings = ()
+    stage.unbind()
 
     assert await stage.reconcile() == GRACE
 
 
-async def test_a_former_value_is_put_back_by_the_restoring_manager_which_then_lets_go() -> None:
-    stage = Stage(TAKEN_OVER)
-    stage.cluster.managers = ["helm", names.RESTORING_MANAGER]
+async def test_a_former_value_is_restored_in_one_rollout_and_no_manager_of_ours_stays() -> None:
+    stage = Stage({SAMPLING_RATE: "0.5"})
+    stage.bind(conflicts="Override")
+    await stage.reconcile()
+    assert stage.env == WANTED
+    stage.unbind()
+    stage.cluster.calls.clear()
     await stage.reconcile()
     stage.clock.now += GRACE
-
-    await stage.reconcile()
-
-    (restore, apply, disown) = stage.cluster.writes
-    assert (restore[0], env(restore[1])[SAMPLING_RATE]) == ("patch", "0.5")
-    assert stage.cluster.options[0] == {"strategic": True, "manager": names.RESTORING_MANAGER}
-    assert (apply[0], "spec" in apply[1]) == ("apply", False)
-    assert (disown[0], disown[1]["metadata"]["managedFields"]) == ("patch", [{"manager": "helm"}])
-    assert [raw["metadata"]["resourceVersion"] for raw in stage.cluster.observed] == ["78", "79", "80"]
-
-
-@pytest.mark.parametrize("binding", [VERIFYING, SUSPENDED], ids=["Verify", "suspended"])
-async def test_nothing_is_written_for_a_binding_that_only_looks_on(binding: Binding) -> None:
-    stage = Stage(BARE, binding)
 
     assert await stage.reconcile() is None
 
-    assert stage.cluster.writes == []
+    assert (stage.env, stage.writes) == ({SAMPLING_RATE: "0.5"}, ["strategic_patch", "apply", "merge_patch"])
+    assert stage.managers == {"helm"}
+    assert names.FORMER_SETTINGS_ANNOTATION not in stage.cluster.objects[GATEWAY]["metadata"]["annotations"]
+    assert (await stage.reconcile(), len(stage.writes)) == (None, 3)
 
 
-async def test_the_grace_starts_anew_even_where_nothing_could_be_written_in_between() -> None:
-    stage = Stage(make_workload(make_container({SAMPLING_RATE: "1.0"}), managers=OURS))
+@pytest.mark.parametrize("options", [{"management": "Verify"}, {"suspend": True}], ids=["Verify", "suspended"])
+async def test_nothing_is_written_for_a_binding_that_only_looks_on(options: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.bind(**options)
+
+    assert await stage.reconcile() is None
+
+    assert stage.writes == []
+
+
+async def test_the_grace_starts_again_even_where_nothing_could_be_written_in_between() -> None:
+    stage = await borrowed(untrustedLua="sandbox")
     await stage.reconcile()
     stage.clock.now += GRACE
-    stage.cluster.bindings = (make_binding(),)
-    stage.cluster.error = Refused("apply Deployment kong/kong-gateway: deployments.apps is forbidden", 403)
+    stage.bind()
+    stage.fail(Refused("apply Deployment kong/gateway: deployments.apps is forbidden", 403))
     await stage.reconcile()
-    stage.cluster.bindings = ()
+    stage.unbind()
 
     assert await stage.reconcile() == GRACE

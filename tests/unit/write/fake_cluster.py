@@ -1,6 +1,6 @@
-"""A cluster in memory that keeps to the API server's rules for reading, creating, patching and deleting.
+"""A cluster in memory that keeps to the API server's rules for reading, creating, patching, applying and deleting.
 
-Server-side apply is only recorded: its rules are the API server's own, and a test that needs them needs a real one.
+Server-side apply and strategic merge patches keep managedFields (`field_ownership`). Creations and JSON merge patches do not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from fiddler_kong_operator.errors import Gone, Stale
 from fiddler_kong_operator.kube.contract import Page, WatchEvent
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from tests.unit.observe.objects import key as key_of
+
+from .field_ownership import applied, strategically_merged, updated
 
 
 class FakeCluster:
@@ -60,13 +62,9 @@ class FakeCluster:
     async def merge_patch(
         self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
     ) -> Manifest:
-        assert (strategic, manager) == (False, names.FIELD_MANAGER)
-        key = self._arrive("merge_patch", kind, namespace, name, body)
-        live = self._live(key)
-        for pinned in ("uid", "resourceVersion"):
-            if body.get("metadata", {}).get(pinned, live["metadata"][pinned]) != live["metadata"][pinned]:
-                raise Stale(f"{key} has another {pinned}")
-        return self._keep(key, merged(live, body))
+        key = self._arrive("strategic_patch" if strategic else "merge_patch", kind, namespace, name, body)
+        live = self._pinned(key, body)
+        return self._keep(key, updated(live, strategically_merged(live, body), manager) if strategic else merged(live, body))
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
         key = self._arrive("delete", kind, namespace, name)
@@ -79,7 +77,10 @@ class FakeCluster:
         metadata = manifest["metadata"]
         verb = f"apply{' status' * status}{' by force' * force}"
         key = self._arrive(verb, kind, metadata["namespace"], metadata["name"], manifest)
-        return copy.deepcopy(self._live(key))
+        live = self._pinned(key, manifest)
+        if status:
+            return self._keep(key, {**copy.deepcopy(live), "status": copy.deepcopy(manifest["status"])})
+        return self._keep(key, applied(live, manifest, names.FIELD_MANAGER, force=force))
 
     async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         raise NotImplementedError
@@ -107,6 +108,14 @@ class FakeCluster:
         if key not in self.objects:
             raise Gone(f"{key} not found")
         return self.objects[key]
+
+    def _pinned(self, key: ObjectKey, body: Manifest) -> Manifest:
+        """The live object, where the uid and the resourceVersion that a body states are its own."""
+        live = self._live(key)
+        for pinned in ("uid", "resourceVersion"):
+            if body.get("metadata", {}).get(pinned, live["metadata"][pinned]) != live["metadata"][pinned]:
+                raise Stale(f"{key} has another {pinned}")
+        return live
 
     def _keep(self, key: ObjectKey, raw: Manifest) -> Manifest:
         if self.defaults:

@@ -12,12 +12,12 @@ from .contract import Source, WatchedKind
 from .plugins import CLUSTER_PLUGINS, PLUGINS
 from .secrets import SECRETS
 from .warnings import WARNINGS
-from .workloads import DEPLOYMENTS
+from .workloads import WORKLOAD_KINDS
 
 __all__ = ["INFORMED", "WATCHED", "WatchedKind"]
 
 WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
-    {row.kind.name: row for row in (BINDINGS, SECRETS, PLUGINS, CLUSTER_PLUGINS, SERVICES, INGRESSES, DEPLOYMENTS, WARNINGS)}
+    {row.kind.name: row for row in (BINDINGS, SECRETS, PLUGINS, CLUSTER_PLUGINS, SERVICES, INGRESSES, *WORKLOAD_KINDS, WARNINGS)}
 )
 """Every watched kind by name."""
 

@@ -14,7 +14,7 @@ from fiddler_kong_operator.observe.groups import DemandGroups
 from fiddler_kong_operator.observe.interning import deduplicate_spec, deduplicate_status
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan import kinds
-from fiddler_kong_operator.plan.gateway.tenancy import standing
+from fiddler_kong_operator.plan.gateway.tenancy import tenancy_of
 from fiddler_kong_operator.plan.references import places_of, references_of
 from fiddler_kong_operator.plan.snapshot import Binding
 
@@ -66,7 +66,7 @@ def _index(indexes: Indexes, key: ObjectKey, old: Binding | None, new: Binding |
     indexes.by_uid.move(key, (old.uid,) if old else (), (new.uid,) if new else ())
     indexes.wanted_by.move(key, references_of(old) if old else (), references_of(new) if new else ())
     indexes.exposing.move(key, places_of(old) if old else (), places_of(new) if new else ())
-    if old and (new is None or standing(old) != standing(new)):
+    if old and (new is None or tenancy_of(old) != tenancy_of(new)):
         _leave_group(indexes, old)
     if new and new.workload:
         indexes.groups.setdefault(new.workload, DemandGroups()).put(new)
@@ -90,7 +90,7 @@ def _triggers(records: Records, key: ObjectKey, old: Binding | None, new: Bindin
     yield key
     if old and new and not changed(old, new, "status"):
         return
-    same_tenancy = old and new and standing(old) == standing(new)
+    same_tenancy = old and new and tenancy_of(old) == tenancy_of(new)
     for binding in (old, new):
         if binding and binding.workload:
             yield binding.workload

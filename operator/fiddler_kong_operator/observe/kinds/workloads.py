@@ -8,12 +8,12 @@ from typing import Final
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.observe.workloads import reduce_workload
-from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
 from fiddler_kong_operator.plan.snapshot import Workload
 
 from .contract import WATCH_VERBS, WatchedKind, changed
 
-__all__ = ["DEPLOYMENTS"]
+__all__ = ["WORKLOAD_KINDS"]
 
 
 def _reduce(key: ObjectKey, raw: Manifest, _known: object = None) -> Workload:
@@ -34,12 +34,17 @@ def _is_borrowed(workload: Workload) -> bool:
     return workload.borrowed
 
 
-DEPLOYMENTS: Final = WatchedKind(
-    kind=kinds.DEPLOYMENT,
-    reduce=_reduce,
-    index=_index,
-    triggers=_triggers,
-    keep=_is_borrowed,
-    verbs=(*WATCH_VERBS, "patch"),
-    why="Read the gateway's rollout; apply the three tracing settings.",
-)
+def _row(workload: WorkloadKind) -> WatchedKind:
+    return WatchedKind(
+        kind=workload.kind,
+        reduce=_reduce,
+        index=_index,
+        triggers=_triggers,
+        keep=_is_borrowed,
+        verbs=(*WATCH_VERBS, "patch"),
+        why="Read the gateway's rollout; apply the three tracing settings.",
+    )
+
+
+WORKLOAD_KINDS: Final = tuple(map(_row, WORKLOADS.values()))
+"""One row for each kind of workload that can run Kong."""

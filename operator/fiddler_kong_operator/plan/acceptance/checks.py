@@ -12,7 +12,7 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, wanted_lua
+from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
@@ -98,8 +98,8 @@ def _settings_clash(snapshot: Snapshot) -> Finding | None:
     if rival is None or rival.spec is None:
         return None
     message = (
-        f"gateway.untrustedLua is {wanted_lua(snapshot.binding.spec)}, but the older binding {rival.namespace}/{rival.name} has "
-        f"{wanted_lua(rival.spec)}, and {snapshot.workload.key} can have only one {UNTRUSTED_LUA}. Use the same value in both."
+        f"gateway.untrustedLua is {needed_lua(snapshot.binding.spec)}, but the older binding {rival.namespace}/{rival.name} has "
+        f"{needed_lua(rival.spec)}, and {snapshot.workload.key} can have only one {UNTRUSTED_LUA}. Use the same value in both."
     )
     return Finding(reason("GatewaySettingsClash"), message)
 

@@ -1,46 +1,63 @@
 """GatewayConfigured: whether the workload runs, fully rolled out, with the needed settings, on a Kong that can do it.
 
-`ABSENCE` and `CHECKS` read like the specification: the first check that finds something decides, the order is the order in which a person
+The tables `ABSENCE` and `CHECKS` read like the specification: the first row that applies decides. The order is the order in which a person
 would repair things.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.plan.snapshot import Container, Snapshot, Workload
 
-from . import messages as say
-from .env import UNTRUSTED_LUA, Observation, Setting, Standing, is_control_plane, lua_is_off, needed_settings, observe, unknown_lua
+from . import env
+from .env import Observation, Observations, Setting, SettingState
 from .tenancy import granted, managed_elsewhere, tenants
-from .version import Image, known_defects, parse_image, sessions_verified
+from .version import MINIMUM, SESSIONS_VERIFIED, Defect, Image, known_defects, parse_image, sessions_verified
+from .workload_kinds import WORKLOADS, WorkloadKind
 
-__all__ = ["ABSENCE", "CHECKS", "GatewayView", "evaluate_gateway"]
+__all__ = ["ABSENCE", "CHECKS", "Check", "GatewayView", "evaluate_gateway"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[T]):
+    """One row of a table: it applies where `when` gives something truthy."""
+
+    reason: str
+    when: Callable[[T], object]
+    message: str
+    """A format string: `of` is the subject of the check, `found` what `when` gave, `minimum` the oldest Kong that works."""
+    works: bool = False
+    """The gateway works all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayView:
-    """What is found about the gateway; the reconciler replaces `finding` by GatewaySettingsReverted or GatewayWriteRefused on its own."""
+    """The findings about the gateway. The reconciler replaces `finding` by GatewaySettingsReverted or GatewayWriteRefused on its own."""
 
     finding: Finding
     version: str | None = None
     image: str | None = None
     lua_ready: bool = False
-    """The pre-function plugin may be attached: the settings are there and every pod runs with them."""
+    """The pre-function plugin may be attached: the settings are right and every pod runs with them."""
     lua_off: bool = False
-    """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails. So too without a grant, since
-    then the settings are given back, whatever they were."""
+    """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails. The same holds without a grant,
+    because the settings are then released, to whatever value they had before."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A gateway that is there: what the checks look at."""
+    """A gateway that exists, as the checks see it."""
 
     spec: BindingSpec
+    kind: WorkloadKind
     workload: Workload
     container: Container
     image: Image
@@ -53,191 +70,190 @@ class _Case:
         """Whether the operator may write the settings."""
         return self.spec.gateway.management == "Apply"
 
-    def standing(self, *standings: Standing) -> tuple[Observation, ...]:
-        """The needed settings that stand so."""
-        return tuple(o for o in self.observations if o.standing in standings)
+    @property
+    def lacking(self) -> Observations:
+        """The needed settings that are not right."""
+        return self._observed(o for o in self.observations if o.state is not SettingState.RIGHT)
+
+    def in_state(self, state: SettingState) -> Observations:
+        """The needed settings in this state."""
+        return self._observed(o for o in self.observations if o.state is state)
 
     @property
-    def unsettled(self) -> tuple[Observation, ...]:
-        """The needed settings that are not right."""
-        return tuple(o for o in self.observations if o.standing is not Standing.RIGHT)
+    def lua_switched_off(self) -> Observations | None:
+        """KONG_UNTRUSTED_LUA=off where `untrustedLua: Unmanaged` leaves the setting to others: session grouping cannot work."""
+        unmanaged = self.spec.sessions.mode == "Header" and self.spec.gateway.untrusted_lua == "Unmanaged"
+        if not unmanaged or not env.lua_is_off(self.container):
+            return None
+        return self._observed([env.observe_setting(self.workload, self.container, Setting(env.UNTRUSTED_LUA, "sandbox"))])
+
+    def _observed(self, observations: Iterable[Observation]) -> Observations:
+        return Observations(tuple(observations), partial(self.kind.env_field, self.container.name))
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Known defects of this Kong."""
+        return known_defects(self.image.version) if self.image.version else ()
+
+    @property
+    def advice(self) -> str:
+        """Facts worth knowing about a version that works."""
+        said = [f" Before {d.fixed}, {d.effect}: upgrade to {d.fixed} or later." for d in self.defects]
+        if self.image.version and self.spec.sessions.mode == "Header" and not sessions_verified(self.image.version):
+            verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
+            said.append(
+                f" Session grouping is unverified on this version (verified: {verified}): check that calls form one session in Fiddler."
+            )
+        return "".join(said)
+
+    @property
+    def progress(self) -> str:
+        """The rollout's message as a sentence."""
+        message = self.workload.rollout.message.rstrip(".")
+        return f" {message}." if message else ""
 
 
-def evaluate_gateway(snapshot: Snapshot) -> GatewayView:
+def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> GatewayView:
     """Decide GatewayConfigured for one binding and whether its pre-function plugin may, or must not, be attached."""
-    absent = next((found for check in ABSENCE if (found := check(snapshot))), None)
-    if absent is not None:
-        return GatewayView(absent, lua_off=not _allowed(snapshot))
-    case = _case(snapshot)
-    if isinstance(case, Finding):
-        return GatewayView(case)
-    obstacle = next((found for check in CHECKS if (found := check(case))), None)
-    return GatewayView(
-        finding=obstacle or _verdict(case),
-        version=str(case.image.version) if case.image.version else None,
-        image=case.container.image,
-        lua_ready=obstacle is None,
-        lua_off=lua_is_off(case.container),
-    )
+    case = _case(snapshot, kinds)
+    if case is None:
+        _, finding = _first(ABSENCE, snapshot)
+        return GatewayView(finding, lua_off=not _allowed(snapshot))
+    check, finding = _first(CHECKS, case)
+    version = case.image.version
+    return GatewayView(finding, str(version) if version else None, case.container.image, check.works, env.lua_is_off(case.container))
 
 
-def _case(snapshot: Snapshot) -> _Case | Finding:
+def _first(checks: tuple[Check[T], ...], subject: T) -> tuple[Check[T], Finding]:
+    check, found = next((check, found) for check in checks if (found := check.when(subject)))
+    return check, Finding(reason(check.reason), check.message.format(of=subject, found=found, minimum=MINIMUM))
+
+
+def _case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> _Case | None:
+    """The gateway to check; None where a row of `ABSENCE` applies."""
     spec, workload = snapshot.binding.spec, snapshot.workload
-    if spec is None or workload is None:
-        return _not_evaluated(snapshot)
-    container = workload.container(spec.gateway.container)
-    if container is None:
-        return Finding(reason("GatewayContainerNotFound"), say.container_not_found(workload, spec.gateway.container))
-    observations = tuple(observe(workload, container, setting) for setting in needed_settings(spec))
+    container = workload.container(spec.gateway.container) if spec and workload else None
+    if spec is None or workload is None or container is None or not snapshot.workload_visible or not _allowed(snapshot):
+        return None
+    observations = tuple(env.observe_setting(workload, container, setting) for setting in env.needed_settings(spec))
     override = any(
         s.gateway.conflicts == "Override" and s.gateway.container == container.name
         for _, s in tenants(workload, (snapshot.binding, *snapshot.siblings))
     )
-    return _Case(spec, workload, container, parse_image(container.image), observations, override)
-
-
-def _not_evaluated(_snapshot: Snapshot) -> Finding:
-    return Finding(reason("GatewayNotEvaluated"), "Not looked at, because the binding was not accepted.")
-
-
-# What keeps the gateway from being looked at.
-
-
-def _not_readable(snapshot: Snapshot) -> Finding | None:
-    return _not_evaluated(snapshot) if snapshot.binding.spec is None else None
-
-
-def _not_watched(snapshot: Snapshot) -> Finding | None:
-    key = snapshot.binding.workload
-    if snapshot.workload_visible or key is None:
-        return None
-    return Finding(reason("GatewayNotFound"), say.not_watched(key))
-
-
-def _not_there(snapshot: Snapshot) -> Finding | None:
-    key = snapshot.binding.workload
-    if snapshot.workload is not None or key is None:
-        return None
-    return Finding(reason("GatewayNotFound"), say.not_found(key))
-
-
-def _not_granted(snapshot: Snapshot) -> Finding | None:
-    """Nothing of a workload is shown to a namespace that its owner has not allowed."""
-    return None if _allowed(snapshot) else _not_evaluated(snapshot)
+    return _Case(spec, kinds[workload.key.kind], workload, container, parse_image(container.image), observations, override)
 
 
 def _allowed(snapshot: Snapshot) -> bool:
     return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)
 
 
-ABSENCE: Final[tuple[Callable[[Snapshot], Finding | None], ...]] = (_not_readable, _not_watched, _not_there, _not_granted)
-"""What keeps the gateway from being looked at, in order."""
+_NOT_EVALUATED: Final = "Not looked at, because the binding was not accepted."
 
-
-# What keeps the gateway from working.
-
-
-def _control_plane(case: _Case) -> Finding | None:
-    if not is_control_plane(case.container):
-        return None
-    return Finding(reason("GatewayControlPlaneOnly"), say.control_plane(case.workload, case.container))
-
-
-def _version_unsupported(case: _Case) -> Finding | None:
-    if case.image.supported:
-        return None
-    return Finding(reason("GatewayVersionUnsupported"), say.version_unsupported(case.container, case.image))
-
-
-def _managed_elsewhere(case: _Case) -> Finding | None:
-    """Kong Operator's workloads are fine where the settings are right already."""
-    if not case.unsettled or not managed_elsewhere(case.workload):
-        return None
-    return Finding(reason("GatewayManagedElsewhere"), say.managed_elsewhere(case.workload, case.container, _settings(case.unsettled)))
-
-
-def _from_source(case: _Case) -> Finding | None:
-    found = case.standing(Standing.FROM_SOURCE)
-    return Finding(reason("GatewaySettingFromSource"), say.from_source(case.container, found)) if found else None
-
-
-def _duplicate(case: _Case) -> Finding | None:
-    found = case.standing(Standing.DUPLICATE)
-    return Finding(reason("GatewaySettingDuplicate"), say.duplicate(case.container, found)) if found else None
-
-
-def _conflict(case: _Case) -> Finding | None:
-    found = case.standing(Standing.FOREIGN)
-    if not found or case.override or not case.applies:
-        return None
-    return Finding(reason("GatewaySettingConflict"), say.conflict(case.container, found))
-
-
-def _lua_switched_off(case: _Case) -> Finding | None:
-    """`untrustedLua: Unmanaged` leaves the setting to others, but with `off` session grouping cannot work."""
-    unmanaged = case.spec.sessions.mode == "Header" and case.spec.gateway.untrusted_lua == "Unmanaged"
-    if not unmanaged or not lua_is_off(case.container):
-        return None
-    found = observe(case.workload, case.container, Setting(UNTRUSTED_LUA, "on"))
-    return Finding(reason("GatewaySettingConflict"), say.lua_switched_off(case.container, found))
-
-
-def _lua_unknown(case: _Case) -> Finding | None:
-    value = unknown_lua(case.spec, case.image.version)
-    return Finding(reason("GatewaySettingUnsupported"), say.lua_unknown(case.container, case.image, value)) if value else None
-
-
-def _missing(case: _Case) -> Finding | None:
-    if not case.unsettled or case.applies:
-        return None
-    return Finding(reason("GatewaySettingsMissing"), say.missing(case.container, case.unsettled))
-
-
-def _pending(case: _Case) -> Finding | None:
-    if not case.unsettled:
-        return None
-    return Finding(reason("GatewayPending"), say.pending(case.workload, _settings(case.unsettled), suspended=case.spec.suspend))
-
-
-def _not_running(case: _Case) -> Finding | None:
-    if case.workload.rollout.ready:
-        return None
-    return Finding(reason("GatewayNotRunning"), say.not_running(case.workload))
-
-
-def _rolling_out(case: _Case) -> Finding | None:
-    if case.workload.rollout.complete:
-        return None
-    return Finding(reason("GatewayRollingOut"), say.rolling_out(case.workload))
-
-
-CHECKS: Final[tuple[Callable[[_Case], Finding | None], ...]] = (
-    _control_plane,
-    _version_unsupported,
-    _managed_elsewhere,
-    _from_source,
-    _duplicate,
-    _conflict,
-    _lua_switched_off,
-    _lua_unknown,
-    _missing,
-    _pending,
-    _not_running,
-    _rolling_out,
+ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
+    Check("GatewayNotEvaluated", lambda s: s.binding.spec is None, _NOT_EVALUATED),
+    Check(
+        "GatewayNotFound",
+        lambda s: not s.workload_visible and s.binding.workload,
+        "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Ask its administrator to add the namespace.",
+    ),
+    Check(
+        "GatewayNotFound",
+        lambda s: s.workload is None and s.binding.workload,
+        "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues.",
+    ),
+    Check("GatewayNotEvaluated", lambda s: not _allowed(s), _NOT_EVALUATED),  # without a grant, no word about the workload
+    Check(
+        "GatewayContainerNotFound",
+        lambda s: s.workload and (", ".join(container.name for container in s.workload.containers) or "none"),
+        "{of.workload.key} has no container {of.binding.spec.gateway.container}. "
+        "Set gateway.container to the one that runs Kong; there are: {found}.",
+    ),
 )
-"""What keeps a gateway that is there from working, in order."""
+"""Why there is no gateway to check, in order."""
 
+_OPEN_SOURCE: Final = "Kong's open-source image, which never emits"
+_UNSUPPORTED: Final = "Image {of.container.image} is Kong {of.image.version}; GenAI spans need Kong Gateway Enterprise {minimum} or later."
+_USE: Final = "Use an image such as kong/kong-gateway:{minimum}."
+_UNKNOWN: Final = "The gateway runs with the needed settings, but image {of.container.image} does not tell Kong's version."
+_TAG: Final = "Use a version tag of {minimum} or later, for example kong/kong-gateway:{minimum} (a digest may follow it)."
+_WORKS: Final = "{of.workload.key} runs Kong {of.image.version} with the needed settings.{of.advice}"
 
-def _settings(observations: tuple[Observation, ...]) -> tuple[Setting, ...]:
-    return tuple(o.setting for o in observations)
-
-
-def _verdict(case: _Case) -> Finding:
-    """The finding for a gateway that works: what is worth saying about its version."""
-    version = case.image.version
-    if version is None:
-        return Finding(reason("GatewayVersionUnknown"), say.version_unknown(case.container, case.image))
-    defects = known_defects(version)
-    unverified = case.spec.sessions.mode == "Header" and not sessions_verified(version)
-    name = "GatewayVersionAdvised" if any(d.visible for d in defects) else "GatewayConfigured"
-    return Finding(reason(name), say.configured(case.workload, version, defects, sessions_unverified=unverified))
+CHECKS: Final[tuple[Check[_Case], ...]] = (
+    Check(
+        "GatewayControlPlaneOnly",
+        lambda c: env.is_control_plane(c.container),
+        "{of.workload.key}, container {of.container.name}, has KONG_ROLE=control_plane and handles no traffic. "
+        "Set gateway.targetRef to the workload of the data plane.",
+    ),
+    Check(
+        "GatewayVersionUnsupported",
+        lambda c: not c.image.supported and c.image.open_source,
+        f"{_UNSUPPORTED} It is {_OPEN_SOURCE} them (the default of Kong's Helm charts). {_USE}",
+    ),
+    Check("GatewayVersionUnsupported", lambda c: not c.image.supported, f"{_UNSUPPORTED} {_USE}"),
+    # A workload of Kong Operator is fine where the settings are right already.
+    Check(
+        "GatewayManagedElsewhere",
+        lambda c: managed_elsewhere(c.workload) and c.lacking,
+        "Kong Operator owns {of.workload.key} and would undo changes. Set {found} in the DataPlane, "
+        'spec.deployment.podTemplateSpec.spec.containers[name="{of.container.name}"].env, or in its GatewayConfiguration.',
+    ),
+    Check(
+        "GatewaySettingFromSource",
+        lambda c: c.in_state(SettingState.FROM_SOURCE),
+        "{found.sources} Replace valueFrom by a plain value, or remove the entry and let the operator set it.",
+    ),
+    Check(
+        "GatewaySettingDuplicate",
+        lambda c: c.in_state(SettingState.DUPLICATE),
+        "{found.duplicates} Remove all but one of the entries; the one left should be {found}.",
+    ),
+    Check(
+        "GatewaySettingConflict",
+        lambda c: c.applies and not c.override and c.in_state(SettingState.FOREIGN),
+        "{found.lacks} {found.helm}, or gateway.conflicts: Override to have the operator take it over.",
+    ),
+    Check(
+        "GatewaySettingConflict",
+        lambda c: c.lua_switched_off,
+        "{found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the plugin for sessions. "
+        "{found.helm}, or sessions.mode: Disabled.",
+    ),
+    Check(
+        "GatewaySettingUnsupported",
+        lambda c: env.unsupported_lua(c.spec, c.image.version),
+        "gateway.untrustedLua is {found}, which Kong knows from 3.14 on; container {of.container.name} runs {of.image.version}, whose pods "
+        'would not start with it. Set gateway.untrustedLua to "on" or sandbox, or upgrade Kong.',
+    ),
+    Check(
+        "GatewaySettingsMissing",
+        lambda c: not c.applies and c.lacking,
+        "{found.lacks} gateway.management is Verify, so nothing was changed. {found.helm}, or gateway.management: Apply.",
+    ),
+    Check(
+        "GatewayPending",
+        lambda c: c.spec.suspend and c.lacking,
+        "{of.workload.key} lacks {found}; nothing is applied while spec.suspend is true.",
+    ),
+    Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once."),
+    Check(
+        "GatewayNotRunning",
+        lambda c: not c.workload.rollout.ready,
+        "{of.workload.key} has no ready pod.{of.progress} Look at its pods: kubectl -n {of.workload.key.namespace} get pods.",
+    ),
+    Check(
+        "GatewayRollingOut",
+        lambda c: not c.workload.rollout.complete,
+        "The pods of {of.workload.key} are being replaced.{of.progress} Session grouping is attached when all run with the settings.",
+    ),
+    Check(
+        "GatewayVersionUnknown",
+        lambda c: c.image.version is None and c.image.open_source,
+        f"{_UNKNOWN} It is named like {_OPEN_SOURCE} GenAI spans. {_TAG}",
+        works=True,
+    ),
+    Check("GatewayVersionUnknown", lambda c: c.image.version is None, f"{_UNKNOWN} {_TAG}", works=True),
+    Check("GatewayVersionAdvised", lambda c: any(d.visible for d in c.defects), _WORKS, works=True),
+    Check("GatewayConfigured", lambda _: True, _WORKS, works=True),
+)
+"""What keeps a gateway from working, in order; the last rows are for one that works."""

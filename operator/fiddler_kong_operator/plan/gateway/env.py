@@ -1,10 +1,11 @@
-"""Kong's process settings: which ones a binding needs, and how each stands in a container's env.
+"""Kong's process settings: which ones a binding needs, and the state of each in a container's env.
 
 They exist only as environment variables of Kong's process (Fiddler's integration page for Kong, step 3); no plugin can replace them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -21,14 +22,15 @@ __all__ = [
     "SAMPLING_RATE",
     "UNTRUSTED_LUA",
     "Observation",
+    "Observations",
     "Setting",
-    "Standing",
+    "SettingState",
     "is_control_plane",
     "lua_is_off",
+    "needed_lua",
     "needed_settings",
-    "observe",
-    "unknown_lua",
-    "wanted_lua",
+    "observe_setting",
+    "unsupported_lua",
 ]
 
 INSTRUMENTATIONS: Final = "KONG_TRACING_INSTRUMENTATIONS"
@@ -58,39 +60,39 @@ class Setting:
         return f"{key}: {self.value}" if self.value == "all" else f'{key}: "{self.value}"'
 
 
-class Standing(Enum):
-    """How a needed setting stands in a container."""
+class SettingState(Enum):
+    """The state of a needed setting in a container."""
 
     RIGHT = auto()
-    """It is there; `managers` says who provides it."""
+    """It has a value that does what is needed; `managers` says who owns it."""
     ABSENT = auto()
     """There is no such entry, or one that has no value and no owner."""
     OUTDATED = auto()
-    """It has a value that this operator alone has set for an earlier wish."""
+    """It has another value, which only this operator owns: an earlier demand."""
     FOREIGN = auto()
-    """It has another value, set by somebody else or nobody knows whom."""
+    """It has another value, owned by another manager or an unknown one."""
     FROM_SOURCE = auto()
     """It comes from a ConfigMap, a Secret or a field (`valueFrom`)."""
     DUPLICATE = auto()
     """It is listed more than once."""
 
 
-BLOCKED: Final = frozenset({Standing.FROM_SOURCE, Standing.DUPLICATE})
-"""Standings that are never changed, not even with `conflicts: Override`."""
+BLOCKED: Final = frozenset({SettingState.FROM_SOURCE, SettingState.DUPLICATE})
+"""The operator never changes settings in these states, not even with `conflicts: Override`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A needed setting as found: its standing, present value ("" where there is none) and the managers that own the value."""
+    """A needed setting as found: its state, present value ("" where there is none) and the managers that own the value."""
 
     setting: Setting
-    standing: Standing
+    state: SettingState
     value: str = ""
     managers: frozenset[str] = frozenset()
 
     @property
     def solely_ours(self) -> bool:
-        """Whether this operator and nobody else owns the value."""
+        """Whether this operator is the only owner of the value."""
         return self.managers == _OURS
 
     @property
@@ -99,55 +101,107 @@ class Observation:
         return names.FIELD_MANAGER in self.managers
 
 
-def wanted_lua(spec: BindingSpec) -> str | None:
-    """The value for KONG_UNTRUSTED_LUA that a binding asks for; None where it needs none or leaves it `Unmanaged`."""
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Needed settings as found in one container, and how messages show them."""
+
+    observations: tuple[Observation, ...]
+    field: Callable[[str], str]
+    """The path of the env entry of that name."""
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.observations)
+
+    def __str__(self) -> str:
+        """`NAME=value` of each."""
+        return ", ".join(str(o.setting) for o in self.observations)
+
+    @property
+    def values(self) -> str:
+        """The present values and their owners."""
+        return " ".join(map(self._value, self.observations))
+
+    @property
+    def lacks(self) -> str:
+        """The present values beside the needed ones."""
+        return " ".join(f"{self._value(o)}, needed is {o.setting.value}." for o in self.observations)
+
+    @property
+    def sources(self) -> str:
+        """The values that are needed instead of `valueFrom`."""
+        said = "comes from valueFrom, which is left alone"
+        return " ".join(f"{self.field(o.setting.name)} {said}; needed is {o.setting.value}." for o in self.observations)
+
+    @property
+    def duplicates(self) -> str:
+        """The entries that are there twice."""
+        return " ".join(f"{self.field(o.setting.name)} is listed more than once." for o in self.observations)
+
+    @property
+    def helm(self) -> str:
+        """The values of Kong's Helm charts that set them."""
+        lines = [o.setting.helm_value for o in self.observations]
+        kong, ingress = (", ".join(f"{env}.{line}" for line in lines) for env in ("env", "gateway.env"))
+        return f"With Helm, set {kong} (chart kong) or {ingress} (chart ingress)"
+
+    def _value(self, found: Observation) -> str:
+        if found.state is SettingState.ABSENT:
+            return f"{self.field(found.setting.name)} is missing"
+        others = sorted(found.managers - {names.FIELD_MANAGER})
+        shown = [f"{m} (this operator put an earlier value back)" if m == names.RESTORING_MANAGER else f"manager {m}" for m in others]
+        return f"{self.field(found.setting.name)}.value is {found.value or 'empty'}, set by {' and '.join(shown) or 'an unknown manager'}"
+
+
+def needed_lua(spec: BindingSpec) -> str | None:
+    """The value of KONG_UNTRUSTED_LUA that a binding needs; None where it needs none or leaves the setting `Unmanaged`."""
     if spec.sessions.mode != "Header" or spec.gateway.untrusted_lua == "Unmanaged":
         return None
     return spec.gateway.untrusted_lua
 
 
-def unknown_lua(spec: BindingSpec, version: KongVersion | None) -> str | None:
-    """The wanted value for KONG_UNTRUSTED_LUA where this Kong certainly does not know it: its new pods would not start."""
-    wanted = wanted_lua(spec)
-    return wanted if wanted in _LUA_LATER and version is not None and version.before(_LUA_LATER_SINCE) else None
+def unsupported_lua(spec: BindingSpec, version: KongVersion | None) -> str | None:
+    """The needed value of KONG_UNTRUSTED_LUA where this Kong certainly does not know it: its new pods would not start."""
+    needed = needed_lua(spec)
+    return needed if needed in _LUA_LATER and version is not None and version.before(_LUA_LATER_SINCE) else None
 
 
 def needed_settings(spec: BindingSpec) -> tuple[Setting, ...]:
     """The settings a binding needs on its gateway."""
     tracing = (Setting(INSTRUMENTATIONS, "all"), Setting(SAMPLING_RATE, "1.0"))
-    lua = wanted_lua(spec)
+    lua = needed_lua(spec)
     return tracing if lua is None else (*tracing, Setting(UNTRUSTED_LUA, lua))
 
 
-def observe(workload: Workload, container: Container, setting: Setting) -> Observation:
-    """How one needed setting stands in one container."""
+def observe_setting(workload: Workload, container: Container, setting: Setting) -> Observation:
+    """The state of one needed setting in one container."""
     entries = [entry for entry in container.env if entry.name == setting.name]
     managers = workload.env_managers.get((container.name, setting.name), frozenset())
     if not entries:
-        return Observation(setting, Standing.ABSENT)
+        return Observation(setting, SettingState.ABSENT)
     if len(entries) > 1:
-        return Observation(setting, Standing.DUPLICATE, managers=managers)
+        return Observation(setting, SettingState.DUPLICATE, managers=managers)
     return _judge(setting, entries[0], managers)
 
 
 def _judge(setting: Setting, entry: EnvEntry, managers: frozenset[str]) -> Observation:
     value = entry.value or ""
     if entry.from_source:
-        standing = Standing.FROM_SOURCE
+        state = SettingState.FROM_SOURCE
     elif not value and not managers:
-        standing = Standing.ABSENT
+        state = SettingState.ABSENT
     elif _suffices(setting, value, solely_ours=managers == _OURS):
-        standing = Standing.RIGHT
+        state = SettingState.RIGHT
     else:
-        standing = Standing.OUTDATED if managers == _OURS else Standing.FOREIGN
-    return Observation(setting, standing, value, managers)
+        state = SettingState.OUTDATED if managers == _OURS else SettingState.FOREIGN
+    return Observation(setting, state, value, managers)
 
 
 def _suffices(setting: Setting, value: str, *, solely_ours: bool) -> bool:
     """Whether a present value does what is needed.
 
-    For KONG_UNTRUSTED_LUA somebody else's `on` also does where less is asked for: it is the gateway owner's decision, and session grouping
-    works. A value that is ours alone must be the very one asked for, so that a binding can go from `on` back to `sandbox`.
+    Another manager's KONG_UNTRUSTED_LUA=on suffices where less is needed: it is the gateway owner's decision, and session grouping works.
+    A value that only this operator owns must be the very one that is needed, so that a binding can go from `on` back to `sandbox`.
     """
     present = value.strip()
     if setting.name == SAMPLING_RATE:

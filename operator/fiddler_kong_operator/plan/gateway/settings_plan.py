@@ -1,20 +1,22 @@
-"""What is borrowed from a gateway workload: which settings are written to it, and how they are given back.
+"""The writes to a gateway workload: the settings its bindings need, and the release of settings that no binding needs any more.
 
-One server-side apply per workload, computed from all its bindings, so that N bindings cost one rollout. Only what nobody else provides is
-borrowed: a value that is right and that somebody else sets is not written, and one that somebody else sets as well is let go (an owner who
-applies server-side, Helm 4 for example, could not change it otherwise). Letting go of a value with two owners changes no pod.
+One server-side apply per workload, computed from all its bindings, so that N bindings cost one rollout. The operator sets only values that
+no other manager provides: it does not write a value that another manager already set right, and it gives up its ownership of a value that
+another manager sets as well (an owner who applies server-side, Helm 4 for example, could not change it otherwise). To give up ownership of
+a value with two owners changes no pod.
 
-With `conflicts: Override` a foreign value is taken over by force. The same write records it in an annotation, so no crash can lose it.
-Giving back then takes three writes, because an entry that server-side apply drops is removed, not restored:
+With `conflicts: Override` the apply takes over another manager's value by force. The same write records the former value in an annotation,
+so no crash can lose it. The release then takes three writes, because server-side apply removes an entry that it no longer lists and does
+not restore it:
 
-1. a strategic merge patch under a field manager of its own (`names.RESTORING_MANAGER`) puts former values back and deletes what we added,
-   so that pods are replaced once. The annotation stays.
-2. the apply without these entries drops our ownership and the annotation. Nothing in the pod template changes.
-3. a merge patch (`disowning_patch`) takes the restoring manager out of managedFields, or an owner who applies server-side could not
-   change the value any more without forcing.
+1. a strategic merge patch under a field manager of its own (`names.RESTORING_MANAGER`) restores former values and deletes the entries that
+   the operator added, so that pods are replaced once. The annotation stays.
+2. an apply without these entries ends our ownership and removes the annotation. Nothing in the pod template changes.
+3. a merge patch (`disowning_patch`) removes the restoring manager from managedFields: an owner who applies server-side could otherwise not
+   change the value without forcing.
 
-Each write can be repeated, and after a crash between them the same plan or the rest of it follows again. The patch's own manager matters:
-under ours, a restored value would look like one we set and could be overwritten later without asking.
+Each write can be repeated. After a crash between them the next plan is the same one, or the rest of it. The patch has a manager of its own
+because under ours a restored value would look like one the operator set, and could be overwritten later without asking.
 """
 
 from __future__ import annotations
@@ -31,9 +33,10 @@ from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.snapshot import Binding, Container, Workload
 
-from .env import BLOCKED, Observation, Standing, is_control_plane, needed_settings, observe, unknown_lua
+from .env import BLOCKED, Observation, SettingState, is_control_plane, needed_settings, observe_setting, unsupported_lua
 from .tenancy import managed_elsewhere, tenants
 from .version import parse_image
+from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["SettingsPlan", "disowning_patch", "plan_settings"]
 
@@ -54,42 +57,44 @@ class SettingsPlan:
 
     @property
     def action(self) -> Literal["nothing", "apply", "release"]:
-        """`apply` where settings stay on the workload, `release` where everything is given back."""
+        """`apply` where the workload keeps settings, `release` where all of them are released."""
         if self.apply is None:
             return "nothing"
         return "apply" if "spec" in self.apply else "release"
 
     @property
     def settings(self) -> Any:
-        """What the apply sets, as part of a pod template; None where it sets nothing."""
+        """The settings of the apply, within the workload's spec; None where it lists none."""
         return (self.apply or {}).get("spec")
 
 
 @dataclass(frozen=True, slots=True)
-class _Claim:
-    """A value to hold in an entry; `former` is the foreign value it replaces now, if any."""
+class _Desired:
+    """The value that the operator is to own in an entry; `former` is the other manager's value that it replaces now, if any."""
 
     value: str
     former: str | None = None
 
 
-def plan_settings(workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
-    """What to write to one workload, from all bindings that name it (those that do not count are left out here)."""
+def plan_settings(workload: Workload, bindings: Iterable[Binding], kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> SettingsPlan:
+    """Plan the writes to one workload from all bindings that name it. Bindings that do not count (`tenants`) have no effect."""
     if managed_elsewhere(workload):
         return SettingsPlan()
-    claims = _claims(workload, tenants(workload, bindings))
+    kind = kinds[workload.key.kind]
+    desired = _desired(workload, tenants(workload, bindings))
     recorded = _recorded(workload)
-    former = _former(claims, recorded, workload)
-    if _settled(workload, claims, recorded, former):
+    former = _former(desired, recorded, workload)
+    if _in_sync(workload, desired, recorded, former):
         return SettingsPlan()
-    force = any(claim.former is not None for claim in claims.values())
-    return SettingsPlan(_apply_manifest(workload, claims, former, pinned=force), _restoring_patch(workload, claims, recorded), force)
+    force = any(setting.former is not None for setting in desired.values())
+    apply = _apply_manifest(kind, workload, desired, former, pinned=force)
+    return SettingsPlan(apply, _restoring_patch(kind, workload, desired, recorded), force)
 
 
 def disowning_patch(observed: Manifest) -> Manifest | None:
-    """The JSON merge patch that ends the restoring manager's ownership, from a workload as the API server returned it; None: not needed.
+    """The JSON merge patch that ends the restoring manager's ownership of a workload; None where it owns nothing.
 
-    Carries the resourceVersion, so that no other manager's entry is lost.
+    `observed` is the workload as the API server returned it. The patch carries its resourceVersion, so that other managers' entries stay.
     """
     metadata = observed["metadata"]
     managed = metadata.get("managedFields") or []
@@ -99,57 +104,57 @@ def disowning_patch(observed: Manifest) -> Manifest | None:
     return {"metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "managedFields": rest}}
 
 
-def _settled(workload: Workload, claims: Mapping[_Entry, _Claim], recorded: Mapping[_Entry, str], former: Mapping[_Entry, str]) -> bool:
-    """Whether the workload already is what the writes would make of it."""
+def _in_sync(workload: Workload, desired: Mapping[_Entry, _Desired], recorded: Mapping[_Entry, str], former: Mapping[_Entry, str]) -> bool:
+    """Whether the workload already is as the writes would make it."""
     if any(names.RESTORING_MANAGER in managers for managers in workload.env_managers.values()):
         return False
-    if not claims:
+    if not desired:
         return not workload.borrowed
     held = {entry: value for entry, value in _values(workload).items() if _ours(workload, entry)}
-    return held == {entry: claim.value for entry, claim in claims.items()} and recorded == former
+    return held == {entry: setting.value for entry, setting in desired.items()} and recorded == former
 
 
-def _claims(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...]) -> dict[_Entry, _Claim]:
-    """Every entry we are to own. What an active binding wants precedes what a passive one merely keeps."""
+def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...]) -> dict[_Entry, _Desired]:
+    """Every entry the operator is to own. The need of an active binding precedes the value that a passive one keeps."""
     overriding = frozenset(spec.gateway.container for _, spec in counted if spec.gateway.conflicts == "Override")
     present = _values(workload)
-    kept: dict[_Entry, _Claim] = {}
-    wanted: dict[_Entry, _Claim] = {}
+    kept: dict[_Entry, _Desired] = {}
+    needed: dict[_Entry, _Desired] = {}
     for binding, spec in counted:
         container = workload.container(spec.gateway.container)
         if container is None:
             continue
-        observations = [observe(workload, container, setting) for setting in needed_settings(spec)]
+        observations = [observe_setting(workload, container, setting) for setting in needed_settings(spec)]
         if _passive(binding, container, observations, override=container.name in overriding):
             entries = ((container.name, o.setting.name) for o in observations if o.ours)
-            kept |= {entry: _Claim(present[entry]) for entry in entries if entry in present}
+            kept |= {entry: _Desired(present[entry]) for entry in entries if entry in present}
         else:
-            wanted |= {(container.name, o.setting.name): _claim(o) for o in observations if not _provided(o)}
-    return kept | wanted
+            needed |= {(container.name, o.setting.name): _desired_value(o) for o in observations if not _set_by_others(o)}
+    return kept | needed
 
 
 def _passive(binding: Binding, container: Container, observations: list[Observation], *, override: bool) -> bool:
-    """Whether a binding only keeps what is there: it is paused or leaving, or writing could not make its gateway work."""
+    """Whether a binding only keeps present settings: it is suspended or being deleted, or a write could not make its gateway work."""
     paused = binding.deleting or (binding.spec is not None and binding.spec.suspend)
     image = parse_image(container.image)
-    unfit = is_control_plane(container) or not image.supported or bool(binding.spec and unknown_lua(binding.spec, image.version))
-    refused = BLOCKED if override else BLOCKED | {Standing.FOREIGN}
-    return paused or unfit or any(o.standing in refused for o in observations)
+    unfit = is_control_plane(container) or not image.supported or bool(binding.spec and unsupported_lua(binding.spec, image.version))
+    refused = BLOCKED if override else BLOCKED | {SettingState.FOREIGN}
+    return paused or unfit or any(o.state in refused for o in observations)
 
 
-def _provided(observation: Observation) -> bool:
-    return observation.standing is Standing.RIGHT and not observation.solely_ours
+def _set_by_others(observation: Observation) -> bool:
+    return observation.state is SettingState.RIGHT and not observation.solely_ours
 
 
-def _claim(observation: Observation) -> _Claim:
-    if observation.standing is Standing.RIGHT:
-        return _Claim(observation.value)
-    former = observation.value if observation.standing is Standing.FOREIGN else None
-    return _Claim(observation.setting.value, former)
+def _desired_value(observation: Observation) -> _Desired:
+    if observation.state is SettingState.RIGHT:
+        return _Desired(observation.value)
+    former = observation.value if observation.state is SettingState.FOREIGN else None
+    return _Desired(observation.setting.value, former)
 
 
 def _recorded(workload: Workload) -> dict[_Entry, str]:
-    """The former values in our annotation; what is not of its form (somebody edited it) is left out."""
+    """The former values in our annotation; parts of another form (a person edited it) are ignored."""
     try:
         content = orjson.loads(workload.former or "{}")
     except ValueError:
@@ -164,31 +169,35 @@ def _recorded(workload: Workload) -> dict[_Entry, str]:
     }
 
 
-def _former(claims: Mapping[_Entry, _Claim], recorded: Mapping[_Entry, str], workload: Workload) -> dict[_Entry, str]:
-    """What to record: values taken over now, and earlier ones as long as our value still stands in their place."""
-    kept = {entry: value for entry, value in recorded.items() if entry in claims and _ours(workload, entry)}
-    return kept | {entry: claim.former for entry, claim in claims.items() if claim.former is not None}
+def _former(desired: Mapping[_Entry, _Desired], recorded: Mapping[_Entry, str], workload: Workload) -> dict[_Entry, str]:
+    """The former values to record: those replaced now, and earlier ones while the operator still owns their entry."""
+    kept = {entry: value for entry, value in recorded.items() if entry in desired and _ours(workload, entry)}
+    return kept | {entry: setting.former for entry, setting in desired.items() if setting.former is not None}
 
 
-def _restoring_patch(workload: Workload, claims: Mapping[_Entry, _Claim], recorded: Mapping[_Entry, str]) -> Manifest | None:
-    """The patch that precedes the apply where a former value is due; None otherwise: dropping ownership then does it all.
+def _restoring_patch(
+    kind: WorkloadKind, workload: Workload, desired: Mapping[_Entry, _Desired], recorded: Mapping[_Entry, str]
+) -> Manifest | None:
+    """The patch that restores former values before the apply; None where there are none: the apply alone then releases the entries.
 
-    A value that others changed or also set since is theirs and stays.
+    A value that another manager has changed or also set since then stays.
     """
-    returned = [entry for entry in _values(workload) if entry not in claims and _solely_ours(workload, entry)]
-    if not any(entry in recorded for entry in returned):
+    released = [entry for entry in _values(workload) if entry not in desired and _solely_ours(workload, entry)]
+    if not any(entry in recorded for entry in released):
         return None
-    changes = {e: {"name": e[1], "value": recorded[e]} if e in recorded else {"name": e[1], "$patch": "delete"} for e in returned}
-    return {"metadata": _preconditions(workload, pinned=True), "spec": _pod_template(changes)}
+    changes = {e: {"name": e[1], "value": recorded[e]} if e in recorded else {"name": e[1], "$patch": "delete"} for e in released}
+    return {"metadata": _preconditions(workload, pinned=True), **kind.with_pod(_pod(changes))}
 
 
-def _apply_manifest(workload: Workload, claims: Mapping[_Entry, _Claim], former: Mapping[_Entry, str], *, pinned: bool) -> Manifest:
+def _apply_manifest(
+    kind: WorkloadKind, workload: Workload, desired: Mapping[_Entry, _Desired], former: Mapping[_Entry, str], *, pinned: bool
+) -> Manifest:
     metadata: Manifest = {"name": workload.key.name, "namespace": workload.key.namespace, **_preconditions(workload, pinned=pinned)}
     if former:
         metadata["annotations"] = {names.FORMER_SETTINGS_ANNOTATION: _former_annotation(former)}
-    manifest: Manifest = {"apiVersion": "apps/v1", "kind": workload.key.kind, "metadata": metadata}
-    if claims:
-        manifest["spec"] = _pod_template({entry: {"name": entry[1], "value": claim.value} for entry, claim in claims.items()})
+    manifest: Manifest = {"apiVersion": kind.kind.api_version, "kind": kind.kind.name, "metadata": metadata}
+    if desired:
+        manifest |= kind.with_pod(_pod({entry: {"name": entry[1], "value": setting.value} for entry, setting in desired.items()}))
     return manifest
 
 
@@ -200,15 +209,15 @@ def _former_annotation(former: Mapping[_Entry, str]) -> str:
 
 
 def _preconditions(workload: Workload, *, pinned: bool) -> dict[str, str]:
-    """The uid: an apply must never create a workload. The resourceVersion too where foreign values depend on what was read."""
+    """The uid, because an apply must never create a workload; the resourceVersion too where other managers' values were read before."""
     return {"uid": workload.uid} | ({"resourceVersion": workload.resource_version} if pinned else {})
 
 
-def _pod_template(entries: Mapping[_Entry, dict[str, str]]) -> dict[str, Any]:
+def _pod(entries: Mapping[_Entry, dict[str, str]]) -> dict[str, Any]:
     env: dict[str, list[dict[str, str]]] = {}
     for (container, _), entry in sorted(entries.items(), key=lambda item: item[0]):
         env.setdefault(container, []).append(entry)
-    return {"template": {"spec": {"containers": [{"name": container, "env": entries} for container, entries in env.items()]}}}
+    return {"containers": [{"name": container, "env": entries} for container, entries in env.items()]}
 
 
 def _values(workload: Workload) -> dict[_Entry, str]:

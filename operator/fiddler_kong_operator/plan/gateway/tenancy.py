@@ -1,4 +1,4 @@
-"""How bindings share one gateway workload: who may change it, who counts, and who gives way where two want different things.
+"""How bindings share one gateway workload: which may change it, which count, and which wins where two demand different settings.
 
 The older binding wins (time of creation, then namespace and name), as in Gateway API.
 """
@@ -12,9 +12,9 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.plan.snapshot import Binding, Workload
 
-from .env import wanted_lua
+from .env import needed_lua
 
-__all__ = ["asked", "demand", "granted", "managed_elsewhere", "seniority", "settings_rival", "standing", "tenants"]
+__all__ = ["demand", "demanded_settings", "granted", "managed_elsewhere", "seniority", "settings_rival", "tenancy_of", "tenants"]
 
 _KONG_OPERATOR_LABEL: Final = "gateway-operator.konghq.com/managed-by"
 
@@ -28,7 +28,7 @@ def granted(binding: Binding, workload: Workload) -> bool:
 
 
 def managed_elsewhere(workload: Workload) -> bool:
-    """Whether Kong Operator owns the workload through a DataPlane: it puts back every change."""
+    """Whether Kong Operator owns the workload through a DataPlane: it reverts every change."""
     return "DataPlane" in workload.owner_kinds or workload.labels.get(_KONG_OPERATOR_LABEL) == "dataplane"
 
 
@@ -40,18 +40,29 @@ def seniority(binding: Binding) -> tuple[str, str, str]:
 def demand(binding: Binding) -> Hashable:
     """Everything of a binding that the settings of its workload depend on.
 
-    Of bindings with equal demands the oldest speaks for all: `tenants`, `settings_rival` and `plan_settings` come to the same whether they
-    are given the others or not. What they look at must be in here.
+    The oldest of the bindings with equal demands represents them all: `tenants`, `settings_rival` and `plan_settings` must give the same
+    result with or without the others. Every field that these functions read must therefore be in here.
     """
     if binding.spec is None:
         return None
-    return (binding.namespace, asked(binding.spec), binding.spec.suspend, binding.deleting, names.FINALIZER in binding.finalizers)
+    return (
+        binding.namespace,
+        demanded_settings(binding.spec),
+        binding.spec.suspend,
+        binding.deleting,
+        names.FINALIZER in binding.finalizers,
+    )
 
 
-def asked(spec: BindingSpec) -> Hashable:
-    """What a spec asks of its workload; bindings that ask the same cannot clash over it."""
+def demanded_settings(spec: BindingSpec) -> Hashable:
+    """The part of a spec that demands settings of its workload; bindings with equal parts cannot clash over it."""
     gateway = spec.gateway
     return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, spec.sessions.mode)
+
+
+def tenancy_of(binding: Binding) -> tuple[Hashable, ...]:
+    """The fields of a binding that other bindings of its gateway depend on."""
+    return binding.workload, demand(binding), seniority(binding)
 
 
 def tenants(workload: Workload, bindings: Iterable[Binding]) -> tuple[tuple[Binding, BindingSpec], ...]:
@@ -62,40 +73,35 @@ def tenants(workload: Workload, bindings: Iterable[Binding]) -> tuple[tuple[Bind
     is accepted in other respects does not matter: a passing clash must not restart the gateway.
     """
     counted = sorted((b for b in bindings if _counts(b, workload)), key=seniority)
-    granted_wishes: dict[str | None, str] = {}
-    return tuple((b, b.spec) for b in counted if b.spec is not None and _heeded(b, granted_wishes))
+    winners: dict[str | None, str] = {}
+    return tuple((b, b.spec) for b in counted if b.spec is not None and _wins(b, winners))
 
 
-def _heeded(binding: Binding, granted_wishes: dict[str | None, str]) -> bool:
-    """Whether no older binding asked for something else in the same container; notes the wish where it is the first."""
-    wish = _wish(binding)
-    return wish is None or granted_wishes.setdefault(_container(binding), wish) == wish
+def _wins(binding: Binding, winners: dict[str | None, str]) -> bool:
+    """Whether no older binding demanded another value in the same container; notes the first demand of each container."""
+    lua = _lua_demand(binding)
+    return lua is None or winners.setdefault(_container(binding), lua) == lua
 
 
 def settings_rival(binding: Binding, others: Iterable[Binding], workload: Workload) -> Binding | None:
-    """The older binding that asks for another KONG_UNTRUSTED_LUA in the same container; None where this one may have its wish."""
-    if not _counts(binding, workload) or _wish(binding) is None:
+    """The older binding that demands another KONG_UNTRUSTED_LUA in the same container; None where this binding wins."""
+    if not _counts(binding, workload) or _lua_demand(binding) is None:
         return None
-    rivals = (b for b in (binding, *others) if _counts(b, workload) and _wish(b) is not None and _container(b) == _container(binding))
+    rivals = (b for b in (binding, *others) if _counts(b, workload) and _lua_demand(b) is not None and _container(b) == _container(binding))
     winner = min(rivals, key=seniority)
-    return None if _wish(winner) == _wish(binding) else winner
+    return None if _lua_demand(winner) == _lua_demand(binding) else winner
 
 
 def _counts(binding: Binding, workload: Workload) -> bool:
     if binding.spec is None or binding.workload != workload.key or binding.spec.gateway.management != "Apply":
         return False
-    leaving = binding.deleting and names.FINALIZER not in binding.finalizers
-    return not leaving and granted(binding, workload)
+    released = binding.deleting and names.FINALIZER not in binding.finalizers
+    return not released and granted(binding, workload)
 
 
-def _wish(binding: Binding) -> str | None:
-    return wanted_lua(binding.spec) if binding.spec else None
+def _lua_demand(binding: Binding) -> str | None:
+    return needed_lua(binding.spec) if binding.spec else None
 
 
 def _container(binding: Binding) -> str | None:
     return binding.spec.gateway.container if binding.spec else None
-
-
-def standing(binding: Binding) -> tuple[Hashable, ...]:
-    """What a binding is to the others of its gateway."""
-    return binding.workload, demand(binding), seniority(binding)

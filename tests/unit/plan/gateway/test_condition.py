@@ -52,6 +52,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "GatewayContainerNotFound",
         ["no container kong", "there are: proxy, ingress-controller"],
     ),
+    (
+        "no container",
+        make_snapshot(workload=replace(make_workload(), containers=())),
+        "GatewayContainerNotFound",
+        ["no container proxy", "there are: none."],
+    ),
     ("control plane", with_env({**WANTED, "KONG_ROLE": "control_plane"}), "GatewayControlPlaneOnly", ["KONG_ROLE=control_plane"]),
     ("data plane", with_env({**WANTED, "KONG_ROLE": "data_plane"}), "GatewayConfigured", []),
     ("old", with_image("kong/kong-gateway:3.12.0.4"), "GatewayVersionUnsupported", ["is Kong 3.12.0.4", "kong/kong-gateway:3.13"]),

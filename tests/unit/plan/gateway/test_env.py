@@ -7,10 +7,10 @@ from fiddler_kong_operator.plan.gateway.env import (
     SAMPLING_RATE,
     UNTRUSTED_LUA,
     Setting,
-    Standing,
+    SettingState,
     lua_is_off,
     needed_settings,
-    observe,
+    observe_setting,
 )
 from fiddler_kong_operator.plan.snapshot import EnvEntry
 from tests.unit.plan.situations import HELM, OURS, make_container, make_spec, make_workload
@@ -32,51 +32,51 @@ def test_needed_settings(sessions: str, lua: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted", "value", "managers", "expected"),
+    ("name", "needed", "value", "managers", "expected"),
     [
-        (INSTRUMENTATIONS, "all", "all", HELM, Standing.RIGHT),
-        (INSTRUMENTATIONS, "all", "all", NOBODY, Standing.RIGHT),
-        (INSTRUMENTATIONS, "all", "request,router", HELM, Standing.FOREIGN),
-        (SAMPLING_RATE, "1.0", "1", HELM, Standing.RIGHT),
-        (SAMPLING_RATE, "1.0", "1.00", OURS, Standing.RIGHT),
-        (SAMPLING_RATE, "1.0", "0.5", HELM, Standing.FOREIGN),
-        (SAMPLING_RATE, "1.0", "0.5", NOBODY, Standing.FOREIGN),
-        (SAMPLING_RATE, "1.0", "0.5", OURS, Standing.OUTDATED),
-        (SAMPLING_RATE, "1.0", "0.5", OURS | HELM, Standing.FOREIGN),
-        (SAMPLING_RATE, "1.0", "often", HELM, Standing.FOREIGN),
-        (SAMPLING_RATE, "1.0", "", HELM, Standing.FOREIGN),
-        (SAMPLING_RATE, "1.0", "", NOBODY, Standing.ABSENT),
-        (SAMPLING_RATE, "1.0", None, NOBODY, Standing.ABSENT),
-        (UNTRUSTED_LUA, "on", "on", HELM, Standing.RIGHT),
-        (UNTRUSTED_LUA, "on", "sandbox", HELM, Standing.FOREIGN),
-        (UNTRUSTED_LUA, "sandbox", "on", HELM, Standing.RIGHT),
-        (UNTRUSTED_LUA, "sandbox", "on", OURS | HELM, Standing.RIGHT),
-        (UNTRUSTED_LUA, "sandbox", "on", OURS, Standing.OUTDATED),
-        (UNTRUSTED_LUA, "sandbox", "off", HELM, Standing.FOREIGN),
+        (INSTRUMENTATIONS, "all", "all", HELM, SettingState.RIGHT),
+        (INSTRUMENTATIONS, "all", "all", NOBODY, SettingState.RIGHT),
+        (INSTRUMENTATIONS, "all", "request,router", HELM, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "1", HELM, SettingState.RIGHT),
+        (SAMPLING_RATE, "1.0", "1.00", OURS, SettingState.RIGHT),
+        (SAMPLING_RATE, "1.0", "0.5", HELM, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "0.5", NOBODY, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "0.5", OURS, SettingState.OUTDATED),
+        (SAMPLING_RATE, "1.0", "0.5", OURS | HELM, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "often", HELM, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "", HELM, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "", NOBODY, SettingState.ABSENT),
+        (SAMPLING_RATE, "1.0", None, NOBODY, SettingState.ABSENT),
+        (UNTRUSTED_LUA, "on", "on", HELM, SettingState.RIGHT),
+        (UNTRUSTED_LUA, "on", "sandbox", HELM, SettingState.FOREIGN),
+        (UNTRUSTED_LUA, "sandbox", "on", HELM, SettingState.RIGHT),
+        (UNTRUSTED_LUA, "sandbox", "on", OURS | HELM, SettingState.RIGHT),
+        (UNTRUSTED_LUA, "sandbox", "on", OURS, SettingState.OUTDATED),
+        (UNTRUSTED_LUA, "sandbox", "off", HELM, SettingState.FOREIGN),
     ],
 )
-def test_standing_of_one_entry(name: str, wanted: str, value: str | None, managers: frozenset[str], expected: Standing) -> None:
+def test_state_of_one_entry(name: str, needed: str, value: str | None, managers: frozenset[str], expected: SettingState) -> None:
     container = make_container((EnvEntry(name, value),))
 
-    assert expected is observe(make_workload(container, managers=managers), container, Setting(name, wanted)).standing
+    assert expected is observe_setting(make_workload(container, managers=managers), container, Setting(name, needed)).state
 
 
-def test_standing_without_an_entry() -> None:
+def test_state_without_an_entry() -> None:
     container = make_container({})
 
-    assert observe(make_workload(container), container, Setting(SAMPLING_RATE, "1.0")).standing is Standing.ABSENT
+    assert observe_setting(make_workload(container), container, Setting(SAMPLING_RATE, "1.0")).state is SettingState.ABSENT
 
 
-def test_standing_of_a_value_from_elsewhere() -> None:
+def test_state_of_a_value_from_elsewhere() -> None:
     container = make_container((EnvEntry(SAMPLING_RATE, None, from_source=True),))
 
-    assert observe(make_workload(container), container, Setting(SAMPLING_RATE, "1.0")).standing is Standing.FROM_SOURCE
+    assert observe_setting(make_workload(container), container, Setting(SAMPLING_RATE, "1.0")).state is SettingState.FROM_SOURCE
 
 
-def test_standing_of_a_duplicate_even_where_both_are_right() -> None:
+def test_state_of_a_duplicate_even_where_both_are_right() -> None:
     container = make_container((EnvEntry(SAMPLING_RATE, "1.0"), EnvEntry(SAMPLING_RATE, "1.0")))
 
-    assert observe(make_workload(container), container, Setting(SAMPLING_RATE, "1.0")).standing is Standing.DUPLICATE
+    assert observe_setting(make_workload(container), container, Setting(SAMPLING_RATE, "1.0")).state is SettingState.DUPLICATE
 
 
 @pytest.mark.parametrize(("value", "expected"), [("off", True), (" off ", True), ("on", False), (None, False)])

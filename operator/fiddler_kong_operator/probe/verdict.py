@@ -1,7 +1,7 @@
-"""From what came back to a reason of TraceEndpointReachable and its sentence. Pure.
+"""Maps the answer of a probe to a reason of TraceEndpointReachable and its message. Pure.
 
-The sentences hold nothing that differs from one probe to the next (times, addresses) and nothing the server wrote (it might echo the key):
-an unchanged state must give an unchanged result.
+Messages hold nothing that differs from one probe to the next (times, addresses), so that an unchanged state gives an unchanged result, and
+nothing the server wrote, because it might echo the key.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import orjson
 from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
+from .target import ProbeTarget
+
 __all__ = ["BODY_LIMIT", "Reply", "judge_failure", "judge_reply"]
 
 BODY_LIMIT: Final = 64 * 1024
-"""Bytes of an answer that are read at most. An OTLP server answers an empty export with next to none."""
+"""Bytes of an answer that are read at most. An OTLP server answers an empty export with a few bytes."""
 
 _OK: Final = 200
 _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
@@ -32,9 +34,9 @@ _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
     ),
     404: (
         "EndpointNotFound",
-        "{base}/v1/traces does not exist (404). fiddler.url must be your Fiddler instance, such as https://acme.fiddler.ai.",
+        "{endpoint} does not exist (404). fiddler.url must be your Fiddler instance, such as https://acme.fiddler.ai.",
     ),
-    429: ("RateLimited", "{base} asks for patience (429). Nothing to do; it is asked again when it allows."),
+    429: ("RateLimited", "{base} is rate limiting the operator (429). Nothing to do; it is probed again when it allows."),
 }
 _FAILURES: Final[Mapping[str, str]] = {
     "NameNotResolved": "The host name {host} does not resolve. Check fiddler.url, the cluster's DNS and egress policies.",
@@ -46,7 +48,7 @@ _FAILURES: Final[Mapping[str, str]] = {
         "For a private CA, give its certificate to the operator (--probe-ca-file) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE)."
     ),
     "TlsFailed": "{endpoint} does not speak TLS as expected. Check the port and the scheme in fiddler.url.",
-    "NotHttp": "What answers at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
+    "NotHttp": "The server at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
 }
 _REASONS: Final = {"TlsFailed": "ConnectionFailed", "NotHttp": "NotOtlp"}
 
@@ -59,19 +61,20 @@ class Reply:
     content_type: str = ""
     body: bytes = field(default=b"", repr=False)
     encoded: bool = False
-    """The body is compressed although that was not asked for; it is then not looked into."""
+    """The body is compressed, although the request did not allow it; it is then not read."""
 
 
 def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResult:
-    """The result where no HTTP answer came. `kind` is a reason, or `TlsFailed` or `NotHttp`; `detail` must be text of our own."""
+    """The result without an HTTP answer. `kind` is a reason, `TlsFailed` or `NotHttp`; `detail` must not come from the server."""
     text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail)
     return ProbeResult(_REASONS.get(kind, kind), text)
 
 
-def judge_reply(reply: Reply, base: str, application_id: str) -> ProbeResult:
+def judge_reply(reply: Reply, target: ProbeTarget) -> ProbeResult:
     """The result of an HTTP answer to an empty export."""
     reason, text = _TEXTS.get(reply.status) or _by_class(reply)
-    return ProbeResult(reason, text.format(base=base, application=application_id, status=reply.status))
+    message = text.format(base=target.base, endpoint=target.traces_endpoint, application=target.application_id, status=reply.status)
+    return ProbeResult(reason, message)
 
 
 def _by_class(reply: Reply) -> tuple[str, str]:
@@ -80,42 +83,38 @@ def _by_class(reply: Reply) -> tuple[str, str]:
         return _success(reply)
     if status // 100 == 2:  # noqa: PLR2004 - the class of success
         return "UnexpectedSuccess", (
-            "{base}/v1/traces answers {status} instead of 200: Kong before 3.14 counts that as a failure and sends the same spans again. "
+            "{endpoint} answers {status} instead of 200: Kong before 3.14 counts that as a failure and sends the same spans again. "
             "Check for a proxy between the cluster and Fiddler."
         )
     if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
         return "Redirected", (
-            "{base}/v1/traces answers with a redirect ({status}), which Kong does not follow. "
-            "Put the address it leads to into fiddler.url if that is your Fiddler instance; `curl -sI {base}/v1/traces` shows it."
+            "{endpoint} answers with a redirect ({status}), which Kong does not follow. "
+            "Put the address it leads to into fiddler.url if that is your Fiddler instance; `curl -sI {endpoint}` shows it."
         )
     if status // 100 == 5:  # noqa: PLR2004 - the class of server errors
-        return "ServerError", "{base} has a problem of its own ({status}). Nothing to do here; it is asked again by itself."
+        return "ServerError", "{base} has a problem of its own ({status}). Nothing to do here; the operator probes it again."
     return "UnexpectedAnswer", (
-        "{base}/v1/traces answers an empty export with HTTP status {status}. Check that fiddler.url is your Fiddler instance."
+        "{endpoint} answers an empty export with HTTP status {status}. Check that fiddler.url is your Fiddler instance."
     )
 
 
 def _success(reply: Reply) -> tuple[str, str]:
     if _is_otlp(reply):
-        return "Reachable", "{base}/v1/traces answered an empty export with 200."
+        return "Reachable", "{endpoint} answered an empty export with 200."
     return "NotOtlp", (
-        "{base}/v1/traces answers 200, but not as an OTLP endpoint does (a web page, or a proxy's login?). "
+        "{endpoint} answers 200, but not as an OTLP endpoint does (a web page, or a proxy's login?). "
         "fiddler.url must be the address of your Fiddler instance."
     )
 
 
 def _is_otlp(reply: Reply) -> bool:
-    """Whether a 200 can be an OTLP server's: protobuf, a JSON object, or no body at all; never a page.
+    """Whether a 200 can come from an OTLP server: protobuf, a JSON object or an empty body, but never a web page.
 
-    What Fiddler writes into the body is not published, so nothing more is asked of it.
+    The content of Fiddler's answer is not published, so a protobuf body is not parsed: pages and proxies do not claim to be protobuf.
     """
     if len(reply.body) > BODY_LIMIT or "html" in reply.content_type:
         return False
-    if reply.encoded or not reply.body:
-        return True
-    if "protobuf" in reply.content_type:
-        return _is_message(reply.body)
-    return _is_json_object(reply.body)
+    return reply.encoded or not reply.body or "protobuf" in reply.content_type or _is_json_object(reply.body)
 
 
 def _is_json_object(body: bytes) -> bool:
@@ -123,38 +122,3 @@ def _is_json_object(body: bytes) -> bool:
         return isinstance(orjson.loads(body), dict)
     except ValueError:
         return False
-
-
-def _is_message(body: bytes) -> bool:
-    """Whether the bytes are a protobuf message: a sequence of well-formed fields (protobuf.dev, "Encoding")."""
-    position = 0
-    try:
-        while position < len(body):
-            position = _skip_field(body, position)
-    except (IndexError, KeyError):
-        return False
-    return position == len(body)
-
-
-def _skip_field(body: bytes, position: int) -> int:
-    tag, position = _varint(body, position)
-    if not tag >> 3:
-        raise KeyError(tag)
-    match tag & 7:
-        case 0:
-            return _varint(body, position)[1]
-        case 2:
-            length, position = _varint(body, position)
-            return position + length
-        case kind:
-            return position + {1: 8, 5: 4}[kind]
-
-
-def _varint(body: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = body[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80 or shift >= 64:  # noqa: PLR2004 - the continuation bit; ten bytes at most
-            return value, position

@@ -11,7 +11,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.errors import Refused, Stalled
-from fiddler_kong_operator.kube.limiter import Pace
+from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
@@ -75,7 +75,7 @@ class BindingReconciler:
         self._gateways = gateways
         self._announce = announce
         self._clock = clock
-        self._pace = Pace(REPAIR_LIMIT, REPAIR_WINDOW, clock)
+        self._pace = WriteLimiter(REPAIR_LIMIT, REPAIR_WINDOW, clock)
         self._settling: dict[ObjectKey, float] = {}
         self._answered: set[ObjectKey] = set()
 

@@ -9,7 +9,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.errors import Conflict, Gone, Refused
 from fiddler_kong_operator.kube.contract import ClusterClient
-from fiddler_kong_operator.kube.limiter import Pace
+from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
@@ -64,7 +64,7 @@ class GatewayReconciler:
         self._reader = reader
         self._outcomes = outcomes
         self._clock = clock
-        self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
+        self._pace = WriteLimiter(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
         self._leaving: dict[ObjectKey, float] = {}
         self._written: dict[ObjectKey, SettingsPlan] = {}
 

@@ -108,7 +108,7 @@ ANSWERS: Final = [
     (Fault(mode="403"), "Forbidden", f"for application {APPLICATION_ID} (403). Check the key's permissions and fiddler.applicationId"),
     (Fault(mode="404"), "EndpointNotFound", "/v1/traces does not exist (404). fiddler.url must be your Fiddler instance"),
     (Fault(mode="418"), "UnexpectedAnswer", "answers an empty export with HTTP status 418"),
-    (Fault(mode="429", retry_after=0), "RateLimited", "asks for patience (429). Nothing to do"),
+    (Fault(mode="429", retry_after=0), "RateLimited", "is rate limiting the operator (429). Nothing to do"),
     (Fault(mode="500"), "ServerError", "has a problem of its own (500). Nothing to do here"),
     (Fault(mode="503"), "ServerError", "has a problem of its own (503)"),
     (Fault(mode="202"), "UnexpectedSuccess", "answers 202 instead of 200"),

@@ -1,6 +1,6 @@
 """Prometheus metrics of a controller, and the server of `/metrics`.
 
-The metrics live in a registry of their own, which product code may add collectors to; nothing here is global.
+The metrics live in their own registry, to which product code adds its metrics.
 """
 
 from __future__ import annotations
@@ -10,7 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, Self
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -38,6 +47,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """All counters are zero; `watch_queue`, `watch_leader` and `collect` add what is read at each scrape."""
+        disable_created_metrics()  # a timestamp beside every counter; prometheus-client can only switch that for the whole process
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._reconcile_seconds = self.histogram("reconcile_duration_seconds", "Duration of a reconciliation.", "kind")

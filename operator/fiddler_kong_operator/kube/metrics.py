@@ -47,7 +47,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """All counters are zero; `watch_queue`, `watch_leader` and `collect` add what is read at each scrape."""
-        disable_created_metrics()  # a timestamp beside every counter; prometheus-client can only switch that for the whole process
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # or each counter has a timestamp beside it; the switch is process-wide
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._reconcile_seconds = self.histogram("reconcile_duration_seconds", "Duration of a reconciliation.", "kind")

@@ -32,9 +32,10 @@ DRAIN: Final = 2.0
 class Recorder:
     """A bounded queue of Events and the one task that writes them."""
 
-    def __init__(self, client: ClusterClient, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic."""
+    def __init__(self, client: ClusterClient, clock: Callable[[], float], count_bug: Callable[[str], None]) -> None:
+        """`clock` is monotonic; `count_bug` gets the kind of an unexpected exception (`Metrics.count_bug`)."""
         self._client = client
+        self._count_bug = count_bug
         self._queue: asyncio.Queue[Manifest] = asyncio.Queue(WAITING)
         self._limiter = WriteLimiter(LIMIT, WINDOW, clock)
 
@@ -55,6 +56,7 @@ class Recorder:
             except FiddlerKongError as error:
                 logger.info("an Event could not be written: %s", error)
             except Exception:  # the edge: a bug that one Event meets must not stop all later ones
+                self._count_bug(EVENT.name)
                 logger.exception("a bug in the operator, please report it; an Event is lost")
             finally:
                 self._queue.task_done()

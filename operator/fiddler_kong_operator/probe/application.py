@@ -22,7 +22,7 @@ TOO_MANY: Final = 429
 
 
 class Known(Enum):
-    """What Fiddler says about the application."""
+    """The result of a look-up."""
 
     NAME = "name"
     MISSING = "missing"
@@ -35,7 +35,7 @@ class Known(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The result of the look-up; `name` only with `Known.NAME`."""
+    """A result and, only with `Known.NAME`, the name."""
 
     known: Known
     name: str | None = None

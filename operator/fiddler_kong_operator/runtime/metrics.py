@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -13,6 +15,7 @@ from fiddler_kong_operator.kube.metrics import PREFIX, Metrics
 
 __all__ = ["BindingMetrics"]
 
+_FIELDS: Final = itemgetter("type", "status", "reason")
 _TYPES: Final = frozenset(ConditionType)
 _OTHER: Final = "Other"
 """Stands for reasons of another release, or of another writer: the number of series is bounded whatever a status holds."""
@@ -38,19 +41,24 @@ class BindingMetrics:
             self._probes.labels(reason).inc()
 
     def _read(self) -> Iterator[Metric]:
-        conditions: Counter[tuple[str, str]] = Counter()
-        reasons: Counter[str] = Counter()
-        for status in self._statuses():
-            for condition in status.get("conditions") or ():
-                type_, reason = condition["type"], condition["reason"]
-                if type_ in _TYPES:
-                    conditions[type_, condition["status"]] += 1
-                if type_ == ConditionType.READY:
-                    reasons[reason if reason in REASONS else _OTHER] += 1
         by_condition = GaugeMetricFamily(f"{PREFIX}_bindings", "Bindings, by condition and its status.", labels=["condition", "status"])
         by_reason = GaugeMetricFamily(f"{PREFIX}_bindings_ready_reason", "Bindings, by the reason of Ready.", labels=["reason"])
-        for labels, number in conditions.items():
-            by_condition.add_metric(list(labels), number)
+        conditions, reasons = _count(self._statuses())
+        for (type_, value), number in conditions.items():
+            by_condition.add_metric([type_, value], number)
         for reason, number in reasons.items():
             by_reason.add_metric([reason], number)
         yield from (by_condition, by_reason)
+
+
+def _count(statuses: Iterable[Mapping[str, Any]]) -> tuple[Counter[tuple[str, str]], Counter[str]]:
+    """Number of bindings by condition and status, and by the reason of Ready. Counts by three fields first: this is most of a scrape."""
+    every = Counter(map(_FIELDS, chain.from_iterable(status.get("conditions") or () for status in statuses)))
+    conditions: Counter[tuple[str, str]] = Counter()
+    reasons: Counter[str] = Counter()
+    for (type_, value, reason), number in every.items():
+        if type_ in _TYPES:
+            conditions[type_, value] += number
+        if type_ == ConditionType.READY:
+            reasons[reason if reason in REASONS else _OTHER] += number
+    return conditions, reasons

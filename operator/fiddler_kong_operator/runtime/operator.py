@@ -58,7 +58,7 @@ class Operator:
         product = BindingMetrics(metrics, lambda: (binding.status for binding in self._store.bindings()))
         metrics.watch_queue(self._queue)
         self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake, on_probe=product.count_probe)
-        self._recorder = Recorder(client, clock)
+        self._recorder = Recorder(client, clock, metrics.count_bug)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
         reader = Reader(self._store, client, namespaces=settings.namespaces, endpoints=endpoints)
         outcomes = GatewayOutcomes(self._wake_tenants)

@@ -241,8 +241,8 @@ class Slow:
         return None
 
 
-@pytest.mark.parametrize(("patience", "ending", "took"), [(20.0, "finished", 4.0), (2.0, "cancelled", 2.0)])
-def test_stopping_lets_work_finish_within_a_time_and_starts_none(patience: float, ending: str, took: float) -> None:
+@pytest.mark.parametrize(("seconds", "ending", "took"), [(20.0, "finished", 4.0), (2.0, "cancelled", 2.0)])
+def test_stopping_lets_work_finish_within_a_time_and_starts_none(seconds: float, ending: str, took: float) -> None:
     async def scenario() -> tuple[list[str], int, float]:
         slow = Slow()
         shop = Shop(slow, number=1)
@@ -250,7 +250,7 @@ def test_stopping_lets_work_finish_within_a_time_and_starts_none(patience: float
         shop.queue.add(OTHER)
         await asyncio.sleep(1)
         before = now()
-        await shop.workers.stop(patience)
+        await shop.workers.stop(seconds)
         return slow.ended, len(shop.served), now() - before
 
     ended, begun, time = run(scenario())

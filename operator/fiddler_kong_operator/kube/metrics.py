@@ -164,8 +164,9 @@ class MetricsServer:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
             await runner.cleanup()
-            place, remedy = f"{self._host}:{self._port}", "choose another port with --metrics-port, or 0 for none"
-            raise CannotListen(f"/metrics cannot listen on {place} ({error.strerror}); {remedy}") from error
+            cause = str(error.strerror or error).rpartition(": ")[2]
+            remedy = "choose another port with --metrics-port, or 0 for none"
+            raise CannotListen(f"/metrics cannot listen on {self._host}:{self._port} ({cause}); {remedy}") from error
 
     async def _answer(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -154,9 +154,14 @@ async def test_nothing_else_is_served(port: int, method: str, path: str, status:
 
 async def test_a_taken_port_is_an_error_that_names_the_port_and_the_flag(port: int) -> None:
     async with MetricsServer(Metrics(), HOST, port):
-        with pytest.raises(CannotListen, match=rf"{HOST}:{port} .*in use.*--metrics-port"):
+        with pytest.raises(CannotListen, match=rf"{HOST}:{port} \(address already in use\); .*--metrics-port"):
             await MetricsServer(Metrics(), HOST, port).__aenter__()
         assert (await get(port))[0] == 200
+
+
+async def test_an_address_of_another_machine_is_an_error_of_ours(port: int) -> None:
+    with pytest.raises(CannotListen, match=rf"192\.0\.2\.1:{port} \(.*\); .*--metrics-port"):
+        await MetricsServer(Metrics(), "192.0.2.1", port).__aenter__()
 
 
 async def test_a_server_that_ended_does_not_listen(port: int) -> None:

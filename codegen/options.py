@@ -14,7 +14,13 @@ from fiddler_kong_operator.settings import Settings
 
 __all__ = ["OPTIONS", "Option"]
 
-_GIVEN_BY_CHART: Final = {"namespaces": "watchNamespaces", "lease_namespace": "leaderElection", "health_port": "", "health_host": ""}
+_GIVEN_BY_CHART: Final = {
+    "namespaces": "watchNamespaces",
+    "lease_namespace": "leaderElection",
+    "health_port": "",
+    "health_host": "",
+    "metrics_host": "",
+}
 
 
 @dataclass(frozen=True, slots=True)

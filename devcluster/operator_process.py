@@ -52,7 +52,7 @@ class OperatorProcess:
         self._cluster = cluster
         self._flags = flags
         self._name = name
-        (self._port,) = free_ports(1)
+        self._port, self._metrics_port = free_ports(2)
         self._process: Process | None = None
 
     def start(self) -> Self:
@@ -91,10 +91,18 @@ class OperatorProcess:
             return None
         return answer
 
+    def metrics(self) -> str:
+        """The page of /metrics."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=2) as response:
+            text: str = response.read().decode()
+        return text
+
     def _arguments(self) -> list[str]:
         return [
             f"--health-port={self._port}",
             "--health-host=127.0.0.1",
+            f"--metrics-port={self._metrics_port}",
+            "--metrics-host=127.0.0.1",
             f"--lease-namespace={NAMESPACE}",
             "--probe-allow-http",
             "--probe-allowed-addresses=127.0.0.0/8",

@@ -9,7 +9,8 @@
     ├── Expired       a watch's resourceVersion or a list's continue token is too old (HTTP 410); list again
     ├── Refused       the API server refused the object itself (HTTP 400, 403, 422): message says why
     ├── NotLeader     the lease was lost: nothing may be written any more
-    └── NoCluster     no usable kubeconfig or service account: the process cannot start
+    ├── NoCluster     no usable kubeconfig or service account: the process cannot start
+    └── CannotListen  a port of this process is taken: the process cannot start
 
 Anything that is not a `FiddlerKongError` is a bug: logged with its traceback, counted and retried, never shown as "not ready".
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 __all__ = [
+    "CannotListen",
     "Conflict",
     "Expired",
     "FiddlerKongError",
@@ -95,3 +97,7 @@ class Expired(FiddlerKongError):
 
 class NoCluster(FiddlerKongError):
     """No usable kubeconfig or service account: the process cannot start."""
+
+
+class CannotListen(FiddlerKongError):
+    """An address to listen on is taken, or not one of this machine: the process cannot start."""

@@ -24,6 +24,7 @@ __all__ = [
     "RESTORING_MANAGER",
     "ROUTE_LABEL",
     "SHORT_NAME",
+    "TRACES_PATH",
     "VERSION",
     "ai_proxy_plugin",
     "keys_secret",
@@ -66,6 +67,9 @@ FORMER_SETTINGS_ANNOTATION: Final = f"{GROUP}/former-settings"
 
 APPLICATION_ID_HEADER: Final = "fiddler-application-id"
 """The HTTP header by which Fiddler knows the application of an export."""
+
+TRACES_PATH: Final = "/v1/traces"
+"""Path of Fiddler's OTLP/HTTP endpoint for traces, below the instance's URL."""
 
 
 def keys_secret(binding: str) -> str:

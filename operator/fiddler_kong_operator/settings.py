@@ -69,6 +69,12 @@ class Settings(BaseModel):
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod's loopback
     """Address /healthz listens on."""
 
+    metrics_port: int = Field(default=8081, ge=0, le=65535)
+    """Port of /metrics; 0 switches it off."""
+
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - Prometheus asks from outside the pod's loopback
+    """Address /metrics listens on."""
+
     log_format: LogFormat = "text"
     """Format of log lines: text for people, or one JSON object per line for a log collector."""
 

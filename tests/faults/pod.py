@@ -117,6 +117,7 @@ class Pod(OperatorProcess):
         return [
             f"--health-port={self._port}",
             "--health-host=127.0.0.1",
+            "--metrics-port=0",
             "--probe-allow-http",
             "--probe-allowed-addresses=127.0.0.0/8",
             *self._flags,

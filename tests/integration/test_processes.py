@@ -1,4 +1,4 @@
-"""Operators as processes: two replicas of which one writes, whatever happens to it; what /healthz answers and what the log is made of."""
+"""Operators as processes: two replicas of which one writes, whatever happens to it; what /healthz, /metrics and the log show."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from devcluster.audit import Mark, Write
 from devcluster.operator_process import NAMESPACE, USER, OperatorProcess
@@ -214,15 +215,29 @@ def talkative(backstage: Stage) -> Iterator[Arena]:
         yield arena
 
 
-def test_healthz_tells_what_is_waiting_and_what_was_asked(talkative: Arena) -> None:
+def test_healthz_shows_what_is_waiting(talkative: Arena) -> None:
     def answer() -> dict[str, Any]:
         return dict((talkative.operator.health() or {})["operator"])
 
     talkative.until(lambda: answer()["probes"] == 1, "an answer of today: kopf gives the same one for ten seconds")
     found = answer()
     assert (found["waiting_urgent"], found["waiting_background"], found["oldest_waiting_seconds"]) == (0, 0, 0)
-    assert found['requests{kind="KongPlugin",status="201",verb="create"}'] == 3
-    assert found['requests{kind="Lease",status="200",verb="update"}'] >= 1
+    assert found["bugs"] == 0
+
+
+def test_metrics_show_what_was_done_and_what_it_came_to(talkative: Arena) -> None:
+    families = list(text_string_to_metric_families(talkative.operator.metrics()))
+
+    def value(name: str, **labels: str) -> float:
+        found = [sample.value for family in families for sample in family.samples if (sample.name, sample.labels) == (name, labels)]
+        return sum(found)
+
+    assert value("fiddler_kong_operator_api_requests_total", verb="create", kind="KongPlugin", code="201") == 3
+    assert value("fiddler_kong_operator_api_requests_total", verb="update", kind="Lease", code="200") >= 1
+    assert value("fiddler_kong_operator_reconcile_total", kind="FiddlerKongBinding", result="success") >= 1
+    assert value("fiddler_kong_operator_bindings", condition="Ready", status="True") == 1
+    assert value("fiddler_kong_operator_probe_total", reason="Reachable") >= 1
+    assert value("fiddler_kong_operator_leader") == 1
 
 
 def test_every_line_of_a_json_log_is_one_object(talkative: Arena) -> None:

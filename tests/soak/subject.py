@@ -107,7 +107,7 @@ class Subject(OperatorProcess):
     def complaints(self) -> list[str]:
         """Signs of a bug: lines of the log, and what was counted as one."""
         lines = [line for line in self.log.splitlines() if any(sign in line for sign in _SIGNS)]
-        return lines + [f"{name}: {value}" for name, value in self.report().items() if name.startswith("bugs")]
+        return lines + [f"{name}: {value}" for name, value in self.report().items() if name == "bugs" and value]
 
     def _warnings(self) -> int:
         """Kong's complaints about plugins: the API server keeps them for an hour, and the store as long."""

@@ -2,6 +2,7 @@
 {{- define "fiddler-kong-operator.settings" }}
 - --workers={{ .Values.workers }}
 - --lease-duration={{ .Values.leaseDuration }}
+- --metrics-port={{ .Values.metricsPort }}
 - --log-format={{ .Values.logFormat }}
 - --log-level={{ .Values.logLevel }}
 - --sweep-interval={{ .Values.sweepInterval }}

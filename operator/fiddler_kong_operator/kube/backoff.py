@@ -1,4 +1,4 @@
-"""Pauses between attempts that fail: doubling, with jitter."""
+"""Pauses between failed attempts: doubling, with jitter."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 __all__ = ["Backoff", "Doubling"]
 
 LONGEST_DOUBLING: Final = 32
-"""Failures after which the pause no longer doubles, whatever the cap."""
+"""Doublings at most: a float would overflow after a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubling:
-    """Pause after the n-th failure in a row: `base` * 2^(n-1) seconds up to `cap`, of which up to half is taken off at random."""
+    """Pause after the n-th failure in a row: `base` * 2^(n-1) seconds up to `cap`, minus up to half of it at random."""
 
     base: float = 0.5
     cap: float = 300.0
@@ -27,19 +27,19 @@ class Doubling:
 
 
 class Backoff:
-    """The pauses of one thing that is tried again and again; the first pause follows each success."""
+    """The pauses of one repeated attempt; after `reset` they start from the shortest again."""
 
     def __init__(self, doubling: Doubling, uniform: Callable[[], float] = random.random) -> None:
-        """`uniform` gives numbers from 0 to 1."""
+        """`uniform` returns random numbers from 0 to 1."""
         self._doubling = doubling
         self._uniform = uniform
         self._failures = 0
 
     def next(self, at_least: float | None = None) -> float:
-        """Seconds to wait after one more failure; not shorter than `at_least`, which is what a server asked for."""
+        """Seconds to wait after one more failure, at least `at_least` (the server's Retry-After)."""
         self._failures += 1
         return max(self._doubling.pause(self._failures, self._uniform()), at_least or 0.0)
 
     def reset(self) -> None:
-        """Start again from the first pause."""
+        """Note a success."""
         self._failures = 0

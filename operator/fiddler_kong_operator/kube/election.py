@@ -1,20 +1,20 @@
-"""Leader election on a `coordination.k8s.io/v1` Lease, with a fence that closes by itself.
+"""Leader election on a `coordination.k8s.io/v1` Lease, with a fence that closes when time runs out.
 
     elector = LeaseElector(client, namespace=..., name=..., identity=...)
     await elector.acquire()          # returns as the leader
     ... elector.check() before each write ...
-    await elector.keep()             # renews; raises NotLeader when the lease is, or may be, another's
-    await elector.release()          # once nothing writes any more
+    await elector.keep()             # renews; raises NotLeader when another process holds, or may hold, the lease
+    await elector.release()          # after the last write
 
 Why two replicas never write at once:
 
-- The fence is open until `duration` minus a margin after the moment the last successful renewal was *sent*. A rival counts a whole
-  `duration` from the moment it *saw* that renewal, which is later. So the fence is closed before a rival may take over, whatever hangs in
-  between: a renewal without an answer, a stopped process, a lost network. `check` only compares two numbers of this process. What it
-  cannot stop is a write that was sent before and arrives later than the margin: the client's time limit for writes bounds that.
-- The clock goes on while the machine is suspended (CLOCK_BOOTTIME).
-- A rival's lease is judged by when this process saw its record change, never by the times in it: clocks may disagree.
-- All writes of the Lease carry its resourceVersion; of two that want it at once, one gets it.
+- The fence is open until `duration` minus a margin after the moment the last successful renewal was *sent*. A rival waits a whole
+  `duration` from the moment it *saw* that renewal, which is later. So the fence is closed before a rival may take over, even if a renewal
+  gets no answer, the process is stopped or the network is lost. `check` only compares two numbers in this process. It cannot stop a write
+  that was sent before and arrives later than the margin: the client's time limit for writes bounds that.
+- The clock also runs while the machine is suspended (CLOCK_BOOTTIME).
+- A rival's lease expires by the time since this process saw its record change, never by the times in it: clocks may disagree.
+- Every write of the Lease carries its resourceVersion, so of two candidates at once only one succeeds.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from .objects import LEASE, Manifest
 
 __all__ = ["LeaseElector", "NoElection", "suspend_aware_clock"]
 
-logger = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 MARGIN: Final = 0.2
-"""Part of the duration by which the fence closes early: for a write that was checked just before, and for clocks that run unevenly."""
+"""Part of the duration by which the fence closes early: for writes checked just before, and for clocks of different speed."""
 
 RENEWALS: Final = 4.0
 """Renewals in one duration."""
 
 RETRIES: Final = 10.0
-"""Attempts in one duration while renewing fails."""
+"""Attempts in one duration while renewals fail."""
 
 JITTER: Final = 0.2
 
@@ -60,24 +60,26 @@ def _utc_now() -> datetime:
 
 
 class NoElection:
-    """Stands in where a single replica runs without election: always the leader."""
+    """The elector of a single replica that runs without election: always the leader."""
+
+    leading = True
 
     async def acquire(self) -> None:
-        """Nothing to wait for."""
+        """Return at once."""
 
     async def keep(self) -> None:
-        """Wait for ever: there is nothing to lose."""
+        """Wait forever: there is no lease to lose."""
         await asyncio.get_running_loop().create_future()
 
     async def release(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
     def check(self) -> None:
-        """Always in order."""
+        """Never raise."""
 
 
 class LeaseElector:
-    """One candidate. Use it once: after `keep` has raised, the process is to end."""
+    """One candidate. Use it once: after `keep` has raised, the process must end."""
 
     def __init__(  # noqa: PLR0913 - the seams of a test
         self,
@@ -113,19 +115,19 @@ class LeaseElector:
         return self._clock() < self._open_until
 
     def check(self) -> None:
-        """Raise NotLeader unless this process surely holds the lease. To be called right before every write."""
+        """Raise NotLeader unless this process certainly holds the lease. Call it right before every write."""
         if not self.leading:
-            raise NotLeader(f"the lease {self._namespace}/{self._name} is not, or no longer surely, held by {self._identity}")
+            raise NotLeader(f"the lease {self._namespace}/{self._name} is not, or no longer certainly, held by {self._identity}")
 
     async def acquire(self) -> None:
-        """Wait until the lease is ours. Refused is raised: it means that a permission is missing."""
+        """Wait until this process holds the lease. Refused where a permission is missing."""
         while True:
             if await self._try_acquire():
                 return
             await asyncio.sleep(self._jittered(self._duration / RETRIES))
 
     async def keep(self) -> None:
-        """Renew until the lease is lost, then raise NotLeader. The fence is closed by then."""
+        """Renew until the lease is lost, then raise NotLeader with the fence closed."""
         while True:
             self.check()
             renewed = await self._try_renew()
@@ -133,18 +135,18 @@ class LeaseElector:
             await asyncio.sleep(min(pause, max(0.0, self._open_until - self._clock())))
 
     async def release(self) -> None:
-        """Close the fence and let the next candidate take over at once. Does nothing where the lease is not ours; never fails."""
+        """Close the fence and free the lease for the next candidate. Does nothing if this process does not hold it; never fails."""
         held, self._open_until = self.leading, -math.inf
         if not held or self._lease is None:
             return
         try:
             async with asyncio.timeout(self._duration / RENEWALS):
-                await self._give_back()
+                await self._free()
         except (FiddlerKongError, TimeoutError) as error:
-            logger.warning("The lease could not be given back (%s); the next leader has to wait for its end", type(error).__name__)
+            logger.warning("the lease could not be released (%s); the next leader has to wait until it expires", type(error).__name__)
 
-    async def _give_back(self) -> None:
-        """Once more where the record is not what we last wrote: a renewal that was cut off when `keep` was cancelled may have arrived."""
+    async def _free(self) -> None:
+        """Clear the holder. Retries once on a conflict: a renewal that was in flight when `keep` was cancelled may have arrived."""
         try:
             await self._client.replace(LEASE, self._manifest(holder=""))
         except Stale:
@@ -164,9 +166,9 @@ class LeaseElector:
                 sent = self._clock()
                 await self._write()
         except (Transient, Stale, Gone, TimeoutError) as error:
-            logger.debug("The lease was not taken: %s", type(error).__name__)
+            logger.debug("the lease was not acquired: %s", type(error).__name__)
             return False
-        return self._opened(sent)
+        return self._open_fence(sent)
 
     async def _try_renew(self) -> bool:
         sent = self._clock()
@@ -174,15 +176,15 @@ class LeaseElector:
             async with asyncio.timeout(min(self._duration / RENEWALS, self._open_until - sent)):
                 await self._write()
         except (Stale, Gone):
-            await self._look_who_holds()
+            await self._check_holder()
             return False
         except (Transient, Refused, TimeoutError) as error:
-            logger.warning("The lease was not renewed: %s", type(error).__name__)
+            logger.warning("the lease was not renewed: %s", type(error).__name__)
             return False
-        return self._opened(sent)
+        return self._open_fence(sent)
 
-    async def _look_who_holds(self) -> None:
-        """The record is not what we last wrote: perhaps a renewal of ours that seemed lost, perhaps another's."""
+    async def _check_holder(self) -> None:
+        """After a conflict: close the fence if another process holds the lease. It may also be our own renewal that seemed lost."""
         try:
             async with asyncio.timeout(self._duration / RENEWALS):
                 await self._read()
@@ -201,11 +203,11 @@ class LeaseElector:
             self._record, self._record_seen = record, self._clock()
 
     def _is_free(self) -> bool:
-        """Whether the lease may be taken. One that was deleted under its holder's hands counts until its time is over."""
+        """Whether the lease may be acquired. One deleted while it was held counts until it would have expired."""
         if self._record is None or self._record[0] in {"", self._identity}:
             return True
-        rivals = float(self._record[1] or 0)
-        return self._clock() - self._record_seen > max(rivals, self._duration)
+        expires_in = float(self._record[1] or 0)
+        return self._clock() - self._record_seen > max(expires_in, self._duration)
 
     def _start_term(self) -> None:
         self._transitions = int(_spec(self._lease).get("leaseTransitions") or 0) + 1 if self._lease else 0
@@ -215,8 +217,8 @@ class LeaseElector:
         manifest = self._manifest(holder=self._identity)
         self._lease = await (self._client.replace(LEASE, manifest) if self._lease else self._client.create(LEASE, manifest))
 
-    def _opened(self, sent: float) -> bool:
-        """Open the fence for what is left of the duration counted from `sent`; False where that is over already."""
+    def _open_fence(self, sent: float) -> bool:
+        """Open the fence for the rest of the duration that began at `sent`; False if it is over already."""
         self._open_until = sent + self._duration * (1 - MARGIN)
         return self.leading
 

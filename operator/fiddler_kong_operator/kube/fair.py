@@ -1,7 +1,4 @@
-"""Keys that wait: in a group first come, first served; the groups in turn, so that whoever has thousands of keys holds up nobody else.
-
-Where what is taken takes long, turns alone do not suffice: one group's keys may then hold everything. `RationedTurns` counts these.
-"""
+"""A queue that serves groups of keys in turn, so that a group with thousands of keys does not delay the others."""
 
 from __future__ import annotations
 
@@ -9,116 +6,82 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["RationedTurns", "Turns"]
+__all__ = ["FairQueue"]
 
 K = TypeVar("K", bound=Hashable)
 
 
-class Turns(Generic[K]):
-    """Each key at most once, with the time it came. Everything costs O(1), `oldest` O(number of groups)."""
+class FairQueue(Generic[K]):
+    """Keys in groups, each key at most once. Groups take turns; within a group, the first to come is the first served.
 
-    def __init__(self, group: Callable[[K], Hashable]) -> None:
-        """`group` says to whom a key belongs, always the same."""
+    With a `limit`, no group has more than that many keys taken and not yet released, so that slow work on one group's keys leaves room for
+    the others. All operations are O(1); `len` and `oldest` are O(number of groups).
+    """
+
+    def __init__(self, group: Callable[[K], Hashable], limit: int | None = None) -> None:
+        """`group` returns the group of a key, always the same one. With a `limit`, call `release` once for each key taken."""
         self._group = group
-        self._groups: OrderedDict[Hashable, OrderedDict[K, float]] = OrderedDict()
-        self._length = 0
+        self._limit = limit
+        self._waiting: dict[Hashable, OrderedDict[K, float]] = {}
+        self._turns: OrderedDict[Hashable, None] = OrderedDict()
+        self._taken: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
-        """Number of keys."""
-        return self._length
+        """Number of keys that wait."""
+        return sum(map(len, self._waiting.values()))
 
     def __contains__(self, key: K) -> bool:
         """Whether the key waits."""
-        return key in self._groups.get(self._group(key), ())
+        return key in self._waiting.get(self._group(key), ())
 
-    def put(self, key: K, moment: float) -> None:
-        """Have the key wait, unless it does; a new group comes last in turn."""
-        waiting = self._groups.setdefault(self._group(key), OrderedDict())
-        self._length += key not in waiting
-        waiting.setdefault(key, moment)
-
-    def drop(self, key: K) -> None:
-        """Take the key out, if it waits."""
-        group = self._group(key)
-        waiting = self._groups.get(group)
-        if waiting and waiting.pop(key, None) is not None:
-            self._length -= 1
-            if not waiting:
-                del self._groups[group]
-
-    def take(self) -> K:
-        """The first key of the group whose turn it is; KeyError where none waits."""
-        group, waiting = self._groups.popitem(last=False)
-        key, _ = waiting.popitem(last=False)
-        self._length -= 1
-        if waiting:
-            self._groups[group] = waiting
-        return key
-
-    def clear(self) -> None:
-        """Drop all."""
-        self._groups.clear()
-        self._length = 0
+    @property
+    def ready(self) -> bool:
+        """Whether `take` has a key to return."""
+        return bool(self._turns)
 
     @property
     def oldest(self) -> float | None:
-        """When the key came that has waited longest; None where none waits."""
-        return min((next(iter(waiting.values())) for waiting in self._groups.values()), default=None)
-
-
-class RationedTurns(Generic[K]):
-    """Turns of which no group has more than its ration: keys that may be taken, or were and are not yet given back. All costs O(1)."""
-
-    def __init__(self, group: Callable[[K], Hashable], ration: int) -> None:
-        """`group` says to whom a key belongs, always the same; `ration` is at least 1."""
-        self._group = group
-        self._ration = ration
-        self._used: Counter[Hashable] = Counter()
-        self._turns: Turns[K] = Turns(group)
-        self._others: dict[Hashable, OrderedDict[K, float]] = {}
-
-    def __len__(self) -> int:
-        """Number of keys that may be taken."""
-        return len(self._turns)
+        """The earliest time among the keys that wait; None if there are none."""
+        return min((next(iter(keys.values())) for keys in self._waiting.values()), default=None)
 
     def put(self, key: K, moment: float) -> None:
-        """Have the key wait, unless it does; a key that is taken must have been given back."""
+        """Add a key at the end of its group, with the time it came; a key that waits already keeps its place."""
         group = self._group(key)
-        if key in self._turns:
-            return
-        if self._used[group] < self._ration:
-            self._used[group] += 1
-            self._turns.put(key, moment)
-        else:
-            self._others.setdefault(group, OrderedDict()).setdefault(key, moment)
-
-    def drop(self, key: K) -> None:
-        """Take the key out, if it waits."""
-        group = self._group(key)
-        if key in self._turns:
-            self._turns.drop(key)
-            self._let_next(group)
-        elif waiting := self._others.get(group):
-            waiting.pop(key, None)
-            if not waiting:
-                del self._others[group]
+        self._waiting.setdefault(group, OrderedDict()).setdefault(key, moment)
+        self._enter(group)
 
     def take(self) -> K:
-        """The first key of the group whose turn it is, to be given back; KeyError where none may be taken."""
-        return self._turns.take()
+        """Remove and return the first key of the next group; KeyError unless `ready`."""
+        group, _ = self._turns.popitem(last=False)
+        key, _ = self._waiting[group].popitem(last=False)
+        if self._limit is not None:
+            self._taken[group] += 1
+        self._enter(group)
+        return key
 
-    def give_back(self, key: K) -> None:
-        """What the key was taken for is over."""
-        self._let_next(self._group(key))
+    def discard(self, key: K) -> None:
+        """Remove a key if it waits."""
+        group = self._group(key)
+        if self._waiting.get(group, OrderedDict()).pop(key, None) is not None:
+            self._enter(group)
 
-    def _let_next(self, group: Hashable) -> None:
-        waiting = self._others.get(group)
-        if waiting:
-            key, moment = waiting.popitem(last=False)
-            self._turns.put(key, moment)
-            if not waiting:
-                del self._others[group]
-        else:
-            self._used[group] -= 1
-            if not self._used[group]:
-                del self._used[group]
+    def release(self, key: K) -> None:
+        """Note that the work on a taken key has ended: its group may have another one taken."""
+        group = self._group(key)
+        self._taken[group] -= 1
+        if not self._taken[group]:
+            del self._taken[group]
+        self._enter(group)
+
+    def clear(self) -> None:
+        """Remove all keys that wait."""
+        self._waiting.clear()
+        self._turns.clear()
+
+    def _enter(self, group: Hashable) -> None:
+        """Give the group a turn if it may have one; remove it if it is empty."""
+        if not self._waiting.get(group):
+            self._waiting.pop(group, None)
+            self._turns.pop(group, None)
+        elif self._limit is None or self._taken[group] < self._limit:
+            self._turns.setdefault(group)

@@ -1,33 +1,172 @@
-"""Numbers of this process."""
+"""Prometheus metrics of a controller, and the server of `/metrics`.
+
+The metrics live in their own registry, to which product code adds its metrics.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Literal, Self
 
-__all__ = ["Numbers"]
+from aiohttp import web
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator.errors import CannotListen
+
+from .objects import ObjectKey
+from .queue import WorkQueue
+
+__all__ = ["PREFIX", "Metrics", "MetricsServer", "ReconcileResult"]
+
+logger: Final = logging.getLogger(__name__)
+
+PREFIX: Final = names.APPLICATION.replace("-", "_")
+"""Namespace of all metric names."""
+
+ReconcileResult = Literal["success", "transient", "stale", "refused", "bug", "not_leader"]
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Buckets of durations; a request may take 30 seconds."""
 
 
-class Numbers:
-    """Counters and gauges of this process by name, for one event loop. A name may carry labels: `writes{kind="Secret"}`."""
+class Metrics:
+    """The metrics every controller has, for one process and one event loop."""
 
     def __init__(self) -> None:
-        """Nothing counted yet."""
-        self._values: dict[str, float] = {}
+        """All counters are zero; `watch_queue`, `watch_leader` and `collect` add what is read at each scrape."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # or each counter has a timestamp beside it; the switch is process-wide
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._reconcile_seconds = self.histogram("reconcile_duration_seconds", "Duration of a reconciliation.", "kind")
+        self._reconciled = self.counter("reconcile", "Reconciliations.", "kind", "result")
+        self._request_seconds = self.histogram("api_request_duration_seconds", "Time to an API server's response headers.", "verb", "kind")
+        self._requests = self.counter("api_requests", "Requests to the API server; code 0 stands for no response.", "verb", "kind", "code")
+        self._bugs = self.counter("bugs", "Unexpected exceptions.", "kind")
+        build = Gauge("build_info", "The running version.", ["version"], namespace=PREFIX, registry=self.registry)
+        build.labels(__version__).set(1)
 
-    def count(self, name: str, by: float = 1, **labels: str) -> None:
-        """Add to a counter."""
-        key = _labelled(name, labels)
-        self._values[key] = self._values.get(key, 0) + by
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        """A new counter; `_total` is added to its name."""
+        return Counter(name, text, labels, namespace=PREFIX, registry=self.registry)
 
-    def set(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
-        self._values[_labelled(name, labels)] = value
+    def histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        """A new histogram of seconds."""
+        return Histogram(name, text, labels, namespace=PREFIX, registry=self.registry, buckets=_SECONDS)
 
-    def read(self) -> dict[str, float]:
-        """Everything, sorted by name."""
-        return dict(sorted(self._values.items()))
+    def collect(self, read: Callable[[], Iterable[Metric]]) -> None:
+        """Add metrics that `read` returns at each scrape. If it raises, they are missing from that scrape and a bug is counted."""
+        self.registry.register(_Reader(read, self.count_bug))
+
+    def watch_queue(self, queue: WorkQueue[ObjectKey]) -> None:
+        """Add the figures of the queue."""
+        self.collect(lambda: _queue_metrics(queue))
+
+    def watch_leader(self, leading: Callable[[], bool]) -> None:
+        """Add whether this process leads."""
+        self.collect(lambda: [_gauge("leader", "1 if this process holds the lease.", float(leading()))])
+
+    def count_reconciliation(self, kind: str, result: ReconcileResult, seconds: float) -> None:
+        """Note one reconciliation of an object of that kind."""
+        self._reconcile_seconds.labels(kind).observe(seconds)
+        self._reconciled.labels(kind, result).inc()
+
+    def count_request(self, verb: str, kind: str, status: int, seconds: float) -> None:
+        """Note one request: a `RequestObserver` of the client."""
+        self._request_seconds.labels(verb, kind).observe(seconds)
+        self._requests.labels(verb, kind, str(status)).inc()
+
+    def count_bug(self, kind: str) -> None:
+        """Note an unexpected exception; `kind` is the kind of the object in work, or the part of the program."""
+        self._bugs.labels(kind).inc()
+
+    @property
+    def bugs(self) -> int:
+        """Number of unexpected exceptions so far."""
+        return int(sum(s.value for family in self._bugs.collect() for s in family.samples if s.name.endswith("_total")))
+
+    def render(self) -> bytes:
+        """The page of `/metrics`; never raises."""
+        return generate_latest(self.registry)
 
 
-def _labelled(name: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{inside}}}" if inside else name
+class _Reader(Collector):
+    """Reads metrics at each scrape."""
+
+    def __init__(self, read: Callable[[], Iterable[Metric]], count_bug: Callable[[str], None]) -> None:
+        self._read = read
+        self._count_bug = count_bug
+
+    def describe(self) -> Iterable[Metric]:
+        """No names are claimed at registration: reading may not be possible yet."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            yield from tuple(self._read())
+        except Exception:  # the edge: one broken metric must not hide the others
+            self._count_bug("metrics")
+            logger.exception("a bug in the operator, please report it; some metrics are missing")
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+
+
+def _queue_metrics(queue: WorkQueue[ObjectKey]) -> Iterator[Metric]:
+    depth = GaugeMetricFamily(f"{PREFIX}_queue_depth", "Keys that wait, by lane.", labels=["lane"])
+    for lane, number in queue.depth.items():
+        depth.add_metric([lane.value], number)
+    yield depth
+    yield _gauge("queue_oldest_seconds", "Time for which the oldest waiting key has waited.", queue.oldest_age)
+    yield _gauge("queue_delayed", "Keys that are queued later.", queue.delayed)
+
+
+class MetricsServer:
+    """Serves GET /metrics, and 404 for everything else; an async context manager."""
+
+    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+        """Port 0 switches it off."""
+        self._metrics = metrics
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen; CannotListen if the address cannot be used."""
+        if self._port:
+            app = web.Application()
+            app.router.add_get("/metrics", self._answer)
+            self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+            await self._runner.setup()
+            await self._listen(self._runner)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening."""
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError as error:
+            await runner.cleanup()
+            cause = str(error.strerror or error).rpartition(": ")[2]
+            remedy = "choose another port with --metrics-port, or 0 for none"
+            raise CannotListen(f"/metrics cannot listen on {self._host}:{self._port} ({cause}); {remedy}") from error
+
+    async def _answer(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,4 +1,4 @@
-"""Posts Kubernetes Events aside from reconciling: a slow or refused Event must never hold up, or fail, a binding."""
+"""Writes Kubernetes Events outside reconciliation: a slow or refused Event must never delay a binding or make it fail."""
 
 from __future__ import annotations
 
@@ -11,56 +11,58 @@ from typing import Final
 from fiddler_kong_operator.errors import FiddlerKongError
 
 from .contract import ClusterClient
-from .limiter import Pace
+from .limiter import WriteLimiter
 from .objects import EVENT, Manifest
 
-__all__ = ["EventPoster"]
+__all__ = ["LIMIT", "WAITING", "WINDOW", "Recorder"]
 
 logger: Final = logging.getLogger(__name__)
 
 WAITING: Final = 1000
-"""Events that may wait; beyond, new ones are dropped: the status says the same."""
+"""Events that may wait; beyond that, new ones are dropped, because the status says the same."""
 
 LIMIT: Final = 10
 WINDOW: Final = 600.0
-"""Events about one binding within that many seconds; a binding that never stops changing must not flood its namespace."""
+"""Events about one object in that many seconds: an object that keeps changing must not flood its namespace."""
 
-PATIENCE: Final = 2.0
-"""Seconds at the end in which what waits is posted: enough for dozens, and the next leader waits for them."""
+DRAIN: Final = 2.0
+"""Seconds at shutdown for the Events that wait: enough for dozens, and the next leader waits for them."""
 
 
-class EventPoster:
-    """A bounded queue of Events and the one task that posts them."""
+class Recorder:
+    """A bounded queue of Events and the one task that writes them."""
 
-    def __init__(self, client: ClusterClient, clock: Callable[[], float]) -> None:
-        """`clock` is monotonic."""
+    def __init__(self, client: ClusterClient, clock: Callable[[], float], count_bug: Callable[[str], None]) -> None:
+        """`clock` is monotonic; `count_bug` gets the kind of an unexpected exception (`Metrics.count_bug`)."""
         self._client = client
+        self._count_bug = count_bug
         self._queue: asyncio.Queue[Manifest] = asyncio.Queue(WAITING)
-        self._pace = Pace(LIMIT, WINDOW, clock)
+        self._limiter = WriteLimiter(LIMIT, WINDOW, clock)
 
-    def post(self, event: Manifest) -> None:
-        """Have the Event posted soon; dropped where there are too many, of this binding or in all."""
+    def record(self, event: Manifest) -> None:
+        """Queue an Event; it is dropped if there are too many about its object or in total."""
         about = event["involvedObject"]["uid"]
-        if self._queue.full() or self._pace.delay(about):
+        if self._queue.full() or self._limiter.delay(about):
             return
-        self._pace.count(about)
+        self._limiter.count(about)
         self._queue.put_nowait(event)
 
     async def run(self) -> None:
-        """Post until cancelled."""
+        """Write Events until cancelled."""
         while True:
             event = await self._queue.get()
             try:
                 await self._client.create(EVENT, event)
             except FiddlerKongError as error:
-                logger.info("an Event could not be posted: %s", error)
-            except Exception:  # the edge: a bug met by one Event must not silence all later ones
+                logger.info("an Event could not be written: %s", error)
+            except Exception:  # the edge: a bug that one Event meets must not stop all later ones
+                self._count_bug(EVENT.name)
                 logger.exception("a bug in the operator, please report it; an Event is lost")
             finally:
                 self._queue.task_done()
 
-    async def drain(self, seconds: float = PATIENCE) -> None:
-        """Let `run` post what waits, for at most that many seconds; to be called when nothing posts any more, before `run` is cancelled."""
+    async def drain(self, seconds: float = DRAIN) -> None:
+        """Let `run` write the Events that wait, for at most that many seconds. Call it before `run` is cancelled."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._queue.join()

@@ -1,18 +1,18 @@
-"""The trace-endpoint probe: an empty export to Fiddler, told apart by its answer, on a schedule of its own.
+"""The trace-endpoint probe: sends empty exports to Fiddler on its own schedule and judges the answers.
 
-- `names`: host name -> addresses
+- `resolver`: host name -> addresses
 - `trust`: the certificates the probe trusts
-- `target`: what is asked (URL, application, key) and what comes back
+- `target`: a target (URL, application, key) and the answer of a probe
 - `verdict`: an HTTP answer -> a reason and its sentence (pure)
 - `otlp`: the probe itself
-- `application`: the application's name, where Fiddler tells it
-- `schedule`: when which target is asked; who is woken by a changed result
+- `application`: the application's name, if Fiddler tells it
+- `schedule`: when each target is probed, and the bindings that a changed result wakes
 """
 
 from __future__ import annotations
 
-from .otlp import TraceProber, probe
+from .otlp import TraceProber
 from .schedule import ProbeSchedule
 from .target import Answer, ProbeTarget
 
-__all__ = ["Answer", "ProbeSchedule", "ProbeTarget", "TraceProber", "probe"]
+__all__ = ["Answer", "ProbeSchedule", "ProbeTarget", "TraceProber"]

@@ -1,6 +1,6 @@
-"""The application behind an id, where Fiddler tells. Advisory: only `ObjectNotFound` says anything against the binding.
+"""The name of an application, if Fiddler tells it. Advisory: only `ObjectNotFound` counts against the binding.
 
-Source: Fiddler's REST API, `GET /v3/applications/{id}`. An ingest-only key may be refused there, which means nothing.
+Source: Fiddler's REST API, `GET /v3/applications/{id}`. It may refuse an ingest-only key, which means nothing.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ TOO_MANY: Final = 429
 
 
 class Known(Enum):
-    """How much Fiddler told."""
+    """The result of a look-up."""
 
     NAME = "name"
     MISSING = "missing"
-    """There is no such application: spans would be dropped without a word."""
+    """There is no such application: spans would be dropped silently."""
     WITHHELD = "withheld"
-    """It does not tell this key."""
+    """This key may not read it."""
     UNSURE = "unsure"
-    """It could not be asked this time."""
+    """The look-up failed this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What is known of the application; `name` only with `Known.NAME`."""
+    """A result and, only with `Known.NAME`, the name."""
 
     known: Known
     name: str | None = None
 
 
 async def read_application(session: aiohttp.ClientSession, target: ProbeTarget) -> Application:
-    """Ask for the application. Never fails because of what the server does; asyncio.TimeoutError comes from the caller's own limit."""
+    """Look the application up. Never raises because of the server; the caller sets the time limit."""
     url = f"{target.base}/v3/applications/{target.application_id}"
     try:
         async with session.get(url, allow_redirects=False) as response:
@@ -53,7 +53,7 @@ async def read_application(session: aiohttp.ClientSession, target: ProbeTarget) 
 
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, or its first `limit` + 1 bytes where it is longer."""
+    """The body, or its first `limit` + 1 bytes if it is longer."""
     body = bytearray()
     while len(body) <= limit and (chunk := await response.content.read(limit + 1 - len(body))):
         body += chunk
@@ -61,7 +61,7 @@ async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def judge_application(status: int, body: bytes, key: str) -> Application:
-    """What an answer says about the application. A name that repeats the key is not shown."""
+    """The result for an answer. A name that repeats the key is not shown."""
     if status == TOO_MANY or status >= 500:  # noqa: PLR2004 - the class of server errors
         return Application(Known.UNSURE)
     content = _parse(body)
@@ -91,7 +91,7 @@ def _name(content: Any) -> str | None:
 
 
 def _says_object_not_found(content: Any) -> bool:
-    """Whether a `reason` anywhere in the answer is ObjectNotFound; a plain 404 may come from a server that lacks the whole API."""
+    """Whether any `reason` in the answer is ObjectNotFound; a plain 404 may come from a server without this API."""
     pending = [content]
     while pending:
         part = pending.pop()

@@ -1,12 +1,12 @@
-"""The probe: an empty OTLP export to `{url}/v1/traces`, as Kong will send it, and what its answer means.
+"""The probe: sends an empty OTLP export as Kong will send it, and returns the verdict on the answer.
 
-How it stays harmless, whatever a binding names and whatever answers there:
+It is safe for any URL in a binding and any server behind it:
 
-- The name is resolved once; each address is checked (`plan.endpoint`), and the connection is pinned to those that passed, so a name that
-  resolves to something else a moment later (DNS rebinding) reaches nothing.
-- Time is bounded as a whole, bytes by `BODY_LIMIT`; redirects are not followed; compressed answers are not unpacked.
-- HTTP proxies of the environment are not used: Kong's exporter does not use them either, and through a proxy nothing could be pinned.
-- Nothing that the server wrote gets into a result but the status code and the application's name.
+- The name is resolved once, each address is checked (`plan.acceptance.endpoint`), and the connection is pinned to the addresses that
+  passed, so a name that resolves differently a moment later (DNS rebinding) reaches nothing.
+- The whole probe has a time limit, the body a size limit (`BODY_LIMIT`). Redirects are not followed, compressed answers not unpacked.
+- Proxies from the environment are not used: Kong's exporter does not use them either, and a connection through one cannot be pinned.
+- Of what the server wrote, only the status code and the application's name get into a result.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from .target import Answer, ProbeTarget
 from .trust import TrustStore
 from .verdict import BODY_LIMIT, Reply, judge_failure, judge_reply
 
-__all__ = ["TraceProber", "probe"]
+__all__ = ["TraceProber"]
 
 LONGEST_RETRY_AFTER: Final = 3600.0
-_PATIENCE: Final = frozenset({429, 503})
-"""Statuses whose Retry-After is honoured."""
+_RATE_LIMITED: Final = frozenset({429, 503})
+"""Statuses with a Retry-After that counts."""
 
 
 class TraceProber:
-    """Asks trace endpoints. One for the whole process; holds no connection and no state about targets."""
+    """Probes trace endpoints. One for the whole process; it holds no connection and no state about targets."""
 
     def __init__(self, settings: ProbeSettings, *, resolve: Resolve | None = None, wall_clock: Callable[[], float] = time.time) -> None:
-        """Read the CA bundle; OSError where it cannot be. `resolve` and `wall_clock` (seconds since the epoch) are for tests."""
+        """Read the CA bundle; OSError if it cannot be read. `resolve` and `wall_clock` (seconds since the epoch) are for tests."""
         self._settings = settings
         self._trust = TrustStore(settings.ca_file)
         self._own_resolver = NameResolver(settings.concurrency) if resolve is None else None
@@ -53,12 +53,12 @@ class TraceProber:
         self._now = wall_clock
 
     def close(self) -> None:
-        """Let go of the resolver's threads."""
+        """Release the resolver's threads."""
         if self._own_resolver:
             self._own_resolver.close()
 
     async def ask(self, target: ProbeTarget) -> Answer:
-        """Probe once, within `settings.timeout` seconds. Never raises because of what is, or is not, at the other end."""
+        """Probe once, within `settings.timeout` seconds. Never raises because of the server."""
         try:
             endpoint = parse_endpoint(target.url, allow_http=self._settings.allow_http)
         except RefusedAddress as refusal:
@@ -100,8 +100,8 @@ class TraceProber:
 
     async def _post(self, session: aiohttp.ClientSession, target: ProbeTarget) -> Answer:
         headers = {"Content-Type": "application/x-protobuf"}
-        async with session.post(f"{target.base}/v1/traces", data=b"", headers=headers, allow_redirects=False) as response:
-            result = judge_reply(await _reply(response), target.base, target.application_id)
+        async with session.post(target.traces_endpoint, data=b"", headers=headers, allow_redirects=False) as response:
+            result = judge_reply(await _reply(response), target)
             return Answer(result, self._retry_after(response))
 
     async def _with_application(self, answer: Answer, session: aiohttp.ClientSession, target: ProbeTarget, deadline: float) -> Answer:
@@ -115,24 +115,24 @@ class TraceProber:
         return _add_application(answer, application, target)
 
     def _retry_after(self, response: aiohttp.ClientResponse) -> float | None:
-        value = response.headers.get("Retry-After") if response.status in _PATIENCE else None
+        value = response.headers.get("Retry-After") if response.status in _RATE_LIMITED else None
         if value is None:
             return None
         return _bounded(_seconds(value.strip(), self._now()))
 
 
 class _Pinned(AbstractResolver):
-    """Resolves every name to the addresses that were checked."""
+    """Resolves every name to the checked addresses."""
 
     def __init__(self, addresses: tuple[str, ...]) -> None:
         self._addresses = addresses
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        del family  # the checked addresses decide it
+        del family  # each address has its own
         return [_resolved(host, address, port) for address in self._addresses]
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""
 
 
 def _resolved(host: str, address: str, port: int) -> ResolveResult:
@@ -152,14 +152,14 @@ def _headers(target: ProbeTarget) -> dict[str, str]:
 
 
 async def _reply(response: aiohttp.ClientResponse) -> Reply:
-    """The answer; the body is only read where it decides something, which is on 200."""
+    """The answer. The body is read only with 200, where it decides."""
     body = await read_at_most(response, BODY_LIMIT) if response.status == 200 else b""  # noqa: PLR2004 - HTTP's own number
     encoded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
     return Reply(response.status, response.content_type if "Content-Type" in response.headers else "", body, encoded)
 
 
 def _failure(error: aiohttp.ClientError | OSError, endpoint: Endpoint) -> ProbeResult:
-    """Which failure an exception is. Its text is not used: it holds addresses, and may hold more."""
+    """The result for an exception. Its text is not used: it holds addresses, and may hold more."""
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as cause):
             return judge_failure("TlsUntrusted", endpoint, _certificate_problem(cause))
@@ -196,7 +196,7 @@ def _add_application(answer: Answer, application: Application, target: ProbeTarg
     match application.known:
         case Known.MISSING:
             text = (
-                f"{target.base} has no application {target.application_id}; it would drop every span without a word. "
+                f"{target.base} has no application {target.application_id}; it would drop every span silently. "
                 "Copy the UUID from the application's settings in Fiddler into fiddler.applicationId."
             )
             return Answer(ProbeResult("ApplicationNotFound", text))
@@ -207,7 +207,7 @@ def _add_application(answer: Answer, application: Application, target: ProbeTarg
 
 
 def _seconds(value: str, now: float) -> float | None:
-    """A Retry-After in seconds from now: a number or an HTTP date (RFC 9110, 10.2.3); None where it is neither."""
+    """A Retry-After in seconds from now: a number or an HTTP date (RFC 9110, 10.2.3); None for anything else."""
     if value.isascii() and value.isdigit():
         return float(value[:9])
     try:
@@ -218,12 +218,3 @@ def _seconds(value: str, now: float) -> float | None:
 
 def _bounded(seconds: float | None) -> float | None:
     return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
-
-
-async def probe(target: ProbeTarget, settings: ProbeSettings, *, resolve: Resolve | None = None) -> ProbeResult:
-    """Probe once, for callers without a `TraceProber`."""
-    prober = TraceProber(settings, resolve=resolve)
-    try:
-        return (await prober.ask(target)).result
-    finally:
-        prober.close()

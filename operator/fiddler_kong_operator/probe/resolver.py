@@ -1,4 +1,4 @@
-"""Host name -> addresses, off the event loop and with a bound on what a hung DNS server can occupy."""
+"""Host name -> addresses, outside the event loop and with a limit on the threads a hung DNS server can block."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 __all__ = ["NameResolver", "Resolve"]
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""`await resolve(host, port)` gives the addresses as text, best first; OSError where there is none."""
+"""`await resolve(host, port)` returns the addresses as text, best first; OSError if there are none."""
 
 
 class NameResolver:
-    """The system's resolver in threads of its own: while DNS hangs, only probes wait for it."""
+    """The system's resolver in its own threads: while DNS hangs, only probes wait for it."""
 
     def __init__(self, threads: int) -> None:
         """Resolve at most `threads` names at once."""
@@ -26,7 +26,7 @@ class NameResolver:
         return await loop.run_in_executor(self._threads, _lookup, host, port)
 
     def close(self) -> None:
-        """Let go of the threads; a look-up under way ends by itself."""
+        """Release the threads; look-ups under way end on their own."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

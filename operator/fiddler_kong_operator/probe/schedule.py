@@ -1,16 +1,13 @@
-"""When which trace endpoint is asked. Bindings say what they want probed; equal targets are asked once for all of them.
+"""When each trace endpoint is probed. Bindings say which target they want; equal targets are probed once for all of them.
 
-One heap and one loop serve any number of targets; only probes under way are tasks, at most `ProbeSettings.concurrency` of them. A target
-that answers is asked again after `interval`, one that fails after `retry_interval`, doubled on each further failure up to `interval`, never
-earlier than its Retry-After; all jittered by 10 %. Only a result that differs from the one before wakes bindings. What is due is asked for
-the namespaces in turn, none of which gets every slot, so that somebody with hundreds of targets that never answer holds up nobody else's.
+A target that answers is probed again after `interval`. A failed one is probed after `retry_interval`, doubled on each further failure up to
+`interval`, and never earlier than its Retry-After. All pauses have 10 % jitter. Only a changed result wakes bindings. Namespaces take turns
+and none gets every slot, so hundreds of targets that never answer in one namespace do not delay the probes of another.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import logging
 import random
 import time
@@ -18,50 +15,52 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fiddler_kong_operator.kube.fair import RationedTurns
+from fiddler_kong_operator.kube.backoff import Doubling
+from fiddler_kong_operator.kube.fair import FairQueue
+from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .target import Answer, ProbeTarget
 
-__all__ = ["CHANGE_PAUSE", "ProbeSchedule"]
+__all__ = ["CHANGE_LIMIT", "CHANGE_WINDOW", "ProbeObserver", "ProbeSchedule"]
 
-logger = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
-CHANGE_PAUSE: Final = 5.0
-"""Seconds between two probes caused by the same binding changing its target: an edit loop must not become a scanner."""
+ProbeObserver = Callable[[str | None, float], None]
+"""Called after each probe with its reason (None if it met a bug) and its seconds."""
+
+CHANGE_LIMIT: Final = 2
+CHANGE_WINDOW: Final = 10.0
+"""New targets of one binding that are probed in that many seconds: a loop that edits or re-creates a binding must not become a scanner."""
 
 JITTER: Final = 0.1
-SLACK: Final = 64
-"""Outdated heap items that are tolerated beyond twice the number of targets."""
-LONGEST_DOUBLING: Final = 32
 
 SPARE: Final = 2
-"""Slots that no namespace gets beside all others: while its slow endpoints hold the rest, somebody else's are asked at once. With one, a
-single slow endpoint of a third would take that away; each further one costs whoever is alone an eighth of the pace."""
+"""Slots that a single namespace cannot use: while its slow endpoints hold the rest, other namespaces are probed at once. With one spare, a
+single slow endpoint of a second namespace would use it up; each further one costs a lone namespace an eighth of its pace."""
 
 _REACHABLE: Final = "Reachable"
-_ADVISED: Final = frozenset({_REACHABLE, "ApplicationNotFound"})
-"""Reasons that a successful export can have; which of them depends on the application look-up alone."""
+_EXPORTED: Final = frozenset({_REACHABLE, "ApplicationNotFound"})
+"""Reasons of a successful export. The application look-up alone decides between them."""
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """One distinct target: who wants it, what is known, when it is next due."""
+    """One distinct target: the bindings that want it, its last result, and the timer of its next probe."""
 
     target: ProbeTarget
     namespace: str
-    """Of the binding that wanted it first."""
-    due: float
+    """Namespace of the first binding that wanted it."""
+    timer: asyncio.TimerHandle | None = None
     keys: set[ObjectKey] = field(default_factory=set)
     result: ProbeResult | None = None
     failures: int = 0
-    running: bool = False
 
 
 class ProbeSchedule:
-    """Asks wanted targets in time and remembers the last result of each. For one event loop."""
+    """Probes the wanted targets when they are due and keeps the last result of each. For one event loop."""
 
     def __init__(
         self,
@@ -69,160 +68,120 @@ class ProbeSchedule:
         settings: ProbeSettings,
         wake: Callable[[Iterable[ObjectKey]], None],
         *,
+        on_probe: ProbeObserver | None = None,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        """`ask` probes once (`TraceProber.ask`); `wake` gets the bindings of a changed result; `uniform` gives numbers from 0 to 1."""
+        """`ask` probes once (`TraceProber.ask`). `wake` gets the bindings of a changed result. `uniform` returns numbers from 0 to 1."""
         self._ask = ask
         self._settings = settings
         self._wake = wake
+        self._on_probe = on_probe
         self._clock = clock
         self._uniform = uniform
+        self._backoff = Doubling(settings.retry_interval, settings.interval)
         self._entries: dict[ProbeTarget, _Entry] = {}
         self._wanted: dict[ObjectKey, ProbeTarget] = {}
-        self._changed: dict[ObjectKey, float] = {}
-        self._heap: list[tuple[float, int, _Entry]] = []
-        self._order = itertools.count()
-        self._ready: RationedTurns[_Entry] = RationedTurns(lambda entry: entry.namespace, max(1, settings.concurrency - SPARE))
-        self._kick = asyncio.Event()
-        self._under_way: set[asyncio.Task[Answer]] = set()
+        self._changes = WriteLimiter(CHANGE_LIMIT, CHANGE_WINDOW, clock)
+        self._due: FairQueue[_Entry] = FairQueue(lambda entry: entry.namespace, max(1, settings.concurrency - SPARE))
+        self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Number of distinct targets."""
+        return len(self._entries)
 
     def want(self, key: ObjectKey, target: ProbeTarget) -> None:
-        """The binding's target from now on. A target nobody wanted before is asked at once; repeating a wish changes nothing."""
-        former = self._wanted.get(key)
-        if former == target:
+        """Set the target of a binding. A new target is probed at once, or as soon as the limit on changes allows."""
+        if self._wanted.get(key) == target:
             return
-        self._leave(key)
-        entry = self._entries.get(target) or self._enter(target, key, self._earliest(key, changed=former is not None))
-        self._wanted[key] = entry.target  # the same for all that want it, not one of thousands that are equal
+        self.forget(key)
+        entry = self._entries.get(target) or self._add(target, key)
+        self._wanted[key] = entry.target  # one object for all bindings, not one of thousands of equal ones
         entry.keys.add(key)
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone, or has nothing to probe. A target that nobody wants any more is dropped with its result."""
-        self._leave(key)
-        self._changed.pop(key, None)
+        """Drop a binding that is gone or has no target. A target without bindings is dropped with its result."""
+        target = self._wanted.pop(key, None)
+        entry = self._entries.get(target) if target else None
+        if entry:
+            entry.keys.discard(key)
+            if not entry.keys:
+                self._drop(entry)
 
     def latest(self, target: ProbeTarget) -> ProbeResult | None:
         """The last result, or None before the first."""
         entry = self._entries.get(target)
         return entry.result if entry else None
 
-    def __len__(self) -> int:
-        """Number of distinct targets."""
-        return len(self._entries)
-
     async def run(self) -> None:
-        """Ask until cancelled; probes under way are then cancelled too and waited for."""
-        slots = asyncio.Semaphore(self._settings.concurrency)
-        try:
-            while True:
-                await slots.acquire()
-                self._start(await self._next(), slots)
-        finally:
-            await self._stop()
+        """Probe until cancelled; probes under way are cancelled too."""
+        async with asyncio.TaskGroup() as slots:
+            for number in range(self._settings.concurrency):
+                slots.create_task(self._serve(), name=f"probe-{number}")
 
-    def _enter(self, target: ProbeTarget, key: ObjectKey, due: float) -> _Entry:
-        entry = self._entries[target] = _Entry(target, key.namespace, due)
-        self._plan(entry, due)
+    def _add(self, target: ProbeTarget, key: ObjectKey) -> _Entry:
+        entry = self._entries[target] = _Entry(target, key.namespace)
+        self._schedule(entry, self._changes.delay(key))
         return entry
 
-    def _leave(self, key: ObjectKey) -> None:
-        target = self._wanted.pop(key, None)
-        entry = self._entries.get(target) if target else None
-        if entry:
-            entry.keys.discard(key)
-            if not entry.keys:
-                del self._entries[entry.target]
-                self._ready.drop(entry)
+    def _drop(self, entry: _Entry) -> None:
+        del self._entries[entry.target]
+        self._due.discard(entry)
+        if entry.timer:
+            entry.timer.cancel()
 
-    def _earliest(self, key: ObjectKey, *, changed: bool) -> float:
-        now = self._clock()
-        if not changed:
-            return now
-        last = self._changed.get(key, now - CHANGE_PAUSE)
-        due = self._changed[key] = last if last > now else max(now, last + CHANGE_PAUSE)
-        return due
+    def _schedule(self, entry: _Entry, seconds: float) -> None:
+        entry.timer = asyncio.get_running_loop().call_later(seconds, self._make_due, entry)
 
-    def _plan(self, entry: _Entry, due: float) -> None:
-        entry.due = due
-        heapq.heappush(self._heap, (due, next(self._order), entry))
-        if len(self._heap) > 2 * len(self._entries) + SLACK:
-            self._heap = [item for item in self._heap if self._is_current(item)]
-            heapq.heapify(self._heap)
-        self._kick.set()
+    def _make_due(self, entry: _Entry) -> None:
+        self._due.put(entry, self._clock())
+        self._ready.set()
 
-    def _is_current(self, item: tuple[float, int, _Entry]) -> bool:
-        due, _, entry = item
-        return not entry.running and entry.due == due and self._entries.get(entry.target) is entry
-
-    async def _next(self) -> _Entry:
+    async def _serve(self) -> None:
+        """One slot: probe what is due, one target after the other."""
         while True:
-            self._kick.clear()
-            delay = self._make_ready()
-            if self._ready:
-                return self._ready.take()
-            await self._wait(delay)
+            if self._due.ready:
+                await self._probe(self._due.take())
+            else:
+                self._ready.clear()
+                await self._ready.wait()
 
-    def _make_ready(self) -> float | None:
-        """Line up what is due; seconds until the next will be, None where there is none."""
-        while self._heap:
-            delay = self._heap[0][0] - self._clock()
-            current = self._is_current(self._heap[0])
-            if current and delay > 0:
-                return delay
-            due, _, entry = heapq.heappop(self._heap)
-            if current:
-                self._ready.put(entry, due)
-        return None
-
-    async def _wait(self, delay: float | None) -> None:
+    async def _probe(self, entry: _Entry) -> None:
+        if entry.result is None:
+            self._changes.count(*entry.keys)
+        started = self._clock()
+        answer: Answer | None = None
         try:
-            async with asyncio.timeout(delay):
-                await self._kick.wait()
-        except TimeoutError:
-            return
+            answer = await self._ask(entry.target)
+        except Exception:  # the edge: a bug that one target meets must not stop the probes of the others
+            logger.exception("a bug in the operator, please report it; the endpoint is probed again in %.0f s", self._settings.interval)
+        finally:
+            self._due.release(entry)
+            self._ready.set()
+        if self._on_probe:
+            self._on_probe(answer.result.reason if answer else None, self._clock() - started)
+        if self._entries.get(entry.target) is entry:
+            self._conclude(entry, answer)
 
-    def _start(self, entry: _Entry, slots: asyncio.Semaphore) -> None:
-        entry.running = True
-        task = asyncio.ensure_future(self._ask(entry.target))
-        self._under_way.add(task)
-        task.add_done_callback(lambda done: self._finish(entry, done, slots))
-
-    def _finish(self, entry: _Entry, task: asyncio.Task[Answer], slots: asyncio.Semaphore) -> None:
-        self._under_way.discard(task)
-        slots.release()
-        entry.running = False
-        self._ready.give_back(entry)
-        self._kick.set()
-        if task.cancelled() or self._entries.get(entry.target) is not entry:
+    def _conclude(self, entry: _Entry, answer: Answer | None) -> None:
+        """Keep the result, schedule the next probe and wake the bindings if the result changed."""
+        if answer is None:
+            self._schedule(entry, self._settings.interval)
             return
-        if bug := task.exception():
-            logger.error("The probe failed in a way it never should; it will be repeated", exc_info=bug)
-            self._plan(entry, self._clock() + self._settings.interval)
-            return
-        self._note(entry, task.result())
-
-    def _note(self, entry: _Entry, answer: Answer) -> None:
-        result = _settled(entry.result, answer)
+        result = _keep_former_if_unsure(entry.result, answer)
         entry.failures = 0 if result.reason == _REACHABLE else entry.failures + 1
-        self._plan(entry, self._clock() + self._pause(entry.failures, answer.retry_after))
+        self._schedule(entry, self._pause(entry.failures, answer.retry_after))
         if result != entry.result:
             entry.result = result
             self._wake(tuple(entry.keys))
 
     def _pause(self, failures: int, retry_after: float | None) -> float:
-        regular, retry = self._settings.interval, self._settings.retry_interval
-        pause = min(regular, retry * 2.0 ** min(failures - 1, LONGEST_DOUBLING)) if failures else regular
+        pause = self._backoff.pause(failures, 0.0) if failures else self._settings.interval
         return max(pause * (1 - JITTER + 2 * JITTER * self._uniform()), retry_after or 0.0)
 
-    async def _stop(self) -> None:
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
 
-
-def _settled(former: ProbeResult | None, answer: Answer) -> ProbeResult:
-    """The answer, or the former result where the application could just not be asked this time: a busy server must not make it flap."""
-    if answer.unsure and former and former.reason in _ADVISED:
+def _keep_former_if_unsure(former: ProbeResult | None, answer: Answer) -> ProbeResult:
+    """The answer's result, or the former one if the application look-up failed this time: a busy server must not make the status flap."""
+    if answer.unsure and former and former.reason in _EXPORTED:
         return former
     return answer.result

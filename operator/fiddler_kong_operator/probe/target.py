@@ -1,10 +1,10 @@
-"""What is asked and what comes back."""
+"""A trace endpoint to probe, and the answer of one probe."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
 __all__ = ["Answer", "ProbeTarget"]
@@ -12,9 +12,9 @@ __all__ = ["Answer", "ProbeTarget"]
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """One trace endpoint as one application with one key. Hashable; its repr does not show the key.
+    """One Fiddler instance, application and key. Hashable; its repr does not show the key.
 
-    `url` is the Fiddler instance (scheme and host), `key` the bare key. ValueError where the key cannot stand in an HTTP header.
+    `url` is the Fiddler instance (scheme and host), `key` the bare key. ValueError if the key cannot be sent in an HTTP header.
     """
 
     url: str
@@ -22,9 +22,9 @@ class ProbeTarget:
     key: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what would break, or smuggle something into, the request's header lines."""
+        """Refuse a key that would break the request's headers or add one."""
         if not self.key or not all(" " < c <= "~" for c in self.key):
-            raise ValueError("the key must be printable ASCII without blanks")
+            raise ValueError("the key must be printable ASCII without spaces")
 
     @property
     def base(self) -> str:
@@ -32,18 +32,17 @@ class ProbeTarget:
         return self.url.rstrip("/")
 
     @property
-    def identity(self) -> str:
-        """The same for equal targets only, and safe to show: URL, application id and a digest of the key."""
-        digest = hashlib.blake2b(self.key.encode(), digest_size=12).hexdigest()
-        return f"{self.base} {self.application_id} {digest}"
+    def traces_endpoint(self) -> str:
+        """The URL of the export."""
+        return f"{self.base}{names.TRACES_PATH}"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one probe found, and what the schedule needs besides.
+    """The result of one probe, and what the schedule needs to know about it.
 
-    `retry_after`: seconds the server asked for, if it did. `unsure`: the application could not be asked this time, so an earlier finding
-    about it still stands.
+    `retry_after`: seconds the server asked to wait, if it did. `unsure`: the application look-up failed this time, so an earlier result of
+    it still counts.
     """
 
     result: ProbeResult

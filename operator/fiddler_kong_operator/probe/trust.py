@@ -9,16 +9,16 @@ __all__ = ["TrustStore"]
 
 
 class TrustStore:
-    """Makes the TLS context once and again when the bundle changes on disk (a mounted ConfigMap is replaced in place)."""
+    """The TLS context; it is built again when the bundle changes on disk (a mounted ConfigMap is replaced in place)."""
 
     def __init__(self, ca_file: str | None) -> None:
-        """Read the bundle; OSError or ssl.SSLError where it is missing or not PEM."""
+        """Read the bundle; OSError or ssl.SSLError if it is missing or not PEM."""
         self._path = Path(ca_file) if ca_file else None
         self._stamp = self._modified()
         self._context = self._load()
 
     def context(self) -> ssl.SSLContext:
-        """The context to connect with. While a changed bundle cannot be read, the former one stays in use."""
+        """The context to connect with. While a changed bundle cannot be read, the former context stays in use."""
         try:
             if self._modified() != self._stamp:
                 self._context, self._stamp = self._load(), self._modified()

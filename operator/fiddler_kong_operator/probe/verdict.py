@@ -15,6 +15,8 @@ import orjson
 from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
+from .target import ProbeTarget
+
 __all__ = ["BODY_LIMIT", "Reply", "judge_failure", "judge_reply"]
 
 BODY_LIMIT: Final = 64 * 1024
@@ -32,7 +34,7 @@ _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
     ),
     404: (
         "EndpointNotFound",
-        "{base}/v1/traces does not exist (404). fiddler.url must be your Fiddler instance, such as https://acme.fiddler.ai.",
+        "{endpoint} does not exist (404). fiddler.url must be your Fiddler instance, such as https://acme.fiddler.ai.",
     ),
     429: ("RateLimited", "{base} is rate limiting (429). Nothing to do; the operator probes again when the server allows it."),
 }
@@ -70,10 +72,11 @@ def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResul
     return ProbeResult(_REASONS.get(kind, kind), text)
 
 
-def judge_reply(reply: Reply, base: str, application_id: str) -> ProbeResult:
+def judge_reply(reply: Reply, target: ProbeTarget) -> ProbeResult:
     """The result of an HTTP answer to an empty export."""
     reason, text = _TEXTS.get(reply.status) or _by_class(reply)
-    return ProbeResult(reason, text.format(base=base, application=application_id, status=reply.status))
+    message = text.format(base=target.base, endpoint=target.traces_endpoint, application=target.application_id, status=reply.status)
+    return ProbeResult(reason, message)
 
 
 def _by_class(reply: Reply) -> tuple[str, str]:
@@ -82,42 +85,38 @@ def _by_class(reply: Reply) -> tuple[str, str]:
         return _success(reply)
     if status // 100 == 2:  # noqa: PLR2004 - the class of success
         return "UnexpectedSuccess", (
-            "{base}/v1/traces answers {status} instead of 200: Kong before 3.14 counts that as a failure and sends the same spans again. "
+            "{endpoint} answers {status} instead of 200: Kong before 3.14 counts that as a failure and sends the same spans again. "
             "Check for a proxy between the cluster and Fiddler."
         )
     if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
         return "Redirected", (
-            "{base}/v1/traces answers with a redirect ({status}), which Kong does not follow. "
-            "If it leads to your Fiddler instance, put that address into fiddler.url; `curl -sI {base}/v1/traces` shows it."
+            "{endpoint} answers with a redirect ({status}), which Kong does not follow. "
+            "If it leads to your Fiddler instance, put that address into fiddler.url; `curl -sI {endpoint}` shows it."
         )
     if status // 100 == 5:  # noqa: PLR2004 - the class of server errors
         return "ServerError", "{base} answers with a server error ({status}). Nothing to do; the operator probes again."
     return "UnexpectedAnswer", (
-        "{base}/v1/traces answers an empty export with HTTP status {status}. Check that fiddler.url is your Fiddler instance."
+        "{endpoint} answers an empty export with HTTP status {status}. Check that fiddler.url is your Fiddler instance."
     )
 
 
 def _success(reply: Reply) -> tuple[str, str]:
     if _is_otlp(reply):
-        return "Reachable", "{base}/v1/traces answered an empty export with 200."
+        return "Reachable", "{endpoint} answered an empty export with 200."
     return "NotOtlp", (
-        "{base}/v1/traces answers 200, but not as an OTLP endpoint does (perhaps it is a web page or a proxy's login). "
+        "{endpoint} answers 200, but not as an OTLP endpoint does (perhaps it is a web page or a proxy's login). "
         "fiddler.url must be the address of your Fiddler instance."
     )
 
 
 def _is_otlp(reply: Reply) -> bool:
-    """Whether a 200 can be an OTLP server's: protobuf, a JSON object, or no body at all; never a page.
+    """Whether a 200 can come from an OTLP server: protobuf, a JSON object or an empty body, but never a web page.
 
-    Fiddler does not publish the content of the body, so only its form is checked.
+    The content of Fiddler's answer is not published, so a protobuf body is not parsed: pages and proxies do not claim to be protobuf.
     """
     if len(reply.body) > BODY_LIMIT or "html" in reply.content_type:
         return False
-    if reply.encoded or not reply.body:
-        return True
-    if "protobuf" in reply.content_type:
-        return _is_message(reply.body)
-    return _is_json_object(reply.body)
+    return reply.encoded or not reply.body or "protobuf" in reply.content_type or _is_json_object(reply.body)
 
 
 def _is_json_object(body: bytes) -> bool:
@@ -125,38 +124,3 @@ def _is_json_object(body: bytes) -> bool:
         return isinstance(orjson.loads(body), dict)
     except ValueError:
         return False
-
-
-def _is_message(body: bytes) -> bool:
-    """Whether the bytes are a protobuf message: a sequence of well-formed fields (protobuf.dev, "Encoding")."""
-    position = 0
-    try:
-        while position < len(body):
-            position = _skip_field(body, position)
-    except (IndexError, KeyError):
-        return False
-    return position == len(body)
-
-
-def _skip_field(body: bytes, position: int) -> int:
-    tag, position = _varint(body, position)
-    if not tag >> 3:
-        raise KeyError(tag)
-    match tag & 7:
-        case 0:
-            return _varint(body, position)[1]
-        case 2:
-            length, position = _varint(body, position)
-            return position + length
-        case kind:
-            return position + {1: 8, 5: 4}[kind]
-
-
-def _varint(body: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = body[position]
-        value |= (byte & 0x7F) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 0x80 or shift >= 64:  # noqa: PLR2004 - the continuation bit; ten bytes at most
-            return value, position

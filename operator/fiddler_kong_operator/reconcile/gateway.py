@@ -10,7 +10,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.errors import Conflict, Gone, Refused
 from fiddler_kong_operator.kube.contract import ClusterClient
-from fiddler_kong_operator.kube.limiter import Pace
+from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
@@ -65,7 +65,7 @@ class GatewayReconciler:
         self._reader = reader
         self._outcomes = outcomes
         self._clock = clock
-        self._pace = Pace(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
+        self._limiter = WriteLimiter(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
         self._unneeded_since: dict[ObjectKey, float] = {}
         self._applied: dict[ObjectKey, SettingsPlan] = {}
 
@@ -87,7 +87,7 @@ class GatewayReconciler:
     def _forget_writes(self, key: ObjectKey) -> None:
         """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
         self._applied.pop(key, None)
-        self._pace.forget(key)
+        self._limiter.forget(key)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds until the settings may be released; 0 for an apply."""
@@ -104,8 +104,8 @@ class GatewayReconciler:
         fight over the settings must not prevent it.
         """
         if key in self._applied and self._applied[key].settings != plan.settings:
-            self._pace.forget(key)
-        wait = self._pace.delay(key)
+            self._limiter.forget(key)
+        wait = self._limiter.delay(key)
         if wait:
             message = (
                 f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. "
@@ -141,7 +141,7 @@ class GatewayReconciler:
             self._feed.observe(await patch(plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
             answer = await self._client.apply(kind, plan.apply, force=plan.force)
-            self._pace.count(key)
+            self._limiter.count(key)
             self._applied[key] = plan
             self._feed.observe(answer)
             if ownership := disowning_patch(answer):

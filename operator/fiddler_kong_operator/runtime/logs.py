@@ -1,6 +1,6 @@
-"""Structured logs and the numbers that /healthz shows.
+"""Structured logs.
 
-Keys are kept out of logs by never getting there, not by filters here.
+No key ever reaches a log call, so nothing here filters them out.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from fiddler_kong_operator.settings import LogFormat
 __all__ = ["JsonFormatter", "TextFormatter", "configure_logging", "printable"]
 
 _KOPFS: Final = frozenset({"settings", "k8s_skip"})
-"""What kopf puts on its records for its own handlers: all of its settings, for one."""
+"""Attributes that kopf adds to its records for its own handlers, such as all of its settings."""
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"} | _KOPFS
-"""Attributes that every log record has; what else is on one was given as `extra`."""
+"""Attributes of every log record; all others were passed as `extra`."""
 
 _RESERVED: Final = frozenset({"ts", "level", "logger", "message", "exception"})
 _QUIETED: Final = ("asyncio", "aiohttp.access", "kopf.activities", "kopf._core", "kopf.objects")
-"""Loggers whose debug and info lines speak of machinery, not of bindings."""
+"""Loggers whose debug and info lines are about machinery, not about bindings."""
 
 _SILENCED: Final = ("kopf._core.reactor.running", "kopf._core.reactor.orchestration")
-"""Loggers that only add tracebacks to an end that `runtime.startup` tells in a sentence."""
+"""Loggers that only add tracebacks when `runtime.startup` has logged why the process ends."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ts (RFC 3339, UTC), level, logger, message, the record's extras, and exception where there is one."""
+    """One JSON object a line: ts (RFC 3339, UTC), level, logger, message, the record's extras, and exception if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; values that JSON does not know are shown as text."""
+        """The line; values that JSON cannot hold are shown as text."""
         content: dict[str, Any] = {
             "ts": _timestamp(record),
             "level": record.levelname.lower(),
@@ -50,18 +50,18 @@ class TextFormatter(logging.Formatter):
     """A line for people: time, level, logger, message and the extras as `key=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, with the traceback below it where there is one."""
+        """The line, with the traceback below it if there is one."""
         extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
         line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {printable(record.getMessage() + extras)}"
         return f"{line}\n{self._traceback(record)}" if record.exc_info else line
 
     def _traceback(self, record: logging.LogRecord) -> str:
-        """Indented, so that no line of an exception's text can pass for one of the log's."""
+        """The indented traceback: no line of an exception's text can look like a line of the log."""
         return "\n".join(f"  {printable(line)}" for line in self.formatException(record.exc_info).split("\n")) if record.exc_info else ""
 
 
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None = None) -> None:
-    """Send all logs to the stream (stderr by default). May be called again; the last call counts."""
+    """Send all logs to the stream (stderr by default). The last call counts."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
@@ -82,5 +82,5 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """The text with everything that is not printable escaped as in JSON: breaks would make log lines, other controls act on terminals."""
+    """The text with unprintable characters escaped as in JSON: line breaks would forge log lines, other controls act on terminals."""
     return text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -14,16 +14,17 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import Reflector
-from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.queue import Lane, WorkQueue
-from fiddler_kong_operator.kube.recorder import EventPoster
+from fiddler_kong_operator.kube.recorder import Recorder
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.kinds import INFORMED
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT
+from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
@@ -32,6 +33,7 @@ from fiddler_kong_operator.settings import Settings
 from fiddler_kong_operator.write.applier import Applier
 
 from .health import Health
+from .metrics import BindingMetrics
 from .sweep import BindingSweep
 from .workers import Workers
 
@@ -41,27 +43,29 @@ __all__ = ["Operator", "first_of"]
 class Operator:
     """Everything one process holds. `observe` is fed by kopf (bindings), the store's feed by the reflectors (all other kinds)."""
 
-    def __init__(self, settings: Settings, client: Client, numbers: Numbers) -> None:
+    def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
         """Put together; nothing runs yet."""
         scopes: tuple[str | None, ...] = settings.namespaces or (None,)
         clock = time.monotonic
         self._settings = settings
         self._client = client
-        self._numbers = numbers
+        self._metrics = metrics
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
         self._cache = Cache()
-        self._feed = Feed(self._cache, self._requeue, lambda kind: numbers.count("bugs", kind=kind))
+        self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
         self._reflectors = _reflectors(client, self._feed, scopes)
         self._sweep = BindingSweep(client, self._feed, scopes, settings.sweep_interval, random.random)
         self._prober = TraceProber(settings.probe)
-        self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake)
-        self._poster = EventPoster(client, clock)
+        product = BindingMetrics(metrics, lambda: (binding.status for _, binding in self._cache.values(BINDING, Binding)))
+        metrics.watch_queue(self._queue)
+        self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake, on_probe=product.count_probe)
+        self._recorder = Recorder(client, clock, metrics.count_bug)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
         reader = Reader(self._cache, client, namespaces=settings.namespaces, endpoints=endpoints)
         outcomes = GatewayOutcomes(self._wake_tenants)
-        bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._poster.post, clock)
+        bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._recorder.record, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
-        self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, numbers)
+        self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, metrics)
         self._health = Health(lambda: self._reflectors, self._queue.working_since, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
@@ -83,7 +87,7 @@ class Operator:
         """Begin to reconcile; only as leader, after `list_everything`."""
         self._wake(self._cache.keys(BINDING))
         self._wake(self._cache.keys(DEPLOYMENT))
-        self._run({"probes": self._probes.run(), "events": self._poster.run()})
+        self._run({"probes": self._probes.run(), "events": self._recorder.run()})
         self._workers.start()
         self._started = True
 
@@ -108,7 +112,7 @@ class Operator:
     async def stop(self) -> None:
         """Drain the workers, then end everything else. May be called before `start`."""
         await self._workers.stop(self._settings.drain_timeout)
-        await self._poster.drain()
+        await self._recorder.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -148,7 +152,7 @@ class Operator:
             "probes": len(self._probes),
             "tasks": len(asyncio.all_tasks()),
         }
-        return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), **held, **self._numbers.read()}
+        return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), **held, "bugs": self._metrics.bugs}
 
     def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]

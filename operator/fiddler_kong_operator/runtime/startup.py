@@ -23,7 +23,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.election import LeaseElector, NoElection
-from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.metrics import Metrics, MetricsServer
 from fiddler_kong_operator.settings import Settings
 
 from .handlers import register
@@ -62,18 +62,16 @@ def run(settings: Settings) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    numbers = Numbers()
+    metrics = Metrics()
 
     def fence() -> None:
         elector.check()
 
-    def count(verb: str, kind: str, status: int, _seconds: float) -> None:
-        numbers.count("requests", verb=verb, kind=kind, status=str(status))
-
-    client = await Client.connect(fence=fence, on_request=count)
+    client = await Client.connect(fence=fence, on_request=metrics.count_request)
     elector = _elector(settings, client)
-    async with client:
-        operator = Operator(settings, client, numbers)
+    metrics.watch_leader(lambda: elector.leading)
+    async with client, MetricsServer(metrics, settings.metrics_host, settings.metrics_port):
+        operator = Operator(settings, client, metrics)
         return await _live(settings, operator, elector)
 
 

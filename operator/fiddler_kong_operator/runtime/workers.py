@@ -1,16 +1,17 @@
-"""The workers: take a key, reconcile it, map what came of it to the next wake. The one place where an unexpected exception is caught."""
+"""The workers: take a key, reconcile it, and map the result to the next wake. Unexpected exceptions are caught only here."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NoReturn
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused
-from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused, Stalled, Transient
+from fiddler_kong_operator.kube.metrics import Metrics, ReconcileResult
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.queue import QueueClosed, WorkQueue
 
@@ -19,32 +20,40 @@ __all__ = ["Workers"]
 logger: Final = logging.getLogger(__name__)
 
 Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
-"""Reconciles one key; returns seconds until it wants to be looked at again, or None."""
+"""Reconciles one key; returns the seconds until it is due again, or None."""
 
 
 class Workers:
     """A fixed number of tasks that serve the queue: keys of kind FiddlerKongBinding by `binding`, all others by `workload`."""
 
-    def __init__(
-        self, queue: WorkQueue[ObjectKey], binding: Reconcile, workload: Reconcile, number: int, numbers: Numbers | None = None
-    ) -> None:
-        """`number` tasks, once started. `numbers` counts `reconciliations` and `bugs` (unexpected exceptions), by the kind of the key."""
+    def __init__(self, queue: WorkQueue[ObjectKey], binding: Reconcile, workload: Reconcile, number: int, metrics: Metrics) -> None:
+        """`number` tasks, once started."""
         self._queue = queue
         self._binding = binding
         self._workload = workload
         self._number = number
-        self._numbers = numbers or Numbers()
+        self._metrics = metrics
         self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
 
     def start(self) -> None:
-        """Begin to work; called once, when every kind has been listed and this process leads."""
+        """Start to work; call it once, when every kind has been listed and this process leads."""
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._number)]
 
-    async def stop(self, patience: float) -> None:
-        """Let work under way finish for `patience` seconds, then cancel it; what was not done is done by the next leader."""
+    async def failed(self) -> NoReturn:
+        """Wait until a worker dies, which only a bug can cause, and raise RuntimeError. Call it after `start`."""
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        if self._stopping:
+            await asyncio.get_running_loop().create_future()  # until the caller is cancelled
+        task = ended.pop()
+        raise RuntimeError(f"the task {task.get_name()!r} has ended") from (None if task.cancelled() else task.exception())
+
+    async def stop(self, seconds: float) -> None:
+        """Let the work under way finish within that time, then cancel it. The next leader does the rest."""
+        self._stopping = True
         self._queue.close()
         if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=patience)
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -59,21 +68,34 @@ class Workers:
                     self._queue.done(key)
 
     async def _serve(self, key: ObjectKey) -> None:
+        started = time.perf_counter()
+        result = await self._reconcile(key)
+        self._metrics.count_reconciliation(key.kind, result, time.perf_counter() - started)
+
+    async def _reconcile(self, key: ObjectKey) -> ReconcileResult:
         reconcile = self._binding if key.kind == names.KIND else self._workload
-        self._numbers.count("reconciliations", kind=key.kind)
         try:
-            wake = await reconcile(key)
+            due_in = await reconcile(key)
         except NotLeader:
-            logger.warning("%s: left alone, the lease is lost", key, extra={"object": str(key)})
-        except FiddlerKongError as error:  # Stale, Gone, Transient: the world moved on; Refused outside a plan: a permission is missing
-            pause = self._queue.retry(key, after=getattr(error, "retry_after", None))
-            level = logging.WARNING if isinstance(error, Refused) else logging.INFO
-            logger.log(level, "%s: %s; trying again in %.1f s", key, error, pause, extra={"object": str(key)})
-        except Exception:  # the edge: a bug met by one binding must not stop the others; it is loud, counted and retried
+            logger.warning("%s: not reconciled, the lease is lost", key, extra={"object": str(key)})
+            return "not_leader"
+        except FiddlerKongError as error:
+            return self._retry(key, error)
+        except Exception:  # the edge: a bug that one binding meets must not stop the others; it is logged, counted and retried
             pause = self._queue.retry(key)
-            self._numbers.count("bugs", kind=key.kind)
+            self._metrics.count_bug(key.kind)
             logger.exception("%s: a bug in the operator, please report it; trying again in %.1f s", key, pause, extra={"object": str(key)})
-        else:
-            self._queue.succeeded(key)
-            if wake is not None:
-                self._queue.add_after(key, wake)
+            return "bug"
+        self._queue.succeeded(key)
+        if due_in is not None:
+            self._queue.add_after(key, due_in)
+        return "success"
+
+    def _retry(self, key: ObjectKey, error: FiddlerKongError) -> ReconcileResult:
+        """Stale or Gone: the object changed meanwhile. Refused or Stalled, outside a plan: a permission is missing, for example."""
+        pause = self._queue.retry(key, after=error.retry_after if isinstance(error, Transient) else None)
+        level = logging.WARNING if isinstance(error, Refused) else logging.INFO
+        logger.log(level, "%s: %s; trying again in %.1f s", key, error, pause, extra={"object": str(key)})
+        if isinstance(error, Transient):
+            return "transient"
+        return "refused" if isinstance(error, (Refused, Stalled)) else "stale"

@@ -4,12 +4,14 @@ import asyncio
 import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from fiddler_kong_operator.errors import Gone, NotLeader, Refused, Stale, Transient
+from fiddler_kong_operator.kube.contract import ClusterClient
 from fiddler_kong_operator.kube.election import LeaseElector, NoElection, suspend_aware_clock
+from fiddler_kong_operator.kube.objects import LEASE, Kind
 from tests.unit.virtual_time import loop, now, run
 
 DURATION = 15.0
@@ -27,20 +29,22 @@ class Leases:
         self.lose_answers = False
         self.writes = 0
 
-    async def get(self, kind: str, namespace: str, name: str, /) -> dict[str, Any]:
-        assert (kind, namespace, name) == ("Lease", "ops", "operator")
+    async def get(self, kind: Kind, namespace: str, name: str, /) -> dict[str, Any]:
+        assert (kind, namespace, name) == (LEASE, "ops", "operator")
         await self._arrive("get")
         if self.lease is None:
             raise Gone("no lease")
         return copy.deepcopy(self.lease)
 
-    async def create(self, manifest: dict[str, Any], /) -> dict[str, Any]:
+    async def create(self, kind: Kind, manifest: dict[str, Any], /) -> dict[str, Any]:
+        assert kind is LEASE
         await self._arrive("create")
         if self.lease is not None:
-            raise Refused("already exists", 409)
+            raise Stale("already exists")
         return await self._store(manifest)
 
-    async def replace(self, manifest: dict[str, Any], /) -> dict[str, Any]:
+    async def replace(self, kind: Kind, manifest: dict[str, Any], /) -> dict[str, Any]:
+        assert kind is LEASE
         await self._arrive("replace")
         if self.lease is None:
             raise Gone("no lease")
@@ -79,14 +83,14 @@ class Unreachable(Leases):
         self.leases = leases
         self.cut = False
 
-    async def get(self, kind: str, namespace: str, name: str, /) -> dict[str, Any]:
+    async def get(self, kind: Kind, namespace: str, name: str, /) -> dict[str, Any]:
         return await self.leases.get(*self._pass(kind, namespace, name))
 
-    async def create(self, manifest: dict[str, Any], /) -> dict[str, Any]:
-        return await self.leases.create(*self._pass(manifest))
+    async def create(self, kind: Kind, manifest: dict[str, Any], /) -> dict[str, Any]:
+        return await self.leases.create(*self._pass(kind, manifest))
 
-    async def replace(self, manifest: dict[str, Any], /) -> dict[str, Any]:
-        return await self.leases.replace(*self._pass(manifest))
+    async def replace(self, kind: Kind, manifest: dict[str, Any], /) -> dict[str, Any]:
+        return await self.leases.replace(*self._pass(kind, manifest))
 
     def _pass(self, *args: Any) -> tuple[Any, ...]:
         if self.cut:
@@ -96,7 +100,7 @@ class Unreachable(Leases):
 
 def elector(leases: Leases, identity: str, *, wall: datetime | None = None) -> LeaseElector:
     return LeaseElector(
-        leases,
+        cast("ClusterClient", leases),
         namespace="ops",
         name="operator",
         identity=identity,
@@ -332,13 +336,13 @@ def test_a_renewal_cut_off_by_the_end_does_not_keep_the_lease() -> None:
     assert leases.spec["holderIdentity"] == ""
 
 
-def test_a_lease_that_is_anothers_by_now_is_not_given_back() -> None:
+def test_a_lease_that_another_holds_by_now_is_not_released() -> None:
     leases = Leases()
 
     async def scenario() -> None:
         one = elector(leases, "one")
         await one.acquire()
-        await leases.replace({**copy.deepcopy(leases.lease or {}), "spec": {**leases.spec, "holderIdentity": "two"}})
+        await leases.replace(LEASE, {**copy.deepcopy(leases.lease or {}), "spec": {**leases.spec, "holderIdentity": "two"}})
         await one.release()
 
     run(scenario())

@@ -8,7 +8,6 @@ from typing import Literal
 
 import pytest
 
-from fiddler_kong_operator.kube.metrics import Numbers
 from fiddler_kong_operator.runtime.logs import configure_logging
 
 
@@ -76,7 +75,7 @@ def test_a_text_line_is_followed_by_its_traceback(stream: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_what_others_wrote_makes_neither_lines_nor_colours(stream: io.StringIO, log_format: Literal["text", "json"]) -> None:
+def test_foreign_text_makes_neither_lines_nor_colours(stream: io.StringIO, log_format: Literal["text", "json"]) -> None:
     configure_logging(log_format, "info", stream)
     foreign = "x\n2026-01-01T00:00:00Z ERROR forged: \x1b[31m\x9b1m\u2028\u202e\x00\x7f"
     logging.getLogger("x").error("%s", foreign, extra={"object": foreign}, exc_info=ValueError(foreign))
@@ -92,13 +91,3 @@ def test_the_level_and_the_last_configuration_count(stream: io.StringIO) -> None
     logging.getLogger("x").warning("unseen")
     logging.getLogger("x").error("seen")
     assert [json.loads(line)["message"] for line in stream.getvalue().splitlines()] == ["seen"]
-
-
-def test_numbers_are_counted_by_name_and_labels() -> None:
-    numbers = Numbers()
-    numbers.count("writes", kind="Secret", verb="apply")
-    numbers.count("writes", 2, verb="apply", kind="Secret")
-    numbers.count("bugs")
-    numbers.set("depth", 7)
-    numbers.set("depth", 3)
-    assert numbers.read() == {"bugs": 1, "depth": 3, 'writes{kind="Secret",verb="apply"}': 3}

@@ -12,7 +12,7 @@ import pytest
 
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
@@ -23,7 +23,7 @@ KINDS = ["FiddlerKongBinding", "Secret", "KongPlugin", "KongClusterPlugin", "Ser
 
 @asynccontextmanager
 async def operating(api: Api, *namespaces: str) -> AsyncIterator[Operator]:
-    operator = Operator(Settings(namespaces=namespaces), cast("Client", api), Numbers())
+    operator = Operator(Settings(namespaces=namespaces), cast("Client", api), Metrics())
     yield operator
     await operator.stop()
 

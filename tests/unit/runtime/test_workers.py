@@ -7,18 +7,24 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled, Transient
-from fiddler_kong_operator.kube.metrics import Numbers
+from fiddler_kong_operator.kube.backoff import Doubling
+from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.kube.queue import Backoff, WorkQueue
+from fiddler_kong_operator.kube.queue import WorkQueue
 from fiddler_kong_operator.runtime.workers import Workers
 from tests.unit.virtual_time import now, run
 
 ASSISTANT = ObjectKey("FiddlerKongBinding", "ai", "assistant")
 OTHER = ObjectKey("FiddlerKongBinding", "ai", "other")
 GATEWAY = ObjectKey("Deployment", "kong", "kong-gateway")
-REGULAR = Backoff()
+REGULAR = Doubling()
 
 Work = Callable[[ObjectKey], Awaitable[float | None]]
+
+
+def results(metrics: Metrics, kind: str) -> dict[str, float]:
+    samples = (sample for family in metrics.registry.collect() for sample in family.samples)
+    return {s.labels["result"]: s.value for s in samples if s.name.endswith("_reconcile_total") and s.labels["kind"] == kind}
 
 
 class Shop:
@@ -26,11 +32,11 @@ class Shop:
 
     def __init__(self, work: Work, number: int = 2) -> None:
         self.queue: WorkQueue[ObjectKey] = WorkQueue(backoff=REGULAR, clock=now, uniform=lambda: 0.0)
-        self.numbers = Numbers()
+        self.metrics = Metrics()
         self.served: list[tuple[str, ObjectKey, float]] = []
         self.start_time = now()
         self.work = work
-        self.workers = Workers(self.queue, self._bindings, self._workloads, number, self.numbers)
+        self.workers = Workers(self.queue, self._bindings, self._workloads, number, self.metrics)
         self.workers.start()
 
     async def _bindings(self, key: ObjectKey) -> float | None:
@@ -42,6 +48,10 @@ class Shop:
     async def _serve(self, by: str, key: ObjectKey) -> float | None:
         self.served.append((by, key, now() - self.start_time))
         return await self.work(key)
+
+    def results(self, kind: str = "FiddlerKongBinding") -> dict[str, float]:
+        """Reconciliations of that kind by result."""
+        return results(self.metrics, kind)
 
     def times(self, key: ObjectKey = ASSISTANT) -> list[float]:
         """Seconds after the start at which the key was served."""
@@ -82,39 +92,40 @@ def test_bindings_and_workloads_go_to_their_reconcilers() -> None:
     shop = served(content, 1, ASSISTANT, GATEWAY)
 
     assert shop.served == [("binding", ASSISTANT, 0.0), ("workload", GATEWAY, 0.0)]
+    assert (shop.results("FiddlerKongBinding"), shop.results("Deployment")) == ({"success": 1}, {"success": 1})
 
 
-def test_a_key_is_looked_at_again_when_it_wants_to_be() -> None:
+def test_a_key_is_reconciled_again_when_it_is_due() -> None:
     async def thrice(_key: ObjectKey) -> float | None:
         return 30.0
 
     assert served(thrice, 65).times() == [0.0, 30.0, 60.0]
 
 
-def test_a_key_that_wants_nothing_rests() -> None:
+def test_a_key_without_a_due_time_is_not_reconciled_again() -> None:
     assert served(content, 10_000).times() == [0.0]
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "result"),
     [
-        Stale("changed"),
-        Gone("deleted"),
-        Transient("503"),
-        Refused("forbidden", 403),
-        Conflict("helm"),
-        Stalled("NameTaken", "taken"),
+        (Stale("changed"), "stale"),
+        (Gone("deleted"), "stale"),
+        (Transient("503"), "transient"),
+        (Refused("forbidden", 403), "refused"),
+        (Conflict("helm"), "stale"),
+        (Stalled("NameTaken", "taken"), "refused"),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=repr,
 )
 def test_an_expected_failure_is_retried_with_growing_pauses_and_is_no_bug(
-    error: FiddlerKongError, caplog: pytest.LogCaptureFixture
+    error: FiddlerKongError, result: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
         shop = served(raising(error, error, error), 60)
 
     assert shop.times() == [0.0, 0.5, 1.5, 3.5]
-    assert shop.numbers.read() == {'reconciliations{kind="FiddlerKongBinding"}': 4}
+    assert (shop.results(), shop.metrics.bugs) == ({result: 3, "success": 1}, 0)
     assert [str(error) in record.getMessage() for record in caplog.records] == [True] * 3
     assert [record.exc_info for record in caplog.records if record.exc_info] == []
 
@@ -129,13 +140,13 @@ def test_what_a_person_must_repair_is_a_warning(error: FiddlerKongError, level: 
     assert [record.levelname for record in caplog.records] == [level]
 
 
-def test_a_server_that_asks_for_patience_gets_it() -> None:
+def test_retry_after_is_honoured() -> None:
     shop = served(raising(Transient("429", retry_after=20.0), Transient("429", retry_after=0.1)), 60)
 
     assert shop.times() == [0.0, 20.0, 21.0]
 
 
-def test_success_makes_the_next_failure_start_anew() -> None:
+def test_success_makes_the_next_failure_start_from_the_shortest_pause() -> None:
     async def scenario() -> list[float]:
         shop = Shop(raising(Stale("1"), Stale("2")))
         shop.queue.add(ASSISTANT)
@@ -153,7 +164,7 @@ def test_a_bug_is_logged_with_its_traceback_counted_and_retried(caplog: pytest.L
     shop = served(raising(ZeroDivisionError("a bug"), KeyError("another")), 60)
 
     assert shop.times() == [0.0, 0.5, 1.5]
-    assert shop.numbers.read() == {'bugs{kind="FiddlerKongBinding"}': 2, 'reconciliations{kind="FiddlerKongBinding"}': 3}
+    assert (shop.results(), shop.metrics.bugs) == ({"bug": 2, "success": 1}, 2)
     assert [(record.levelname, record.exc_info and record.exc_info[0]) for record in caplog.records] == [
         ("ERROR", ZeroDivisionError),
         ("ERROR", KeyError),
@@ -188,7 +199,7 @@ def test_a_key_that_failed_can_be_wanted_again_before_its_pause_is_over() -> Non
 def test_without_the_lease_a_key_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     shop = served(raising(NotLeader("lost")), 10_000)
 
-    assert (shop.times(), shop.numbers.read()) == ([0.0], {'reconciliations{kind="FiddlerKongBinding"}': 1})
+    assert (shop.times(), shop.results(), shop.metrics.bugs) == ([0.0], {"not_leader": 1}, 0)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
@@ -230,8 +241,8 @@ class Slow:
         return None
 
 
-@pytest.mark.parametrize(("patience", "ending", "took"), [(20.0, "finished", 4.0), (2.0, "cancelled", 2.0)])
-def test_stopping_lets_work_finish_for_a_while_and_begins_nothing(patience: float, ending: str, took: float) -> None:
+@pytest.mark.parametrize(("seconds", "ending", "took"), [(20.0, "finished", 4.0), (2.0, "cancelled", 2.0)])
+def test_stopping_lets_work_finish_within_a_time_and_starts_none(seconds: float, ending: str, took: float) -> None:
     async def scenario() -> tuple[list[str], int, float]:
         slow = Slow()
         shop = Shop(slow, number=1)
@@ -239,7 +250,7 @@ def test_stopping_lets_work_finish_for_a_while_and_begins_nothing(patience: floa
         shop.queue.add(OTHER)
         await asyncio.sleep(1)
         before = now()
-        await shop.workers.stop(patience)
+        await shop.workers.stop(seconds)
         return slow.ended, len(shop.served), now() - before
 
     ended, begun, time = run(scenario())
@@ -251,7 +262,37 @@ def test_workers_that_never_started_stop_at_once() -> None:
     async def scenario() -> float:
         queue: WorkQueue[ObjectKey] = WorkQueue(clock=now)
         before = now()
-        await Workers(queue, content, content, 4).stop(20)
+        await Workers(queue, content, content, 4, Metrics()).stop(20)
         return now() - before
 
     assert run(scenario()) == 0.0
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), BaseExceptionGroup("broken", [KeyboardInterrupt()])], ids=repr)
+def test_a_worker_that_dies_is_noticed(error: BaseException) -> None:
+    async def work(_key: ObjectKey) -> float | None:
+        raise error
+
+    async def scenario() -> None:
+        shop = Shop(work)
+        failure = asyncio.ensure_future(shop.workers.failed())
+        await asyncio.sleep(10)
+        assert not failure.done()
+        shop.queue.add(ASSISTANT)
+        with pytest.raises(RuntimeError, match=r"the task 'worker-[01]' has ended"):
+            await asyncio.wait_for(failure, 1)
+        await shop.workers.stop(0)
+
+    run(scenario())
+
+
+def test_workers_that_are_stopped_have_not_failed() -> None:
+    async def scenario() -> bool:
+        shop = Shop(content)
+        failure = asyncio.ensure_future(shop.workers.failed())
+        await asyncio.sleep(1)
+        await shop.workers.stop(1)
+        await asyncio.sleep(10)
+        return failure.done()
+
+    assert not run(scenario())

@@ -21,7 +21,7 @@ _TYPE: Final = "opentelemetry"
 
 def traces_endpoint(fiddler: Fiddler) -> str:
     """The URL that Kong exports spans to."""
-    return f"{fiddler.url.rstrip('/')}/v1/traces"
+    return f"{fiddler.url.rstrip('/')}{names.TRACES_PATH}"
 
 
 def _object_name(binding: str, _route: str | None) -> str:

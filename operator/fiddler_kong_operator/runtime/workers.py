@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -39,6 +39,11 @@ class Workers:
     def start(self) -> None:
         """Begin to work; called once, when every kind has been listed and this process leads."""
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._number)]
+
+    @property
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Tasks that run from `start` to `stop`."""
+        return self._tasks
 
     async def stop(self, patience: float) -> None:
         """Let work under way finish for `patience` seconds, then cancel it; what was not done is done by the next leader."""

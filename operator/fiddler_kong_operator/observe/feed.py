@@ -23,9 +23,9 @@ class Feed:
     """The sink that fills a store and passes on whom each change concerns."""
 
     store: Store
-    wake: Callable[[frozenset[ObjectKey], Lane], None]
-    on_bug: Callable[[Kind], None] = lambda _kind: None
-    """Called where an object could not be handled."""
+    requeue: Callable[[frozenset[ObjectKey], Lane], None]
+    on_bug: Callable[[str], None]
+    """Called with the kind of an object whose event failed unexpectedly."""
 
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
         """An object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
@@ -33,7 +33,7 @@ class Feed:
             keys = self.store.apply_event(kind, event_type, raw)
         except Exception:  # the edge: an object of one namespace that nobody foresaw must not blind the operator to all others
             logger.exception("%s: a bug in the operator, please report it; the object is not seen", kind.key(raw))
-            self.on_bug(kind)
+            self.on_bug(kind.name)
         else:
             self._tell(keys, Lane.URGENT if event_type else Lane.BACKGROUND)
 
@@ -51,4 +51,4 @@ class Feed:
 
     def _tell(self, keys: frozenset[ObjectKey], lane: Lane = Lane.URGENT) -> None:
         if keys:
-            self.wake(keys, lane)
+            self.requeue(keys, lane)

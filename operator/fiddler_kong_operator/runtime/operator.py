@@ -10,7 +10,7 @@ from typing import Any
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import Reflector, Resync
 from fiddler_kong_operator.kube.metrics import Numbers
-from fiddler_kong_operator.kube.objects import Kind, ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.queue import Lane, WorkQueue
 from fiddler_kong_operator.kube.recorder import EventPoster
 from fiddler_kong_operator.observe.cache import Store
@@ -43,16 +43,16 @@ class Operator:
         self._numbers = numbers
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
         self._store = Store()
-        self._feed = Feed(self._store, self._wake, self._count_bug)
+        self._feed = Feed(self._store, self._requeue, lambda kind: numbers.count("bugs", kind=kind))
         self._reflectors = _reflectors(client, self._feed, scopes)
         self._resync = Resync(client, BINDING, scopes, self._feed, settings.sweep_interval)
         self._prober = TraceProber(settings.probe)
-        self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._wake)
+        self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._requeue)
         self._poster = EventPoster(client, clock)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
         reader = Reader(self._store, client, namespaces=settings.namespaces, endpoints=endpoints)
-        outcomes = GatewayOutcomes(self._wake_tenants)
-        bindings = BindingReconciler(reader, Applier(client, self._store, self._wake), self._probes, outcomes, self._poster.post, clock)
+        outcomes = GatewayOutcomes(self._requeue_tenants)
+        bindings = BindingReconciler(reader, Applier(client, self._store, self._requeue), self._probes, outcomes, self._poster.post, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
         self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, numbers)
         self._health = Health(lambda: self._reflectors, self._queue.working_since, clock)
@@ -72,8 +72,8 @@ class Operator:
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, once everything has been listed."""
-        self._wake(self._store.keys(BINDING), Lane.BACKGROUND)
-        self._wake(self._store.keys(DEPLOYMENT), Lane.BACKGROUND)
+        self._requeue(self._store.keys(BINDING), Lane.BACKGROUND)
+        self._requeue(self._store.keys(DEPLOYMENT), Lane.BACKGROUND)
         self._run({"probes": self._probes.run(), "events": self._poster.run()})
         self._workers.start()
         self._started = True
@@ -130,15 +130,12 @@ class Operator:
     def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
-    def _wake(self, keys: Iterable[ObjectKey], lane: Lane = Lane.URGENT) -> None:
+    def _requeue(self, keys: Iterable[ObjectKey], lane: Lane = Lane.URGENT) -> None:
         for key in keys:
             self._queue.add(key, lane)
 
-    def _count_bug(self, kind: Kind) -> None:
-        self._numbers.count("bugs", kind=kind.name)
-
-    def _wake_tenants(self, workload: ObjectKey) -> None:
-        self._wake(binding.key for binding in self._store.bindings_of(workload))
+    def _requeue_tenants(self, workload: ObjectKey) -> None:
+        self._requeue(binding.key for binding in self._store.bindings_of(workload))
 
 
 def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import signal
 from collections.abc import Collection
 
 import kopf
@@ -16,7 +17,13 @@ from fiddler_kong_operator.settings import Settings
 from .handlers import register
 from .operator import Operator
 
-__all__ = ["Shell"]
+__all__ = ["Shell", "stop_on_signals"]
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Have SIGTERM and SIGINT set the event."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 class Shell:
@@ -26,16 +33,17 @@ class Shell:
     process but the one that calls `stop`, so that has to come last.
     """
 
-    def __init__(self, settings: Settings, operator: Operator, connection: Connection) -> None:
-        """Nothing runs before `start`."""
+    def __init__(self, settings: Settings, operator: Operator, connection: Connection, stop: asyncio.Event) -> None:
+        """Nothing runs before `start`. Signals go on to set `stop`, not kopf's own flag."""
         self._settings = settings
         self._registry = kopf.OperatorRegistry()
+        self._on_signal = stop
         self._stop = asyncio.Event()
         self._tasks: Collection[asyncio.Task[None]] = ()
         register(self._registry, operator, connection)
 
     async def start(self) -> None:
-        """Start kopf's tasks. kopf takes over SIGTERM and SIGINT."""
+        """Start kopf's tasks."""
         host, port = self._settings.health_host, self._settings.health_port
         self._tasks = await kopf.spawn_tasks(
             registry=self._registry,
@@ -45,6 +53,7 @@ class Shell:
             liveness_endpoint=f"http://{host}:{port}/healthz" if port else None,
             stop_flag=self._stop,
         )
+        stop_on_signals(self._on_signal)  # kopf has put its own handlers in their place
 
     async def failure(self) -> None:
         """Wait until kopf ends, and raise why: bindings are no longer watched (a deleted definition, a revoked permission)."""

@@ -12,7 +12,6 @@ import gc
 import logging
 import os
 import secrets
-import signal
 import socket
 from typing import Final
 
@@ -25,7 +24,7 @@ from fiddler_kong_operator.settings import Settings
 
 from .logs import configure_logging
 from .operator import Operator, first_of
-from .shell import Shell
+from .shell import Shell, stop_on_signals
 
 try:  # TLS and sockets cost about half of what asyncio's own loop takes for them: docs/benchmarks.md
     from uvloop import new_event_loop
@@ -68,7 +67,9 @@ async def _run(settings: Settings) -> int:
     elector = _elector(settings, client)
     async with client:
         operator = Operator(settings, client, numbers)
-        return await live(operator, elector, Shell(settings, operator, client.connection))
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+        return await live(operator, elector, Shell(settings, operator, client.connection, stop), stop)
 
 
 def _elector(settings: Settings, client: Client) -> Elector:
@@ -80,11 +81,9 @@ def _elector(settings: Settings, client: Client) -> Elector:
     )
 
 
-async def live(operator: Operator, elector: Elector, shell: Shell) -> int:
-    """Work until a signal or a failure, then stop everything in order; returns the exit code."""
-    stop = asyncio.Event()
-    _stop_on_signals(stop)
-    work = asyncio.create_task(_work(operator, elector, shell, stop), name="work")
+async def live(operator: Operator, elector: Elector, shell: Shell, stop: asyncio.Event) -> int:
+    """Work until `stop` is set or something fails, then stop everything in order; returns the exit code."""
+    work = asyncio.create_task(_work(operator, elector, shell), name="work")
     try:
         async with contextlib.AsyncExitStack() as stack:  # calls all of these, the last one first, whatever any of them raises
             stack.push_async_callback(shell.stop)
@@ -98,17 +97,11 @@ async def live(operator: Operator, elector: Elector, shell: Shell) -> int:
     return code
 
 
-def _stop_on_signals(stop: asyncio.Event) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-
-async def _work(operator: Operator, elector: Elector, shell: Shell, stop: asyncio.Event) -> None:
+async def _work(operator: Operator, elector: Elector, shell: Shell) -> None:
     """List, start kopf, lead, reconcile. Ends only by an exception."""
     logger.info("listing every kind once")
     await operator.list_bindings()
     await shell.start()
-    _stop_on_signals(stop)  # kopf has put its own handlers in their place
     await first_of(_lead(operator, elector), shell.failure())
 
 
@@ -134,7 +127,7 @@ async def _log_first_look(operator: Operator) -> None:
 
 
 async def _until_end(work: asyncio.Task[None], stop: asyncio.Event) -> int:
-    """Wait for a signal, or for the work to fail, which is logged; returns the exit code."""
+    """Wait for `stop`, or for the work to fail, which is logged; returns the exit code."""
     stopped = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({stopped, work}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()

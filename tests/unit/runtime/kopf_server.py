@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,8 @@ class KopfServer:
         self.tokens: set[str] = set()
         self.rejections = 0
         """Requests that are answered with 401 before any other answer."""
+        self.rejected: list[float] = []
+        """Times of these."""
 
     def lists(self) -> list[dict[str, str]]:
         """The queries of the lists of bindings."""
@@ -39,6 +42,7 @@ class KopfServer:
         self.tokens.add(request.headers.get("Authorization", ""))
         if self.rejections:
             self.rejections -= 1
+            self.rejected.append(time.monotonic())
             raise web.HTTPUnauthorized
         if request.path == BINDING.path():
             return await self._watch(request) if "watch" in request.query else self._list(request)

@@ -1,6 +1,6 @@
-"""Requests to the API server, JSON in and JSON out, and the interface the other layers know them by.
+"""Requests to the API server, JSON in and JSON out.
 
-Every request has a time limit, raises only `errors` (and `Expired`), and passes the fence first if it writes.
+Every request has a time limit and raises only the project's own errors. A request that writes passes the fence first.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from fiddler_kong_operator import __version__, names
-from fiddler_kong_operator.errors import NoCluster, Transient
+from fiddler_kong_operator import names
+from fiddler_kong_operator.errors import Transient
 
-from .connection import APPLY, Connection, Fence, Login, load_configuration
+from .connection import APPLY, Connection, Fence, load_configuration
 from .contract import PAGE, Page, WatchEvent
 from .errors import Call, error_of, parse_status, unreachable
 from .objects import Kind, Manifest
@@ -24,7 +24,7 @@ from .parsing import parse_json
 __all__ = ["Client", "RequestObserver"]
 
 RequestObserver = Callable[[str, str, int, float], None]
-"""Told of each request: verb, kind, HTTP status (0 without an answer), seconds."""
+"""Called after each request with verb, kind, HTTP status (0 without an answer) and seconds."""
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds for a whole request; the API server gives up on its side after 60."""
@@ -40,7 +40,6 @@ _LIMITS: Final = aiohttp.ClientTimeout(REQUEST_TIMEOUT, sock_connect=_CONNECT)
 _MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
 _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
-_UNAUTHORIZED: Final = 401
 _HTTP_ERRORS: Final = 300
 
 
@@ -48,8 +47,9 @@ class Client:
     """The ClusterClient of a real API server."""
 
     def __init__(self, connection: Connection, *, fence: Fence | None = None, on_request: RequestObserver | None = None) -> None:
-        """Requests that write pass the fence when they have got their connection. A Lease's do not: they are what opens it."""
-        self._connection = connection
+        """Requests that write pass the fence once they have a connection, except those for a Lease, which opens it."""
+        self.connection = connection
+        """Makes sessions with the same credentials for others in this process."""
         self._fence = fence
         self._on_request = on_request
 
@@ -70,7 +70,7 @@ class Client:
         return cls(Connection(await load(), load), fence=fence, on_request=on_request)
 
     async def __aenter__(self) -> Self:
-        """Nothing is opened before the first request."""
+        """The first request opens the connection."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -79,11 +79,7 @@ class Client:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._connection.close()
-
-    async def login(self) -> Login:
-        """Address and credentials as they are now, for another client in this process."""
-        return await self._connection.login()
+        await self.connection.close()
 
     async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
         """Read one object; Gone where it does not exist."""
@@ -110,9 +106,9 @@ class Client:
             "resourceVersion": resource_version,
             "timeoutSeconds": WATCH_SECONDS,
         }
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=WATCH_SILENCE)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=WATCH_SILENCE)
         try:
-            response = await self._send(call, "GET", f"{kind.path(namespace)}?{urlencode(query)}", timeout=timeout)
+            response = await self._send(call, "GET", f"{kind.path(namespace)}?{urlencode(query)}", limits=limits)
             try:
                 await _raise_for_status(call, response)
                 async for line in _lines(response.content):
@@ -181,53 +177,22 @@ class Client:
         target: str,
         body: Any = None,
         content_type: str = "application/json",
-        timeout: aiohttp.ClientTimeout | None = None,  # noqa: ASYNC109 - aiohttp's own limits
+        limits: aiohttp.ClientTimeout = _LIMITS,
     ) -> aiohttp.ClientResponse:
-        """Send, once more with renewed credentials after a 401."""
-        response, used = await self._send_once(call, method, target, body, content_type, timeout)
-        if response.status == _UNAUTHORIZED:
-            response.release()
-            await self._renew(call, used)
-            response, _ = await self._send_once(call, method, target, body, content_type, timeout)
-        return response
-
-    async def _renew(self, call: Call, rejected: str | None) -> None:
-        try:
-            await self._connection.renew(rejected)
-        except NoCluster as error:
-            raise Transient(f"{call}: the API server does not accept the credentials, and there are no newer ones") from error
-
-    async def _send_once(
-        self, call: Call, method: str, target: str, body: Any, content_type: str, limits: aiohttp.ClientTimeout | None
-    ) -> tuple[aiohttp.ClientResponse, str | None]:
-        authorization = await self._connection.authorization()
-        headers = _headers(authorization, content_type)
         fence = self._fence if call.verb in _MUTATING and call.kind.fenced else None
         started, status = time.perf_counter(), 0
         try:
-            response = await self._connection.send(method, target, headers, body, limits or _LIMITS, fence)
+            response = await self.connection.send(method, target, body, content_type, limits, fence)
             status = response.status
         finally:
             if self._on_request:
                 self._on_request(call.verb, call.kind.name, status, time.perf_counter() - started)
-        return response, authorization
+        return response
 
 
 def _call(verb: str, kind: Kind, manifest: Manifest) -> Call:
     metadata = manifest["metadata"]
     return Call(verb, kind, metadata.get("namespace"), metadata.get("name", ""))
-
-
-def _headers(authorization: str | None, content_type: str) -> dict[str, str]:
-    headers = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "Content-Type": content_type,
-        "User-Agent": f"{names.APPLICATION}/{__version__}",
-    }
-    if authorization:
-        headers["Authorization"] = authorization
-    return headers
 
 
 async def _raise_for_status(call: Call, response: aiohttp.ClientResponse) -> None:
@@ -261,7 +226,7 @@ def _event(call: Call, line: bytes) -> WatchEvent:
 
 
 def _mapping(content: Any) -> Manifest:
-    """The same JSON object; ValueError for any other JSON, as for what is no JSON at all."""
+    """The JSON object itself; ValueError for any other JSON, as for text that is no JSON."""
     if not isinstance(content, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - a text is wrong, not a caller's type
     return content

@@ -1,4 +1,4 @@
-"""What the other layers need of the API server: the interface that `client.Client` has, and what it gives them."""
+"""The interface of `client.Client` for the other layers, and its results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WatchEvent(NamedTuple):
 
 
 class ClusterClient(Protocol):
-    """What the other layers need of the API server. A namespace of None means every namespace."""
+    """Reads and writes objects. A namespace of None means every namespace."""
 
     async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
         """Read one object; Gone where it does not exist."""

@@ -1,7 +1,7 @@
-"""What an answer of the API server means: the one place where HTTP becomes `errors`.
+"""Turns HTTP answers of the API server into the project's errors; nothing else does.
 
-Texts never hold what was sent. For a Secret the server's own words are left out as well, since a 422 or a webhook may quote a value; the
-names of the fields it complains about are kept.
+Texts never hold what was sent. For a Secret they leave out the server's own words as well, since a 422 or a webhook may quote a value, and
+keep the names of the fields that it complains about.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MESSAGE_LIMIT: Final = 1024
 
 _CONFLICT: Final = re.compile(r'conflicts? with "([^"]*)"')
 _WORD: Final = re.compile("[A-Z][A-Za-z]*")
-"""A reason as Kubernetes has them; many webhooks put a whole sentence there."""
+"""A reason in the form of Kubernetes; many webhooks put a whole sentence there."""
 
 _STATUS_CONFLICT: Final = 409
 _INVALID: Final = 422
@@ -36,7 +36,7 @@ _MALFORMED: Final = "failed to create typed patch object"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What was asked: for the text of errors and for counting."""
+    """A request, for the text of errors and for counting."""
 
     verb: str
     kind: Kind
@@ -49,7 +49,7 @@ class Call:
 
 
 def parse_status(text: bytes) -> Mapping[str, Any]:
-    """The `Status` object of an error's body; {} where a proxy answered something else."""
+    """Parse the `Status` object of an error's body; {} where a proxy answered something else."""
     try:
         content = orjson.loads(text)
     except ValueError:
@@ -95,7 +95,7 @@ def _causes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _other_uid(status: Mapping[str, Any]) -> bool:
-    """An apply with `metadata.uid` to an object that was made anew is refused with 422 (seen on 1.36), a deletion with 409."""
+    """An apply with the `metadata.uid` of a former object of that name is refused with 422 (seen on 1.36), a deletion with 409."""
     return any(cause.get("field") == "metadata.uid" for cause in _causes(status))
 
 

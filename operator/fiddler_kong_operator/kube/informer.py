@@ -1,22 +1,26 @@
-"""Keeps one kind in sync: a paged list, then a watch, again and again, into a sink.
+"""Keeps an observer in step with the API server.
 
-* A watch goes on where the last one ended. Where that version is gone (410), everything is listed anew and what the list does not show is
-  reported as deleted.
-* A watch that falls silent is ended by the client's read limit; a server that ends each watch at once is met with back-off. One that was
-  cut after it had lasted for a while is no failure to be counted with those before it.
-* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is said once in the log,
-  holds back the start, and is tried again.
+`Reflector` lists one kind page by page, then watches it, again and again, into a sink:
+
+* A watch continues where the last one ended. Where that version is gone (410), everything is listed again, and what the list does not show
+  is reported as deleted.
+* The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after it
+  lasted for a while does not lengthen it.
+* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is logged once, delays the
+  start, and is tried again.
+
+`Resync` lists a kind that others watch (kopf), and so finds the deletions that their watch misses.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -26,21 +30,27 @@ from .backoff import Backoff, Doubling
 from .contract import ClusterClient
 from .objects import Kind, Manifest, ObjectKey
 
-__all__ = ["Reflector", "Sink", "Timing", "relist"]
+__all__ = ["Reflector", "Resync", "Sink", "Timing", "relist"]
 
 logger: Final = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 
+QUIET: Final = 3.0
+"""Seconds without a further `due` after which a resync begins."""
+
+RETRY: Final = 5.0
+"""Seconds between attempts at a resync."""
+
 
 class Sink(Protocol):
-    """Where a reflector puts what it sees."""
+    """Takes the objects that are listed and watched."""
 
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
         """An object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
-        """A list is complete; what it did not show and is not newer than its version is gone."""
+        """A list is complete: an object that it does not show, and that is not newer than it, is deleted."""
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
         """The kind's definition is (not) there."""
@@ -61,10 +71,10 @@ class Timing:
 
 
 async def relist(client: ClusterClient, kind: Kind, namespace: str | None, sink: Sink) -> str:
-    """List a kind once into the sink, deletions included; returns the list's version. Raises Expired, Gone, Refused and Transient."""
+    """List a kind once into the sink, and report deletions; returns the list's version. Raises Expired, Gone, Refused and Transient."""
     seen: set[ObjectKey] = set()
     version = ""
-    async with aclosing(client.list_pages(kind, namespace)) as pages:
+    async with contextlib.aclosing(client.list_pages(kind, namespace)) as pages:
         async for page in pages:
             for raw in page.items:
                 seen.add(kind.key(raw))
@@ -105,11 +115,11 @@ class Reflector:
         self.absent = False
         """The kind is not installed."""
         self.last_activity = clock()
-        """When the API server last gave any answer."""
+        """Time on the clock of the API server's last answer."""
 
     @property
     def name(self) -> str:
-        """What is watched: `Secret` or `Secret in ai`."""
+        """The kind and its namespace: `Secret` or `Secret in ai`."""
         return self._kind.name + (f" in {self._namespace}" if self._namespace else "")
 
     async def run(self) -> None:
@@ -154,7 +164,7 @@ class Reflector:
         return 0.0 if lasted else self._backoff.next()
 
     async def _follow(self) -> None:
-        async with aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:
+        async with contextlib.aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:
             async for event in events:
                 self._seen_alive()
                 if event.type != "BOOKMARK":
@@ -166,7 +176,7 @@ class Reflector:
         self.last_activity = self._clock()
 
     def _not_installed(self) -> float:
-        """Everything of a kind that is no longer installed is gone."""
+        """Report all objects of the kind as deleted: with its definition they are gone."""
         self._seen_alive()
         if not self.absent:
             logger.warning(
@@ -191,3 +201,64 @@ class Reflector:
             )
         self._complained, self._version = True, ""
         return max(self._timing.longest, self._backoff.next())
+
+
+class Resync:
+    """Lists a kind that others watch: once at start, then at an interval, and soon after `due`.
+
+    A watcher such as kopf lists, then watches from the version of its list; it never reports what was deleted between two of its lists.
+    Together with it nothing is missed:
+
+    * `once` returns when everything has been listed. The watcher starts later, so its own list shows what was created meanwhile.
+    * The watcher's list calls `due` for each object. The resync that follows is younger than that list and finds all that was deleted
+      before it; what is deleted after it, the watch reports.
+    * A watcher's list without any object calls nothing. Deletions before it are found at the next interval, not sooner.
+    """
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        kind: Kind,
+        scopes: tuple[str | None, ...],
+        sink: Sink,
+        interval: float,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        """`scopes`: the namespaces, (None,) for all. `interval` in seconds, stretched by up to 10 % by `uniform` (0 to 1)."""
+        self._client = client
+        self._kind = kind
+        self._scopes = scopes
+        self._sink = sink
+        self._interval = interval
+        self._uniform = uniform
+        self._wanted = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def due(self) -> None:
+        """Have the kind listed soon: once, a few seconds after the last of several calls."""
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(QUIET, self._wanted.set)
+
+    async def once(self) -> None:
+        """List until it works, however long the definition is missing or the API server is away."""
+        while True:
+            try:
+                return await self._list()
+            except (Expired, Gone, Refused, Transient) as error:
+                reason = "it is not installed; apply its CustomResourceDefinition" if isinstance(error, Gone) else error
+                logger.warning("cannot list %s.%s: %s; trying again in %.0f s", self._kind.plural, self._kind.group, reason, RETRY)
+            await asyncio.sleep(RETRY)
+
+    async def run(self) -> None:
+        """Resync until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval * (1 + self._uniform() / 10)):
+                    await self._wanted.wait()
+            await self.once()
+
+    async def _list(self) -> None:
+        self._wanted.clear()
+        for scope in self._scopes:
+            await relist(self._client, self._kind, scope, self._sink)

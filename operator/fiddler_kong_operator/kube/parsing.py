@@ -1,8 +1,8 @@
-"""JSON of the API server. It takes free-form values (a KongPlugin's `config`) nested up to 10,000 deep, which Python's parser refuses.
+"""Parses the API server's JSON. Free-form values (a KongPlugin's `config`) may be nested 10,000 deep, which Python's parser refuses.
 
-Anybody who may create a KongPlugin or a binding could so make the whole kind unreadable: where the parser did not give up, then copying
-or validating would, and raising Python's limit of recursion is no way out since 3.12. So what lies deeper than anything this project
-looks at is left out before the text is parsed.
+A user who may create a KongPlugin or a binding could make the whole kind unreadable: where parsing did not fail, copying or validating
+would, and since Python 3.12 a higher recursion limit does not help. So this module cuts off what is nested deeper than anything this
+project reads, before the text is parsed.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ DEEPEST: Final = 100
 """Levels that are kept; a value below becomes null. Kong's own schemas have fewer than ten."""
 
 _STRING: Final = rb'"[^"\\]*(?:\\.[^"\\]*)*"?'
-"""The closing quote may be missing in what is cut off; to look for it from each quote on would take the square of the length."""
+"""The closing quote is optional: a search for a missing one, from each quote on, would take quadratic time."""
 
 _STRINGS: Final = re.compile(_STRING, re.DOTALL)
 _TOKEN: Final = re.compile(_STRING + rb"|([\[{])|([\]}])", re.DOTALL)
 _OPENING, _CLOSING = 1, 2
-"""Groups of it."""
+"""Groups of `_TOKEN`."""
 
 _BRACKETS: Final = b"[{]}"
 _OTHERS: Final = bytes(byte for byte in range(256) if byte not in _BRACKETS)
 _STEPS: Final = bytes.maketrans(_BRACKETS, b"\x01\x01\xff\xff")
-"""A bracket as the signed byte by which it changes the depth."""
+"""Maps a bracket to the signed byte by which it changes the depth."""
 
 
 def parse_json(text: bytes) -> Any:
-    """The value, at most `DEEPEST` levels of it; ValueError for what is no JSON."""
+    """Parse at most `DEEPEST` levels; ValueError for text that is no JSON."""
     return orjson.loads(shallow(text))
 
 
 def shallow(text: bytes) -> bytes:
-    """JSON, or lines of it, with each value below `DEEPEST` levels replaced by null; where there is none, the text itself."""
+    """Replace each value below `DEEPEST` levels by null, in JSON or lines of it; returns the text itself where there is none."""
     return b"".join(_kept(text)) if _is_deep(text) else text
 
 
 def _is_deep(text: bytes) -> bool:
-    """Whether any value lies below `DEEPEST`. Costs a tenth of parsing, unless strings hold brackets that do not match."""
+    """Whether any value is nested deeper than `DEEPEST`. Takes a tenth of the time of parsing, unless strings hold unbalanced brackets."""
     brackets = text.translate(None, _OTHERS)
     for _ in range(DEEPEST // 2):  # each turn takes off one or two levels, from within
         fewer = brackets.replace(b"[]", b"").replace(b"{}", b"")

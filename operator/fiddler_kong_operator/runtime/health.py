@@ -1,4 +1,4 @@
-"""Whether this process still does its work: what /healthz answers."""
+"""Finds watches and workers that are stuck, for /healthz."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ STUCK: Final = 300.0
 
 
 class Watch(Protocol):
-    """A watched kind, as far as health goes."""
+    """A watched kind."""
 
     @property
     def name(self) -> str:
-        """What is watched, for the message."""
+        """The kind and its namespace, for the message."""
 
     @property
     def last_activity(self) -> float:
-        """When it last gave a sign, on the monotonic clock."""
+        """Time of the last answer on the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Health:
     clock: Callable[[], float]
 
     def problems(self) -> list[str]:
-        """One sentence for each thing that is stuck; empty while all is well."""
+        """One sentence for each watch or worker that is stuck; empty while all is well."""
         now = self.clock()
         silent = [
             f"the watch of {w.name} has been silent for {now - w.last_activity:.0f} s"

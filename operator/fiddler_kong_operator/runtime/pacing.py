@@ -1,6 +1,6 @@
-"""The HTTP session that kopf uses, which holds it back: kopf asks for a watch again as soon as the server has ended it.
+"""Holds kopf back where it asks too often: it repeats a watch as soon as the server has ended it, and logs in again after each 401.
 
-A server that ends each watch at once was asked 270 times a second.
+A server that ended each watch at once was asked 270 times a second.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
-import kopf
 
 from fiddler_kong_operator.kube.backoff import Backoff, Doubling
 
-from .responses import ShallowResponse
+__all__ = ["Pace"]
 
-__all__ = ["WatchPace", "paced"]
+SHORT: Final = 1.0
+"""A repetition within that many seconds means that the attempt before it failed."""
 
-SHORT_WATCH: Final = 1.0
-"""A watch that is asked for again within that many seconds counts as failed."""
-
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
+PAUSES: Final = Doubling(0.5, 30.0)
+"""Between attempts that fail."""
 
 
-class WatchPace:
-    """Holds watches back that follow each other too fast, each path by itself: doubling pauses, none again after one that lasted."""
+class Pace:
+    """Delays what is repeated too fast, each subject by itself: doubling pauses, and none after an attempt that lasted.
+
+    As a client middleware it delays watches by their path.
+    """
 
     def __init__(
         self,
@@ -44,31 +44,17 @@ class WatchPace:
         self._started: dict[str, float] = {}
         self._backoffs: dict[str, Backoff] = {}
 
-    async def wait(self, path: str) -> None:
-        """Return when a watch of that path may be asked for."""
-        backoff = self._backoffs.setdefault(path, Backoff(Doubling(FIRST_PAUSE, LONGEST_PAUSE), self._uniform))
-        if self._clock() - self._started.get(path, -math.inf) < SHORT_WATCH:
+    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Send a request, a watch only when it may be repeated."""
+        if "watch" in request.url.query:
+            await self.wait(request.url.path)
+        return await handler(request)
+
+    async def wait(self, subject: str) -> None:
+        """Return when the subject may be repeated."""
+        backoff = self._backoffs.setdefault(subject, Backoff(PAUSES, self._uniform))
+        if self._clock() - self._started.get(subject, -math.inf) < SHORT:
             await self._sleep(backoff.next())
         else:
             backoff.reset()
-        self._started[path] = self._clock()
-
-
-def paced(connection: kopf.ConnectionInfo, pace: WatchPace, listed: Callable[[str], None]) -> kopf.AiohttpSession:
-    """The same connection as a session that keeps to the pace; kopf closes it. `listed` is told the path of whatever else was answered."""
-
-    async def before(_session: aiohttp.ClientSession, _context: Any, request: aiohttp.TraceRequestStartParams) -> None:
-        if "watch" in request.url.query:
-            await pace.wait(request.url.path)
-
-    async def after(_session: aiohttp.ClientSession, _context: Any, request: aiohttp.TraceRequestEndParams) -> None:
-        if "watch" not in request.url.query:
-            listed(request.url.path)
-
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_start.append(before)
-    tracing.on_request_end.append(after)
-    connector = aiohttp.TCPConnector(limit=0, ssl=connection.as_ssl_context())
-    headers = connection.as_http_headers()
-    session = aiohttp.ClientSession(connector=connector, headers=headers, trace_configs=[tracing], response_class=ShallowResponse)
-    return kopf.AiohttpSession(server=connection.server, default_namespace=connection.default_namespace, aiohttp_session=session)
+        self._started[subject] = self._clock()

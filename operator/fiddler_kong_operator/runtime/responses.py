@@ -1,7 +1,6 @@
-"""What kopf gets to read of the API server's answers: nothing nested deeper than `cluster.parsing.DEEPEST`, and of a list its first page.
+"""Guards kopf against deep JSON: it gets nothing nested deeper than `kube.parsing.DEEPEST`.
 
-kopf parses lists and watches by itself. One binding whose override is nested thousands deep would end its watch, everybody's, for ever.
-Of a list it needs the version from which to watch; what there is, the sweep lists (`runtime.sweep`), and twice is dear with thousands.
+kopf parses lists and watches by itself. One binding whose override is nested thousands deep would end the watch of all bindings for good.
 """
 
 from __future__ import annotations
@@ -18,24 +17,21 @@ __all__ = ["ShallowResponse"]
 
 
 class ShallowResponse(aiohttp.ClientResponse):
-    """A response that is shallow in both ways kopf reads it: as one JSON value, and as lines of JSON by `content.iter_chunked`.
-
-    A page of a list has no next one.
-    """
+    """A response that is shallow in both ways kopf reads it: as one JSON value, and as lines of JSON by `content.iter_chunked`."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        """Begin to read, the content in whole lines."""
+        """Begin to read the content in whole lines."""
         await super().start(connection)
         self.content = cast("aiohttp.StreamReader", _ShallowContent(self.content))
         return self
 
     async def json(self, **options: Any) -> Any:
-        """The value; errors are those of the base class."""
+        """Parse the value; raises what the base class raises."""
         return await super().json(**{"loads": _parse, **options})
 
 
 class _ShallowContent:
-    """A stream that is read in whole shallow lines; in all else the one behind it."""
+    """Reads a stream in whole shallow lines; passes everything else to it."""
 
     def __init__(self, stream: aiohttp.StreamReader) -> None:
         self._stream = stream
@@ -44,7 +40,7 @@ class _ShallowContent:
         return getattr(self._stream, name)
 
     async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
-        """Lines as they come, several at once where they do, at the end also one without its newline."""
+        """Yield lines as they come, several at once where several came; the last may lack its newline."""
         begun: list[bytes] = []
         async for chunk in self._stream.iter_chunked(size):
             lines, newline, rest = chunk.rpartition(b"\n")
@@ -56,8 +52,4 @@ class _ShallowContent:
 
 
 def _parse(text: str) -> Any:
-    value = parse_json(text.encode())
-    metadata = value.get("metadata") if isinstance(value, dict) else None
-    if isinstance(metadata, dict):
-        metadata.pop("continue", None)
-    return value
+    return parse_json(text.encode())

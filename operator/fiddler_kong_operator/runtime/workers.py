@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused, Stalled, Transient
@@ -34,23 +34,18 @@ class Workers:
         self._number = number
         self._metrics = metrics
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
 
     def start(self) -> None:
         """Start to work; call it once, when every kind has been listed and this process leads."""
         self._tasks = [asyncio.create_task(self._work(), name=f"worker-{n}") for n in range(self._number)]
 
-    async def failed(self) -> NoReturn:
-        """Wait until a worker dies, which only a bug can cause, and raise RuntimeError. Call it after `start`."""
-        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        if self._stopping:
-            await asyncio.get_running_loop().create_future()  # until the caller is cancelled
-        task = ended.pop()
-        raise RuntimeError(f"the task {task.get_name()!r} has ended") from (None if task.cancelled() else task.exception())
+    @property
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """The tasks that run from `start` to `stop`."""
+        return self._tasks
 
     async def stop(self, seconds: float) -> None:
         """Let the work under way finish within that time, then cancel it. The next leader does the rest."""
-        self._stopping = True
         self._queue.close()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=seconds)

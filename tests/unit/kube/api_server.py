@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -109,18 +110,41 @@ def configuration(host: str, token: str | None = TOKEN) -> Configuration:
 
 
 @contextlib.asynccontextmanager
-async def running(*answers: Answer) -> AsyncIterator[tuple[ApiServer, str]]:
+async def running(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[ApiServer, str]]:
     """A server and its URL."""
     server = ApiServer(answers)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:
-        yield server, f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield server, f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def proxying() -> AsyncIterator[tuple[list[str], str]]:
+    """An HTTP proxy that only tunnels: the addresses it was asked to connect to, and its URL."""
+    asked: list[str] = []
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while chunk := await reader.read(2**16):
+                writer.write(chunk)
+        writer.close()
+
+    async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readuntil(b"\r\n\r\n")).split()[1].decode())
+        host, _, port = asked[-1].rpartition(":")
+        to_reader, to_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.gather(pump(reader, to_writer), pump(to_reader, writer))
+
+    listening = await asyncio.start_server(tunnel, "127.0.0.1", 0)
+    async with listening:
+        yield asked, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
 @contextlib.asynccontextmanager

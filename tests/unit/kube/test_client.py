@@ -10,30 +10,31 @@ import yaml
 
 from fiddler_kong_operator.errors import Conflict, Expired, FiddlerKongError, FieldConflict, Gone, NotLeader, Refused, Stale, Transient
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.kube.objects import LEASE, Manifest
+from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN, SECRET, SERVICE
 from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, Answer, ApiServer, answer, connected, hang_up, refusal, stream
-from tests.unit.observe.objects import binding, plugin, raw_object, secret
+from tests.unit.observe.objects import binding, plugin, secret
 
 Request = Callable[[Client], Awaitable[Any]]
 
 
 async def pages(client: Client, **options: Any) -> list[tuple[list[Manifest], str]]:
-    return [(page.items, page.resource_version) async for page in client.list_pages("Service", "ai", **options)]
+    return [(page.items, page.resource_version) async for page in client.list_pages(SERVICE, "ai", **options)]
 
 
-LEASE = raw_object("Lease", "operator")
+LEASE_OBJECT = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": {"name": "operator", "namespace": "ai"}}
 WRITES: dict[str, Request] = {
-    "create": lambda client: client.create(plugin()),
-    "apply": lambda client: client.apply(plugin()),
-    "patch": lambda client: client.merge_patch("KongPlugin", "ai", "rate-limit", {}),
-    "update": lambda client: client.replace(plugin()),
-    "delete": lambda client: client.delete("KongPlugin", "ai", "rate-limit", uid="u"),
+    "create": lambda client: client.create(KONG_PLUGIN, plugin()),
+    "apply": lambda client: client.apply(KONG_PLUGIN, plugin()),
+    "patch": lambda client: client.merge_patch(KONG_PLUGIN, "ai", "rate-limit", {}),
+    "update": lambda client: client.replace(KONG_PLUGIN, plugin()),
+    "delete": lambda client: client.delete(KONG_PLUGIN, "ai", "rate-limit", uid="u"),
 }
 FENCELESS: dict[str, Request] = {
-    "get": lambda client: client.get("KongPlugin", "ai", "rate-limit"),
+    "get": lambda client: client.get(KONG_PLUGIN, "ai", "rate-limit"),
     "list": pages,
-    "create a Lease": lambda client: client.create(LEASE),
-    "update a Lease": lambda client: client.replace(LEASE),
+    "create a Lease": lambda client: client.create(LEASE, LEASE_OBJECT),
+    "update a Lease": lambda client: client.replace(LEASE, LEASE_OBJECT),
 }
 EMPTY = answer({"metadata": {}})
 
@@ -64,17 +65,17 @@ def closed() -> None:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        (lambda c: c.get("Secret", "ai", "fiddler"), ("GET", "/api/v1/namespaces/ai/secrets/fiddler", {})),
+        (lambda c: c.get(SECRET, "ai", "fiddler"), ("GET", "/api/v1/namespaces/ai/secrets/fiddler", {})),
         (
-            lambda c: c.create(plugin()),
+            lambda c: c.create(KONG_PLUGIN, plugin()),
             ("POST", "/apis/configuration.konghq.com/v1/namespaces/ai/kongplugins", {"fieldManager": "fiddler-kong-operator"}),
         ),
         (
-            lambda c: c.replace(LEASE),
+            lambda c: c.replace(LEASE, LEASE_OBJECT),
             ("PUT", "/apis/coordination.k8s.io/v1/namespaces/ai/leases/operator", {"fieldManager": "fiddler-kong-operator"}),
         ),
         (
-            lambda c: c.apply(binding(), force=True, status=True),
+            lambda c: c.apply(BINDING, binding(), force=True, status=True),
             (
                 "PATCH",
                 "/apis/integrations.fiddler.ai/v1alpha1/namespaces/ai/fiddlerkongbindings/assistant/status",
@@ -82,10 +83,10 @@ def closed() -> None:
             ),
         ),
         (
-            lambda c: c.merge_patch("Service", "ai", "chat", {}, manager="other"),
+            lambda c: c.merge_patch(SERVICE, "ai", "chat", {}, manager="other"),
             ("PATCH", "/api/v1/namespaces/ai/services/chat", {"fieldManager": "other"}),
         ),
-        (lambda c: c.delete("Service", "ai", "chat", uid="u"), ("DELETE", "/api/v1/namespaces/ai/services/chat", {})),
+        (lambda c: c.delete(SERVICE, "ai", "chat", uid="u"), ("DELETE", "/api/v1/namespaces/ai/services/chat", {})),
     ],
     ids=["get", "create", "replace", "apply status", "patch", "delete"],
 )
@@ -97,10 +98,10 @@ async def test_requests_go_where_the_object_is(request_: Request, expected: tupl
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        (lambda c: c.create(plugin()), "application/json"),
-        (lambda c: c.apply(plugin()), "application/apply-patch+yaml"),
-        (lambda c: c.merge_patch("Service", "ai", "chat", {}), "application/merge-patch+json"),
-        (lambda c: c.merge_patch("Service", "ai", "chat", {}, strategic=True), "application/strategic-merge-patch+json"),
+        (lambda c: c.create(KONG_PLUGIN, plugin()), "application/json"),
+        (lambda c: c.apply(KONG_PLUGIN, plugin()), "application/apply-patch+yaml"),
+        (lambda c: c.merge_patch(SERVICE, "ai", "chat", {}), "application/merge-patch+json"),
+        (lambda c: c.merge_patch(SERVICE, "ai", "chat", {}, strategic=True), "application/strategic-merge-patch+json"),
     ],
     ids=["create", "apply", "merge patch", "strategic merge patch"],
 )
@@ -112,43 +113,37 @@ async def test_an_apply_is_yaml_too_whatever_its_texts_hold() -> None:
     """YAML has no surrogate pairs, as which Python's JSON writes an emoji: the API server refused a status with an application's name."""
     manifest = {**plugin(), "config": {"name": "\U0001f680 \u00e9\u2028\x7f"}}
 
-    arrived = (await asked(lambda c: c.apply(manifest))).asked[0]
+    arrived = (await asked(lambda c: c.apply(KONG_PLUGIN, manifest))).asked[0]
 
     assert arrived.body == manifest
     assert yaml.safe_load(arrived.text) == manifest
 
 
 async def test_half_a_surrogate_pair_does_not_keep_an_apply_back() -> None:
-    arrived = (await asked(lambda c: c.apply({**plugin(), "config": {"name": "\ud83d!"}}))).asked[0]
+    arrived = (await asked(lambda c: c.apply(KONG_PLUGIN, {**plugin(), "config": {"name": "\ud83d!"}}))).asked[0]
 
     assert arrived.body["config"] == {"name": "\ufffd!"}
 
 
 async def test_an_apply_does_not_force_unless_told() -> None:
-    assert (await asked(lambda c: c.apply(plugin()))).asked[0].query["force"] == "false"
+    assert (await asked(lambda c: c.apply(KONG_PLUGIN, plugin()))).asked[0].query["force"] == "false"
 
 
 async def test_a_manifest_is_sent_as_it_is() -> None:
-    assert (await asked(lambda c: c.create(plugin()))).asked[0].body == plugin()
+    assert (await asked(lambda c: c.create(KONG_PLUGIN, plugin()))).asked[0].body == plugin()
 
 
 @pytest.mark.parametrize(
     ("version", "expected"), [(None, {"uid": "u"}), ("7", {"uid": "u", "resourceVersion": "7"})], ids=["incarnation", "version"]
 )
 async def test_a_deletion_names_what_it_means(version: str | None, expected: dict[str, str]) -> None:
-    server = await asked(lambda c: c.delete("Service", "ai", "chat", uid="u", resource_version=version))
+    server = await asked(lambda c: c.delete(SERVICE, "ai", "chat", uid="u", resource_version=version))
     assert (server.asked[0].body["preconditions"], server.asked[0].body["propagationPolicy"]) == (expected, "Background")
 
 
 async def test_an_answer_is_given_back_as_it_is() -> None:
     async with connected(answer(plugin())) as (_, client):
-        assert await client.get("KongPlugin", "ai", "rate-limit") == plugin()
-
-
-async def test_another_client_can_log_in_with_the_same_credentials() -> None:
-    async with connected() as (_, client):
-        login = await client.login()
-    assert (login.token, login.server.startswith("http://127.0.0.1:")) == (TOKEN, True)
+        assert await client.get(KONG_PLUGIN, "ai", "rate-limit") == plugin()
 
 
 # Lists
@@ -165,7 +160,7 @@ async def test_a_list_goes_on_page_by_page() -> None:
 
 async def test_a_list_is_narrowed_by_the_kinds_selectors() -> None:
     async with connected(EMPTY) as (server, client):
-        assert [page.items async for page in client.list_pages("Secret", None)] == [[]]
+        assert [page.items async for page in client.list_pages(SECRET, None)] == [[]]
     assert (server.asked[0].path, server.asked[0].query["fieldSelector"]) == ("/api/v1/secrets", "type!=helm.sh/release.v1")
 
 
@@ -223,7 +218,7 @@ async def test_a_server_that_is_away_is_transient() -> None:
     async with connected() as (server, client):
         pass
     with pytest.raises(Transient, match="no answer from the API server"):
-        await client.get("Service", "ai", "chat")
+        await client.get(SERVICE, "ai", "chat")
     await client.close()
     assert server.asked == []
 
@@ -231,7 +226,7 @@ async def test_a_server_that_is_away_is_transient() -> None:
 async def test_what_a_secret_holds_is_not_in_its_errors() -> None:
     raw = secret(value=b"the-key")
     echo = refusal(422, f"denied: {raw['data']}", "Invalid", causes=[{"field": "data[api-key]", "message": str(raw["data"])}])
-    error = await failed(lambda client: client.create(raw), echo)
+    error = await failed(lambda client: client.create(SECRET, raw), echo)
     assert str(error) == "create Secret ai/fiddler: HTTP 422 Invalid (data[api-key])"
 
 
@@ -240,8 +235,8 @@ async def test_what_a_secret_holds_is_not_in_its_errors() -> None:
 
 async def test_credentials_are_renewed_once_after_a_401() -> None:
     async with connected(refusal(401), answer(plugin()), answer(plugin())) as (server, client):
-        await client.create(plugin())
-        await client.create(plugin())
+        await client.create(KONG_PLUGIN, plugin())
+        await client.create(KONG_PLUGIN, plugin())
     assert [sent.token for sent in server.asked] == [TOKEN, NEXT_TOKEN, NEXT_TOKEN]
     assert server.asked[0].body == server.asked[1].body == plugin()
 
@@ -250,9 +245,10 @@ async def test_a_second_401_is_transient() -> None:
     assert isinstance(await failed(FENCELESS["get"], refusal(401, "no"), refusal(401, "no")), Transient)
 
 
-async def test_credentials_that_cannot_be_renewed_are_transient() -> None:
-    error = await failed(FENCELESS["get"], refusal(401), next_token=None)
-    assert str(error).endswith("the API server does not accept the credentials, and there are no newer ones")
+async def test_credentials_that_cannot_be_renewed_are_transient_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    error = await failed(FENCELESS["get"], refusal(401, "Unauthorized"), refusal(401, "Unauthorized"), next_token=None)
+    assert (type(error), str(error).endswith("Unauthorized")) == (Transient, True)
+    assert "the API server does not accept the credentials, and they cannot be loaded again: nothing newer" in caplog.text
 
 
 # The fence
@@ -283,7 +279,7 @@ async def test_a_write_repeated_after_a_401_passes_the_fence_again() -> None:
 
     async with connected(refusal(401), EMPTY, fence=closing) as (server, client):
         with pytest.raises(NotLeader):
-            await client.create(plugin())
+            await client.create(KONG_PLUGIN, plugin())
     assert len(server.asked) == 1
 
 
@@ -298,7 +294,7 @@ async def test_a_write_whose_connection_comes_too_late_is_not_sent() -> None:
     async with connected(EMPTY, fence=closing) as (server, client):
         asyncio.get_running_loop().call_soon(lost.set)  # runs as soon as the write has to wait: for its connection
         with pytest.raises(NotLeader):
-            await client.create(plugin())
+            await client.create(KONG_PLUGIN, plugin())
     assert server.asked == []
 
 
@@ -311,13 +307,11 @@ async def test_every_request_is_counted_with_its_status() -> None:
     def count(verb: str, kind: str, status: int, _: float) -> None:
         counted.append((verb, kind, status))
 
-    async with connected(EMPTY, refusal(404), refusal(401), EMPTY, hang_up, hang_up, on_request=count) as (_, client):
-        await client.create(plugin())
-        for request in (WRITES["delete"], WRITES["patch"], WRITES["update"]):
+    async with connected(EMPTY, refusal(404), hang_up, hang_up, on_request=count) as (_, client):
+        await client.create(KONG_PLUGIN, plugin())
+        for request in (WRITES["delete"], WRITES["update"]):
             try:
                 await request(client)
             except FiddlerKongError:
                 continue
-    kinds = {kind for _, kind, _ in counted}
-    assert [(verb, status) for verb, _, status in counted[:4]] == [("create", 200), ("delete", 404), ("patch", 401), ("patch", 200)]
-    assert (counted[4][0], counted[4][2], kinds) == ("update", 0, {"KongPlugin"})
+    assert counted == [("create", "KongPlugin", 200), ("delete", "KongPlugin", 404), ("update", "KongPlugin", 0)]

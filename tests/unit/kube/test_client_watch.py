@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from itertools import pairwise
-from typing import cast
 
-import aiohttp
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.errors import Expired, FiddlerKongError, Gone, Refused, Transient
-from fiddler_kong_operator.kube.client import Client, _lines
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.contract import WatchEvent
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.kinds import SECRET, SERVICE
 from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, Answer, answer, connected, failure, hang_up, refusal, stream
 from tests.unit.observe.objects import service
 
@@ -24,7 +22,7 @@ def line(event_type: str, raw: Manifest) -> bytes:
 
 async def watched(*answers: Answer) -> list[WatchEvent]:
     async with connected(*answers) as (_, client):
-        return [event async for event in client.watch("Service", None, "5")]
+        return [event async for event in client.watch(SERVICE, None, "5")]
 
 
 async def cut_short(*answers: Answer) -> tuple[list[WatchEvent], FiddlerKongError]:
@@ -32,7 +30,7 @@ async def cut_short(*answers: Answer) -> tuple[list[WatchEvent], FiddlerKongErro
     seen: list[WatchEvent] = []
 
     async def follow(client: Client) -> None:
-        async for event in client.watch("Service", None, "5"):
+        async for event in client.watch(SERVICE, None, "5"):
             seen.append(event)  # noqa: PERF401 - what came before the error counts
 
     async with connected(*answers) as (_, client):
@@ -43,7 +41,7 @@ async def cut_short(*answers: Answer) -> tuple[list[WatchEvent], FiddlerKongErro
 
 async def test_a_watch_asks_for_what_comes_after_a_version() -> None:
     async with connected(stream()) as (server, client):
-        assert [event async for event in client.watch("Secret", "ai", "5")] == []
+        assert [event async for event in client.watch(SECRET, "ai", "5")] == []
     (sent,) = server.asked
     assert sent.path == "/api/v1/namespaces/ai/secrets"
     assert sent.query == {
@@ -71,25 +69,13 @@ async def test_a_line_may_arrive_in_pieces() -> None:
     assert [event.type for event in await watched(stream(*(text[i : i + 7] for i in range(0, len(text), 7))))] == ["ADDED", "MODIFIED"]
 
 
-class Chunks:
-    """A stream whose chunks are given."""
-
-    def __init__(self, chunks: list[bytes]) -> None:
-        self._chunks = chunks
-
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        for chunk in self._chunks:
-            yield chunk
-
-
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.binary(max_size=3).filter(lambda text: b"\n" not in text), max_size=5), st.lists(st.integers(0, 20), max_size=6))
-async def test_lines_do_not_depend_on_how_they_are_chunked(lines: list[bytes], cuts: list[int]) -> None:
-    text = b"".join(item + b"\n" for item in lines)
+@given(st.lists(st.text(max_size=3), max_size=5), st.lists(st.integers(0, 400), max_size=6))
+async def test_events_do_not_depend_on_how_they_are_chunked(names: list[str], cuts: list[int]) -> None:
+    text = b"\n".join(line("ADDED", {"metadata": {"name": name}}) for name in names)
     edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
-    chunks = Chunks([text[start:end] for start, end in pairwise(edges)])
-    found = [item async for item in _lines(cast("aiohttp.StreamReader", chunks))]
-    assert found == [item for item in lines if item]
+    events = await watched(stream(*(text[start:end] for start, end in pairwise(edges) if start < end)))
+    assert [event.object["metadata"]["name"] for event in events] == names
 
 
 async def test_an_unfinished_line_is_no_event() -> None:
@@ -138,5 +124,5 @@ async def test_what_is_no_event_ends_the_watch(text: bytes) -> None:
 
 async def test_a_watch_renews_credentials() -> None:
     async with connected(refusal(401), stream(line("ADDED", service()))) as (server, client):
-        assert [event.type async for event in client.watch("Service", None, "5")] == ["ADDED"]
+        assert [event.type async for event in client.watch(SERVICE, None, "5")] == ["ADDED"]
     assert [sent.token for sent in server.asked] == [TOKEN, NEXT_TOKEN]

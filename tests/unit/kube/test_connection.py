@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import trustme
 import yaml
+from aiohttp import web
 from kubernetes.aio.client import Configuration
 
 from fiddler_kong_operator.errors import NoCluster
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.connection import Connection, load_configuration
-from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, answer, configuration, running
+from fiddler_kong_operator.kube.connection import Connection, Loader, load_configuration
+from fiddler_kong_operator.plan.kinds import SERVICE
+from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, answer, configuration, proxying, refusal, running
 
 HOST = "https://127.0.0.1:6443"
+EMPTY = answer({})
 
 
 def kubeconfig(folder: Path, **contexts: str) -> Path:
@@ -41,6 +48,21 @@ class Loads:
         self.count += 1
         await asyncio.sleep(0)
         return configuration(HOST, f"{NEXT_TOKEN}-{self.count}")
+
+
+@contextlib.asynccontextmanager
+async def opened(used: Configuration, load: Loader | None = None) -> AsyncIterator[Connection]:
+    """A connection, closed in the end."""
+    connection = Connection(used, load or Loads())
+    yield connection
+    await connection.close()
+
+
+async def ask(connection: Connection) -> None:
+    """A request that is answered with success."""
+    response = await connection.send("GET", "/version")
+    assert response.status == 200
+    response.release()
 
 
 async def test_a_named_kubeconfig_is_used(tmp_path: Path) -> None:
@@ -85,67 +107,101 @@ async def test_an_unknown_context_is_no_cluster(tmp_path: Path) -> None:
 async def test_a_client_connects_by_kubeconfig(tmp_path: Path) -> None:
     async with running(answer({"metadata": {"name": "x"}})) as (server, url):
         async with await Client.connect(str(kubeconfig(tmp_path, first=url))) as client:
-            await client.get("Service", "ai", "x")
+            await client.get(SERVICE, "ai", "x")
         assert server.asked[0].token == "token-of-first"
 
 
-async def test_rejected_credentials_are_loaded_again() -> None:
-    loads = Loads()
-    connection = Connection(configuration(HOST), loads)
-    await connection.renew(f"Bearer {TOKEN}")
-    assert (await connection.authorization(), loads.count) == (f"Bearer {NEXT_TOKEN}-1", 1)
-
-
-async def test_credentials_that_were_replaced_meanwhile_are_kept() -> None:
-    loads = Loads()
-    connection = Connection(configuration(HOST), loads)
-    await connection.renew("Bearer a-token-before")
-    assert (await connection.authorization(), loads.count) == (f"Bearer {TOKEN}", 0)
+# Credentials
 
 
 async def test_requests_rejected_together_renew_once() -> None:
     loads = Loads()
-    connection = Connection(configuration(HOST), loads)
-    await asyncio.gather(*(connection.renew(f"Bearer {TOKEN}") for _ in range(5)))
-    assert loads.count == 1
+    rejected = asyncio.Barrier(5)
+
+    async def reject(request: web.Request) -> web.StreamResponse:
+        await rejected.wait()
+        return await refusal(401)(request)
+
+    async with running(*[reject] * 5, *[EMPTY] * 5) as (server, url), opened(configuration(url), loads) as connection:
+        await asyncio.gather(*(ask(connection) for _ in range(5)))
+    assert (loads.count, {sent.token for sent in server.asked[5:]}) == (1, {f"{NEXT_TOKEN}-1"})
 
 
 async def test_without_a_token_there_is_no_header() -> None:
-    loads = Loads()
-    connection = Connection(configuration(HOST, None), loads)
-    assert await connection.authorization() is None
-    assert (await connection.login()).token is None
+    async with running(EMPTY) as (server, url), opened(configuration(url, None)) as connection:
+        await ask(connection)
+    assert "authorization" not in server.asked[0].headers
 
 
-async def test_a_token_is_refreshed_by_the_clients_own_hook() -> None:
-    rotating: Any = configuration(HOST)
+def rotating(url: str, token: str) -> Configuration:
+    """Credentials whose own hook replaces the token, as a service account's does."""
+    found: Any = configuration(url)
 
     async def refresh(used: Any) -> None:
-        used.api_key = {"BearerToken": "rotated"}
+        used.api_key = {"BearerToken": token}
 
-    rotating.refresh_api_key_hook = refresh
-    assert await Connection(rotating, Loads()).authorization() == "Bearer rotated"
+    found.refresh_api_key_hook = refresh
+    return cast("Configuration", found)
+
+
+async def test_the_clients_own_hook_refreshes_a_token() -> None:
+    async with running(EMPTY) as (server, url), opened(rotating(url, "rotated")) as connection:
+        await ask(connection)
+    assert server.asked[0].token == "rotated"
 
 
 async def test_new_credentials_bring_their_own_hook() -> None:
-    fresh: Any = configuration(HOST)
-
-    async def refresh(used: Any) -> None:
-        used.api_key = {"BearerToken": "rotated"}
-
     async def load() -> Configuration:
-        return cast("Configuration", fresh)
+        return rotating(HOST, "rotated")
 
-    fresh.refresh_api_key_hook = refresh
-    connection = Connection(configuration(HOST), load)
-    await connection.renew(None)
-    assert await connection.authorization() == "Bearer rotated"
+    async with running(refusal(401), EMPTY) as (server, url), opened(configuration(url), load) as connection:
+        await ask(connection)
+    assert [sent.token for sent in server.asked] == [TOKEN, "rotated"]
 
 
-async def test_a_login_is_complete_but_does_not_show_its_token() -> None:
-    login = await Connection(configuration(HOST), Loads()).login()
-    assert (login.server, login.token, login.verify) == (HOST, TOKEN, True)
-    assert TOKEN not in repr(login)
+async def test_a_redirect_to_another_server_carries_no_token() -> None:
+    async with running(EMPTY) as (other, elsewhere):
+        moved = answer("", 307, Location=elsewhere)
+        async with running(moved) as (server, url), opened(configuration(url)) as connection:
+            await ask(connection)
+    assert ([sent.token for sent in server.asked], [sent.token for sent in other.asked]) == ([TOKEN], [""])
+
+
+# Abilities of each session
+
+
+async def test_a_session_honours_proxy_and_tls_server_name() -> None:
+    """The server's certificate is for a name that is not in the URL."""
+    root, tls = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    root.issue_cert("api.internal").configure_cert(tls)
+    async with running(EMPTY, EMPTY, tls=tls) as (server, url), proxying() as (tunnelled, proxy):
+        used: Any = configuration(url)
+        used.ca_cert_data, used.tls_server_name, used.proxy = root.cert_pem.bytes().decode(), "api.internal", proxy
+        async with opened(used) as connection, connection.open_session() as another:
+            await ask(connection)
+            async with another.get(f"{connection.server}/livez") as response:
+                assert response.status == 200
+    assert [sent.token for sent in server.asked] == [TOKEN, TOKEN]
+    assert tunnelled == [url.removeprefix("https://")] * 2
+
+
+async def test_open_watches_do_not_use_up_the_connections() -> None:
+    """One is open for each kind and namespace; the client's own pool ends at a hundred."""
+    watches = 120
+    ended = asyncio.Event()
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await ended.wait()
+        return response
+
+    async with running(*[watch] * watches, EMPTY) as (_, url), opened(configuration(url)) as connection, asyncio.timeout(20):
+        opening = await asyncio.gather(*(connection.send("GET", "/watch") for _ in range(watches)))
+        await ask(connection)
+        ended.set()
+        for response in opening:
+            response.close()
 
 
 @pytest.mark.parametrize(
@@ -162,9 +218,8 @@ async def test_the_environment_is_only_asked_for_a_proxy_where_it_names_one(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    used = configuration(HOST)
-    Connection(used, Loads())
-    assert used.client_session_kwargs == {"trust_env": expected}
+    async with Connection(configuration(HOST), Loads()).open_session() as session:
+        assert session.trust_env is expected
 
 
 async def test_closing_what_was_never_opened_is_no_error() -> None:

@@ -5,11 +5,12 @@ import logging
 import pytest
 
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
-from fiddler_kong_operator.kube.backoff import Backoff
+from fiddler_kong_operator.kube.backoff import Backoff, Doubling
 from fiddler_kong_operator.kube.contract import Page, WatchEvent
 from fiddler_kong_operator.kube.informer import Reflector, relist
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.kube.queue import Lane
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SECRET, SERVICE
 from tests.unit.kube.scripted import Clock, EndOfScriptError, Notes, Scripted, Step
@@ -37,7 +38,7 @@ class Play:
     def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> None:
         self.clock, self.notes = Clock(), Notes()
         self.client = Scripted(self.clock, *script)
-        self.reflector = Reflector(self.client, kind, namespace, self.notes, clock=self.clock, sleep=self.clock.sleep, uniform=lambda: 1.0)
+        self.reflector = Reflector(self.client, kind, namespace, self.notes, clock=self.clock, sleep=self.clock.sleep, uniform=lambda: 0.0)
 
     async def to_the_end(self) -> Play:
         with pytest.raises(EndOfScriptError):
@@ -143,12 +144,12 @@ async def test_a_server_that_asks_for_patience_gets_it(asked: float, expected: f
 
 
 def test_pauses_are_jittered_downwards_by_half_at_most() -> None:
-    shortest, longest = Backoff(1.0, 30.0, lambda: 0.0), Backoff(1.0, 30.0, lambda: 1.0)
+    shortest, longest = Backoff(Doubling(1.0, 30.0), lambda: 1.0), Backoff(Doubling(1.0, 30.0), lambda: 0.0)
     assert [(shortest.next(), longest.next()) for _ in range(3)] == [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0)]
 
 
 def test_pauses_stay_finite_for_ever() -> None:
-    backoff = Backoff(0.5, 30.0, lambda: 1.0)
+    backoff = Backoff(Doubling(0.5, 30.0), lambda: 0.0)
     assert [backoff.next() for _ in range(3000)][-1] == 30.0
 
 
@@ -231,15 +232,18 @@ async def test_a_bug_in_the_sink_is_not_swallowed() -> None:
 # Into the store
 
 
-class Woken(list[frozenset[ObjectKey]]):
-    """Whom a feed woke, one set for each change."""
+class Woken(list[tuple[Lane, frozenset[ObjectKey]]]):
+    """The keys that a feed requeued, one set for each change."""
+
+    def __call__(self, keys: frozenset[ObjectKey], lane: Lane) -> None:
+        self.append((lane, keys))
 
 
 def feed_of(*objects: Manifest) -> tuple[Feed, Woken]:
     woken = Woken()
-    feed = Feed(Store(), woken.append)
+    feed = Feed(Cache(), woken, lambda _: None)
     for raw in objects:
-        feed.store.observe(raw)
+        feed.cache.observe(raw)
     return feed, woken
 
 
@@ -247,7 +251,7 @@ async def test_what_a_list_does_not_show_is_deleted_and_wakes_who_refers_to_it()
     feed, woken = feed_of(binding(), secret(version=3))
     client = Scripted(Clock(), [listed(secret("unrelated"), at="10")])
     assert await relist(client, SECRET, None, feed) == "10"
-    assert (feed.store.secret(FIDDLER), woken) == (None, [frozenset({ASSISTANT})])
+    assert (feed.cache.value(FIDDLER, dict), woken) == (None, [(Lane.BACKGROUND, frozenset({ASSISTANT}))])
 
 
 async def test_a_list_that_fails_deletes_nothing() -> None:
@@ -255,7 +259,7 @@ async def test_a_list_that_fails_deletes_nothing() -> None:
     client = Scripted(Clock(), [NOTHING, Transient("cut")])
     with pytest.raises(Transient):
         await relist(client, SECRET, None, feed)
-    assert (feed.store.secret(FIDDLER), woken) == ({"api-key": b"the-key"}, [])
+    assert (feed.cache.value(FIDDLER, dict), woken) == ({"api-key": b"the-key"}, [])
 
 
 def test_changes_that_concern_nobody_wake_nobody() -> None:
@@ -264,17 +268,26 @@ def test_changes_that_concern_nobody_wake_nobody() -> None:
     feed.installed(SECRET, installed=True)
     feed.observe(secret())
     feed.installed(KONG_PLUGIN, installed=False)
-    assert woken == [frozenset({ASSISTANT})] * 2
+    assert woken == [(Lane.URGENT, frozenset({ASSISTANT})), (Lane.BACKGROUND, frozenset({ASSISTANT}))]
 
 
-def test_an_object_that_cannot_be_read_hides_no_other(caplog: pytest.LogCaptureFixture) -> None:
-    feed, _ = feed_of(binding())
+def test_what_a_list_shows_can_wait_but_not_what_a_watch_tells() -> None:
+    feed, woken = feed_of(binding())
+    feed.event(SECRET, None, secret(version=3))
+    feed.event(SECRET, "MODIFIED", secret(value=b"another", version=4))
+    assert woken == [(Lane.BACKGROUND, frozenset({ASSISTANT})), (Lane.URGENT, frozenset({ASSISTANT}))]
+
+
+def test_an_object_that_cannot_be_read_hides_no_other_and_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    bugs: list[str] = []
+    feed = Feed(Cache(), Woken(), bugs.append)
+    feed.cache.observe(binding())
     broken = {**secret(), "data": ["no mapping"]}
 
     feed.event(SECRET, "ADDED", broken)
     feed.event(SECRET, "ADDED", secret())
 
-    assert feed.store.secret(FIDDLER) == {"api-key": b"the-key"}
+    assert (feed.cache.value(FIDDLER, dict), bugs) == ({"api-key": b"the-key"}, ["Secret"])
     assert [record.message for record in caplog.records] == [
         "Secret ai/fiddler: a bug in the operator, please report it; the object is not seen"
     ]

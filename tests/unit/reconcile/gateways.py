@@ -8,7 +8,7 @@ from typing import Any
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
@@ -27,11 +27,11 @@ class Stage:
     def __init__(self, env: Mapping[str, str] | None = None, *, bindings: tuple[str, ...] = ("assistant",)) -> None:
         self.cluster = FakeCluster()
         self.clock = Clock()
-        self.store = Store()
+        self.cache = Cache()
         self.woken: list[ObjectKey] = []
         self.outcomes = GatewayOutcomes(self.woken.append)
-        reader = Reader(self.store, self.cluster, clock=lambda: 0.0)
-        self.reconciler = GatewayReconciler(self.cluster, Feed(self.store, lambda _keys: None), reader, self.outcomes, self.clock)
+        reader = Reader(self.cache, self.cluster, clock=lambda: 0.0)
+        self.reconciler = GatewayReconciler(self.cluster, Feed(self.cache, lambda _keys: None), reader, self.outcomes, self.clock)
         for name in bindings:
             self.bind(name)
         self.install(env or {})
@@ -40,24 +40,24 @@ class Stage:
         """The gateway is installed."""
         entries = [{"name": name, "value": value} for name, value in env.items()]
         raw = deployment(1, *entries, uid=f"uid-{self.cluster.version}", annotations={names.GRANT_ANNOTATION: "*"})
-        self.store.observe(self.cluster.put(created_by("helm", raw)))
+        self.cache.observe(self.cluster.put(created_by("helm", raw)))
 
     def uninstall(self) -> None:
         """The gateway is deleted."""
         raw = self.cluster.objects.pop(GATEWAY)
-        self.store.forget(GATEWAY, raw["metadata"]["uid"])
+        self.cache.forget(GATEWAY, raw["metadata"]["uid"])
 
     def bind(self, name: str = "assistant", *, suspend: bool = False, **gateway: Any) -> None:
         """A binding is created or changed; keyword arguments are fields of its `gateway`."""
         before = self.cluster.objects.get(ASSISTANT._replace(name=name))
         uid = before["metadata"]["uid"] if before else f"uid-{self.cluster.version}"
         raw = binding(name, spec_=spec(gateway=gateway, suspend=suspend), uid=uid, generation=self.cluster.version)
-        self.store.observe(self.cluster.put(raw))
+        self.cache.observe(self.cluster.put(raw))
 
     def unbind(self, name: str = "assistant") -> None:
         """A binding is deleted."""
         key = ASSISTANT._replace(name=name)
-        self.store.forget(key, self.cluster.objects.pop(key)["metadata"]["uid"])
+        self.cache.forget(key, self.cluster.objects.pop(key)["metadata"]["uid"])
 
     def set_env(self, manager: str, *entries: Manifest, seen: bool = True) -> None:
         """Another manager changes env entries; the watch shows it, unless it is late."""
@@ -65,7 +65,7 @@ class Stage:
         patch = {"spec": {"template": {"spec": {"containers": [{"name": "proxy", "env": list(entries)}]}}}}
         answer = self.cluster.put(updated(live, strategically_merged(live, patch), manager))
         if seen:
-            self.store.observe(answer)
+            self.cache.observe(answer)
 
     def revert(self) -> None:
         """Another manager removes the settings."""

@@ -7,11 +7,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.kube.connection import Login
 from fiddler_kong_operator.kube.contract import Page, WatchEvent
 from fiddler_kong_operator.kube.objects import Kind, Manifest
-
-LOGIN = Login("https://10.0.0.1", "/ca.pem", None, verify=True, token="t0ken", cert_file=None, key_file=None)
 
 
 class Api:
@@ -34,25 +31,21 @@ class Api:
                 await self._asked.wait()
 
     def names(self, verb: str) -> list[str]:
-        """What requests of a verb were about."""
+        """The objects or kinds that requests of a verb named."""
         return [request.partition(" ")[2] for request in self.requests if request.partition(" ")[0] == verb]
 
     def _note(self, request: str) -> None:
         self.requests.append(request)
         self._asked.set()
 
-    async def login(self) -> Login:
-        return LOGIN
-
     async def list_pages(self, kind: Kind, namespace: str | None, limit: int = 500) -> AsyncGenerator[Page, None]:
         del limit
-        known = kind
-        self._note(f"list {known.name}{f' in {namespace}' if namespace else ''}")
-        if known.name in self.held:
-            await self.held[known.name].wait()
-        if self.errors.get(known.name):
-            raise self.errors[known.name].pop(0)
-        found = [o for o in self.objects if o["kind"] == known.name and namespace in (None, o["metadata"]["namespace"])]
+        self._note(f"list {kind.name}{f' in {namespace}' if namespace else ''}")
+        if kind.name in self.held:
+            await self.held[kind.name].wait()
+        if self.errors.get(kind.name):
+            raise self.errors[kind.name].pop(0)
+        found = [o for o in self.objects if o["kind"] == kind.name and namespace in (None, o["metadata"]["namespace"])]
         yield Page(found, "100")
 
     async def watch(self, kind: Kind, namespace: str | None, resource_version: str) -> AsyncGenerator[WatchEvent, None]:
@@ -67,11 +60,12 @@ class Api:
                 return held
         raise Gone(f"get {kind.name} {namespace}/{name}: not found")
 
-    async def apply(self, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
-        del force
+    async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
+        del kind, force
         return self._answer("status" if status else "apply", manifest)
 
-    async def create(self, manifest: Manifest, /) -> Manifest:
+    async def create(self, kind: Kind, manifest: Manifest, /) -> Manifest:
+        del kind
         return self._answer("create", manifest)
 
     def _answer(self, verb: str, manifest: Manifest) -> Manifest:

@@ -1,33 +1,33 @@
-"""The order of beginning and ending. What needs kopf and a cluster is tested with a real one."""
+"""The order of start and stop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from fiddler_kong_operator.errors import NotLeader, Refused
+from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused
 from fiddler_kong_operator.kube.election import LeaseElector
 from fiddler_kong_operator.runtime import startup
 from fiddler_kong_operator.runtime.operator import Operator
+from fiddler_kong_operator.runtime.shell import Shell
 from fiddler_kong_operator.settings import Settings
 from tests.unit.virtual_time import run
 
-BEGINNING = ["list", "acquire", "start"]
+BEGINNING = ["list bindings", "kopf starts", "list others", "acquire", "start"]
 END = ["release", "kopf stops"]
 
 
 class Play:
-    """Operator and elector in one; each scene is noted, and may be made to fail."""
+    """Operator, elector and shell in one; each scene is noted, and may be made to fail."""
 
-    def __init__(self, failures: dict[str, Exception]) -> None:
+    def __init__(self, failures: Mapping[str, Exception]) -> None:
         self.scenes: list[str] = []
         self.failures = failures
-        self.kopf_stop = asyncio.Event()
 
     async def _scene(self, name: str) -> None:
         self.scenes.append(name)
@@ -35,8 +35,11 @@ class Play:
         if name in self.failures:
             raise self.failures[name]
 
-    async def list_everything(self, _head_start: float) -> None:
-        await self._scene("list")
+    async def list_bindings(self) -> None:
+        await self._scene("list bindings")
+
+    async def list_others(self) -> None:
+        await self._scene("list others")
 
     async def acquire(self) -> None:
         await self._scene("acquire")
@@ -66,38 +69,49 @@ class Play:
             self.scenes.append("no longer kept")
 
     async def stop(self) -> None:
-        self.scenes.append("stop")
         if "start" in self.scenes:
-            await asyncio.sleep(3)
-            self.scenes.append("drained")
+            await self._scene("drain")
 
     async def release(self) -> None:
         await self._scene("release")
-        assert not self.kopf_stop.is_set()
 
     async def live(self, signal_after: float) -> int:
         """Run from the start to the end; a signal comes after so many seconds."""
-        operator, elector, stop = cast("Operator", self), cast("LeaseElector", self), asyncio.Event()
+        stop = asyncio.Event()
         asyncio.get_running_loop().call_later(signal_after, stop.set)
-        work = asyncio.create_task(startup._work(operator, elector))
-        code = await startup._end(operator, elector, work, stop, self.kopf_stop)
-        if work.done() and self.kopf_stop.is_set():
-            self.scenes.append("kopf stops")
-        return code
+        return await startup.live(cast("Operator", self), cast("LeaseElector", self), cast("Shell", PlayedShell(self)), stop)
 
 
-def lived(signal_after: float = 100.0, **failures: Exception) -> tuple[int, list[str]]:
+class PlayedShell:
+    """kopf's part of the play."""
+
+    def __init__(self, play: Play) -> None:
+        self._play = play
+
+    async def start(self) -> None:
+        self._play.scenes.append("kopf starts")
+
+    async def failure(self) -> None:
+        if "kopf" in self._play.failures:
+            raise self._play.failures["kopf"]
+        await asyncio.get_running_loop().create_future()
+
+    async def stop(self) -> None:
+        self._play.scenes.append("kopf stops")
+
+
+def lived(failures: Mapping[str, Exception] | None = None, signal_after: float = 100.0) -> tuple[int, list[str]]:
     """The exit code and the scenes."""
 
     async def scenario() -> tuple[int, list[str]]:
-        play = Play(failures)
+        play = Play(failures or {})
         return await play.live(signal_after), play.scenes
 
     return run(scenario())
 
 
 def test_on_a_signal_workers_drain_then_the_lease_is_given_up_then_kopf_stops() -> None:
-    assert lived() == (0, [*BEGINNING, "keep", "stop", "drained", "no longer kept", *END])
+    assert lived() == (0, [*BEGINNING, "keep", "drain", "no longer kept", *END])
 
 
 def test_the_end_of_the_first_look_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -106,34 +120,45 @@ def test_the_end_of_the_first_look_is_told(caplog: pytest.LogCaptureFixture) -> 
     assert [record.message for record in caplog.records if "looked at" in record.message] == ["all bindings looked at: 3, in 0.5 s"]
 
 
-@pytest.mark.parametrize(("signal_after", "scenes"), [(0.5, ["list"]), (1.5, ["list", "acquire"])], ids=["while listing", "as a standby"])
-def test_a_signal_before_the_start_ends_in_order_too(signal_after: float, scenes: list[str]) -> None:
-    assert lived(signal_after) == (0, [*scenes, "stop", *END])
+@pytest.mark.parametrize(("signal_after", "scenes"), [(0.5, 1), (1.5, 3), (2.5, 4)], ids=["before kopf", "while listing", "as a standby"])
+def test_a_signal_before_the_start_ends_in_order_too(signal_after: float, scenes: int) -> None:
+    assert lived(signal_after=signal_after) == (0, [*BEGINNING[:scenes], *END])
+
+
+@pytest.mark.parametrize("scene", ["drain", "release"])
+def test_what_fails_while_stopping_keeps_nothing_from_being_stopped(scene: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert lived({scene: ZeroDivisionError("a bug")}) == (1, [*BEGINNING, "keep", "drain", "no longer kept", *END])
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ZeroDivisionError]
+
+
+def test_the_end_of_kopf_ends_the_process_in_order(caplog: pytest.LogCaptureFixture) -> None:
+    assert lived({"kopf": FiddlerKongError("port 8080 of /healthz is taken")}) == (1, [*BEGINNING[:3], *END])
+    assert "the work has ended: port 8080 of /healthz is taken" in caplog.text
 
 
 def test_a_lost_lease_ends_the_process_with_a_failure(caplog: pytest.LogCaptureFixture) -> None:
-    assert lived(keep=NotLeader("the lease ops/fiddler-kong-operator is lost")) == (
+    assert lived({"keep": NotLeader("the lease ops/fiddler-kong-operator is lost")}) == (
         1,
-        [*BEGINNING, "keep", "no longer kept", "stop", "drained", *END],
+        [*BEGINNING, "keep", "no longer kept", "drain", *END],
     )
     assert [(record.levelname, record.exc_info) for record in caplog.records if record.levelno >= logging.ERROR] == [("ERROR", None)]
 
 
 def test_a_missing_permission_ends_the_process_with_its_words(caplog: pytest.LogCaptureFixture) -> None:
-    assert lived(acquire=Refused("create Lease ops/fiddler-kong-operator: leases is forbidden", 403))[0] == 1
+    assert lived({"acquire": Refused("create Lease ops/fiddler-kong-operator: leases is forbidden", 403)})[0] == 1
     assert "leases is forbidden" in caplog.text
 
 
 def test_a_bug_ends_the_process_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
-    assert lived(list=ZeroDivisionError("a bug")) == (1, ["list", "stop", *END])
+    assert lived({"list others": ZeroDivisionError("a bug")}) == (1, [*BEGINNING[:3], *END])
     errors: list[Any] = [record.exc_info for record in caplog.records if record.exc_info]
     assert [error[0] for error in errors] == [ZeroDivisionError]
 
 
 def test_a_dead_task_behind_the_workers_ends_the_process() -> None:
-    assert lived(watch=RuntimeError("the task 'reflector Secret' has ended")) == (
+    assert lived({"watch": RuntimeError("the task 'reflector Secret' has ended")}) == (
         1,
-        [*BEGINNING, "keep", "no longer kept", "stop", "drained", *END],
+        [*BEGINNING, "keep", "no longer kept", "drain", *END],
     )
 
 

@@ -266,33 +266,3 @@ def test_workers_that_never_started_stop_at_once() -> None:
         return now() - before
 
     assert run(scenario()) == 0.0
-
-
-@pytest.mark.parametrize("error", [asyncio.CancelledError(), BaseExceptionGroup("broken", [KeyboardInterrupt()])], ids=repr)
-def test_a_worker_that_dies_is_noticed(error: BaseException) -> None:
-    async def work(_key: ObjectKey) -> float | None:
-        raise error
-
-    async def scenario() -> None:
-        shop = Shop(work)
-        failure = asyncio.ensure_future(shop.workers.failed())
-        await asyncio.sleep(10)
-        assert not failure.done()
-        shop.queue.add(ASSISTANT)
-        with pytest.raises(RuntimeError, match=r"the task 'worker-[01]' has ended"):
-            await asyncio.wait_for(failure, 1)
-        await shop.workers.stop(0)
-
-    run(scenario())
-
-
-def test_workers_that_are_stopped_have_not_failed() -> None:
-    async def scenario() -> bool:
-        shop = Shop(content)
-        failure = asyncio.ensure_future(shop.workers.failed())
-        await asyncio.sleep(1)
-        await shop.workers.stop(1)
-        await asyncio.sleep(10)
-        return failure.done()
-
-    assert not run(scenario())

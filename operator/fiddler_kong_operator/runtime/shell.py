@@ -1,0 +1,71 @@
+"""kopf in this process: its tasks log in, list and watch the bindings, and answer /healthz."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+from collections.abc import Collection
+
+import kopf
+
+from fiddler_kong_operator.errors import FiddlerKongError
+from fiddler_kong_operator.kube.connection import Connection
+from fiddler_kong_operator.settings import Settings
+
+from .handlers import register
+from .operator import Operator
+
+__all__ = ["Shell", "stop_on_signals"]
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Have SIGTERM and SIGINT set the event."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+class Shell:
+    """Starts and stops kopf.
+
+    kopf looks for the bindings' definition once, so `start` has to wait until it is there. In the end kopf cancels every task of the
+    process but the one that calls `stop`, so that has to come last.
+    """
+
+    def __init__(self, settings: Settings, operator: Operator, connection: Connection, stop: asyncio.Event) -> None:
+        """Nothing runs before `start`. Signals go on to set `stop`, not kopf's own flag."""
+        self._settings = settings
+        self._registry = kopf.OperatorRegistry()
+        self._on_signal = stop
+        self._stop = asyncio.Event()
+        self._tasks: Collection[asyncio.Task[None]] = ()
+        register(self._registry, operator, connection)
+
+    async def start(self) -> None:
+        """Start kopf's tasks."""
+        host, port = self._settings.health_host, self._settings.health_port
+        self._tasks = await kopf.spawn_tasks(
+            registry=self._registry,
+            standalone=True,
+            clusterwide=not self._settings.namespaces,
+            namespaces=list(self._settings.namespaces),
+            liveness_endpoint=f"http://{host}:{port}/healthz" if port else None,
+            stop_flag=self._stop,
+        )
+        stop_on_signals(self._on_signal)  # kopf has put its own handlers in their place
+
+    async def failure(self) -> None:
+        """Wait until kopf ends, and raise why: bindings are no longer watched (a deleted definition, a revoked permission)."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        error = next((task.exception() for task in done if not task.cancelled()), None)
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise FiddlerKongError(f"port {self._settings.health_port} of /healthz is taken; set another one with --health-port") from error
+        raise FiddlerKongError(f"bindings can no longer be watched, the process has to start again: {error}") from error
+
+    async def stop(self) -> None:
+        """Stop kopf, and whatever else still runs."""
+        self._stop.set()
+        if self._tasks:
+            with contextlib.suppress(Exception):  # `failure` has raised it
+                await kopf.run_tasks(self._tasks)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from devcluster import Cluster
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.observe.reduce import parse_spec
 from tests.generated.admission import Admission, rendered
 from tests.generated.model import Model

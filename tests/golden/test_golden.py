@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys

@@ -12,6 +12,8 @@ import yaml
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.kinds import BINDING, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
@@ -21,7 +23,7 @@ from .strict import InvalidBindingError, parse_binding
 __all__ = ["render"]
 
 REFUSED: Final = 1
-_USED: Final = frozenset({names.KIND, "Secret", "Service", "Ingress", "KongPlugin", "KongClusterPlugin"})
+_USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
 _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kubernetes": render_objects, "kong": render_declarative}
 
 
@@ -76,12 +78,16 @@ def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding]
         except InvalidBindingError as error:
             faulty = True
             for problem in error.problems:
-                _tell(document.name, f"{_coloured('InvalidSpec', 'red')}: {problem}.")
+                _tell(document.name, f"{_coloured('InvalidSpec', 'red')}: {_sentence(problem)}")
         else:
             if str(binding.key) in bindings:
                 raise click.UsageError(f"{binding.key} stands in the file twice.")
             bindings[str(binding.key)] = binding
     return list(bindings.values()), faulty
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _tell(name: str, text: str) -> None:

@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolic
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN
 from fiddler_kong_operator.plan.references import attach_targets, children_of, named_plugin, places_of, references_of, secrets_of
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, ProbeResult, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
 
 from .cache import UNKNOWN, Store, Unknown
 
@@ -42,13 +42,13 @@ class Reader:
         self._endpoints = endpoints
         self._clock = clock
 
-    async def gather(self, key: ObjectKey, probe: ProbeResult | None = None) -> Snapshot | None:
-        """The snapshot of a binding, with a probe's result put in; None where the binding does not exist. Raises Transient and Refused."""
+    async def gather(self, key: ObjectKey) -> Snapshot | None:
+        """The snapshot of a binding; None where the binding does not exist. Raises Transient and Refused."""
         seen: Binding | None = None
         while (binding := self._store.binding(key)) is not seen:  # it may come to refer to something else while its references are read
             seen = binding
             await self._fetch(reference for reference in (references_of(seen) if seen else ()) if self._visible(reference))
-        return self._snapshot(binding, probe) if binding else None
+        return self._snapshot(binding) if binding else None
 
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
         """A workload, None where it does not exist or is not visible, and the bindings that speak for all that name it, oldest first."""
@@ -76,7 +76,7 @@ class Reader:
         else:
             self._store.observe(raw)
 
-    def _snapshot(self, binding: Binding, probe: ProbeResult | None) -> Snapshot:
+    def _snapshot(self, binding: Binding) -> Snapshot:
         store = self._store
         workload = binding.workload
         children = self._children(binding)
@@ -96,7 +96,6 @@ class Reader:
             ingresses=self._ingresses(binding),
             children=children,
             warnings=tuple(self._warnings(ours)),
-            probe=probe,
             kong_installed=store.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
         )

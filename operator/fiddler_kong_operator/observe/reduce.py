@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from sys import intern
@@ -17,10 +17,11 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.violations import violations
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.objects.attachable_kinds import read_attachable
 from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning
 
@@ -152,30 +153,10 @@ def _our_entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def reduce_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
-    """Plugin list, and for an Ingress its class (field or legacy annotation) and rules."""
-    metadata = raw["metadata"]
-    annotations = metadata.get("annotations") or {}
-    spec = raw.get("spec") or {}
-    ingress_class = spec.get("ingressClassName") or annotations.get(_CLASS_ANNOTATION)
-    return Attachable(
-        key=key,
-        uid=metadata.get("uid", ""),
-        resource_version=metadata.get("resourceVersion", ""),
-        plugins=_split(annotations.get(names.KONG_PLUGINS_ANNOTATION)),
-        ingress_class=intern(ingress_class) if ingress_class else None,
-        rules=tuple(_rules(spec)) if key.kind == "Ingress" else (),
-        attached_at=_written_at(metadata),
-    )
-
-
-def _split(annotation: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (annotation or "").split(",") if part.strip())
-
-
-def _rules(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for rule in spec.get("rules") or ():
-        for path in (rule.get("http") or {}).get("paths") or ():
-            yield rule.get("host") or "", path.get("path") or "/"
+    """The object as far as attachment goes, and when our field manager last wrote it."""
+    read = read_attachable(key, raw)
+    ingress_class = intern(read.ingress_class) if read.ingress_class else None
+    return replace(read, ingress_class=ingress_class, attached_at=_written_at(raw["metadata"]))
 
 
 def reduce_plugin(raw: Manifest) -> PluginFacts:

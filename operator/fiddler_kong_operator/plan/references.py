@@ -1,25 +1,32 @@
-"""What a binding points at and what it would create: pure, from its spec alone."""
+"""The objects that a binding refers to and those that it owns: pure, from its spec alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 
+from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
+from .plugins import PLUGINS, plugin_instances
 from .snapshot import Attachable, Binding
 
 __all__ = [
     "Place",
     "attach_targets",
     "children_of",
+    "keys_secret",
     "named_plugin",
     "places_of",
+    "plugin_key",
     "possible_owners",
     "references_of",
+    "route_ingress",
+    "route_service",
     "secrets_of",
     "served_places",
+    "wanted_children",
 ]
 
 Place = tuple[str, str, str]
@@ -35,10 +42,10 @@ def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
     return frozenset(ObjectKey(SECRET.name, binding.namespace, name) for name in keys)
 
 
-def attach_targets(binding: Binding) -> tuple[ObjectKey, ...]:
-    """The objects named in attachTo."""
+def attach_targets(binding: Binding) -> Mapping[ObjectKey, Route]:
+    """The objects named in attachTo, in order, each with its route: a valid spec names an object only once."""
     routes = binding.spec.routes if binding.spec else ()
-    return tuple(ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name) for route in routes if route.attach_to)
+    return {ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name): route for route in routes if route.attach_to}
 
 
 def references_of(binding: Binding) -> frozenset[ObjectKey]:
@@ -67,16 +74,48 @@ def _plain(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
+def keys_secret(binding: Binding) -> ObjectKey:
+    """The Secret with every key that Kong needs."""
+    return ObjectKey(SECRET.name, binding.namespace, names.keys_secret(binding.name))
+
+
+def plugin_key(binding: Binding, plugin: str, route: str | None = None) -> ObjectKey:
+    """The KongPlugin of a type; `route` where each route has its own."""
+    return ObjectKey(KONG_PLUGIN.name, binding.namespace, PLUGINS[plugin].object_name(binding.name, route))
+
+
+def route_service(binding: Binding, route: str) -> ObjectKey:
+    """The Service of an exposed route."""
+    return ObjectKey(SERVICE.name, binding.namespace, names.route_objects(binding.name, route))
+
+
+def route_ingress(binding: Binding, route: str) -> ObjectKey:
+    """The Ingress of an exposed route."""
+    return ObjectKey(INGRESS.name, binding.namespace, names.route_objects(binding.name, route))
+
+
+def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
+    """Every object that the spec asks for, in the order of creation; none without a valid spec."""
+    if binding.spec is None:
+        return ()
+    plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in plugin_instances(binding.spec))
+    exposed = [route.name for route in binding.spec.routes if route.expose]
+    services = (route_service(binding, route) for route in exposed)
+    return (keys_secret(binding), *plugins, *services, *(route_ingress(binding, route) for route in exposed))
+
+
 def children_of(binding: Binding) -> Iterator[ObjectKey]:
-    """Every object it would create."""
-    space = binding.namespace
-    yield ObjectKey(SECRET.name, space, names.keys_secret(binding.name))
-    yield ObjectKey(KONG_PLUGIN.name, space, names.opentelemetry_plugin(binding.name))
-    yield ObjectKey(KONG_PLUGIN.name, space, names.pre_function_plugin(binding.name))
-    for route in binding.spec.routes if binding.spec else ():
-        yield ObjectKey(KONG_PLUGIN.name, space, names.ai_proxy_plugin(binding.name, route.name))
-        yield ObjectKey(SERVICE.name, space, names.route_objects(binding.name, route.name))
-        yield ObjectKey(INGRESS.name, space, names.route_objects(binding.name, route.name))
+    """Every name that the binding uses, now or under an earlier spec with the same routes: finds leftovers whose owner was removed.
+
+    An invalid spec implies the names that do not depend on it.
+    """
+    routes = [route.name for route in binding.spec.routes] if binding.spec else []
+    yield keys_secret(binding)
+    for kind in PLUGINS.values():
+        yield from (plugin_key(binding, kind.type, route) for route in (routes if kind.per_route else (None,)))
+    for route in routes:
+        yield route_service(binding, route)
+        yield route_ingress(binding, route)
 
 
 def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:

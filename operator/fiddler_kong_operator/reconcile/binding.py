@@ -17,6 +17,7 @@ from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.objects.build import build_removal
 from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
+from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
 from fiddler_kong_operator.plan.status.compute import Details, conclude, needs_write
 from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
@@ -112,7 +113,7 @@ class BindingReconciler:
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
         attempted = dict(_differing(decision, snapshot))
         held = {key: delay for key, content in attempted.items() if (delay := self._pace.delay((key, content)))}
-        if held and decision.plugins is None:  # a retreat from a clash is never held up: two plugins of a type freeze the gateway
+        if held and not decision.retreats:  # a retreat from a clash is never held up: two plugins of a type freeze the gateway
             return Outcome(_reverted(held), max(held.values()))
         try:
             await self._hold_finalizer(snapshot, decision.plan)
@@ -121,7 +122,8 @@ class BindingReconciler:
             return Outcome(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
         self._pace.count(*((key, attempted.get(key)) for key in written))
         now = outdate_warnings(snapshot, written)
-        return Outcome(decision.plugins or evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
+        found = decision.findings.get(ConditionType.PLUGINS_PROGRAMMED) or evaluate_programming(now, lua_withheld=decision.lua_withheld)
+        return Outcome(found, _next_look(now, decision))
 
     async def _hold_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
         """Our finalizer stands exactly while a plugin of the binding stands, or is about to stand, on somebody else's object."""
@@ -155,8 +157,7 @@ class BindingReconciler:
     async def _report(self, snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: ProbeResult | None) -> None:
         binding = snapshot.binding
         findings = {
-            ConditionType.ACCEPTED: decision.acceptance.finding,
-            ConditionType.SECRETS_RESOLVED: decision.secrets,
+            **decision.findings,
             ConditionType.GATEWAY_CONFIGURED: self._gateway(binding, decision),
             ConditionType.PLUGINS_PROGRAMMED: outcome.programmed,
             ConditionType.TRACE_ENDPOINT_REACHABLE: _traced(decision, traced),
@@ -232,7 +233,5 @@ def _details(snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: P
     return Details(
         routes=f"{served}/{len(spec.routes)}",
         gateway=GatewayStatus(version=decision.gateway.version, image=decision.gateway.image),
-        fiddler=FiddlerStatus(
-            application=traced.application if traced else None, traces_endpoint=f"{spec.fiddler.url.rstrip('/')}/v1/traces"
-        ),
+        fiddler=FiddlerStatus(application=traced.application if traced else None, traces_endpoint=traces_endpoint(spec.fiddler)),
     )

@@ -38,7 +38,7 @@ def spec(*routes: Mapping[str, Any], gateway: Mapping[str, Any] | None = None, *
 
 def raw_object(kind: str, name: str, version: int = 1, content: Manifest | None = None, **metadata: Any) -> Manifest:
     """Any object; its uid follows from kind and name unless it is given."""
-    known = kind
+    known = KINDS[kind]
     place = {"namespace": "ai"} if known.namespaced else {}
     identity = {"name": name, **place, "uid": f"uid-{kind}-{name}", "resourceVersion": str(version), **metadata}
     return {"apiVersion": known.api_version, "kind": kind, "metadata": identity, **(content or {})}

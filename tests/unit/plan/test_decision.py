@@ -106,3 +106,12 @@ def test_our_own_name_written_twice_is_taken_out_of_a_refused_bindings_list(writ
     snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=None), plugin_types={**TYPES, written: "opentelemetry"})
 
     assert [a.plugins for a in decide(snapshot).plan.attachments] == [()]
+
+
+def test_the_plan_decides_three_conditions_and_a_fourth_only_where_the_plugins_are_left_alone() -> None:
+    decided = [ConditionType.ACCEPTED, ConditionType.SECRETS_RESOLVED, ConditionType.GATEWAY_CONFIGURED]
+    keys = {"fiddler": {"api-key": b"id.secret"}, "openai": {"api-key": b"sk-test"}}
+    ready, without_keys = decide(make_snapshot(secrets=keys)), decide(make_snapshot())
+
+    assert (list(ready.findings), ready.retreats) == (decided, False)
+    assert (list(without_keys.findings), without_keys.retreats) == ([*decided, ConditionType.PLUGINS_PROGRAMMED], True)

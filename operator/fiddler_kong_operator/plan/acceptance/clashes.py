@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
-from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN
 from fiddler_kong_operator.plan.objects.attachments import is_ours
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, route_ingress, wanted_children
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object, wanted_children
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 __all__ = [
@@ -76,16 +76,16 @@ def unresolved_names(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
 def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, ObjectKey]]:
     """Routes this binding exposes at a host ("" for all) and path that another Ingress of the class serves, with that Ingress."""
     spec = snapshot.binding.spec
-    for route in spec.routes if spec else ():
-        if spec is None or route.expose is None:
-            continue
-        ours = route_ingress(snapshot.binding, route.name)
-        host, path = route.expose.host or "", route.expose.path
-        serving = [i for i in snapshot.ingresses if i.ingress_class == spec.gateway.ingress_class_name and _serves(i, host, path)]
+    if spec is None:
+        return
+    ingresses = [ingress for ingress in snapshot.ingresses if ingress.ingress_class == spec.gateway.ingress_class_name]
+    for route, expose, _ in exposed_routes(spec):
+        ours, host = route_object(snapshot.binding, INGRESS, route.name), expose.host or ""
+        serving = [ingress for ingress in ingresses if _serves(ingress, host, expose.path)]
         established = any(ingress.key == ours for ingress in serving)
         for other in serving:
             if other.key != ours and not _is_own(other, snapshot) and not (established and _gives_way(other, snapshot)):
-                yield route, host, path, other.key
+                yield route, host, expose.path, other.key
 
 
 def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:

@@ -5,7 +5,7 @@ Pure functions of raw JSON, used by the cache and by `render` alike. They tolera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,14 +20,6 @@ __all__ = ["ATTACHABLES", "AttachableKind", "read_attachable"]
 _CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 
 
-def _no_places(_raw: Manifest) -> Iterator[tuple[str, str]]:
-    return iter(())
-
-
-def _no_class(_raw: Manifest) -> str | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class AttachableKind:
     """One kind. `places` and `ingress_class` read a raw object."""
@@ -35,9 +27,9 @@ class AttachableKind:
     kind: Kind
     kong_entity: str
     """Kong's name for it in a declarative file."""
-    places: Callable[[Manifest], Iterator[tuple[str, str]]] = _no_places
+    places: Callable[[Manifest], Iterable[tuple[str, str]]] = lambda _: ()
     """The (host or "" for all, path) pairs that the object serves itself."""
-    ingress_class: Callable[[Manifest], str | None] = _no_class
+    ingress_class: Callable[[Manifest], str | None] = lambda _: None
     """The ingress class of the object; None where it has none."""
 
 
@@ -78,13 +70,7 @@ def _mappings(parent: Manifest, name: str) -> list[Any]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-ATTACHABLES: Final[Mapping[str, AttachableKind]] = MappingProxyType(
-    {
-        row.kind.name: row
-        for row in (
-            AttachableKind(SERVICE, "service"),
-            AttachableKind(INGRESS, "route", _ingress_places, _ingress_class),
-        )
-    }
-)
+_ROWS: Final = (AttachableKind(SERVICE, "service"), AttachableKind(INGRESS, "route", _ingress_places, _ingress_class))
+
+ATTACHABLES: Final[Mapping[str, AttachableKind]] = MappingProxyType({row.kind.name: row for row in _ROWS})
 """By the kind's name."""

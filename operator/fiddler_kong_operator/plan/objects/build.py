@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import OWNED
+from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, plugin_key, route_service
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .attachments import build_attachments
-from .builders import BUILDERS, Wish, build_service, exposed_routes
+from .builders import BUILDERS, Wish, build_service
 from .desired import Attachment, BindingPlan
 from .overrides import configured_plugins
 
@@ -72,7 +72,7 @@ def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
     services = tuple(
         build_service(binding, route, llm, lists[route.name])
         for route, _, llm in exposed_routes(binding.spec)
-        if route_service(binding, route.name) in listed
+        if route_object(binding, SERVICE, route.name) in listed
     )
     kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in lua) for key, target in snapshot.targets.items()}
     return BindingPlan(routes=services, attachments=build_attachments(snapshot, kept))

@@ -15,16 +15,17 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.keys import PluginKey
+from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
 from fiddler_kong_operator.plan.plugins import PluginInstance, keys_of
 from fiddler_kong_operator.plan.providers import upstream_of
-from fiddler_kong_operator.plan.references import keys_secret, plugin_key, route_ingress, route_service
+from fiddler_kong_operator.plan.references import exposed_routes, keys_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .desired import Desired
 from .manifest import build_desired, canonical
 
-__all__ = ["BUILDERS", "Wish", "build_service", "exposed_routes"]
+__all__ = ["BUILDERS", "Wish", "build_service"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,6 @@ class Wish:
     """Each plugin with its final config."""
     lists: Mapping[str, Sequence[str]]
     """By route: the names of the plugins attached to it."""
-
-
-def exposed_routes(spec: BindingSpec) -> list[tuple[Route, Expose, Llm]]:
-    """The routes for which the operator makes a Service and an Ingress."""
-    return [(route, route.expose, route.llm) for route in spec.routes if route.expose and route.llm]
 
 
 def build_secret(wish: Wish) -> tuple[Desired, ...]:
@@ -80,7 +76,7 @@ def build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[st
     port = {"port": upstream.port, "protocol": "TCP", "targetPort": upstream.port}
     spec = {"type": "ExternalName", "externalName": upstream.host, "ports": [port], "sessionAffinity": "None"}
     annotations = {"konghq.com/protocol": upstream.protocol, names.KONG_PLUGINS_ANNOTATION: ",".join(plugins)}
-    return build_desired(binding, route_service(binding, route.name), {"spec": spec}, {names.ROUTE_LABEL: route.name}, annotations)
+    return build_desired(binding, route_object(binding, SERVICE, route.name), {"spec": spec}, {names.ROUTE_LABEL: route.name}, annotations)
 
 
 def build_ingresses(wish: Wish) -> tuple[Desired, ...]:
@@ -89,13 +85,14 @@ def build_ingresses(wish: Wish) -> tuple[Desired, ...]:
 
 
 def _build_ingress(wish: Wish, route: Route, expose: Expose, llm: Llm) -> Desired:
-    backend = {"service": {"name": route_service(wish.binding, route.name).name, "port": {"number": upstream_of(llm).port}}}
+    backend = {"service": {"name": route_object(wish.binding, SERVICE, route.name).name, "port": {"number": upstream_of(llm).port}}}
     rule: Manifest = {"http": {"paths": [{"path": expose.path, "pathType": "Prefix", "backend": backend}]}}
     if expose.host:
         rule = {"host": expose.host, **rule}
     content = {"spec": {"ingressClassName": wish.spec.gateway.ingress_class_name, "rules": [rule]}}
     annotations = {"konghq.com/strip-path": "true", "konghq.com/preserve-host": "false"}
-    return build_desired(wish.binding, route_ingress(wish.binding, route.name), content, {names.ROUTE_LABEL: route.name}, annotations)
+    key = route_object(wish.binding, INGRESS, route.name)
+    return build_desired(wish.binding, key, content, {names.ROUTE_LABEL: route.name}, annotations)
 
 
 BUILDERS: Final[tuple[Callable[[Wish], tuple[Desired, ...]], ...]] = (build_secret, build_plugins, build_services, build_ingresses)

@@ -10,9 +10,9 @@ from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route, SecretKey
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PluginInstance, required_keys
 from fiddler_kong_operator.plan.providers import upstream_of
+from fiddler_kong_operator.plan.references import exposed_routes
 
 from .attachable_kinds import ATTACHABLES
-from .builders import exposed_routes
 from .overrides import configured_plugins
 
 __all__ = ["build_declarative", "placeholders"]

@@ -47,7 +47,7 @@ def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifes
     found = check_plugins(spec)
     if found:
         raise Stalled(found.reason.name, found.message)
-    return tuple((instance, _applied(spec, instance)) for instance in plugin_instances(spec))
+    return tuple((instance, _patched(spec, instance)[0]) for instance in plugin_instances(spec))
 
 
 def check_plugins(spec: BindingSpec) -> Finding | None:
@@ -55,12 +55,16 @@ def check_plugins(spec: BindingSpec) -> Finding | None:
     return check_providers(spec) or check_overrides(spec)
 
 
-def _applied(spec: BindingSpec, instance: PluginInstance) -> Manifest:
-    config = instance.config
-    for override in spec.overrides:
+def _patched(spec: BindingSpec, instance: PluginInstance) -> tuple[Manifest, list[str]]:
+    """The config with the overrides that concern it, and a sentence for each of them that does not fit."""
+    config, misfits = instance.config, []
+    for index, override in enumerate(spec.overrides):
         if _concerns(override, instance):
-            config = _patched(config, override)
-    return config
+            try:
+                config = JsonPatch([_operation(operation) for operation in override.patch]).apply(config)
+            except _MISFITS:
+                misfits.append(_misfit(index, instance))
+    return config, misfits
 
 
 def check_overrides(spec: BindingSpec) -> Finding | None:
@@ -68,17 +72,12 @@ def check_overrides(spec: BindingSpec) -> Finding | None:
     if not spec.overrides:
         return None
     problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
-    problems = problems or _misfits(spec)
+    problems = problems or [misfit for instance in plugin_instances(spec) for misfit in _patched(spec, instance)[1]]
     return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
 
 
 def _concerns(override: Override, instance: PluginInstance) -> bool:
     return override.plugin == instance.plugin and override.route in (None, instance.route)
-
-
-def _patched(config: Manifest, override: Override) -> Manifest:
-    patched: Manifest = JsonPatch([_operation(operation) for operation in override.patch]).apply(config)
-    return patched
 
 
 def _operation(operation: PatchOperation) -> dict[str, JsonValue]:
@@ -151,21 +150,6 @@ def _text_fault(text: str) -> str | None:
     if not text.isprintable():
         return "must not have control characters in its value"
     return next((f"must not have `{mark}` in its value: {why}" for mark, why in _TEMPLATES.items() if mark in text), None)
-
-
-def _misfits(spec: BindingSpec) -> list[str]:
-    return [problem for instance in plugin_instances(spec) for problem in _instance_misfits(spec, instance)]
-
-
-def _instance_misfits(spec: BindingSpec, instance: PluginInstance) -> Iterator[str]:
-    config = instance.config
-    for index, override in enumerate(spec.overrides):
-        if not _concerns(override, instance):
-            continue
-        try:
-            config = _patched(config, override)
-        except _MISFITS:
-            yield _misfit(index, instance)
 
 
 def _misfit(index: int, instance: PluginInstance) -> str:

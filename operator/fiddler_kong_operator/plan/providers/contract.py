@@ -62,14 +62,6 @@ def header_auth(header: str = "Authorization", prefix: str = "Bearer ") -> Calla
 _BEARER: Final = header_auth()
 
 
-def _no_problems(_llm: Llm) -> tuple[str, ...]:
-    return ()
-
-
-def _no_options(_llm: Llm) -> dict[str, Any]:
-    return {}
-
-
 @dataclass(frozen=True, slots=True)
 class Provider:
     """One provider. `name` is both the value of `llm.provider` and Kong's `model.provider`.
@@ -82,5 +74,5 @@ class Provider:
     name: str
     locate: Callable[[Llm], Upstream | None]
     auth: Callable[[Llm], Auth] = _BEARER
-    options: Callable[[Llm], dict[str, Any]] = _no_options
-    check: Callable[[Llm], tuple[str, ...]] = _no_problems
+    options: Callable[[Llm], dict[str, Any]] = lambda _: {}
+    check: Callable[[Llm], tuple[str, ...]] = lambda _: ()

@@ -21,10 +21,10 @@ __all__ = ["Decision", "decide"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write (`plan`, then `prune`) and what was found.
+    """The writes (`plan`, then `prune`) and the findings.
 
     `findings` has the conditions that the plan decides. PluginsProgrammed is among them only where the plugins are not to be touched;
-    otherwise it depends on what the writes meet.
+    otherwise it depends on how the writes end.
     """
 
     findings: Mapping[ConditionType, Finding]

@@ -49,13 +49,13 @@ def attach_targets(binding: Binding) -> Mapping[ObjectKey, Route]:
 
 
 def references_of(binding: Binding) -> frozenset[ObjectKey]:
-    """Every object it points at: Secrets, targets of attachTo, and the gateway workload."""
+    """Every object it refers to: Secrets, targets of attachTo, and the gateway workload."""
     workload = (binding.workload,) if binding.workload else ()
     return secrets_of(binding).union(attach_targets(binding), workload)
 
 
 def places_of(binding: Binding) -> frozenset[Place]:
-    """What its exposed routes serve."""
+    """The places that its exposed routes serve."""
     if binding.spec is None:
         return frozenset()
     ingress_class = binding.spec.gateway.ingress_class_name
@@ -63,7 +63,7 @@ def places_of(binding: Binding) -> frozenset[Place]:
 
 
 def served_places(ingress: Attachable) -> frozenset[Place]:
-    """What an Ingress serves; nothing without a class."""
+    """The places that an Ingress serves; none without a class."""
     if not ingress.ingress_class:
         return frozenset()
     return frozenset((ingress.ingress_class, host, _plain(path)) for host, path in ingress.rules)
@@ -123,6 +123,6 @@ def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:
 
 
 def named_plugin(target: ObjectKey, name: str) -> ObjectKey:
-    """The KongPlugin that a name in a target's annotation (`name` or `namespace:name`) stands for."""
+    """The KongPlugin that a name in a target's annotation (`name` or `namespace:name`) means."""
     namespace, colon, plain = name.rpartition(":")
     return ObjectKey(KONG_PLUGIN.name, namespace if colon else target.namespace, plain)

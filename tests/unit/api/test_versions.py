@@ -1,4 +1,4 @@
-"""What the CustomResourceDefinition and the operator say about versions is one table."""
+"""The CustomResourceDefinition and the operator take the versions from one table."""
 
 from __future__ import annotations
 

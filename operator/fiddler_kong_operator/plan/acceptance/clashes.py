@@ -1,4 +1,4 @@
-"""What a binding would clash with: plugins of the same type on its targets, Ingresses on its paths, objects with its names."""
+"""Clashes of a binding: with plugins of the same type on its targets, Ingresses on its paths, objects with its names."""
 
 from __future__ import annotations
 

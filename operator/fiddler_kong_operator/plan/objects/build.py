@@ -25,7 +25,7 @@ _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What the deletion of a binding takes back: first our names from foreign lists, then the objects, in this order."""
+    """The deletion of a binding: first our names leave other people's lists, then the objects are deleted, in this order."""
 
     attachments: tuple[Attachment, ...]
     objects: tuple[ObjectKey, ...]
@@ -34,7 +34,7 @@ class Removal:
 def build(
     snapshot: Snapshot, keys: ResolvedKeys, *, attach_pre_function: bool, excluded_targets: frozenset[ObjectKey] = frozenset()
 ) -> BindingPlan:
-    """Everything the binding wants. ValueError where it has no valid spec; Stalled as `configured_plugins` raises it.
+    """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_plugins` finds something.
 
     `attach_pre_function` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left
     without any plugin of ours, because one of theirs clashes.
@@ -58,7 +58,7 @@ def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str,
 
 
 def build_removal(snapshot: Snapshot) -> Removal:
-    """Everything the deletion of a binding takes back, whatever its spec says by now: only what it owns."""
+    """The removal of everything that the binding owns, whatever its spec says by now."""
     return Removal(build_attachments(snapshot, {}), _deletions(snapshot, frozenset()))
 
 

@@ -1,7 +1,7 @@
 """Writes every generated file from its one source; a development tool, not part of the package.
 
     sources                                   outputs
-    api.v1alpha1, api.crd (types, rules)      crds/, the chart's templates/crd.yaml, docs/reference/api.md
+    api.versions, api.crd (types, rules)      crds/, the chart's templates/crd.yaml, docs/reference/api.md
     api.conditions (registry of reasons)      docs/reference/conditions.md
     rbac (table of permissions)               manifests/install/rbac.yaml, the chart's templates/rbac.yaml, docs/reference/permissions.md
     settings                                  the chart's values.yaml and values.schema.json, docs/reference/settings.md

@@ -10,10 +10,10 @@ from typing import Any, Final
 from codegen.options import OPTIONS, Option
 from codegen.text import HEADER
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
 from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.observe.rbac import GRANTS, Scope
 
 __all__ = ["build_documents"]

@@ -1,6 +1,7 @@
 """Every name this project gives to something in a cluster: API group, labels, annotations, field managers, children.
 
-Names live in one module because they are promises: changing one orphans what an older release created.
+Names live in one module because they are promises: changing one orphans what an older release created. Only a KongPlugin's name is made
+elsewhere, from its type: `plan.plugins.PluginKind.object_name`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,7 @@ __all__ = [
     "SHORT_NAME",
     "TRACES_PATH",
     "VERSION",
-    "ai_proxy_plugin",
     "keys_secret",
-    "opentelemetry_plugin",
-    "pre_function_plugin",
     "route_objects",
 ]
 
@@ -38,6 +36,7 @@ APPLICATION: Final = "fiddler-kong-operator"
 
 GROUP: Final = "integrations.fiddler.ai"
 VERSION: Final = "v1alpha1"
+"""The version that the operator reads and writes: `api.STORED`."""
 KIND: Final = "FiddlerKongBinding"
 PLURAL: Final = "fiddlerkongbindings"
 SHORT_NAME: Final = "fkb"
@@ -75,21 +74,6 @@ TRACES_PATH: Final = "/v1/traces"
 def keys_secret(binding: str) -> str:
     """Name of the one derived Secret of a binding: every key Kong needs, JSON-encoded."""
     return f"{binding}-kong-keys"
-
-
-def opentelemetry_plugin(binding: str) -> str:
-    """Name of the binding's `opentelemetry` KongPlugin, shared by all its routes."""
-    return f"{binding}-opentelemetry"
-
-
-def pre_function_plugin(binding: str) -> str:
-    """Name of the binding's `pre-function` KongPlugin, shared by all its routes."""
-    return f"{binding}-pre-function"
-
-
-def ai_proxy_plugin(binding: str, route: str) -> str:
-    """Name of the `ai-proxy` KongPlugin of one route."""
-    return f"{binding}-{route}-ai-proxy"
 
 
 def route_objects(binding: str, route: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from devcluster import Cluster, DevClusterError
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.crd import NAME_RULES
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from tests.crd.bindings import binding, spec
 from tests.crd.cases import INVALID, RULED, VALID, Case
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.crd import build_schema
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 
 __all__ = ["LEAVES", "SCHEMA", "Schema", "node_at", "present"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from tests.generated.fields import LEAVES, present
 from tests.generated.oracles import ORACLES
 from tests.generated.pool import STOCK

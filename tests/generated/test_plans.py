@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from tests.generated.fields import node_at
@@ -78,7 +79,7 @@ async def test_a_refused_spec_touches_nothing(working: Spec, wish: Spec, refusal
     decision = await model.look("assistant")
 
     assert (decision.plan, decision.prune) == (BindingPlan(), ())
-    assert decision.acceptance.finding.status != "True" or decision.secrets.status != "True"
+    assert decision.findings[ConditionType.ACCEPTED].status != "True" or decision.findings[ConditionType.SECRETS_RESOLVED].status != "True"
     changed = {key for key, raw in model.cluster.objects.items() if before.get(key) != raw}
     assert changed == {ObjectKey("FiddlerKongBinding", "ai", "assistant")}
 
@@ -117,7 +118,7 @@ async def test_any_override_is_decided_about(spec: Spec, overrides: list[dict[st
     model.bind("assistant", {**spec, "overrides": overrides})
     decision = (await model.settle())["assistant"]
 
-    found = decision.acceptance.finding
+    found = decision.findings[ConditionType.ACCEPTED]
     assert (found.status == "True") or found.message.startswith("spec.overrides[")
 
 
@@ -128,6 +129,6 @@ async def test_each_refusal_says_what_is_wrong(refusal: Refusal) -> None:
 
     decision = await model.look("assistant")
 
-    said = [decision.acceptance.finding, decision.secrets]
+    said = [decision.findings[ConditionType.ACCEPTED], decision.findings[ConditionType.SECRETS_RESOLVED]]
     assert next(found.reason.name for found in said if found.status != "True") == refusal.reason
     assert any(refusal.says in found.message for found in said)

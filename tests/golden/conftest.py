@@ -6,7 +6,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*/expected.yaml anew")
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*/expected.yaml")
 
 
 @pytest.fixture

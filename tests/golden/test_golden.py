@@ -1,72 +1,100 @@
-"""Each directory is a case: `binding.yaml` (with its Secrets and foreign targets) -> `expected.yaml`, everything the plan holds."""
+"""Each directory is a case: `binding.yaml` (a binding and the objects it meets) -> `expected.yaml` (everything decided about it).
+
+The first document of `expected.yaml` has the status, the write to the gateway, the lists of other people's objects and the objects to be
+deleted; the others are the objects to be applied, in order. A case meets the objects of `common.yaml` too, unless it has its own.
+"""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.objects.build import build
-from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.cli.render import print_yaml
+from fiddler_kong_operator.errors import Gone
+from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
+from fiddler_kong_operator.plan.objects.build import build_removal
+from fiddler_kong_operator.plan.objects.desired import Attachment
+from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.status.compute import conclude
+from fiddler_kong_operator.plan.status.programming import evaluate_programming
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/binding.yaml"))
+ASSISTANT = ObjectKey(BINDING.name, "ai", "assistant")
+NOW = 1_800_000_000.0
 
 
-class Dumper(yaml.SafeDumper):
-    """Lua is shown as it is, line by line."""
+class EmptyCluster:
+    """Holds nothing beyond what the store has seen."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
+        raise Gone(f"{kind.name} {namespace}/{name} not found")
 
 
-Dumper.add_representer(str, _text)
+def documents(case: Path) -> list[Manifest]:
+    """The objects of a case, bindings first: the store keeps of the others what a binding refers to."""
+    read = [raw for path in (HERE / "common.yaml", case / "binding.yaml") for raw in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    by_key = {KINDS[raw["kind"]].key(raw): raw for raw in read}
+    return sorted(by_key.values(), key=lambda raw: bool(raw["kind"] != BINDING.name))
 
 
-def observed(documents: list[dict[str, Any]]) -> Snapshot:
-    """A snapshot of the binding, its Secrets and the foreign Services and Ingresses of a case."""
-    binding, secrets, targets = None, {}, {}
-    for document in documents:
-        meta = document["metadata"]
-        key = ObjectKey(document["kind"], meta["namespace"], meta["name"])
-        if key.kind == "FiddlerKongBinding":
-            binding = Binding(key, meta["uid"], 1, "2026-01-01T00:00:00Z", "1", BindingSpec.model_validate(document["spec"]))
-        elif key.kind == "Secret":
-            secrets[key.name] = {name: base64.b64decode(value) for name, value in document["data"].items()}
-        else:
-            listed = meta.get("annotations", {}).get("konghq.com/plugins", "")
-            targets[key] = Attachable(key, meta["uid"], meta["resourceVersion"], tuple(n.strip() for n in listed.split(",") if n.strip()))
-    assert binding is not None
-    return Snapshot(binding, 0.0, secrets=secrets, targets=targets)
+def reader_of(case: Path) -> Reader:
+    store = Store(lambda: NOW)
+    for raw in documents(case):
+        store.observe(raw)
+    return Reader(store, cast("ClusterClient", EmptyCluster()), clock=lambda: NOW)
 
 
-def planned(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
-    """Everything the plan of a case holds, in order."""
-    spec = snapshot.binding.spec
-    assert spec is not None
-    keys = resolve_keys(spec, snapshot.secrets)
-    assert isinstance(keys, ResolvedKeys), keys
-    plan = build(snapshot, keys, attach_pre_function=True)
-    yield from (desired.manifest for desired in plan.objects)
-    for a in plan.attachments:
-        yield {"attach": str(a.target), "uid": a.uid, "resourceVersion": a.resource_version, "plugins": list(a.plugins)}
+async def outcome(reader: Reader) -> list[Manifest]:
+    """Everything decided about the binding of a case."""
+    snapshot = await reader.gather(ASSISTANT)
+    assert snapshot
+    if snapshot.binding.deleting:
+        removal = build_removal(snapshot)
+        return [{"attach": _lists(removal.attachments), "delete": list(map(str, removal.objects))}]
+    decision = decide(snapshot)
+    summary = {
+        "status": _status(snapshot, decision),
+        "gateway": await _gateway(reader, snapshot),
+        "attach": _lists(decision.plan.attachments),
+        "delete": list(map(str, decision.prune)),
+    }
+    return [summary, *(desired.manifest for desired in decision.plan.objects)]
+
+
+def _status(snapshot: Snapshot, decision: Decision) -> Manifest:
+    """The status once the plan was applied and the endpoint has answered, where there is a key to ask it with."""
+    answer = Finding(reason("Reachable" if decision.keys else "ProbePending"), "(the probe's sentence)")
+    programmed = evaluate_programming(snapshot, lua_withheld=decision.lua_withheld)
+    findings = {ConditionType.PLUGINS_PROGRAMMED: programmed, ConditionType.TRACE_ENDPOINT_REACHABLE: answer, **decision.findings}
+    return conclude(findings, snapshot.binding.generation, snapshot.binding.status, snapshot.now)
+
+
+async def _gateway(reader: Reader, snapshot: Snapshot) -> Manifest | None:
+    workload, bindings = await reader.gather_workload(snapshot.binding.workload) if snapshot.binding.workload else (None, ())
+    plan = plan_settings(workload, bindings) if workload else None
+    return {"apply": plan.apply, "force": plan.force, "restore": plan.restore} if plan and plan.action != "nothing" else None
+
+
+def _lists(attachments: Sequence[Attachment]) -> list[dict[str, Any]]:
+    pins = ((a, {"uid": a.uid, "resourceVersion": a.resource_version}) for a in attachments)
+    return [{"target": str(a.target), **pin, "plugins": list(a.plugins)} for a, pin in pins]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_plan(case: Path, update_golden: bool) -> None:  # noqa: FBT001
-    snapshot = observed(list(yaml.safe_load_all((case / "binding.yaml").read_text(encoding="utf-8"))))
-    text = yaml.dump_all(planned(snapshot), Dumper=Dumper, sort_keys=False, width=140, allow_unicode=True)
+async def test_everything_decided_about_a_binding(case: Path, update_golden: bool) -> None:  # noqa: FBT001
+    text = print_yaml(await outcome(reader_of(case)))
     expected = case / "expected.yaml"
     if update_golden:
         expected.write_text(text, encoding="utf-8")

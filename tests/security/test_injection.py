@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from devcluster.errors import ApiError
 from devcluster.stage import APPLICATION_ID
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.children import children
 

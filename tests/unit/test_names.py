@@ -7,16 +7,18 @@ import re
 import pytest
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import VERSIONS
 from fiddler_kong_operator.api.crd import MAX_NAME
+from fiddler_kong_operator.plan.plugins import PLUGINS
 
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 QUALIFIED = re.compile(r"([a-z0-9.-]{1,253})/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 LONGEST_BINDING, LONGEST_ROUTE = "b" * MAX_NAME, "r" * 20
 CHILDREN = [
     names.keys_secret("assistant"),
-    names.opentelemetry_plugin("assistant"),
-    names.pre_function_plugin("assistant"),
-    names.ai_proxy_plugin("assistant", "openai"),
+    PLUGINS["opentelemetry"].object_name("assistant", None),
+    PLUGINS["pre-function"].object_name("assistant", None),
+    PLUGINS["ai-proxy"].object_name("assistant", "openai"),
     names.route_objects("assistant", "openai"),
 ]
 
@@ -50,9 +52,7 @@ def test_the_longest_service_fits_a_dns_label() -> None:
     "name",
     [
         names.keys_secret(LONGEST_BINDING),
-        names.opentelemetry_plugin(LONGEST_BINDING),
-        names.pre_function_plugin(LONGEST_BINDING),
-        names.ai_proxy_plugin(LONGEST_BINDING, LONGEST_ROUTE),
+        *(kind.object_name(LONGEST_BINDING, LONGEST_ROUTE if kind.per_route else None) for kind in PLUGINS.values()),
     ],
 )
 def test_the_longest_names_of_other_children_are_valid(name: str) -> None:
@@ -67,6 +67,10 @@ def test_labels_annotations_and_the_finalizer_are_qualified(name: str) -> None:
 
 def test_field_managers_fit_what_the_api_server_takes() -> None:
     assert len(names.RESTORING_MANAGER) <= 128
+
+
+def test_the_one_version_that_is_stored_is_the_one_that_is_read_and_written() -> None:
+    assert [version.name for version in VERSIONS if version.stored] == [names.VERSION]
 
 
 def test_everything_public_is_listed() -> None:

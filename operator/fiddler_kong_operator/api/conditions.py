@@ -6,6 +6,7 @@ A reason belongs to one condition type and fixes its status. `summary` explains 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
@@ -13,6 +14,9 @@ from typing import Final, Literal
 __all__ = ["REASONS", "ConditionType", "Finding", "Reason", "Status", "reason"]
 
 Status = Literal["True", "False", "Unknown"]
+
+SHOWN_PROBLEMS: Final = 5
+"""Problems that one message spells out: each may take several hundred of its 4096 characters."""
 
 
 class ConditionType(StrEnum):
@@ -35,6 +39,11 @@ class ConditionType(StrEnum):
     STALLED = "Stalled"
     """Present only while a person must act (kstatus)."""
 
+    @property
+    def summed(self) -> bool:
+        """Whether `Ready` is True only where this condition is."""
+        return self not in {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -54,6 +63,12 @@ class Finding:
 
     reason: Reason
     message: str
+
+    @classmethod
+    def of_problems(cls, reason: Reason, problems: Sequence[str]) -> Finding:
+        """One finding for several problems: the first ones spelled out, the rest counted. The CRD bounds a message's length."""
+        rest = len(problems) - SHOWN_PROBLEMS
+        return cls(reason, " ".join((*problems[:SHOWN_PROBLEMS], *([f"And {rest} more."] if rest > 0 else []))))
 
     @property
     def type(self) -> ConditionType:

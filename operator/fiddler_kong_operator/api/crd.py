@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 
-from . import status, v1alpha1
+from .status import BindingStatus
 from .types import ApiModel, Rule
+from .versions import VERSIONS, ApiVersion
 
 __all__ = ["CATEGORY", "COLUMNS", "NAME_RULES", "build_crd", "build_schema"]
 
@@ -87,33 +88,33 @@ def build_crd() -> Schema:
                 "categories": [CATEGORY],
             },
             "scope": "Namespaced",
-            "versions": [_version()],
+            "versions": [_version(version) for version in VERSIONS],
         },
     }
 
 
-def _version() -> Schema:
+def _version(version: ApiVersion) -> Schema:
     return {
-        "name": names.VERSION,
-        "served": True,
-        "storage": True,
-        "schema": {"openAPIV3Schema": _root()},
+        "name": version.name,
+        "served": version.served,
+        "storage": version.stored,
+        "schema": {"openAPIV3Schema": _root(version)},
         "subresources": {"status": {}},
         "additionalPrinterColumns": list(COLUMNS),
     }
 
 
-def _root() -> Schema:
+def _root(version: ApiVersion) -> Schema:
     return {
         "type": "object",
         "description": "Sends traces of the LLM traffic on selected Kong routes to one Fiddler application.",
         "required": ["spec"],
         "properties": {
-            "apiVersion": {"type": "string", "description": f"Always `{names.GROUP}/{names.VERSION}`."},
+            "apiVersion": {"type": "string", "description": f"Always `{version.api_version}`."},
             "kind": {"type": "string", "description": f"Always `{names.KIND}`."},
             "metadata": {"type": "object"},
-            "spec": build_schema(v1alpha1.BindingSpec),
-            "status": build_schema(status.BindingStatus),
+            "spec": build_schema(version.spec),
+            "status": build_schema(BindingStatus),
         },
         "x-kubernetes-validations": _validations(NAME_RULES),
     }

@@ -7,9 +7,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-__all__ = ["violations"]
+__all__ = ["UNKNOWN_FIELD", "violations"]
 
 Location = tuple[int | str, ...]
+
+UNKNOWN_FIELD: Final = "extra_forbidden"
+"""pydantic's type of the fault that a field is unknown, which only some callers ask about: it is not among `violations`."""
 
 _SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
 """pydantic's words for what is wrong begin with the Python type."""
@@ -22,7 +25,8 @@ def violations(error: ValidationError) -> list[str]:
     return [
         f"{_path(problem['loc'])}: {_sentence(problem['type'], problem['msg'])}"
         for problem in found
-        if problem["type"] != "too_short" or not any(_is_inside(place, problem["loc"]) for place in places)
+        if problem["type"] != UNKNOWN_FIELD
+        and (problem["type"] != "too_short" or not any(_is_inside(place, problem["loc"]) for place in places))
     ]
 
 

@@ -12,15 +12,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import BindingSpec, SecretKeyRef
 from fiddler_kong_operator.api.conditions import Finding
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.env import needed_settings
+from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
+from fiddler_kong_operator.plan.plugins import required_keys
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
@@ -30,8 +34,7 @@ __all__ = ["REDACTED", "Outcome", "Surroundings", "render_declarative", "render_
 
 REDACTED: Final = "<redacted>"
 _STAND_IN: Final = b"not-in-the-file"
-_PLUGINS: Final = frozenset({"KongPlugin", "KongClusterPlugin"})
-_API_VERSIONS: Final = {"Service": "v1", "Ingress": "networking.k8s.io/v1"}
+_PLUGINS: Final = frozenset({KONG_PLUGIN.name, KONG_CLUSTER_PLUGIN.name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ class Surroundings:
         objects = {ObjectKey(d.kind, str(d.metadata.get("namespace") or namespace), d.name): d.manifest for d in documents}
         return cls(
             tuple(bindings),
-            {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == "Secret"},
-            {key: _attachable(key, m) for key, m in objects.items() if key.kind in _API_VERSIONS},
+            {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == SECRET.name},
+            {key: read_attachable(key, m) for key, m in objects.items() if key.kind in ATTACHABLES},
             {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
             endpoints,
         )
@@ -73,12 +76,12 @@ class Surroundings:
 def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     """The Kubernetes objects the operator would apply, keys redacted, in the order of creation."""
     spec = _spec(binding)
-    accepted, keys = evaluate_acceptance(_snapshot(binding, spec, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
-    notes = (*_unchecked_secrets(binding, spec, around), *_assumed_targets(binding, spec, around), *_advice(accepted))
+    accepted, keys = evaluate_acceptance(_snapshot(binding, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
+    notes = (*_unchecked_secrets(binding, spec, around), *_assumed_targets(binding, around), *_advice(accepted))
     refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
-    plan = build(_snapshot(binding, spec, around), _redacted(spec), attach_pre_function=True)
+    plan = build(_snapshot(binding, around), _redacted(spec), attach_pre_function=True)
     objects = (*(_without_data(desired.manifest) for desired in plan.objects), *map(_attachment, plan.attachments))
     return Outcome(binding, objects, notes=(*notes, _gateway_note(binding, spec)))
 
@@ -89,7 +92,7 @@ def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
     Secrets are not looked at: the file holds no key, and who uses it puts the keys in.
     """
     spec = _spec(binding)
-    accepted = evaluate_acceptance(_snapshot(binding, spec, around)).finding
+    accepted = evaluate_acceptance(_snapshot(binding, around)).finding
     if accepted.status != "True":
         return Outcome(binding, refused=(accepted,))
     texts = placeholders(spec)
@@ -109,12 +112,12 @@ def _advice(accepted: Finding) -> tuple[str, ...]:
     return (accepted.message,) if accepted.status == "True" and accepted.reason.remedy else ()
 
 
-def _snapshot(binding: Binding, spec: BindingSpec, around: Surroundings) -> Snapshot:
-    wanted = {key: around.targets.get(key, _plain(key)) for key in _targets(binding, spec)}
+def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
+    wanted = {key: around.targets.get(key, _plain(key)) for key in attach_targets(binding)}
     types = {name: kind for (namespace, name), kind in around.plugin_types.items() if not namespace}
     types |= {name: kind for (namespace, name), kind in around.plugin_types.items() if namespace == binding.namespace}
     others = tuple(other for other in around.bindings if other.key != binding.key)
-    ingresses = [target for target in around.targets.values() if target.key.kind == "Ingress"]
+    ingresses = [target for target in around.targets.values() if target.rules]
     ingresses += [ingress for other in others for ingress in _exposed(other)]
     return Snapshot(
         binding,
@@ -127,12 +130,6 @@ def _snapshot(binding: Binding, spec: BindingSpec, around: Surroundings) -> Snap
     )
 
 
-def _targets(binding: Binding, spec: BindingSpec) -> Iterator[ObjectKey]:
-    for route in spec.routes:
-        if route.attach_to is not None:
-            yield ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name)
-
-
 def _plain(key: ObjectKey) -> Attachable:
     return Attachable(key, uid="", resource_version="")
 
@@ -141,16 +138,14 @@ def _exposed(binding: Binding) -> Iterator[Attachable]:
     """The Ingresses that another binding of the file would have."""
     if binding.spec is None:
         return
-    for route in binding.spec.routes:
-        if route.expose:
-            key = ObjectKey("Ingress", binding.namespace, names.route_objects(binding.name, route.name))
-            rule = (route.expose.host or "", route.expose.path)
-            yield Attachable(key, "", "", ingress_class=binding.spec.gateway.ingress_class_name, rules=(rule,))
+    ingress_class = binding.spec.gateway.ingress_class_name
+    for route, expose, _ in exposed_routes(binding.spec):
+        rule = (expose.host or "", expose.path)
+        yield Attachable(route_object(binding, INGRESS, route.name), "", "", ingress_class=ingress_class, rules=(rule,))
 
 
-def _refs(spec: BindingSpec) -> Iterator[SecretKeyRef]:
-    yield spec.fiddler.api_key_secret_ref
-    yield from (route.llm.auth.secret_ref for route in spec.routes if route.llm)
+def _refs(spec: BindingSpec) -> list[SecretKeyRef]:
+    return [key.ref for key in required_keys(spec)]
 
 
 def _secrets(binding: Binding, spec: BindingSpec, around: Surroundings) -> dict[str, Mapping[str, bytes]]:
@@ -168,8 +163,8 @@ def _unchecked_secrets(binding: Binding, spec: BindingSpec, around: Surroundings
             yield f"Secret {binding.namespace}/{name} is not in the file; its value was not checked."
 
 
-def _assumed_targets(binding: Binding, spec: BindingSpec, around: Surroundings) -> Iterator[str]:
-    for key in _targets(binding, spec):
+def _assumed_targets(binding: Binding, around: Surroundings) -> Iterator[str]:
+    for key in attach_targets(binding):
         if key not in around.targets:
             yield f"{key} is not in the file; it is taken to exist and to have no plugins."
 
@@ -180,14 +175,14 @@ def _redacted(spec: BindingSpec) -> ResolvedKeys:
 
 def _without_data(manifest: Manifest) -> Manifest:
     """A Secret's values are base64 of a JSON string, in which nobody would recognise the redaction: show it plainly."""
-    return {**manifest, "data": dict.fromkeys(manifest["data"], REDACTED)} if manifest["kind"] == "Secret" else manifest
+    return {**manifest, "data": dict.fromkeys(manifest["data"], REDACTED)} if manifest["kind"] == SECRET.name else manifest
 
 
 def _attachment(attachment: Attachment) -> Manifest:
     key = attachment.target
     annotations = {names.KONG_PLUGINS_ANNOTATION: ",".join(attachment.plugins)}
     metadata = {"name": key.name, "namespace": key.namespace, "annotations": annotations}
-    return {"apiVersion": _API_VERSIONS[key.kind], "kind": key.kind, "metadata": metadata}
+    return {"apiVersion": KINDS[key.kind].api_version, "kind": key.kind, "metadata": metadata}
 
 
 def _gateway_note(binding: Binding, spec: BindingSpec) -> str:
@@ -212,33 +207,5 @@ def _decode(value: Any) -> bytes:
         return b"\xff"
 
 
-def _attachable(key: ObjectKey, manifest: Manifest) -> Attachable:
-    annotations = _mapping(_mapping(manifest, "metadata"), "annotations")
-    plugins = str(annotations.get(names.KONG_PLUGINS_ANNOTATION) or "").split(",")
-    spec = _mapping(manifest, "spec")
-    return Attachable(
-        key,
-        uid="",
-        resource_version="",
-        plugins=tuple(name.strip() for name in plugins if name.strip()),
-        ingress_class=spec.get("ingressClassName"),
-        rules=tuple(_rules(spec)),
-    )
-
-
-def _rules(spec: Manifest) -> Iterator[tuple[str, str]]:
-    rules = spec.get("rules")
-    for rule in rules if isinstance(rules, list) else ():
-        paths = _mapping(rule, "http").get("paths")
-        for path in paths if isinstance(paths, list) else ():
-            if isinstance(path, dict):
-                yield str(rule.get("host") or ""), str(path.get("path") or "/")
-
-
-def _mapping(value: Any, name: str) -> Manifest:
-    found = value.get(name) if isinstance(value, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
 def _plugin_place(key: ObjectKey) -> tuple[str, str]:
-    return ("" if key.kind == "KongClusterPlugin" else key.namespace), key.name
+    return ("" if key.kind == KONG_CLUSTER_PLUGIN.name else key.namespace), key.name

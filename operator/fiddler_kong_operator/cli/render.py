@@ -12,16 +12,18 @@ import yaml
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.kinds import BINDING, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
 from .offline import Outcome, Surroundings, render_declarative, render_objects
 from .strict import InvalidBindingError, parse_binding
 
-__all__ = ["render"]
+__all__ = ["print_yaml", "render"]
 
 REFUSED: Final = 1
-_USED: Final = frozenset({names.KIND, "Secret", "Service", "Ingress", "KongPlugin", "KongClusterPlugin"})
+_USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
 _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kubernetes": render_objects, "kong": render_declarative}
 
 
@@ -76,12 +78,16 @@ def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding]
         except InvalidBindingError as error:
             faulty = True
             for problem in error.problems:
-                _tell(document.name, f"{_coloured('InvalidSpec', 'red')}: {problem}.")
+                _tell(document.name, f"{_coloured('InvalidSpec', 'red')}: {_sentence(problem)}")
         else:
             if str(binding.key) in bindings:
                 raise click.UsageError(f"{binding.key} stands in the file twice.")
             bindings[str(binding.key)] = binding
     return list(bindings.values()), faulty
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _tell(name: str, text: str) -> None:
@@ -107,7 +113,12 @@ def _print(manifests: list[Manifest], output: str, *, bare: bool) -> None:
         whole = manifests[0] if bare else {"apiVersion": "v1", "kind": "List", "items": manifests}
         click.echo(json.dumps(whole, indent=2))
     else:
-        click.echo(yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140), nl=False)
+        click.echo(print_yaml(manifests), nl=False)
+
+
+def print_yaml(manifests: Sequence[Manifest]) -> str:
+    """Several objects as YAML for people: programs as blocks, words that kubectl takes for booleans in quotes."""
+    return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140)
 
 
 class _Dumper(yaml.SafeDumper):

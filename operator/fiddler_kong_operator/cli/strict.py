@@ -5,19 +5,19 @@ The API server drops unknown fields without a word unless asked; a file that is 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
-import types
-import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.api.violations import violations
-from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.api import STORED, BindingSpec
+from fiddler_kong_operator.api.crd import build_schema
+from fiddler_kong_operator.api.violations import UNKNOWN_FIELD, violations
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import Document
@@ -28,7 +28,6 @@ UNKNOWN_UID: Final = "<uid>"
 """Stands for the uid, which the API server gives."""
 
 _TOP: Final = ("apiVersion", "kind", "metadata", "spec", "status")
-_API_VERSION: Final = f"{names.GROUP}/{names.VERSION}"
 
 
 class InvalidBindingError(ValueError):
@@ -41,70 +40,54 @@ class InvalidBindingError(ValueError):
 
 def parse_binding(document: Document, namespace: str) -> Binding:
     """The binding a document holds; `namespace` where it names none. InvalidBindingError lists everything that is wrong."""
-    problems = list(_problems(document))
-    if problems:
-        raise InvalidBindingError(problems)
+    problems = list(_problems_around(document))
+    given = document.manifest.get("spec")
+    spec = _parse(given) if isinstance(given, dict) else ["spec must be an object"]
+    if problems or not isinstance(spec, BindingSpec):
+        raise InvalidBindingError([*problems, *(spec if isinstance(spec, list) else ())])
     key = ObjectKey(names.KIND, str(document.metadata.get("namespace") or namespace), document.name)
-    spec = BindingSpec.model_validate_json(json.dumps(_without_nulls(document.manifest["spec"], BindingSpec)), strict=True)
     return Binding(key, uid=UNKNOWN_UID, generation=1, created="", resource_version="", spec=spec)
 
 
-def _problems(document: Document) -> Iterator[str]:
-    if document.manifest.get("apiVersion") != _API_VERSION:
-        yield f"apiVersion must be {_API_VERSION}"
+def _problems_around(document: Document) -> Iterator[str]:
+    if document.manifest.get("apiVersion") != STORED.api_version:
+        yield f"apiVersion must be {STORED.api_version}"
     if not document.name:
         yield "metadata.name must be given"
-    yield from _unknown(document.manifest, _TOP, "")
-    spec = document.manifest.get("spec")
-    if not isinstance(spec, dict):
-        yield "spec must be an object"
-        return
-    yield from _unknown_fields(spec, BindingSpec, "spec")
-    yield from _invalid_values(_without_nulls(spec, BindingSpec))
+    yield from (_unknown(name, _TOP, name) for name in document.manifest if name not in _TOP)
 
 
-def _unknown_fields(value: Any, expected: Any, path: str) -> Iterator[str]:
-    """Walk the value and its type side by side; what does not fit the type is left to pydantic."""
-    expected = _without_none(expected)
-    if isinstance(value, list) and typing.get_origin(expected) is tuple:
-        for index, item in enumerate(value):
-            yield from _unknown_fields(item, typing.get_args(expected)[0], f"{path}[{index}]")
-    elif isinstance(value, dict) and isinstance(expected, type) and issubclass(expected, BaseModel):
-        fields = {info.alias or name: info.annotation for name, info in expected.model_fields.items()}
-        yield from _unknown(value, tuple(fields), f"{path}.")
-        for name, annotation in fields.items():
-            if name in value:
-                yield from _unknown_fields(value[name], annotation, f"{path}.{name}")
-
-
-def _without_nulls(value: Any, expected: Any) -> Any:
-    """As the API server reads it: a field that is null is left out."""
-    expected = _without_none(expected)
-    if isinstance(value, list) and typing.get_origin(expected) is tuple:
-        return [_without_nulls(item, typing.get_args(expected)[0]) for item in value]
-    if not (isinstance(value, dict) and isinstance(expected, type) and issubclass(expected, BaseModel)):
-        return value
-    annotations = {info.alias or name: info.annotation for name, info in expected.model_fields.items()}
-    return {name: _without_nulls(item, annotations.get(name)) for name, item in value.items() if item is not None}
-
-
-def _without_none(expected: Any) -> Any:
-    if typing.get_origin(expected) not in {types.UnionType, typing.Union}:
-        return expected
-    return next(arg for arg in typing.get_args(expected) if arg is not type(None))
-
-
-def _unknown(value: dict[str, Any], known: tuple[str, ...], prefix: str) -> Iterator[str]:
-    for name in value:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name.replace("_", "").lower(), known, n=1)
-            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            yield f"{prefix}{name} is not a field; {meant}"
-
-
-def _invalid_values(spec: dict[str, Any]) -> list[str]:
+def _parse(given: Manifest) -> BindingSpec | list[str]:
+    """The spec, or everything that is wrong with it. As to the API server, a field that is null is left out where it must not be null."""
     try:
-        BindingSpec.model_validate_json(json.dumps(spec), strict=True)
+        return BindingSpec.model_validate_json(json.dumps(given), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
-        return violations(error)
-    return []
+        found = error.errors(include_url=False)
+        nulls = [p["loc"] for p in found if p["input"] is None and p["type"] != UNKNOWN_FIELD and isinstance(p["loc"][-1], str)]
+        if nulls:
+            return _parse(_without(given, nulls))
+        return [*(_unknown_field(p["loc"]) for p in found if p["type"] == UNKNOWN_FIELD), *violations(error)]
+
+
+def _without(given: Manifest, places: Sequence[tuple[int | str, ...]]) -> Manifest:
+    given = copy.deepcopy(given)
+    for *parents, name in places:
+        node: Any = given
+        for step in parents:
+            node = node[step]
+        del node[name]
+    return given
+
+
+def _unknown_field(place: tuple[int | str, ...]) -> str:
+    schema, path = build_schema(BindingSpec), "spec"
+    for step in place[:-1]:
+        schema = schema["items"] if isinstance(step, int) else schema["properties"][step]
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return _unknown(str(place[-1]), tuple(schema["properties"]), f"{path}.{place[-1]}")
+
+
+def _unknown(name: str, known: tuple[str, ...], path: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name.replace("_", "").lower(), known, n=1)
+    meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{path} is not a field; {meant}"

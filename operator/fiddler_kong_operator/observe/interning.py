@@ -12,8 +12,8 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, Final, TypeVar, cast
 
+from fiddler_kong_operator.api import Fiddler, Gateway, Llm, LlmAuth, LlmOptions, Sessions, WorkloadRef
 from fiddler_kong_operator.api.types import ApiModel, SecretKeyRef
-from fiddler_kong_operator.api.v1alpha1 import Fiddler, Gateway, Llm, LlmAuth, LlmOptions, Sessions, WorkloadRef
 
 __all__ = ["deduplicate_spec", "deduplicate_status", "share"]
 

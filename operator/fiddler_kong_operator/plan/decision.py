@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fiddler_kong_operator import names
-from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 
-from .acceptance.checks import Acceptance, evaluate_acceptance
+from .acceptance.checks import evaluate_acceptance
 from .acceptance.clashes import standing_clashes
 from .gateway.condition import GatewayView, evaluate_gateway
-from .objects.build import build, build_lua_removal, build_removal, prune
+from .objects.build import build, build_lua_removal, build_removal, is_lua_attached, prune
 from .objects.desired import BindingPlan
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
@@ -21,16 +21,23 @@ __all__ = ["Decision", "decide"]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write (`plan`, then `prune`) and what was found. `plugins` is set where they are not to be touched, and says why."""
+    """The writes (`plan`, then `prune`) and the findings.
 
-    acceptance: Acceptance
-    secrets: Finding
+    `findings` has the conditions that the plan decides. PluginsProgrammed is among them only where the plugins are not to be touched;
+    otherwise it depends on how the writes end.
+    """
+
+    findings: Mapping[ConditionType, Finding]
     gateway: GatewayView
     keys: ResolvedKeys | None
     plan: BindingPlan
     prune: tuple[ObjectKey, ...] = ()
     lua_withheld: bool = False
-    plugins: Finding | None = None
+
+    @property
+    def retreats(self) -> bool:
+        """Whether the plan only takes away what would break a gateway."""
+        return ConditionType.PLUGINS_PROGRAMMED in self.findings
 
 
 def decide(snapshot: Snapshot) -> Decision:
@@ -40,20 +47,21 @@ def decide(snapshot: Snapshot) -> Decision:
     of the same type turned up on a target, ours leaves it, since two freeze the gateway for everybody; and what runs Lua leaves a gateway
     that runs none, where every request would fail.
     """
-    acceptance = evaluate_acceptance(snapshot)
-    gateway = evaluate_gateway(snapshot)
-    resolved = _resolve(snapshot)
-    keys = resolved if isinstance(resolved, ResolvedKeys) else None
-    secrets = (
-        resolved if isinstance(resolved, Finding) else Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
-    )
-    if acceptance.finding.status != "True" or keys is None:
-        pending = Finding(reason("PluginsPending"), _pending_message(acceptance, secrets, gateway))
-        return Decision(acceptance, secrets, gateway, keys, _retreat(snapshot, gateway), plugins=pending)
-    attach = gateway.lua_ready or (_lua_attached(snapshot) and not gateway.lua_off)
-    plan = build(snapshot, keys, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
+    acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
+    found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(), gateway.finding)
+    findings = {finding.type: finding for finding in found}
+    if acceptance.finding.status != "True" or isinstance(resolved, Finding):
+        pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
+        keys = None if isinstance(resolved, Finding) else resolved
+        return Decision({**findings, pending.type: pending}, gateway, keys, _retreat(snapshot, gateway))
+    attach = gateway.lua_ready or (is_lua_attached(snapshot) and not gateway.lua_off)
+    plan = build(snapshot, resolved, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
     withheld = not attach and snapshot.binding.spec is not None and snapshot.binding.spec.sessions.mode == "Header"
-    return Decision(acceptance, secrets, gateway, keys, plan, prune(snapshot, plan), withheld)
+    return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld)
+
+
+def _resolved() -> Finding:
+    return Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
 
 
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
@@ -62,8 +70,9 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 
-def _pending_message(acceptance: Acceptance, secrets: Finding, gateway: GatewayView) -> str:
-    cause = "the binding is not accepted" if acceptance.finding.status != "True" else f"{secrets.type} is {secrets.status}"
+def _pending_message(findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:
+    accepted, secrets = findings[ConditionType.ACCEPTED], findings[ConditionType.SECRETS_RESOLVED]
+    cause = "the binding is not accepted" if accepted.status != "True" else f"{secrets.type} is {secrets.status}"
     rest = "what was applied before stays as it is, without pre-function" if gateway.lua_off else "what was applied before stays as it is"
     return f"Nothing is changed while {cause}; {rest}."
 
@@ -78,8 +87,3 @@ def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
         *(a for a in without_lua.attachments if a.target not in clashing),
     )
     return BindingPlan(routes=without_lua.routes, attachments=attachments)
-
-
-def _lua_attached(snapshot: Snapshot) -> bool:
-    plugin = names.pre_function_plugin(snapshot.binding.name)
-    return any(plugin in target.plugins for target in snapshot.targets.values())

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import STORED
 from fiddler_kong_operator.kube.objects import EVENT as ANY_EVENT
 from fiddler_kong_operator.kube.objects import Kind
 
@@ -24,7 +25,7 @@ __all__ = [
     "SERVICE",
 ]
 
-BINDING: Final = Kind(names.KIND, names.GROUP, names.VERSION, names.PLURAL)
+BINDING: Final = Kind(names.KIND, names.GROUP, STORED.name, names.PLURAL)
 
 SECRET: Final = Kind("Secret", "", "v1", "secrets", field_selector="type!=helm.sh/release.v1", confidential=True)
 """Helm's release records are large, many, and never referenced."""

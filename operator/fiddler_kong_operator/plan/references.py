@@ -1,25 +1,32 @@
-"""What a binding points at and what it would create: pure, from its spec alone."""
+"""The objects that a binding refers to and those that it owns: pure, from its spec alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
+from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
+from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
+from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
+from .plugins import PLUGINS, plugin_instances
 from .snapshot import Attachable, Binding
 
 __all__ = [
     "Place",
     "attach_targets",
     "children_of",
+    "exposed_routes",
+    "keys_secret",
     "named_plugin",
     "places_of",
+    "plugin_key",
     "possible_owners",
     "references_of",
+    "route_object",
     "secrets_of",
     "served_places",
+    "wanted_children",
 ]
 
 Place = tuple[str, str, str]
@@ -35,29 +42,28 @@ def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
     return frozenset(ObjectKey(SECRET.name, binding.namespace, name) for name in keys)
 
 
-def attach_targets(binding: Binding) -> tuple[ObjectKey, ...]:
-    """The objects named in attachTo."""
+def attach_targets(binding: Binding) -> Mapping[ObjectKey, Route]:
+    """The objects named in attachTo, in order, each with its route: a valid spec names an object only once."""
     routes = binding.spec.routes if binding.spec else ()
-    return tuple(ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name) for route in routes if route.attach_to)
+    return {ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name): route for route in routes if route.attach_to}
 
 
 def references_of(binding: Binding) -> frozenset[ObjectKey]:
-    """Every object it points at: Secrets, targets of attachTo, and the gateway workload."""
+    """Every object it refers to: Secrets, targets of attachTo, and the gateway workload."""
     workload = (binding.workload,) if binding.workload else ()
     return secrets_of(binding).union(attach_targets(binding), workload)
 
 
 def places_of(binding: Binding) -> frozenset[Place]:
-    """What its exposed routes serve."""
+    """The places that its exposed routes serve."""
     if binding.spec is None:
         return frozenset()
     ingress_class = binding.spec.gateway.ingress_class_name
-    exposed = (route.expose for route in binding.spec.routes if route.expose)
-    return frozenset((ingress_class, expose.host or "", _plain(expose.path)) for expose in exposed)
+    return frozenset((ingress_class, expose.host or "", _plain(expose.path)) for _, expose, _ in exposed_routes(binding.spec))
 
 
 def served_places(ingress: Attachable) -> frozenset[Place]:
-    """What an Ingress serves; nothing without a class."""
+    """The places that an Ingress serves; none without a class."""
     if not ingress.ingress_class:
         return frozenset()
     return frozenset((ingress.ingress_class, host, _plain(path)) for host, path in ingress.rules)
@@ -67,16 +73,46 @@ def _plain(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
+def exposed_routes(spec: BindingSpec) -> list[tuple[Route, Expose, Llm]]:
+    """The routes for which the operator makes a Service and an Ingress."""
+    return [(route, route.expose, route.llm) for route in spec.routes if route.expose and route.llm]
+
+
+def keys_secret(binding: Binding) -> ObjectKey:
+    """The Secret with every key that Kong needs."""
+    return ObjectKey(SECRET.name, binding.namespace, names.keys_secret(binding.name))
+
+
+def plugin_key(binding: Binding, plugin: str, route: str | None = None) -> ObjectKey:
+    """The KongPlugin of a type; `route` where each route has its own."""
+    return ObjectKey(KONG_PLUGIN.name, binding.namespace, PLUGINS[plugin].object_name(binding.name, route))
+
+
+def route_object(binding: Binding, kind: Kind, route: str) -> ObjectKey:
+    """The Service or Ingress of an exposed route."""
+    return ObjectKey(kind.name, binding.namespace, names.route_objects(binding.name, route))
+
+
+def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
+    """Every object that the spec asks for, in the order of creation; none without a valid spec."""
+    if binding.spec is None:
+        return ()
+    plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in plugin_instances(binding.spec))
+    exposed = [route.name for route, _, _ in exposed_routes(binding.spec)]
+    return (keys_secret(binding), *plugins, *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed))
+
+
 def children_of(binding: Binding) -> Iterator[ObjectKey]:
-    """Every object it would create."""
-    space = binding.namespace
-    yield ObjectKey(SECRET.name, space, names.keys_secret(binding.name))
-    yield ObjectKey(KONG_PLUGIN.name, space, names.opentelemetry_plugin(binding.name))
-    yield ObjectKey(KONG_PLUGIN.name, space, names.pre_function_plugin(binding.name))
-    for route in binding.spec.routes if binding.spec else ():
-        yield ObjectKey(KONG_PLUGIN.name, space, names.ai_proxy_plugin(binding.name, route.name))
-        yield ObjectKey(SERVICE.name, space, names.route_objects(binding.name, route.name))
-        yield ObjectKey(INGRESS.name, space, names.route_objects(binding.name, route.name))
+    """Every name that the binding uses, now or under an earlier spec with the same routes: finds leftovers whose owner was removed.
+
+    An invalid spec implies the names that do not depend on it.
+    """
+    routes = [route.name for route in binding.spec.routes] if binding.spec else []
+    yield keys_secret(binding)
+    for kind in PLUGINS.values():
+        yield from (plugin_key(binding, kind.type, route) for route in (routes if kind.per_route else (None,)))
+    for route in routes:
+        yield from (route_object(binding, kind, route) for kind in (SERVICE, INGRESS))
 
 
 def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:
@@ -87,6 +123,6 @@ def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:
 
 
 def named_plugin(target: ObjectKey, name: str) -> ObjectKey:
-    """The KongPlugin that a name in a target's annotation (`name` or `namespace:name`) stands for."""
+    """The KongPlugin that a name in a target's annotation (`name` or `namespace:name`) means."""
     namespace, colon, plain = name.rpartition(":")
     return ObjectKey(KONG_PLUGIN.name, namespace if colon else target.namespace, plain)

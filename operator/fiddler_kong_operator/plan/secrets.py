@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from fiddler_kong_operator.api import BindingSpec, SecretKeyRef
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.api.problems import join_problems
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
 
-from .plugins import PluginKey, required_keys
+from .keys import PluginKey
+from .plugins import required_keys
 
 __all__ = ["ResolvedKeys", "resolve_keys"]
 
@@ -48,7 +48,7 @@ def resolve_keys(spec: BindingSpec, secrets: Mapping[str, Mapping[str, bytes] | 
     outcomes = {ref: _resolve(uses, secrets) for ref, uses in _uses(spec).items()}
     problems = [outcome for outcome in outcomes.values() if isinstance(outcome, Finding)]
     if problems:
-        return Finding(problems[0].reason, join_problems([problem.message for problem in problems]))
+        return Finding.of_problems(problems[0].reason, [problem.message for problem in problems])
     values = {ref: outcome for ref, outcome in outcomes.items() if isinstance(outcome, str)}
     return ResolvedKeys(values[spec.fiddler.api_key_secret_ref], values)
 

@@ -1,6 +1,6 @@
 """What one decision is made from: everything observed about one binding, gathered once, frozen.
 
-`cluster.reader` makes a `Snapshot`; `plan.checks`, `plan.gateway` and `plan.build` decide from it without any I/O. Values are reduced on
+`observe.reader` makes a `Snapshot`; the rest of `plan` decides from it without any I/O. Values are reduced on
 arrival (a child is a digest, a Service is its plugin list), so that thousands of bindings fit into little memory.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
@@ -232,7 +232,6 @@ class Snapshot:
     """Every observed object that is owned by the binding or has the name of one it would create."""
     warnings: tuple[KongWarning, ...] = ()
     """Kong's warnings about plugins of this binding."""
-    probe: ProbeResult | None = None
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""

@@ -72,3 +72,14 @@ def test_a_finding_has_the_type_and_status_of_its_reason() -> None:
     finding = Finding(reason("KongRefused"), "schema violation")
 
     assert (finding.type, finding.status) == (ConditionType.PLUGINS_PROGRAMMED, "False")
+
+
+def test_one_finding_for_many_problems_spells_out_the_first_ones_and_counts_the_rest() -> None:
+    problems = [f"Problem {number}." for number in range(7)]
+
+    assert Finding.of_problems(reason("InvalidSpec"), problems[:2]).message == "Problem 0. Problem 1."
+    assert Finding.of_problems(reason("InvalidSpec"), problems).message.endswith("Problem 4. And 2 more.")
+
+
+def test_ready_sums_up_every_condition_but_itself_and_those_of_kstatus() -> None:
+    assert [kind for kind in ConditionType if not kind.summed] == [ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.status import BindingStatus
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from tests.crd.bindings import EXPOSED, ROUTE, spec
 
 

@@ -373,3 +373,20 @@ def test_what_is_printed_means_the_same_to_kubectl() -> None:
     result = render(odd)
     assert result.exit_code == 0
     assert 'batch_span_count: "y"' in result.stdout
+
+
+def test_a_question_ends_without_a_full_stop() -> None:
+    result = render(binding(spec__payload="Captured", spec__zzz=1))
+    assert result.exit_code == 1
+    assert "InvalidSpec: spec.payload is not a field; did you mean payloads?\n" in result.stderr
+    assert "InvalidSpec: spec.zzz is not a field; known are fiddler, " in result.stderr
+    assert ", suspend.\n" in result.stderr
+
+
+def test_an_ingress_is_read_as_in_the_cluster_with_the_class_in_its_annotation() -> None:
+    metadata = {"name": "shop", "namespace": "shop", "annotations": {"kubernetes.io/ingress.class": "kong"}}
+    content = {"rules": [{"http": {"paths": [{"path": "/openai", "pathType": "Prefix"}]}}]}
+    taken = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": content}
+    result = render(binding(), taken)
+    assert result.exit_code == 1
+    assert "RouteClash: Route openai exposes path /openai on all hosts, which Ingress shop/shop" in result.stderr

@@ -53,6 +53,21 @@ def test_null_is_not_enough_where_a_value_must_be_given() -> None:
     assert problems(document({"fiddler": {"url": None, "applicationId": None}})) != []
 
 
+def test_a_field_that_is_unknown_is_refused_even_where_it_is_null() -> None:
+    found = document()
+    found.manifest["spec"]["payload"] = None
+
+    assert problems(found) == ["spec.payload is not a field; did you mean payloads?"]
+
+
+def test_null_inside_a_patch_s_value_stays_and_is_refused_by_the_rules_of_overrides() -> None:
+    patch = {"op": "add", "path": "/queue", "value": {"max_batch_size": None}}
+    spec = parse_binding(document({"overrides": [{"plugin": "opentelemetry", "patch": [patch]}]}), "default").spec
+
+    assert spec is not None
+    assert spec.overrides[0].patch[0].value == {"max_batch_size": None}
+
+
 def test_a_status_in_the_file_is_no_fault_and_not_believed() -> None:
     assert parse_binding(document(status={"conditions": []}), "default").status == {}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.observe.interning import share_spec, share_status
 from tests.unit.observe.objects import EXPOSED, spec
 

@@ -7,7 +7,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.kinds import KINDS
-from fiddler_kong_operator.plan.snapshot import ProbeResult, Snapshot
+from fiddler_kong_operator.plan.snapshot import Snapshot
 from tests.unit.observe.objects import (
     ASSISTANT,
     ATTACHED,
@@ -62,11 +62,10 @@ async def test_a_binding_that_does_not_exist_has_no_snapshot() -> None:
     assert desk.asked == []
 
 
-async def test_a_snapshot_says_when_it_was_taken_and_what_the_probe_found() -> None:
-    probe = ProbeResult("Reachable", "answered")
-    found = await Desk(binding()).reader.gather(ASSISTANT, probe)
+async def test_a_snapshot_says_when_it_was_taken() -> None:
+    found = await Desk(binding()).reader.gather(ASSISTANT)
     assert found
-    assert (found.binding.name, found.now, found.probe) == ("assistant", 12.0, probe)
+    assert (found.binding.name, found.now) == ("assistant", 12.0)
 
 
 async def test_what_the_store_does_not_hold_is_read_live_once() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Binding, Container, EnvEntry, Rollout, Snapshot, Workload

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
@@ -70,8 +71,8 @@ def test_of_a_suspended_binding_pre_function_leaves_only_where_lua_is_off(lua: s
     decision = decide(replace(snapshot, binding=suspended))
 
     assert [a.plugins for a in decision.plan.attachments] == ([()] if leaves else [])
-    assert decision.plugins is not None
-    assert decision.plugins.message.endswith(", without pre-function." if leaves else "stays as it is.")
+    pending = decision.findings[ConditionType.PLUGINS_PROGRAMMED]
+    assert pending.message.endswith(", without pre-function." if leaves else "stays as it is.")
 
 
 def test_a_gateway_that_is_gone_costs_no_attachment() -> None:
@@ -96,7 +97,7 @@ def test_ours_stay_where_only_what_is_asked_for_in_addition_would_clash() -> Non
 
     decision = decide(snapshot)
 
-    assert (decision.acceptance.finding.reason.name, decision.plan.attachments) == ("PluginClash", ())
+    assert (decision.findings[ConditionType.ACCEPTED].reason.name, decision.plan.attachments) == ("PluginClash", ())
 
 
 @pytest.mark.parametrize("written", ["assistant-opentelemetry", "ai:assistant-opentelemetry"])
@@ -105,3 +106,12 @@ def test_our_own_name_written_twice_is_taken_out_of_a_refused_bindings_list(writ
     snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=None), plugin_types={**TYPES, written: "opentelemetry"})
 
     assert [a.plugins for a in decide(snapshot).plan.attachments] == [()]
+
+
+def test_the_plan_decides_three_conditions_and_a_fourth_only_where_the_plugins_are_left_alone() -> None:
+    decided = [ConditionType.ACCEPTED, ConditionType.SECRETS_RESOLVED, ConditionType.GATEWAY_CONFIGURED]
+    keys = {"fiddler": {"api-key": b"id.secret"}, "openai": {"api-key": b"sk-test"}}
+    ready, without_keys = decide(make_snapshot(secrets=keys)), decide(make_snapshot())
+
+    assert (list(ready.findings), ready.retreats) == (decided, False)
+    assert (list(without_keys.findings), without_keys.retreats) == ([*decided, ConditionType.PLUGINS_PROGRAMMED], True)

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from fiddler_kong_operator.api.v1alpha1 import Llm
+from fiddler_kong_operator.api import Llm
 from fiddler_kong_operator.plan.providers import PROVIDERS, Upstream, check_providers, upstream_of
 from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
 

@@ -15,6 +15,7 @@ from fiddler_kong_operator.plan.references import (
     references_of,
     secrets_of,
     served_places,
+    wanted_children,
 )
 from fiddler_kong_operator.plan.snapshot import Binding
 from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, EXPOSED, FIDDLER, GATEWAY, LLM, OPENAI, binding, ingress, key, spec
@@ -42,12 +43,35 @@ def test_a_gateway_without_namespace_is_in_the_bindings() -> None:
 
 def test_targets_keep_their_order() -> None:
     shop = {"name": "shop", "attachTo": {"kind": "Ingress", "name": "shop"}}
-    assert attach_targets(make(ATTACHED, EXPOSED, shop)) == (CHAT, ObjectKey("Ingress", "ai", "shop"))
+    found = attach_targets(make(ATTACHED, EXPOSED, shop))
+    assert [(key, route.name) for key, route in found.items()] == [(CHAT, "chat"), (ObjectKey("Ingress", "ai", "shop"), "shop")]
 
 
 def test_an_invalid_binding_points_at_nothing_but_may_have_shared_children() -> None:
     assert (references_of(INVALID), places_of(INVALID)) == (frozenset(), frozenset())
     assert {child.name for child in children_of(INVALID)} == {"assistant-kong-keys", "assistant-opentelemetry", "assistant-pre-function"}
+    assert wanted_children(INVALID) == ()
+
+
+def test_wanted_children_come_in_the_order_of_creation() -> None:
+    chat = {**EXPOSED, "name": "chat", "expose": {"path": "/chat"}}
+    found = wanted_children(make(EXPOSED, ATTACHED | {"name": "observed"}, chat, sessions={"mode": "Disabled"}))
+    assert [(child.kind, child.name) for child in found] == [
+        ("Secret", "assistant-kong-keys"),
+        ("KongPlugin", "assistant-openai-ai-proxy"),
+        ("KongPlugin", "assistant-chat-ai-proxy"),
+        ("KongPlugin", "assistant-opentelemetry"),
+        ("Service", "assistant-openai"),
+        ("Service", "assistant-chat"),
+        ("Ingress", "assistant-openai"),
+        ("Ingress", "assistant-chat"),
+    ]
+
+
+def test_names_of_what_an_earlier_spec_wanted_are_still_known() -> None:
+    now, earlier = make(ATTACHED, sessions={"mode": "Disabled"}), make({**ATTACHED, "llm": LLM})
+    assert set(wanted_children(earlier)) - set(wanted_children(now)) != set()
+    assert set(wanted_children(earlier)) <= set(children_of(now))
 
 
 def test_places_are_class_host_and_path() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.objects.desired import Attachment, BindingPlan, Desired

@@ -46,17 +46,17 @@ class Bench:
         return await self.applier.apply(plan, await self.snapshot(), prune)
 
     def plugin(self, name: str = "assistant-opentelemetry", type_: str = "opentelemetry", **config: Any) -> Desired:
-        return build_desired(self.binding, "KongPlugin", name, {"plugin": type_, "config": config})
+        return build_desired(self.binding, ObjectKey("KongPlugin", "ai", name), {"plugin": type_, "config": config})
 
     def secret(self, value: str = "czM=", type_: str = "Opaque") -> Desired:
-        return build_desired(self.binding, "Secret", "assistant-kong-keys", {"type": type_, "data": {"openai": value}})
+        return build_desired(self.binding, ObjectKey("Secret", "ai", "assistant-kong-keys"), {"type": type_, "data": {"openai": value}})
 
     def service(self, annotations: Mapping[str, str] | None = None) -> Desired:
         content = {"spec": {"type": "ExternalName", "externalName": "api.openai.com"}}
-        return build_desired(self.binding, "Service", "assistant-openai", content, {"annotations": annotations or {}})
+        return build_desired(self.binding, ObjectKey("Service", "ai", "assistant-openai"), content, annotations=annotations)
 
     def ingress(self) -> Desired:
-        return build_desired(self.binding, "Ingress", "assistant-openai", {"spec": {"ingressClassName": "kong"}})
+        return build_desired(self.binding, ObjectKey("Ingress", "ai", "assistant-openai"), {"spec": {"ingressClassName": "kong"}})
 
     def live(self, desired: Desired) -> Manifest:
         return self.cluster.objects[desired.key]

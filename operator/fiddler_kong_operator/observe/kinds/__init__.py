@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from .attachables import INGRESSES, SERVICES
+from .attachables import ATTACHABLE_KINDS
 from .bindings import BINDINGS
 from .contract import Source, WatchedKind
 from .plugins import CLUSTER_PLUGINS, PLUGINS
@@ -17,7 +17,7 @@ from .workloads import WORKLOAD_KINDS
 __all__ = ["INFORMED", "WATCHED", "WatchedKind"]
 
 WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
-    {row.kind.name: row for row in (BINDINGS, SECRETS, PLUGINS, CLUSTER_PLUGINS, SERVICES, INGRESSES, *WORKLOAD_KINDS, WARNINGS)}
+    {row.kind.name: row for row in (BINDINGS, SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, *WORKLOAD_KINDS, WARNINGS)}
 )
 """Every watched kind by name."""
 

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
 
-from fiddler_kong_operator import names
-from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
-from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, AttachableKind, read_attachable
 from fiddler_kong_operator.plan.references import named_plugin, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable
 
 from .children import written_at
-from .contract import CHILD_VERBS, WatchedKind, always, changed
+from .contract import CHILD_VERBS, WatchedKind, changed
 
-__all__ = ["CLASS_ANNOTATION", "INGRESSES", "SERVICES", "bindings_around", "reduce_attachable"]
-
-CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
+__all__ = ["ATTACHABLE_KINDS", "bindings_around", "reduce_attachable"]
 
 
 def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> Attachable:
-    """Plugin list, and for an Ingress its class (field or legacy annotation) and rules."""
-    metadata = raw["metadata"]
-    annotations = metadata.get("annotations") or {}
-    spec = raw.get("spec") or {}
-    ingress_class = spec.get("ingressClassName") or annotations.get(CLASS_ANNOTATION)
-    return Attachable(
-        key=key,
-        uid=metadata.get("uid", ""),
-        resource_version=metadata.get("resourceVersion", ""),
-        plugins=_split(annotations.get(names.KONG_PLUGINS_ANNOTATION)),
-        ingress_class=share(ingress_class) if ingress_class else None,
-        rules=tuple(_rules(spec)) if key.kind == kinds.INGRESS.name else (),
-        attached_at=written_at(metadata),
-    )
-
-
-def _split(annotation: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (annotation or "").split(",") if part.strip())
-
-
-def _rules(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for rule in spec.get("rules") or ():
-        for path in (rule.get("http") or {}).get("paths") or ():
-            yield rule.get("host") or "", path.get("path") or "/"
+    """The object as far as attachment goes, and when our field manager last wrote it."""
+    read = read_attachable(key, raw)
+    ingress_class = share(read.ingress_class) if read.ingress_class else None
+    return replace(read, ingress_class=ingress_class, attached_at=written_at(raw["metadata"]))
 
 
 def _index(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
@@ -77,14 +55,23 @@ def _triggers(records: Records, key: ObjectKey, old: Attachable | None, new: Att
                 yield from records.indexes.exposing[place]
 
 
-def _has_plugins(target: Attachable) -> bool:
-    return bool(target.plugins)
+def _is_relevant(target: Attachable) -> bool:
+    """It carries plugins, or serves places that an exposed route could clash with."""
+    return bool(target.plugins or target.rules)
 
 
-def _row(kind: Kind, *, keep_all: bool, why: str) -> WatchedKind:
-    keep = always if keep_all else _has_plugins
-    return WatchedKind(kind, reduce_attachable, _index, _triggers, why, CHILD_VERBS, keep, owned=True)
+def _row(attachable: AttachableKind) -> WatchedKind:
+    return WatchedKind(
+        kind=attachable.kind,
+        reduce=reduce_attachable,
+        index=_index,
+        triggers=_triggers,
+        keep=_is_relevant,
+        owned=True,
+        verbs=CHILD_VERBS,
+        why=f"Keep {attachable.kind.plural} of exposed routes; attach plugins to existing ones.",
+    )
 
 
-SERVICES: Final = _row(kinds.SERVICE, keep_all=False, why="Keep Services of exposed routes; attach plugins to existing ones.")
-INGRESSES: Final = _row(kinds.INGRESS, keep_all=True, why="Keep Ingresses of exposed routes; attach plugins to existing ones.")
+ATTACHABLE_KINDS: Final = tuple(map(_row, ATTACHABLES.values()))
+"""One row for each kind that `attachTo` may name."""

@@ -11,9 +11,10 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION
 from fiddler_kong_operator.plan.snapshot import Attachable
 
-from .attachables import CLASS_ANNOTATION, bindings_around
+from .attachables import bindings_around
 from .contract import CHILD_VERBS, WatchedKind
 
 __all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "reduce_plugin"]

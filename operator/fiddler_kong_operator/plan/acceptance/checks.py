@@ -14,10 +14,12 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
+from fiddler_kong_operator.plan.objects.overrides import check_plugins
+from fiddler_kong_operator.plan.plugins import plugin_instances
+from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
-from .buildable import check_buildable
-from .clashes import PluginConflict, attach_targets, needed_types, plugin_conflicts, route_conflicts, taken_names, unresolved_names
+from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names, unresolved_names
 from .endpoint import refusal, upstream_refusal
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
@@ -46,7 +48,7 @@ def _accepted(snapshot: Snapshot) -> Finding:
 
 def _spec_invalid(snapshot: Snapshot) -> Finding | None:
     if snapshot.binding.spec is not None:
-        return check_buildable(snapshot.binding.spec)
+        return check_plugins(snapshot.binding.spec)
     return Finding(reason("InvalidSpec"), snapshot.binding.invalid or "The spec could not be read.")
 
 
@@ -105,7 +107,7 @@ def _settings_clash(snapshot: Snapshot) -> Finding | None:
 
 
 def _target_missing(snapshot: Snapshot) -> Finding | None:
-    for route, target in attach_targets(snapshot):
+    for target, route in attach_targets(snapshot.binding).items():
         if target not in snapshot.targets:
             where = f"{target} (route {route.name}, attachTo)"
             remedy = "Create it, or correct attachTo; the binding goes on by itself."
@@ -162,7 +164,7 @@ def _shadows_global(snapshot: Snapshot) -> Finding | None:
 
 def _shadowed(snapshot: Snapshot) -> Iterator[str]:
     spec = snapshot.binding.spec
-    types = {kind for route in spec.routes for kind in needed_types(spec, route)} if spec else set()
+    types = {instance.plugin for instance in plugin_instances(spec)} if spec else set()
     for kind in sorted(types & snapshot.global_plugins.keys()):
         yield f"KongClusterPlugin {snapshot.global_plugins[kind]} ({kind})"
 

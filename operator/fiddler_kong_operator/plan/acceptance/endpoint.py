@@ -20,12 +20,13 @@ would give away the credentials of the gateway's machine, loopback ones lead to 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from .addresses import Network, RefusedAddress, contains, is_public, networks_of, parse_address, refused, shown_address
 
 __all__ = [
     "STRICT",
@@ -40,41 +41,13 @@ __all__ = [
     "usable_addresses",
 ]
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-
 WEB_PORTS: Final = frozenset({80, 443, 4318, 8080, 8443})
 """Ports that may be probed on private addresses: http, https, OTLP/HTTP and their usual alternatives."""
 
-_METADATA: Final = tuple(
-    ip_network(cidr)
-    for cidr in (
-        "169.254.0.0/16",  # AWS, Azure, Google, Oracle, DigitalOcean, OpenStack and others
-        "100.100.100.200/32",  # Alibaba
-        "168.63.129.16/32",  # Azure's host agent
-        "192.0.0.192/32",  # Oracle, classic
-        "fd00:ec2::/32",  # AWS
-        "fd20:ce::/32",  # Google
-        "fd00:42::/32",  # Scaleway
-        "fd00:c1::/32",  # Oracle
-    )
-)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-_NUMERIC: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-"""A last label that makes a host an IPv4 address in some notation (WHATWG URL, "ends in a number")."""
 
 _SHAPE: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 """Host and port as every parser reads them; what is left out here (`a[::1]`, an empty port) is read differently by Python and by Kong."""
-
-_LOCAL_NAMES: Final = ("localhost", "ip6-localhost", "localhost.localdomain")
-_METADATA_NAMES: Final = ("metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
-
-_THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
-_COMPATIBLE: Final = IPv6Network("::/96")
-_NAT64_WELL_KNOWN: Final = IPv6Network("64:ff9b::/96")
-_NAT64_LOCAL: Final = IPv6Network("64:ff9b:1::/48")
-"""RFC 8215; prefixes of any length in it are in use, so both the shortest and the longest are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +60,6 @@ class EndpointPolicy:
 
 STRICT: Final = EndpointPolicy()
 """Nothing is allowed beyond that."""
-
-
-class RefusedAddress(ValueError):
-    """Nothing is sent there. The text is one sentence that holds no address, so that it stays the same while DNS rotates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +85,7 @@ def refusal(url: str, policy: EndpointPolicy) -> str | None:
     """Why no traces may go to a URL, as far as the URL itself shows; None where they may."""
     try:
         endpoint = parse_endpoint(url, allow_http=policy.allow_http)
-        address = _address_shown(endpoint.host)
+        address = shown_address(endpoint.host)
         if address:
             usable_addresses([address], endpoint, policy.allowed_addresses)
     except RefusedAddress as error:
@@ -128,14 +97,14 @@ def upstream_refusal(url: str, policy: EndpointPolicy) -> str | None:
     """Why the gateway must not call a model at a URL, as far as the URL itself shows: the end of a sentence. None where it may."""
     try:
         host = urlsplit(url).hostname or ""
-        address = _address_shown(host)
+        address = shown_address(host)
     except RefusedAddress as error:
         return str(error)
     except ValueError:
         return None  # no URL at all, which `providers` refuses in its own words
     if address is None:
         return None
-    problem = _of_no_host(ip_address(address), tuple(ip_network(cidr, strict=False) for cidr in policy.allowed_addresses))
+    problem = refused(parse_address(address), networks_of(policy.allowed_addresses))
     return f"{host} is {problem}" if problem else None
 
 
@@ -171,7 +140,7 @@ def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iter
 
     `allowed` holds CIDRs that open loopback addresses and any port; what is refused for good stays refused.
     """
-    networks = tuple(ip_network(cidr, strict=False) for cidr in allowed)
+    networks = networks_of(allowed)
     problems = {address: _problem(address, endpoint.port, networks) for address in addresses}
     usable = tuple(address for address, problem in problems.items() if problem is None)
     if not usable:
@@ -187,24 +156,6 @@ def _split(url: str) -> SplitResult:
         raise RefusedAddress("fiddler.url has square brackets around something that is not an IPv6 address.") from None
 
 
-def _address_shown(host: str) -> str | None:
-    """The address that a host shows without any resolver: its own, or that of a name with a fixed meaning; None for other names.
-
-    Refuses what only some resolvers read as an address: decimal, octal, hexadecimal or shortened IPv4.
-    """
-    name = host.lower().rstrip(".")
-    if name in _LOCAL_NAMES or name.endswith(".localhost"):
-        return "127.0.0.1"
-    if name in _METADATA_NAMES:
-        return "169.254.169.254"
-    try:
-        return str(ip_address(host.partition("%")[0]))
-    except ValueError:
-        if _NUMERIC.fullmatch(name.rpartition(".")[2]):
-            raise RefusedAddress(f"{host} is neither a name nor an address in its usual form. Write the host's name.") from None
-        return None
-
-
 def _has_valid_port(parts: SplitResult) -> bool:
     try:
         return parts.port != 0
@@ -213,79 +164,15 @@ def _has_valid_port(parts: SplitResult) -> bool:
 
 
 def _problem(text: str, port: int, allowed: tuple[Network, ...]) -> str | None:
-    address = ip_address(text.partition("%")[0])
-    problem = _of_no_host(address, allowed)
+    address = parse_address(text)
+    problem = refused(address, allowed)
     if problem:
         return f"{problem} fiddler.url must be your Fiddler instance."
-    if any(_contains(network, address) for network in allowed):
+    if contains(allowed, address):
         return None
-    if port not in WEB_PORTS and not all(form.is_global for form in _forms(address)):
+    if port not in WEB_PORTS and not is_public(address):
         return (
             f"a private address, where port {port} is not probed. Use one of the ports {', '.join(map(str, sorted(WEB_PORTS)))}, "
             "or ask the operator's administrator to set --probe-allowed-addresses."
         )
     return None
-
-
-def _of_no_host(address: Address, allowed: tuple[Network, ...]) -> str | None:
-    """What an address is that no other host can have, or must never be sent to; None for one a host can have."""
-    forbidden = next((kind for kind in map(_forbidden, _forms(address)) if kind), None)
-    if forbidden:
-        return f"{forbidden}, which the operator never accepts."
-    if any(form.is_loopback for form in _forms(address)) and not any(_contains(network, address) for network in allowed):
-        return "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses."
-    return None
-
-
-def _forms(address: Address) -> tuple[Address, ...]:
-    return (address, *_embedded(address))
-
-
-def _forbidden(address: Address) -> str | None:
-    if any(_contains(network, address) for network in _METADATA):
-        return "the address of a cloud's metadata service or link-local"
-    if address.is_link_local:
-        return "a link-local address"
-    if address.is_multicast:
-        return "a multicast address"
-    if address.is_unspecified or (isinstance(address, IPv4Address) and address in _THIS_NETWORK):
-        return "an unspecified address"
-    if address.is_reserved and not address.is_loopback and not _carries_ipv4(address):
-        return "a reserved address"
-    return None
-
-
-def _carries_ipv4(address: Address) -> bool:
-    return any(True for _ in _embedded(address))
-
-
-def _embedded(address: Address) -> Iterator[IPv4Address]:
-    """The IPv4 addresses that packets to an IPv6 address may end at (RFC 4291, 3056, 6052, 4380)."""
-    if isinstance(address, IPv4Address):
-        return
-    if address.ipv4_mapped:
-        yield address.ipv4_mapped
-    if address.sixtofour:
-        yield address.sixtofour
-    if address.teredo:
-        yield from address.teredo
-    if address in _COMPATIBLE and int(address) > 1:
-        yield _lowest(address)
-    if address in _NAT64_WELL_KNOWN:
-        yield _lowest(address)
-    if address in _NAT64_LOCAL:
-        yield from (form for form in (_lowest(address), _after_48_bits(address)) if form not in _THIS_NETWORK)
-
-
-def _lowest(address: IPv6Address) -> IPv4Address:
-    return IPv4Address(int(address) & 0xFFFFFFFF)
-
-
-def _after_48_bits(address: IPv6Address) -> IPv4Address:
-    """Where a /48 prefix has it: bits 48-63 and 72-87 (RFC 6052, 2.2)."""
-    high, low = (int(address) >> 64) & 0xFFFF, (int(address) >> 40) & 0xFFFF
-    return IPv4Address(high << 16 | low)
-
-
-def _contains(network: Network, address: Address) -> bool:
-    return address.version == network.version and address in network

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
 from fiddler_kong_operator.plan.snapshot import Container, Snapshot, Workload
 
 from . import env

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Workload
 
 from .version import KongVersion

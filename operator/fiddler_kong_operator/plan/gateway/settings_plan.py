@@ -29,7 +29,7 @@ from typing import Any, Literal
 import orjson
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.snapshot import Binding, Container, Workload
 

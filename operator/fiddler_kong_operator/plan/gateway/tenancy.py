@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.snapshot import Binding, Workload
 
 from .env import needed_lua

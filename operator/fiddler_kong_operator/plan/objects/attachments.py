@@ -7,19 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.references import children_of
+from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .desired import Attachment
 
-__all__ = ["build_attachments", "is_ours", "merge_list", "plugin_name"]
-
-
-def plugin_name(binding: Binding, plugin: str, route: str | None) -> str:
-    """Name of one of a binding's KongPlugins."""
-    return PLUGINS[plugin].object_name(binding.name, route)
+__all__ = ["build_attachments", "is_ours", "merge_list"]
 
 
 def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
@@ -60,18 +55,11 @@ def is_ours(snapshot: Snapshot, written: str) -> bool:
     namespace, _, name = written.rpartition(":")
     if namespace not in ("", binding.namespace):
         return False
-    child = snapshot.children.get(ObjectKey("KongPlugin", binding.namespace, name))
+    key = ObjectKey(KONG_PLUGIN.name, binding.namespace, name)
+    child = snapshot.children.get(key)
     if child is not None:
         return child.belongs_to(binding)
     owner = snapshot.plugin_owners.get(name)
     if owner is not None:
         return owner == binding.uid
-    return written not in snapshot.plugin_types and name in _names(binding)
-
-
-def _names(binding: Binding) -> frozenset[str]:
-    """Names the binding gives to plugins; of an invalid spec only those that do not depend on it."""
-    shared = {names.pre_function_plugin(binding.name), names.opentelemetry_plugin(binding.name)}
-    if binding.spec is None:
-        return frozenset(shared)
-    return frozenset(shared | {plugin_name(binding, i.plugin, i.route) for i in plugin_instances(binding.spec)})
+    return written not in snapshot.plugin_types and key in children_of(binding)

@@ -1,38 +1,31 @@
-"""From an accepted binding and its keys to everything it wants in the cluster, and from what exists to what must go.
-
-Equal, as Kong sees it, to the file on Fiddler's integration page: see `plan.declarative`.
-"""
+"""From an accepted binding and its keys to everything it wants in the cluster, and from what exists to what must be deleted."""
 
 from __future__ import annotations
 
-import base64
-import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Route
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.plan.acceptance.buildable import require_buildable
-from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKey, keys_of, plugin_instances
-from fiddler_kong_operator.plan.providers import upstream_of
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
+from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
-from .attachments import build_attachments, plugin_name
-from .desired import Attachment, BindingPlan, Desired
-from .manifest import build_desired, canonical
-from .overrides import apply_overrides
+from .attachments import build_attachments
+from .builders import BUILDERS, Wish, build_service
+from .desired import Attachment, BindingPlan
+from .overrides import configured_plugins
 
-__all__ = ["Removal", "build", "build_lua_removal", "build_removal", "prune"]
+__all__ = ["Removal", "build", "build_lua_removal", "build_removal", "is_lua_attached", "prune"]
 
-_DELETION_ORDER: Final = ("Ingress", "Service", "KongPlugin", "Secret")
-"""Traffic first, keys last: a plugin whose Secret is gone is dropped by Kong while the route still serves."""
+_DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What the deletion of a binding takes back: first our names from foreign lists, then the objects, in this order."""
+    """The deletion of a binding: first our names leave other people's lists, then the objects are deleted, in this order."""
 
     attachments: tuple[Attachment, ...]
     objects: tuple[ObjectKey, ...]
@@ -41,7 +34,7 @@ class Removal:
 def build(
     snapshot: Snapshot, keys: ResolvedKeys, *, attach_pre_function: bool, excluded_targets: frozenset[ObjectKey] = frozenset()
 ) -> BindingPlan:
-    """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_buildable` finds something.
+    """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_plugins` finds something.
 
     `attach_pre_function` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left
     without any plugin of ours, because one of theirs clashes.
@@ -49,50 +42,50 @@ def build(
     binding = snapshot.binding
     if binding.spec is None:
         raise ValueError(f"{binding.key} has no valid spec")
-    require_buildable(binding.spec)
-    instances = plugin_instances(binding.spec)
-    attached = tuple(i for i in instances if attach_pre_function or not PLUGINS[i.plugin].runs_lua)
-    lists = {route.name: _attached_names(binding, route, attached) for route in binding.spec.routes}
-    exposed = tuple(route for route in binding.spec.routes if route.expose)
-    wanted = {
-        key: lists[route.name]
-        for route in binding.spec.routes
-        if (key := _target(binding, route)) is not None and key not in excluded_targets
-    }
-    return BindingPlan(
-        secret=(_build_secret(binding, instances, keys),),
-        plugins=tuple(_build_plugin(binding, binding.spec, instance) for instance in instances),
-        routes=(
-            *(_build_service(binding, route, lists[route.name]) for route in exposed),
-            *(_build_ingress(binding, binding.spec, route) for route in exposed),
-        ),
-        attachments=build_attachments(snapshot, wanted),
-    )
+    plugins = configured_plugins(binding.spec)
+    lists = _lists(binding, (i for i, _ in plugins if attach_pre_function or not PLUGINS[i.plugin].runs_lua))
+    wish = Wish(binding, binding.spec, keys, plugins, lists)
+    secret, kong_plugins, services, ingresses = (builder(wish) for builder in BUILDERS)
+    wanted = {key: lists[route.name] for key, route in attach_targets(binding).items() if key not in excluded_targets}
+    return BindingPlan(secret, kong_plugins, services + ingresses, build_attachments(snapshot, wanted))
+
+
+def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str, tuple[str, ...]]:
+    """By route: the names of those plugins that it takes."""
+    named = [(i.route, plugin_key(binding, i.plugin, i.route).name) for i in attached]
+    routes = binding.spec.routes if binding.spec else ()
+    return {route.name: tuple(name for only, name in named if only in (None, route.name)) for route in routes}
 
 
 def build_removal(snapshot: Snapshot) -> Removal:
-    """What must go when the binding is deleted, whatever became of its spec: only what it owns."""
+    """The removal of everything that the binding owns, whatever its spec says by now."""
     return Removal(build_attachments(snapshot, {}), _deletions(snapshot, frozenset()))
 
 
 def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
-    """Only what takes the plugin that runs Lua off everything that names it; the rest of the lists stays."""
-    binding, lua = snapshot.binding, names.pre_function_plugin(snapshot.binding.name)
+    """Only what takes the plugins that run Lua off everything that names them; the rest of the lists stays."""
+    binding, lua = snapshot.binding, _lua_names(snapshot.binding)
     if binding.spec is None:
         return BindingPlan()
-    lua_free = tuple(i for i in plugin_instances(binding.spec) if not PLUGINS[i.plugin].runs_lua)
+    lists = _lists(binding, (i for i in plugin_instances(binding.spec) if not PLUGINS[i.plugin].runs_lua))
+    listed = {key for key, target in snapshot.targets.items() if lua.intersection(target.plugins)}
     services = tuple(
-        _build_service(binding, route, _attached_names(binding, route, lua_free))
-        for route in binding.spec.routes
-        if route.expose and _lists(snapshot, ObjectKey("Service", binding.namespace, names.route_objects(binding.name, route.name)), lua)
+        build_service(binding, route, llm, lists[route.name])
+        for route, _, llm in exposed_routes(binding.spec)
+        if route_object(binding, SERVICE, route.name) in listed
     )
-    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] != lua) for key, target in snapshot.targets.items()}
+    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in lua) for key, target in snapshot.targets.items()}
     return BindingPlan(routes=services, attachments=build_attachments(snapshot, kept))
 
 
-def _lists(snapshot: Snapshot, key: ObjectKey, plugin: str) -> bool:
-    target = snapshot.targets.get(key)
-    return target is not None and plugin in target.plugins
+def is_lua_attached(snapshot: Snapshot) -> bool:
+    """Whether any list names a plugin of the binding that runs Lua."""
+    lua = _lua_names(snapshot.binding)
+    return any(lua.intersection(target.plugins) for target in snapshot.targets.values())
+
+
+def _lua_names(binding: Binding) -> frozenset[str]:
+    return frozenset(plugin_key(binding, kind.type).name for kind in PLUGINS.values() if kind.runs_lua)
 
 
 def prune(snapshot: Snapshot, plan: BindingPlan) -> tuple[ObjectKey, ...]:
@@ -105,61 +98,4 @@ def _deletions(snapshot: Snapshot, keep: frozenset[ObjectKey]) -> tuple[ObjectKe
     binding = snapshot.binding
     owned = (c for c in snapshot.children.values() if c.owner_uid == binding.uid and c.binding == binding.name)
     gone = (c.key for c in owned if c.belongs_to(binding) and c.key not in keep and not c.deleting)
-    return tuple(sorted(gone, key=lambda key: (_deletion_rank(key.kind), key)))
-
-
-def _deletion_rank(kind: str) -> int:
-    return _DELETION_ORDER.index(kind) if kind in _DELETION_ORDER else -1
-
-
-def _target(binding: Binding, route: Route) -> ObjectKey | None:
-    return ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name) if route.attach_to else None
-
-
-def _attached_names(binding: Binding, route: Route, instances: tuple[PluginInstance, ...]) -> tuple[str, ...]:
-    return tuple(plugin_name(binding, i.plugin, i.route) for i in instances if i.route in (None, route.name))
-
-
-def _build_secret(binding: Binding, instances: tuple[PluginInstance, ...], keys: ResolvedKeys) -> Desired:
-    """One Secret with every key. Kong pastes a value as JSON into a patch, so each is a JSON string and nothing else."""
-    data = {key.entry: _encoded(key, keys) for key in keys_of(instances)}
-    labels = {"konghq.com/secret": "true", "konghq.com/validate": "plugin"}
-    return build_desired(binding, "Secret", names.keys_secret(binding.name), {"type": "Opaque", "data": data}, {"labels": labels})
-
-
-def _encoded(key: PluginKey, keys: ResolvedKeys) -> str:
-    return base64.b64encode(json.dumps(key.prefix + keys.by_ref[key.ref]).encode()).decode()
-
-
-def _build_plugin(binding: Binding, spec: BindingSpec, instance: PluginInstance) -> Desired:
-    secret = names.keys_secret(binding.name)
-    patches = [{"path": k.pointer, "valueFrom": {"secretKeyRef": {"name": secret, "key": k.entry}}} for k in instance.keys]
-    content: Manifest = {"plugin": instance.plugin, "config": canonical(apply_overrides(spec, instance))}
-    if patches:
-        content["configPatches"] = patches
-    labels = {names.ROUTE_LABEL: instance.route} if instance.route else {}
-    return build_desired(binding, "KongPlugin", plugin_name(binding, instance.plugin, instance.route), content, {"labels": labels})
-
-
-def _build_service(binding: Binding, route: Route, plugins: tuple[str, ...]) -> Desired:
-    if route.llm is None:
-        raise ValueError(f"route {route.name} is exposed but has no llm")
-    upstream = upstream_of(route.llm)
-    port = {"port": upstream.port, "protocol": "TCP", "targetPort": upstream.port}
-    spec = {"type": "ExternalName", "externalName": upstream.host, "ports": [port], "sessionAffinity": "None"}
-    annotations = {"konghq.com/protocol": upstream.protocol, names.KONG_PLUGINS_ANNOTATION: ",".join(plugins)}
-    metadata = {"labels": {names.ROUTE_LABEL: route.name}, "annotations": annotations}
-    return build_desired(binding, "Service", names.route_objects(binding.name, route.name), {"spec": spec}, metadata)
-
-
-def _build_ingress(binding: Binding, spec: BindingSpec, route: Route) -> Desired:
-    if route.expose is None or route.llm is None:
-        raise ValueError(f"route {route.name} is not exposed")
-    name = names.route_objects(binding.name, route.name)
-    backend = {"service": {"name": name, "port": {"number": upstream_of(route.llm).port}}}
-    rule: Manifest = {"http": {"paths": [{"path": route.expose.path, "pathType": "Prefix", "backend": backend}]}}
-    if route.expose.host:
-        rule = {"host": route.expose.host, **rule}
-    content = {"spec": {"ingressClassName": spec.gateway.ingress_class_name, "rules": [rule]}}
-    annotations = {"konghq.com/strip-path": "true", "konghq.com/preserve-host": "false"}
-    return build_desired(binding, "Ingress", name, content, {"labels": {names.ROUTE_LABEL: route.name}, "annotations": annotations})
+    return tuple(sorted(gone, key=lambda key: (_DELETION_ORDER.index(key.kind), key)))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Route, SecretKeyRef
-from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.plan.acceptance.buildable import require_buildable
-from fiddler_kong_operator.plan.plugins import PluginInstance, PluginKey, plugin_instances, required_keys
-from fiddler_kong_operator.plan.providers import upstream_of
+from jsonpointer import set_pointer
 
-from .overrides import apply_overrides
+from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route, SecretKeyRef
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.plugins import PluginInstance, required_keys
+from fiddler_kong_operator.plan.providers import upstream_of
+from fiddler_kong_operator.plan.references import exposed_routes
+
+from .attachable_kinds import ATTACHABLES
+from .overrides import configured_plugins
 
 __all__ = ["build_declarative", "placeholders"]
 
@@ -26,28 +29,25 @@ def placeholders(spec: BindingSpec) -> dict[SecretKeyRef, str]:
 
 
 def build_declarative(spec: BindingSpec, key_texts: Mapping[SecretKeyRef, str]) -> Manifest:
-    """The declarative file as JSON. `key_texts` says what stands in place of each bare key: see `placeholders`.
+    """The declarative file as JSON. `key_texts` has the text to show in place of each bare key: see `placeholders`.
 
     `opentelemetry` and `pre-function` are global, as on the page. A route with `attachTo` makes no service or route: its `ai-proxy` refers
-    to a Kong service (or, for an Ingress, route) of that name, which the rest of the file must hold. Stalled where `check_buildable` finds
-    something.
+    to a Kong service (or, for an Ingress, route) of that name, which the rest of the file must hold. Stalled where
+    `check_plugins` finds something.
     """
-    require_buildable(spec)
-    routes = {route.name: route for route in spec.routes}
+    routes, plugins = {route.name: route for route in spec.routes}, configured_plugins(spec)
     return {
         "_format_version": "3.0",
-        "services": [_service(route) for route in spec.routes if route.expose],
-        "plugins": [_plugin(spec, instance, routes, key_texts) for instance in plugin_instances(spec)],
+        "services": [_service(*exposed) for exposed in exposed_routes(spec)],
+        "plugins": [_plugin(instance, config, routes, key_texts) for instance, config in plugins],
     }
 
 
-def _service(route: Route) -> Manifest:
-    if route.expose is None or route.llm is None:
-        raise ValueError(f"route {route.name} is not exposed")
-    upstream = upstream_of(route.llm)
-    kong_route: Manifest = {"name": f"{route.name}-{route.llm.route_type.rpartition('/')[2]}-route", "paths": [route.expose.path]}
-    if route.expose.host:
-        kong_route["hosts"] = [route.expose.host]
+def _service(route: Route, expose: Expose, llm: Llm) -> Manifest:
+    upstream = upstream_of(llm)
+    kong_route: Manifest = {"name": f"{route.name}-{llm.route_type.rpartition('/')[2]}-route", "paths": [expose.path]}
+    if expose.host:
+        kong_route["hosts"] = [expose.host]
     return {
         "name": _service_name(route),
         "host": upstream.host,
@@ -61,21 +61,14 @@ def _service_name(route: Route) -> str:
     return f"{route.name}-service"
 
 
-def _plugin(spec: BindingSpec, instance: PluginInstance, routes: Mapping[str, Route], key_texts: Mapping[SecretKeyRef, str]) -> Manifest:
-    config = apply_overrides(spec, instance)
+def _plugin(instance: PluginInstance, config: Manifest, routes: Mapping[str, Route], key_texts: Mapping[SecretKeyRef, str]) -> Manifest:
     for key in instance.keys:
-        config = _with_key(config, key, key.prefix + key_texts[key.ref])
+        config = set_pointer(config, key.pointer, key.prefix + key_texts[key.ref], inplace=False)
     scope = _scope(routes[instance.route]) if instance.route else {}
     return {"name": instance.plugin, **scope, "config": config}
-
-
-def _with_key(config: Manifest, key: PluginKey, text: str) -> Manifest:
-    """A config with a key put in at its pointer, which has two steps for every plugin."""
-    _, parent, field = key.pointer.split("/")
-    return {**config, parent: {**config[parent], field: text}}
 
 
 def _scope(route: Route) -> dict[str, str]:
     if route.attach_to is None:
         return {"service": _service_name(route)}
-    return {route.attach_to.kind.lower().replace("ingress", "route"): route.attach_to.name}
+    return {ATTACHABLES[route.attach_to.kind].kong_entity: route.attach_to.name}

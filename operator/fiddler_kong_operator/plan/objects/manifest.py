@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .desired import Desired
@@ -14,35 +15,31 @@ from .digest import content_digest
 
 __all__ = ["build_desired", "canonical"]
 
-_API_VERSIONS: Final[Mapping[str, str]] = {
-    "Secret": "v1",
-    "Service": "v1",
-    "Ingress": "networking.k8s.io/v1",
-    "KongPlugin": f"{names.KONG_GROUP}/v1",
-}
-
 
 def build_desired(
-    binding: Binding, kind: str, name: str, content: Manifest, metadata: Mapping[str, Mapping[str, str]] | None = None
+    binding: Binding,
+    key: ObjectKey,
+    content: Manifest,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> Desired:
-    """One object owned by a binding. `metadata` may add labels and annotations.
+    """One object owned by a binding, with labels and annotations beside those that every child has.
 
-    `content` is all but apiVersion, kind and metadata, as an API server would give it back: see `canonical`.
+    `content` is all but apiVersion, kind and metadata, as an API server would return it: see `canonical`.
     """
-    extra = metadata or {}
-    labels = {names.MANAGED_BY_LABEL: names.APPLICATION, names.BINDING_LABEL: binding.name, **extra.get("labels", {})}
-    annotations = {"annotations": dict(extra["annotations"])} if "annotations" in extra else {}
-    manifest = {
-        "apiVersion": _API_VERSIONS[kind],
-        "kind": kind,
-        "metadata": {"name": name, "namespace": binding.namespace, "labels": labels, **annotations, "ownerReferences": [_owner(binding)]},
-        **content,
+    metadata: Manifest = {
+        "name": key.name,
+        "namespace": key.namespace,
+        "labels": {names.MANAGED_BY_LABEL: names.APPLICATION, names.BINDING_LABEL: binding.name, **(labels or {})},
+        **({"annotations": dict(annotations)} if annotations else {}),
+        "ownerReferences": [_owner(binding)],
     }
-    return Desired(ObjectKey(kind, binding.namespace, name), manifest, content_digest(manifest))
+    manifest = {"apiVersion": KINDS[key.kind].api_version, "kind": key.kind, "metadata": metadata, **content}
+    return Desired(key, manifest, content_digest(manifest))
 
 
 def canonical(value: Any) -> Any:
-    """A JSON value as an API server gives it back: it writes `1.0` as `1`, which would otherwise look like drift for ever."""
+    """A JSON value as an API server returns it: it writes `1.0` as `1`, which would otherwise look like drift for ever."""
     if isinstance(value, dict):
         return {name: canonical(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -52,7 +49,7 @@ def canonical(value: Any) -> Any:
 
 def _owner(binding: Binding) -> Manifest:
     return {
-        "apiVersion": f"{names.GROUP}/{names.VERSION}",
+        "apiVersion": BINDING.api_version,
         "kind": names.KIND,
         "name": binding.name,
         "uid": binding.uid,

@@ -15,13 +15,14 @@ from jsonpatch import JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 from pydantic import JsonValue
 
+from fiddler_kong_operator.api import BindingSpec, Override, PatchOperation
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.api.problems import join_problems
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Override, PatchOperation
+from fiddler_kong_operator.errors import Stalled
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKind, plugin_instances
+from fiddler_kong_operator.plan.providers import check_providers
 
-__all__ = ["apply_overrides", "check_overrides"]
+__all__ = ["check_overrides", "check_plugins", "configured_plugins"]
 
 MAX_DEPTH: Final = 8
 """Levels of nesting in a value; Kong's schemas have five."""
@@ -41,13 +42,29 @@ _MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
 """What jsonpatch raises where a patch does not fit the document; TypeError where a path leads into a string or number."""
 
 
-def apply_overrides(spec: BindingSpec, instance: PluginInstance) -> Manifest:
-    """The config of one plugin with the overrides that concern it applied. The spec must have passed `check_overrides`."""
-    config = instance.config
-    for override in spec.overrides:
+def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
+    """Every plugin with its final config. Stalled where `check_plugins` finds something: nothing refused may reach Kong, whoever calls."""
+    found = check_plugins(spec)
+    if found:
+        raise Stalled(found.reason.name, found.message)
+    return tuple((instance, _patched(spec, instance)[0]) for instance in plugin_instances(spec))
+
+
+def check_plugins(spec: BindingSpec) -> Finding | None:
+    """InvalidSpec where a model or an override breaks a rule; None where every plugin can be built."""
+    return check_providers(spec) or check_overrides(spec)
+
+
+def _patched(spec: BindingSpec, instance: PluginInstance) -> tuple[Manifest, list[str]]:
+    """The config with the overrides that concern it, and a sentence for each of them that does not fit."""
+    config, misfits = instance.config, []
+    for index, override in enumerate(spec.overrides):
         if _concerns(override, instance):
-            config = _patched(config, override)
-    return config
+            try:
+                config = JsonPatch([_operation(operation) for operation in override.patch]).apply(config)
+            except _MISFITS:
+                misfits.append(_misfit(index, instance))
+    return config, misfits
 
 
 def check_overrides(spec: BindingSpec) -> Finding | None:
@@ -55,17 +72,12 @@ def check_overrides(spec: BindingSpec) -> Finding | None:
     if not spec.overrides:
         return None
     problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
-    problems = problems or _misfits(spec)
-    return Finding(reason("InvalidSpec"), join_problems(problems)) if problems else None
+    problems = problems or [misfit for instance in plugin_instances(spec) for misfit in _patched(spec, instance)[1]]
+    return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
 
 
 def _concerns(override: Override, instance: PluginInstance) -> bool:
     return override.plugin == instance.plugin and override.route in (None, instance.route)
-
-
-def _patched(config: Manifest, override: Override) -> Manifest:
-    patched: Manifest = JsonPatch([_operation(operation) for operation in override.patch]).apply(config)
-    return patched
 
 
 def _operation(operation: PatchOperation) -> dict[str, JsonValue]:
@@ -138,21 +150,6 @@ def _text_fault(text: str) -> str | None:
     if not text.isprintable():
         return "must not have control characters in its value"
     return next((f"must not have `{mark}` in its value: {why}" for mark, why in _TEMPLATES.items() if mark in text), None)
-
-
-def _misfits(spec: BindingSpec) -> list[str]:
-    return [problem for instance in plugin_instances(spec) for problem in _instance_misfits(spec, instance)]
-
-
-def _instance_misfits(spec: BindingSpec, instance: PluginInstance) -> Iterator[str]:
-    config = instance.config
-    for index, override in enumerate(spec.overrides):
-        if not _concerns(override, instance):
-            continue
-        try:
-            config = _patched(config, override)
-        except _MISFITS:
-            yield _misfit(index, instance)
 
 
 def _misfit(index: int, instance: PluginInstance) -> str:

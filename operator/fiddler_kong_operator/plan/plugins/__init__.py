@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.keys import PluginKey
 
 from .ai_proxy import AI_PROXY
-from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
+from .contract import PluginInstance, PluginKind, Protection, RefusedField
 from .opentelemetry import OPENTELEMETRY, traces_endpoint
 from .pre_function import PRE_FUNCTION
 
 __all__ = [
     "PLUGINS",
     "PluginInstance",
-    "PluginKey",
     "PluginKind",
     "Protection",
     "RefusedField",
@@ -39,7 +39,7 @@ def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
     return keys_of(plugin_instances(spec))
 
 
-def keys_of(instances: tuple[PluginInstance, ...]) -> tuple[PluginKey, ...]:
-    """As `required_keys`, of what a spec asks for."""
+def keys_of(instances: Iterable[PluginInstance]) -> tuple[PluginKey, ...]:
+    """Every key that these plugins need, Fiddler's first."""
     keys = [key for instance in instances for key in instance.keys]
     return tuple(sorted(keys, key=lambda key: not key.field.startswith("spec.fiddler")))

@@ -8,62 +8,43 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Llm, Route
+from fiddler_kong_operator.api import BindingSpec, Llm, Route
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.plan.providers import HeaderKey, provider_of
+from fiddler_kong_operator.plan.providers import Provider, provider_of
 
-from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
+from .contract import PluginInstance, PluginKind, Protection, RefusedField
 
-__all__ = ["AI_PROXY"]
+__all__ = ["AI_PROXY", "build_ai_proxy"]
 
 _TYPE: Final = "ai-proxy"
 
 
-def _object_name(binding: str, route: str | None) -> str:
-    if route is None:
-        raise ValueError("an ai-proxy plugin belongs to a route")
-    return names.ai_proxy_plugin(binding, route)
+def build_ai_proxy(spec: BindingSpec, index: int, route: Route, llm: Llm, provider: Provider) -> PluginInstance:
+    """The plugin of the route at `index`, with the keys where its provider wants them."""
+    auth, keys = provider.auth(llm)
+    config: Manifest = {
+        "route_type": llm.route_type,
+        **({"auth": auth} if auth or keys else {}),
+        "model": _model(llm, provider),
+        "logging": {"log_statistics": True, "log_payloads": spec.payloads == "Captured"},
+    }
+    placed = tuple(key.within(f"spec.routes[{index}].llm", "/auth", f"{_TYPE}.{route.name}") for key in keys)
+    return PluginInstance(_TYPE, config, placed, route.name)
 
 
 def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
-    captured = spec.payloads == "Captured"
-    return tuple(_instance(index, route, route.llm, captured=captured) for index, route in enumerate(spec.routes) if route.llm)
+    models = ((index, route, route.llm) for index, route in enumerate(spec.routes) if route.llm)
+    return tuple(build_ai_proxy(spec, index, route, llm, provider_of(llm)) for index, route, llm in models)
 
 
-def _instance(index: int, route: Route, llm: Llm, *, captured: bool) -> PluginInstance:
-    placement = _placement(llm)
-    key = PluginKey(
-        field=f"spec.routes[{index}].llm.auth.secretRef",
-        ref=llm.auth.secret_ref,
-        prefix=placement.prefix,
-        pointer="/auth/header_value",
-        entry=f"{_TYPE}.{route.name}",
-        variable=f"{llm.provider.upper()}_API_KEY",
-    )
-    config: Manifest = {
-        "route_type": llm.route_type,
-        "auth": {"header_name": placement.header},
-        "model": _model(llm),
-        "logging": {"log_statistics": True, "log_payloads": captured},
-    }
-    return PluginInstance(_TYPE, config, (key,), route.name)
-
-
-def _placement(llm: Llm) -> HeaderKey:
-    usual = provider_of(llm).key
-    prefix = llm.auth.header_prefix
-    return HeaderKey(llm.auth.header_name or usual.header, usual.prefix if prefix is None else prefix)
-
-
-def _model(llm: Llm) -> Manifest:
-    options = {**llm.options.model_dump(exclude_none=True), **provider_of(llm).options(llm)}
+def _model(llm: Llm, provider: Provider) -> Manifest:
+    options = {**llm.options.model_dump(exclude_none=True), **provider.options(llm)}
     return {"provider": llm.provider, "name": llm.model, **({"options": options} if options else {})}
 
 
 AI_PROXY: Final = PluginKind(
     type=_TYPE,
-    object_name=_object_name,
+    per_route=True,
     instances=_instances,
     protections=(
         Protection(("auth",), "it holds the provider's key; use llm.auth", unless=frozenset({("auth", "allow_override")})),

@@ -6,27 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, SecretKeyRef
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.keys import PluginKey
 
-__all__ = ["PluginInstance", "PluginKey", "PluginKind", "Protection", "RefusedField"]
-
-
-@dataclass(frozen=True, slots=True)
-class PluginKey:
-    """A key that a plugin's config needs. It never stands in the config itself: a configPatch points to the derived Secret."""
-
-    field: str
-    """Field of the binding that refers to it, for messages."""
-    ref: SecretKeyRef
-    prefix: str
-    """What Kong must send before the bare key."""
-    pointer: str
-    """JSON pointer inside the plugin's config; its parent exists in the generated config, as RFC 6902 `add` demands."""
-    entry: str
-    """Key inside the derived Secret."""
-    variable: str
-    """The name the integration page gives the key in its placeholders, without `${}`."""
+__all__ = ["PluginInstance", "PluginKind", "Protection", "RefusedField"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +54,17 @@ class PluginKind:
 
     type: str
     """Kong's name of it; the field `plugin` of a KongPlugin."""
-    object_name: Callable[[str, str | None], str]
-    """Name of the KongPlugin, from the names of the binding and (where it has one) the route."""
     instances: Callable[[BindingSpec], tuple[PluginInstance, ...]]
     """The instances a spec asks for; none where it does not want the plugin."""
     protections: tuple[Protection, ...]
+    per_route: bool = False
+    """Each route has an instance of its own; otherwise all routes of a binding share one."""
     refused_fields: tuple[RefusedField, ...] = ()
     runs_lua: bool = False
     """It runs Lua of ours, so it may be attached only to a gateway whose processes allow that: otherwise every request fails."""
+
+    def object_name(self, binding: str, route: str | None) -> str:
+        """Name of the KongPlugin for a binding and, where each route has its own, a route. A promise: see `names`."""
+        if self.per_route != (route is not None):
+            raise ValueError(f"{self.type}: {'a route is missing' if self.per_route else 'all routes share the plugin'}")
+        return "-".join(part for part in (binding, route, self.type) if part)

@@ -9,10 +9,11 @@ import re
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Fiddler
+from fiddler_kong_operator.api import BindingSpec, Fiddler
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.keys import PluginKey
 
-from .contract import PluginInstance, PluginKey, PluginKind, Protection, RefusedField
+from .contract import PluginInstance, PluginKind, Protection, RefusedField
 
 __all__ = ["OPENTELEMETRY", "traces_endpoint"]
 
@@ -22,10 +23,6 @@ _TYPE: Final = "opentelemetry"
 def traces_endpoint(fiddler: Fiddler) -> str:
     """The URL that Kong exports spans to."""
     return f"{fiddler.url.rstrip('/')}{names.TRACES_PATH}"
-
-
-def _object_name(binding: str, _route: str | None) -> str:
-    return names.opentelemetry_plugin(binding)
 
 
 def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
@@ -48,7 +45,6 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 
 OPENTELEMETRY: Final = PluginKind(
     type=_TYPE,
-    object_name=_object_name,
     instances=_instances,
     protections=(
         Protection(("traces_endpoint",), "use spec.fiddler.url"),

@@ -11,8 +11,7 @@ import re
 from importlib.resources import files
 from typing import Final
 
-from fiddler_kong_operator import names
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 
 from .contract import PluginInstance, PluginKind, Protection
 
@@ -40,10 +39,6 @@ def build_stamp() -> str:
     return _STAMP
 
 
-def _object_name(binding: str, _route: str | None) -> str:
-    return names.pre_function_plugin(binding)
-
-
 def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     if spec.sessions.mode != "Header":
         return ()
@@ -53,7 +48,6 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 
 PRE_FUNCTION: Final = PluginKind(
     type=_TYPE,
-    object_name=_object_name,
     instances=_instances,
     protections=(
         Protection((), "it is Lua, and nothing of a binding may run as code in the gateway; use a KongPlugin of your own for that"),

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from fiddler_kong_operator.api import BindingSpec, Llm
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.api.problems import join_problems
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec, Llm
 
-from .contract import HeaderKey, Provider, Upstream
+from .contract import Auth, Provider, Upstream, header_auth
 from .openai import OPENAI
 
-__all__ = ["PROVIDERS", "HeaderKey", "Provider", "Upstream", "check_providers", "provider_of", "upstream_of"]
+__all__ = ["PROVIDERS", "Auth", "Provider", "Upstream", "check_providers", "header_auth", "provider_of", "upstream_of"]
 
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({provider.name: provider for provider in (OPENAI,)})
 
@@ -45,7 +44,7 @@ def check_providers(spec: BindingSpec) -> Finding | None:
         if route.llm
         for problem in (*provider_of(route.llm).check(route.llm), *_address_problems(route.llm))
     ]
-    return Finding(reason("InvalidSpec"), join_problems(problems)) if problems else None
+    return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
 
 
 def _address_problems(llm: Llm) -> tuple[str, ...]:

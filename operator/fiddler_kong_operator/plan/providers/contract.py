@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fiddler_kong_operator.api.v1alpha1 import Llm
+from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.keys import PluginKey
 
-__all__ = ["HeaderKey", "Provider", "Upstream"]
+__all__ = ["Auth", "Provider", "Upstream", "header_auth"]
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 """A DNS name or IPv4 address: what a Service of type ExternalName takes. It has no place for an IPv6 address."""
@@ -36,20 +38,28 @@ class Upstream:
         return cls(host, port or _PORTS[parts.scheme], parts.scheme)
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderKey:
-    """The provider takes its key in a request header: the header's name and what stands before the bare key."""
-
-    header: str = "Authorization"
-    prefix: str = "Bearer "
+Auth = tuple[Manifest, tuple[PluginKey, ...]]
+"""The `auth` part of ai-proxy's config, and the keys that belong in it (relative, see `PluginKey`)."""
 
 
-def _no_problems(_llm: Llm) -> tuple[str, ...]:
-    return ()
+def header_auth(header: str = "Authorization", prefix: str = "Bearer ") -> Callable[[Llm], Auth]:
+    """For a provider that takes its one key in a request header, unless the binding names another header or prefix."""
+
+    def auth(llm: Llm) -> Auth:
+        key = PluginKey(
+            field="auth.secretRef",
+            ref=llm.auth.secret_ref,
+            prefix=prefix if llm.auth.header_prefix is None else llm.auth.header_prefix,
+            pointer="/header_value",
+            entry="",
+            variable=f"{llm.provider.upper()}_API_KEY",
+        )
+        return {"header_name": llm.auth.header_name or header}, (key,)
+
+    return auth
 
 
-def _no_options(_llm: Llm) -> dict[str, Any]:
-    return {}
+_BEARER: Final = header_auth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +67,12 @@ class Provider:
     """One provider. `name` is both the value of `llm.provider` and Kong's `model.provider`.
 
     `locate` gives the provider's own address (from its options, where every customer has one), None where only `options.upstreamUrl` can.
+    `auth` says how the gateway identifies itself: `header_auth`, or an `auth` of its own with any number of keys, none included.
     `options` adds provider-specific `model.options`; `check` returns problems as sentences that begin with a field of `llm`.
     """
 
     name: str
     locate: Callable[[Llm], Upstream | None]
-    key: HeaderKey = HeaderKey()
-    options: Callable[[Llm], dict[str, Any]] = _no_options
-    check: Callable[[Llm], tuple[str, ...]] = _no_problems
+    auth: Callable[[Llm], Auth] = _BEARER
+    options: Callable[[Llm], dict[str, Any]] = lambda _: {}
+    check: Callable[[Llm], tuple[str, ...]] = lambda _: ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fiddler_kong_operator.api.v1alpha1 import Llm
+from fiddler_kong_operator.api import Llm
 
 from .contract import Provider, Upstream
 

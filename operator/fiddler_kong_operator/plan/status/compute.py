@@ -16,13 +16,7 @@ from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 
 __all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "needs_write"]
 
-ASPECTS: Final = (
-    ConditionType.ACCEPTED,
-    ConditionType.SECRETS_RESOLVED,
-    ConditionType.GATEWAY_CONFIGURED,
-    ConditionType.PLUGINS_PROGRAMMED,
-    ConditionType.TRACE_ENDPOINT_REACHABLE,
-)
+ASPECTS: Final = tuple(kind for kind in ConditionType if kind.summed)
 """The conditions that Ready sums up, in the order in which they are decided and shown."""
 
 _AT_REST: Final = frozenset({"Suspended", "GatewayVersionUnknown"})
@@ -61,7 +55,7 @@ def conclude(
     while its status does not change; `now` is in seconds since the epoch.
     """
     known = {condition["type"]: condition for condition in previous.get("conditions") or ()}
-    conditions = [_condition(row, generation, known.get(row.type), now) for row in _rows(findings)]
+    conditions = [_condition(row, generation, known.get(row[0]), now) for row in _rows(findings)]
     return {"observedGeneration": generation, "conditions": conditions, **_shown(details)}
 
 
@@ -70,25 +64,20 @@ def needs_write(previous: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return dict(previous) != dict(new)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    type: ConditionType
-    status: Status
-    reason: str
-    message: str
+_Row = tuple[ConditionType, Status, str, str]
+"""Type, status, reason and message."""
 
 
 def _rows(findings: Mapping[ConditionType, Finding]) -> Iterator[_Row]:
-    for aspect in ASPECTS:
-        yield _Row(aspect, findings[aspect].status, findings[aspect].reason.name, findings[aspect].message)
+    yield from ((aspect, findings[aspect].status, findings[aspect].reason.name, findings[aspect].message) for aspect in ASPECTS)
     decisive = deciding_finding(findings)
     if decisive is None:
-        yield _Row(ConditionType.READY, "True", "Ready", _ready_message(findings))
+        yield ConditionType.READY, "True", "Ready", _ready_message(findings)
         return
-    yield _Row(ConditionType.READY, decisive.status, decisive.reason.name, decisive.message)
+    yield ConditionType.READY, decisive.status, decisive.reason.name, decisive.message
     if decisive.reason.name not in _AT_REST:
         kind = ConditionType.STALLED if decisive.reason.stalls else ConditionType.RECONCILING
-        yield _Row(kind, "True", decisive.reason.name, decisive.message)
+        yield kind, "True", decisive.reason.name, decisive.message
 
 
 def _ready_message(findings: Mapping[ConditionType, Finding]) -> str:
@@ -98,12 +87,13 @@ def _ready_message(findings: Mapping[ConditionType, Finding]) -> str:
 
 
 def _condition(row: _Row, generation: int, known: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
-    kept = known.get("lastTransitionTime") if known and known.get("status") == row.status else None
+    kind, status, reason_name, message = row
+    kept = known.get("lastTransitionTime") if known and known.get("status") == status else None
     return {
-        "type": row.type.value,
-        "status": row.status,
-        "reason": row.reason,
-        "message": _message(row.message),
+        "type": kind.value,
+        "status": status,
+        "reason": reason_name,
+        "message": _message(message),
         "observedGeneration": generation,
         "lastTransitionTime": kept or datetime.fromtimestamp(int(now), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }

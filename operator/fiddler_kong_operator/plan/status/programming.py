@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.references import keys_secret, plugin_key
 from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 
 __all__ = ["GRACE", "WARNING_LIFETIME", "current_warning", "evaluate_programming", "outdate_warnings"]
@@ -43,8 +43,9 @@ def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snap
 
 def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
     """What a warning may be due to: the plugin, the Secret, and the objects whose lists name the plugin."""
-    secret = ObjectKey("Secret", snapshot.binding.namespace, names.keys_secret(snapshot.binding.name))
-    return frozenset({warning.plugin, secret, *(t.key for t in snapshot.targets.values() if warning.plugin.name in t.plugins)})
+    return frozenset(
+        {warning.plugin, keys_secret(snapshot.binding), *(t.key for t in snapshot.targets.values() if warning.plugin.name in t.plugins)}
+    )
 
 
 def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
@@ -62,7 +63,7 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:
     if warning:
         return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.plugin}: {warning.message}")
     if lua_withheld:
-        plugin = names.pre_function_plugin(snapshot.binding.name)
+        plugin = plugin_key(snapshot.binding, "pre-function").name
         return Finding(
             reason("WaitingForGateway"),
             f"KongPlugin {plugin} is attached when the gateway runs with its new settings; the others are attached.",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fiddler_kong_operator.api.v1alpha1 import BindingSpec
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.objects.overrides import check_overrides
 from tests.unit.plan.plans import ATTACHED, EXPOSED, manifests, plan_of, spec_of
 

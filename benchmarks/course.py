@@ -132,6 +132,6 @@ async def _recorded(stand: Stand) -> Template:
     name = binding_name(0)
     found = await stand.api.get(BINDING, NAMESPACE, name)
     uid = found["metadata"]["uid"]
-    objects = [item for kind in (SECRET, KONG_PLUGIN, SERVICE, INGRESS) for item in await stand.all_of(kind.name)]
+    objects = [item for kind in (SECRET, KONG_PLUGIN, SERVICE, INGRESS) for item in await stand.all_of(kind)]
     owned = [item for item in objects if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or ())]
     return record(found, owned)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.objects import Kind
 
 from .manifests import NAMESPACE
 from .stand import Stand
@@ -37,7 +38,7 @@ class Sightings:
 
 
 @asynccontextmanager
-async def watching(stand: Stand, *kinds: str) -> AsyncIterator[dict[str, Sightings]]:
+async def watching(stand: Stand, *kinds: Kind) -> AsyncIterator[dict[Kind, Sightings]]:
     """Watch kinds for the time of the block, from now on."""
     sightings = {kind: Sightings() for kind in kinds}
     versions = {kind: await _version(stand, kind) for kind in kinds}
@@ -50,11 +51,11 @@ async def watching(stand: Stand, *kinds: str) -> AsyncIterator[dict[str, Sightin
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _version(stand: Stand, kind: str) -> str:
+async def _version(stand: Stand, kind: Kind) -> str:
     pages = stand.api.list_pages(kind, NAMESPACE, limit=1)
     return (await anext(pages)).resource_version
 
 
-async def _follow(stand: Stand, kind: str, version: str, sightings: Sightings) -> None:
+async def _follow(stand: Stand, kind: Kind, version: str, sightings: Sightings) -> None:
     async for event in stand.api.watch(kind, NAMESPACE, version):
         sightings.take(event)

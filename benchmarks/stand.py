@@ -23,6 +23,7 @@ from devcluster.operator_process import USER, install
 from devcluster.ports import free_ports
 from devcluster.progress import Reporter
 from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import BINDING
 
 from .manifests import GATEWAY, NAMESPACE, PROVIDER_SECRET, Manifest, binding, gateway, secret
@@ -54,7 +55,7 @@ class Stand:
 
     async def populate(self, numbers: Iterable[int], *, distinct: bool = False) -> None:
         """Create bindings, many at once."""
-        await self.together(self.api.create(binding(number, self.url, distinct=distinct)) for number in numbers)
+        await self.together(self.api.create(BINDING, binding(number, self.url, distinct=distinct)) for number in numbers)
 
     async def together(self, requests: Iterable[Any]) -> None:
         """Send requests, so many at once as keep the API server busy; the first error is raised."""
@@ -66,9 +67,9 @@ class Stand:
 
         await asyncio.gather(*(send(request) for request in requests))
 
-    async def all_of(self, kind: str) -> list[Manifest]:
+    async def all_of(self, kind: Kind) -> list[Manifest]:
         """Every object of a kind in the namespace."""
-        return [{**item, "kind": kind} async for page in self.api.list_pages(kind, NAMESPACE) for item in page.items]
+        return [{**item, "kind": kind.name} async for page in self.api.list_pages(kind, NAMESPACE) for item in page.items]
 
     def writes(self, since: Mark | None = None) -> tuple[Write, ...]:
         """The contender's writes as the API server counted them, refused and unchanged ones included; a Lease's renewals are left out."""
@@ -82,7 +83,7 @@ class Stand:
             if time.monotonic() > deadline:
                 raise BenchmarkError(f"{number} bindings did not settle; see {self.cluster.logs}")
             await asyncio.sleep(0.5)
-        unready = [b["metadata"]["name"] for b in await self.all_of(BINDING.name) if not is_ready(b)]
+        unready = [b["metadata"]["name"] for b in await self.all_of(BINDING) if not is_ready(b)]
         if unready:
             raise BenchmarkError(f"{len(unready)} bindings are not Ready, the first is {unready[0]}; see {self.cluster.logs}")
 

@@ -27,9 +27,9 @@ class Rotation:
 async def measure(stand: Stand, bindings: int, key: str) -> Rotation:
     """Put a new `key` into the provider's Secret."""
     mark = stand.log.mark()
-    async with watching(stand, SECRET.name) as sightings:
+    async with watching(stand, SECRET) as sightings:
         sees = _holds(encoded_key(key))
-        seen = [sightings[SECRET.name].expect(f"{binding_name(number)}-kong-keys", sees) for number in range(bindings)]
+        seen = [sightings[SECRET].expect(f"{binding_name(number)}-kong-keys", sees) for number in range(bindings)]
         sent = asyncio.get_running_loop().time()
         await stand.api.merge_patch(SECRET, NAMESPACE, PROVIDER_SECRET, {"data": secret(PROVIDER_SECRET, key)["data"]})
         async with asyncio.timeout(120 + 0.1 * bindings):

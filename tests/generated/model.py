@@ -18,6 +18,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Store
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.objects.build import build_removal
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.write.applier import Applier
@@ -133,7 +134,7 @@ class Model:
         """Pass over all bindings until a whole round writes nothing; the decisions of that round. AssertionError where it goes on."""
         for _ in range(ROUNDS):
             before = len(self.cluster.writes)
-            decisions = {key.name: await self.look(key.name) for key in sorted(self.store.keys(names.KIND))}
+            decisions = {key.name: await self.look(key.name) for key in sorted(self.store.keys(BINDING))}
             if len(self.cluster.writes) == before:
                 return decisions
         raise AssertionError(f"still writing after {ROUNDS} rounds: {self.cluster.writes[-6:]}")

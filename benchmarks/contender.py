@@ -43,7 +43,7 @@ class Contender(ABC):
     @property
     def usage(self) -> Usage:
         """What the process uses."""
-        return Usage.of(next(record.pid for record in self.stand.cluster.processes.records if record.name == self.name))
+        return Usage.of(self.stand.cluster.processes.named(self.name).record.pid)
 
     @property
     def log(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .api import wait_until
+from .errors import DevClusterError
 from .ports import free_ports
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ NAMESPACE: Final = "fiddler-kong-operator"
 _ACCOUNT: Final = "fiddler-kong-operator"
 USER: Final = f"system:serviceaccount:{NAMESPACE}:{_ACCOUNT}"
 """How the API server's audit log names the operator."""
+
+_LEADS: Final = "leading; reconciling begins"
+"""A line of its log."""
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
@@ -63,6 +67,13 @@ class OperatorProcess:
         wait_until(lambda: self.health() is not None, "The operator's start", _START_SECONDS, self._process.check)
         return self
 
+    @property
+    def process(self) -> Process:
+        """The running process; DevClusterError unless it was started."""
+        if self._process is None:
+            raise DevClusterError(f"The process {self._name} was not started.")
+        return self._process
+
     def stop(self, grace: float = _STOP_SECONDS) -> None:
         """Stop by SIGTERM, by SIGKILL after `grace` seconds."""
         if self._process is not None:
@@ -82,8 +93,21 @@ class OperatorProcess:
         """Everything it has logged."""
         return (self._cluster.logs / f"{self._name}.log").read_text()
 
+    @property
+    def leads(self) -> bool:
+        """Whether it has ever led, as its log says."""
+        return _LEADS in self.log
+
+    def figures(self) -> dict[str, Any]:
+        """The operator's own figures by name; {} while it does not answer. Only this method knows where they are published."""
+        return dict((self.health() or {}).get("operator") or {})
+
+    def published(self) -> str:
+        """Everything its HTTP endpoints show, as text."""
+        return json.dumps(self.health())
+
     def health(self) -> dict[str, Any] | None:
-        """The answer of /healthz; None while there is none, or a bad one."""
+        """The answer of /healthz; None while there is none, or an error."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=2) as response:
                 answer: dict[str, Any] = json.load(response)

@@ -137,6 +137,13 @@ class ProcessSet:
         self._on_change()
         return process
 
+    def named(self, name: str) -> Process:
+        """The process of that name; KeyError unless exactly one was started and not stopped."""
+        found = [process for process in self._running if process.name == name]
+        if len(found) != 1:
+            raise KeyError(name)
+        return found[0]
+
     def check(self) -> None:
         """Raise ComponentDiedError for the first process that has ended."""
         for process in self._running:

@@ -58,7 +58,7 @@ class World:
     def replica(self, namespace: str, name: str, flags: tuple[str, ...]) -> Iterator[Replica]:
         """An operator that has not been started, behind a proxy of its own; stopped in the end."""
         cluster = self.stage.cluster
-        proxy = Proxy(cluster._foundation.server, cluster.api.trust)
+        proxy = Proxy(cluster.server, cluster.api.trust)
         with self.portal.wrap_async_context_manager(proxy):
             label = f"{name}-{namespace}"
             kubeconfig = write_identity(self.identity, proxy.url, cluster.layout.private / f"{label}.kubeconfig")

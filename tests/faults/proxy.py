@@ -77,6 +77,8 @@ class Proxy:
     """Kills the operator at once."""
     rejected_tokens: set[str] = field(default_factory=set)
     """Answered with 401, as tokens that were revoked."""
+    unanswered: int = 0
+    """Requests so far that found no API server, or whose connection to it broke."""
 
     def __post_init__(self) -> None:
         app = web.Application(client_max_size=2**24)
@@ -115,9 +117,9 @@ class Proxy:
             if not stream.done() and resource in ("", watched):
                 stream.set_result(_error_event(error) if error else b"")
 
-    def watches(self, resource: str) -> int:
-        """How many watches of a resource were asked for so far."""
-        return sum(exchange.call.verb == "watch" and exchange.call.resource == resource for exchange in tuple(self.exchanges))
+    def watches(self, resource: str) -> list[float]:
+        """The moments, on the monotonic clock, at which watches of a resource were answered so far."""
+        return [e.at for e in tuple(self.exchanges) if e.call.verb == "watch" and e.call.resource == resource]
 
     def bury(self) -> None:
         """Drop whatever the operator that ran until now has sent and was not forwarded yet."""
@@ -126,7 +128,8 @@ class Proxy:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._pass(request)
-        except (ConnectionResetError, aiohttp.ClientError):  # either end is gone, so the other learns it the same way
+        except (ConnectionResetError, aiohttp.ClientError) as error:  # either end is gone, so the other learns it the same way
+            self.unanswered += isinstance(error, aiohttp.ClientError)
             if request.transport is not None:
                 request.transport.close()
             return web.Response()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,6 +17,7 @@ from devcluster.progress import Reporter
 from tests.faults.ground import Ground, World
 from tests.faults.pod import read_identity
 from tests.faults.scenarios import delete, given_back, ready
+from tests.faults.script import Answer, Late, Rule
 from tests.faults.start import start_world
 
 pytestmark = pytest.mark.exhaustive
@@ -58,8 +58,7 @@ def follows(ground: Ground, model: str, seconds: float = 120) -> None:
 
 
 def process(ground: Ground, name: str) -> Process:
-    (found,) = (p for p in ground.stage.cluster.processes._running if p.name == name)
-    return found
+    return ground.stage.cluster.processes.named(name)
 
 
 def api(ground: Ground, method: str, path: str, body: Any = None) -> Any:
@@ -130,8 +129,9 @@ def test_a_restarted_api_server_is_found_again(ground: Ground) -> None:
     command = server.popen.args
     assert isinstance(command, list)
     begin = next(index for index, part in enumerate(command) if str(part).endswith("launch.py")) + 2  # behind the parent's id
+    before = ground.proxy.unanswered
     processes.stop(server)
-    time.sleep(1)
+    ground.until(lambda: ground.proxy.unanswered > before, "a request that finds no API server")
     processes.start("kube-apiserver", command[begin:])
     wait_until(lambda: ground.stage.cluster.api.answers("/readyz"), "the API server's return", 90, lambda: None)
 
@@ -142,11 +142,18 @@ def test_a_restarted_api_server_is_found_again(ground: Ground) -> None:
 
 def test_a_paused_etcd_is_waited_for(ground: Ground) -> None:
     etcd = process(ground, "etcd")
-    etcd.popen.send_signal(signal.SIGSTOP)
-    time.sleep(12)
-    etcd.popen.send_signal(signal.SIGCONT)
-
+    refused = ground.script.add(Rule(lambda call: call.is_write, Answer(503), times=None))
     change(ground, "gpt-4o")
+    ground.until(lambda: bool(refused.met), "a write that the operator must repeat")
+
+    etcd.popen.send_signal(signal.SIGSTOP)
+    try:
+        ground.script.clear()
+        sent = ground.script.add(Rule(lambda call: call.is_write, Late(0.0), times=None))
+        ground.until(lambda: bool(sent.met), "a write that etcd does not store")
+        ground.until(lambda: not ground.stage.cluster.api.answers("/readyz/etcd"), "the API server misses etcd")
+    finally:
+        etcd.popen.send_signal(signal.SIGCONT)
 
     follows(ground, "gpt-4o")
 

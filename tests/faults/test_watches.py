@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -14,6 +13,10 @@ from tests.faults.scenarios import given_back, ready
 from tests.faults.script import EndAtOnce, Rule, Silence, StaleList, Withhold, watches
 from tests.faults.targets import attaching, target, users_plugin
 from tests.integration.arena import SETTINGS
+
+ATTEMPTS: Final = 5
+SHORTEST_PAUSE: Final = 0.2
+"""Seconds between two attempts, on average, below which they are a storm."""
 
 Step = Callable[[Ground], None]
 Holds = Callable[[Ground], bool]
@@ -130,13 +133,13 @@ def test_an_error_event_ends_in_a_working_watch(ground: Ground, resource: str) -
 def test_a_server_that_ends_every_watch_at_once_is_not_stormed(ground: Ground, resource: str) -> None:
     ready(ground)
     ground.script.add(Rule(watches(resource), EndAtOnce(), times=None))
+    before = len(ground.proxy.watches(resource))
     ground.end_watches()
-    before = ground.proxy.watches(resource)
-    time.sleep(5)
+    ground.until(lambda: len(ground.proxy.watches(resource)) >= before + ATTEMPTS, "the attempts")
 
-    storm = ground.proxy.watches(resource) - before
+    first, *_, last = ground.proxy.watches(resource)[before : before + ATTEMPTS]
 
-    assert storm < 30
+    assert last - first > ATTEMPTS * SHORTEST_PAUSE
     ground.script.clear()
     ground.put(ground.binding({"payloads": "Disabled"}))
     ground.until_ready()

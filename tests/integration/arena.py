@@ -120,30 +120,30 @@ class Arena:
         """Apply objects as the administrator, server-side and by force, under a field manager of the test's choice."""
         for manifest in manifests:
             self._remember(manifest)
-            path = f"{self._path(manifest['kind'], manifest['metadata']['name'])}?fieldManager={manager}&force=true"
+            path = f"{self.path(manifest['kind'], manifest['metadata']['name'])}?fieldManager={manager}&force=true"
             self.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
 
     def create(self, manifest: Manifest) -> Manifest:
         """Create an object; ApiError where it is refused."""
         self._remember(manifest)
-        created: Manifest = self.stage.cluster.api.request("POST", self._path(manifest["kind"]), manifest)
+        created: Manifest = self.stage.cluster.api.request("POST", self.path(manifest["kind"]), manifest)
         return created
 
     def patch(self, kind: str, name: str, body: Manifest) -> Manifest:
         """Merge-patch an object as somebody with `kubectl patch --type=merge`."""
-        patched: Manifest = self.stage.cluster.api.request("PATCH", self._path(kind, name), body, "application/merge-patch+json")
+        patched: Manifest = self.stage.cluster.api.request("PATCH", self.path(kind, name), body, "application/merge-patch+json")
         return patched
 
     def delete(self, kind: str, name: str) -> None:
         """Delete an object, without waiting for its end."""
         self.made.discard((kind, name))
-        self.stage.cluster.api.request("DELETE", self._path(kind, name))
+        self.stage.cluster.api.request("DELETE", self.path(kind, name))
 
     # What is there
 
     def get(self, kind: str, name: str) -> Manifest | None:
         """An object; None where it does not exist."""
-        found: Manifest | None = self.stage.cluster.api.get(self._path(kind, name))
+        found: Manifest | None = self.stage.cluster.api.get(self.path(kind, name))
         return found
 
     def existing(self, kind: str, name: str) -> Manifest:
@@ -154,7 +154,7 @@ class Arena:
 
     def all_of(self, kind: str) -> list[Manifest]:
         """Every object of a kind in this namespace."""
-        answer = self.stage.cluster.api.get(self._path(kind))
+        answer = self.stage.cluster.api.get(self.path(kind))
         return [{**item, "kind": kind} for item in answer["items"]]
 
     def conditions(self, name: str = "assistant") -> dict[str, Manifest]:
@@ -267,7 +267,8 @@ class Arena:
     def _remember(self, manifest: Manifest) -> None:
         self.made.add((manifest["kind"], manifest["metadata"]["name"]))
 
-    def _path(self, kind: str, name: str = "") -> str:
+    def path(self, kind: str, name: str = "") -> str:
+        """URL path of an object of this namespace, or of the collection."""
         return KINDS[kind].path(self.namespace, name)
 
     def refused(self, manifest: Manifest) -> str:

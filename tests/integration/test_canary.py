@@ -70,7 +70,7 @@ def story(request: pytest.FixtureRequest, backstage: Stage, sinks: dict[str, Sin
     with operator, own_arena(backstage, operator) as arena:
         play(arena, story, sinks)
         collect(arena, story, "at the end")
-        story.texts["/healthz"] = json.dumps(operator.health())
+        story.texts["its HTTP endpoints"] = operator.published()
     story.texts["the log"] = operator.log
     return story
 
@@ -157,7 +157,7 @@ def forbid(arena: Arena, resource: str, group: str, message: str, name: str) -> 
 
 def is_refused(arena: Arena, manifest: Manifest) -> bool:
     try:
-        arena.stage.cluster.api.request("POST", f"{arena._path(manifest['kind'])}?dryRun=All", manifest)
+        arena.stage.cluster.api.request("POST", f"{arena.path(manifest['kind'])}?dryRun=All", manifest)
     except ApiError as error:
         return error.status == 422
     return False
@@ -182,7 +182,9 @@ def test_the_search_looked_at_the_objects_that_tell_of_bindings(story: Story) ->
     assert kinds >= {"FiddlerKongBinding", "KongPlugin", "Event", "Lease", "ConfigMap", "Service", "Ingress", "Deployment", "Pod"}
 
 
-@pytest.mark.parametrize("where", ["objects ready", "objects rotated", "objects unhappy", "objects at the end", "/healthz", "the log"])
+@pytest.mark.parametrize(
+    "where", ["objects ready", "objects rotated", "objects unhappy", "objects at the end", "its HTTP endpoints", "the log"]
+)
 def test_no_key_is_found_outside_secrets(story: Story, where: str) -> None:
     assert len(story.texts[where]) > 100
     assert story.found(story.texts[where]) == []

@@ -87,8 +87,7 @@ def lift(cut: Cut) -> None:
 
 def kill(operator: OperatorProcess) -> None:
     """SIGKILL, and nothing before it."""
-    assert operator._process is not None
-    operator._process.popen.kill()
+    operator.process.popen.kill()
     operator.stop()
 
 

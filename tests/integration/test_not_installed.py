@@ -42,8 +42,7 @@ def test_without_our_definition_the_operator_waits_and_ends_to_start_again_when_
     bare.cluster.kubectl("delete", "crd", DEFINITION)
     operator = OperatorProcess(bare.cluster, name="early").start()
     try:
-        process = operator._process
-        assert process is not None
+        process = operator.process
         wait_until(lambda: f"cannot list {DEFINITION}" in operator.log, "A word about it", 20, process.check)
 
         bare.cluster.install_definitions(own_definitions())

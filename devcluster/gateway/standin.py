@@ -41,7 +41,7 @@ class GatewayStandIn:
         self._options = options or StandInOptions()
         self._process = FixedProcess(process) if isinstance(process, ProcessSettings) else process
         self._stack = AsyncExitStack()
-        self._admin = Admin(self._version, self._debug)
+        self._admin = Admin(self._version, self.describe)
 
     @classmethod
     def for_workload(cls, kubeconfig: str, workload: Workload, options: StandInOptions | None = None) -> Self:
@@ -100,11 +100,12 @@ class GatewayStandIn:
         """Replace the dice of the sampling decision."""
         self._proxy.random = source
 
-    def _version(self) -> str:
-        settings = self._process.current()
-        return settings.text if settings else self._options.version
-
-    def _debug(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
+        """The process settings, the exports and the proxy as the Admin API shows them for debugging."""
         settings = self._process.current()
         process = None if settings is None else {"instrumentations": sorted(settings.instrumentations), "version": settings.text}
         return {"process": process, "exports": self._exporter.describe()} | self._proxy.describe()
+
+    def _version(self) -> str:
+        settings = self._process.current()
+        return settings.text if settings else self._options.version

@@ -83,7 +83,8 @@ class Builder:
     def _build_missing(self, wanted: Iterable[Component]) -> None:
         missing = [component for component in wanted if self._existing(component) is None]
         if missing:
-            self.reporter.line(f"Building {len(missing)} programs from source into {self.cache}: minutes the first time, never again.")
+            programs = "1 program" if len(missing) == 1 else f"{len(missing)} programs"
+            self.reporter.line(f"Building {programs} from source into {self.cache}. This takes minutes, and happens only once.")
         for position, component in enumerate(missing, start=1):
             go = find_go(component.module.go_version, self.reporter)
             with self.reporter.task(f"[{position}/{len(missing)}] {component.name} {component.version}") as task:

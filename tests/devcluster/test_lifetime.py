@@ -109,6 +109,14 @@ with Cluster.start({name!r}, kong=False):
     until(lambda: not any(record.alive for record in processes), seconds=10)
 
 
+def test_a_list_whose_reader_is_gone_ends_without_a_traceback() -> None:
+    with subprocess.Popen([*DEVCLUSTER, "status"], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as status:
+        assert status.stdout is not None
+        status.stdout.close()
+        _, errors = status.communicate(timeout=30)
+    assert (status.returncode, errors) == (128 + signal.SIGPIPE, b"")
+
+
 def test_a_command_runs_in_a_cluster_of_its_own_and_gives_its_exit_code() -> None:
     done = devcluster("run", "--no-kong", "--", "/bin/sh", "-c", "kubectl get nodes --output=name; echo $KUBECONFIG; exit 7")
     node, kubeconfig = done.stdout.split()

@@ -1,6 +1,6 @@
-"""One change at rest: a binding's spec is changed; how long until its plugin is.
+"""One change at rest: the time from a change of a binding's spec until its plugin has changed.
 
-By hand is the least it can take on this machine: the benchmark itself sees the binding's event and knows what to write.
+The lower limit on this machine is "by hand": the benchmark itself sees the binding's event and sends the known write.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ __all__ = ["Change", "measure", "measure_by_hand"]
 
 _CHANGES: Final = 200
 _PAUSE: Final = 0.05
-"""Seconds of rest between two changes, in which the status follows."""
+"""Seconds between two changes, in which the status is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Seconds from sending the change until the watch shows the changed child."""
+    """Seconds from sending each change until the watch shows the changed child."""
 
     seconds: tuple[float, ...]
 
@@ -50,7 +50,7 @@ async def measure(stand: Stand, bindings: int) -> Change:
 
 
 async def measure_by_hand(stand: Stand, bindings: int) -> Change:
-    """The same with nobody but the benchmark to write."""
+    """The same changes, written to the children by the benchmark."""
     async with watching(stand, BINDING, KONG_PLUGIN) as sightings:
         return Change(tuple([await _one_by_hand(stand, sightings, i % bindings, 1000 + i) for i in range(min(_CHANGES, 4 * bindings))]))
 

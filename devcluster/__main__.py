@@ -29,7 +29,7 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code is 1 for an error that is explained, 130 when interrupted, else the verb's own."""
+    """Run one verb. The exit code is 1 after an error message, 130 after Ctrl-C, else the verb's own."""
     options = _parser().parse_args(arguments)
     verbs = {"up": _up, "down": _down, "status": _status, "env": _env, "build": _build, "run": _run}
     try:
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     env = verbs.add_parser("env", help="print shell lines that point kubectl at a cluster: eval $(python -m devcluster env)")
     build = verbs.add_parser("build", help="build the programs without starting anything")
     build.add_argument("component", nargs="*", default=list(_BUILT_BY_DEFAULT), help=f"of: {', '.join(COMPONENTS)}")
-    run = verbs.add_parser("run", help="run a command with KUBECONFIG set to a cluster of its own, then stop the cluster")
+    run = verbs.add_parser("run", help="start a cluster, run a command with its KUBECONFIG, then stop the cluster")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command and its arguments")
     for verb in (up, down, env):
         verb.add_argument("--name", default=_DEFAULT_NAME, help="name of the cluster (default: %(default)s)")

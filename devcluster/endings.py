@@ -1,4 +1,4 @@
-"""How a command line ends when it is told to stop, or when the reader of its output is gone: it first stops everything it started."""
+"""Ends a command line by SIGTERM or at a closed output: everything it started is stopped first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["run_to_the_end"]
 
 _KILLED_BY: Final = 128
-"""Added to a signal's number gives the exit code, as in a shell."""
+"""The exit code is this number plus the signal's number, as in a shell."""
 
 
 def run_to_the_end(work: Callable[[], int]) -> int:
@@ -24,7 +24,7 @@ def run_to_the_end(work: Callable[[], int]) -> int:
         code = work()
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would report that it cannot flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # otherwise Python reports at its end that it cannot flush
         return _KILLED_BY + signal.SIGPIPE
     return code
 

@@ -1,4 +1,4 @@
-"""The operator as a process of its own, with exactly the rights of the shipped service account."""
+"""Runs the operator as a process with exactly the permissions of the shipped service account."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ INSTALL: Final = _ROOT / "manifests" / "install"
 NAMESPACE: Final = "fiddler-kong-operator"
 _ACCOUNT: Final = "fiddler-kong-operator"
 USER: Final = f"system:serviceaccount:{NAMESPACE}:{_ACCOUNT}"
-"""How the API server's audit log names the operator."""
+"""The operator's user in the API server's audit log."""
 
 _LEADS: Final = "leading; reconciling begins"
-"""A line of its log."""
+"""The log line of an operator that has become the leader."""
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
 
 
 def install(cluster: Cluster) -> None:
-    """Install the operator as `kubectl apply -k manifests/install` does, with no pod: here it runs beside the cluster."""
+    """Install the operator like `kubectl apply -k manifests/install`, but without a pod: it runs outside the cluster."""
     cluster.kubectl("apply", "--server-side", "--kustomize", INSTALL)
     cluster.kubectl("--namespace", NAMESPACE, "scale", "deployment/fiddler-kong-operator", "--replicas=0")
 
 
 def _allocator_settings() -> dict[str, str]:
-    """What the image sets for glibc's allocator: the operator takes as much memory here as it does in a pod."""
+    """The image's settings for glibc's allocator, so that the operator needs as much memory as in a pod."""
     lines = (_ROOT / "Dockerfile").read_text().splitlines()
     words = (word for line in lines if line.startswith("ENV ") for word in line.split()[1:])
     return dict(word.split("=", 1) for word in words if word.startswith("MALLOC_"))
 
 
 class OperatorProcess:
-    """A running `fiddler-kong run`; a context manager that stops it as a pod is stopped, by SIGTERM."""
+    """A running `fiddler-kong run`; a context manager that stops it by SIGTERM, like a kubelet."""
 
     def __init__(self, cluster: Cluster, *flags: str, name: str = "operator") -> None:
-        """`flags` are added to those for a cluster on loopback; `name` names the log."""
+        """`flags` are added to those for a cluster on loopback; `name` is the name of its log."""
         self._cluster = cluster
         self._flags = flags
         self._name = name
@@ -60,7 +60,7 @@ class OperatorProcess:
         self._process: Process | None = None
 
     def start(self) -> Self:
-        """Start, and return when its health endpoint answers."""
+        """Start it and wait until its health endpoint answers."""
         kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
         self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **_allocator_settings()})
@@ -75,7 +75,7 @@ class OperatorProcess:
         return self._process
 
     def stop(self, grace: float = _STOP_SECONDS) -> None:
-        """Stop by SIGTERM, by SIGKILL after `grace` seconds."""
+        """Stop it by SIGTERM, and by SIGKILL after `grace` seconds."""
         if self._process is not None:
             self._cluster.processes.stop(self._process, grace)
             self._process = None
@@ -90,12 +90,12 @@ class OperatorProcess:
 
     @property
     def log(self) -> str:
-        """Everything it has logged."""
+        """Its whole log."""
         return (self._cluster.logs / f"{self._name}.log").read_text()
 
     @property
     def leads(self) -> bool:
-        """Whether it has ever led, as its log says."""
+        """Whether its log says that it has become the leader."""
         return _LEADS in self.log
 
     def figures(self) -> dict[str, Any]:
@@ -103,11 +103,11 @@ class OperatorProcess:
         return dict((self.health() or {}).get("operator") or {})
 
     def published(self) -> str:
-        """Everything its HTTP endpoints show, as text."""
+        """The content of its HTTP endpoints, as text."""
         return json.dumps(self.health())
 
     def health(self) -> dict[str, Any] | None:
-        """The answer of /healthz; None while there is none, or an error."""
+        """The answer of /healthz; None without an answer, or after an error."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=2) as response:
                 answer: dict[str, Any] = json.load(response)

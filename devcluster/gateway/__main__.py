@@ -1,4 +1,4 @@
-"""`python -m devcluster.gateway`: run the stand-in by itself. Its addresses are printed as one line of JSON."""
+"""`python -m devcluster.gateway` runs the stand-in alone and prints its addresses as one line of JSON."""
 
 from __future__ import annotations
 

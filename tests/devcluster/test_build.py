@@ -125,8 +125,8 @@ def test_a_pipe_gets_plain_lines_and_a_heartbeat_each_minute(output: io.StringIO
             task.tick(f"{second} packages")
     assert output.getvalue().splitlines() == [
         "  building x ...",
-        "  building x: still at it after 1:00  60 packages",
-        "  building x: still at it after 2:00  120 packages",
+        "  building x: still running after 1:00  60 packages",
+        "  building x: still running after 2:00  120 packages",
         "  ✓ building x  2:09",
     ]
 

@@ -41,7 +41,7 @@ def kinds(documents: list[dict[str, Any]]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def install_namespace(cluster: Cluster) -> Iterator[str]:
-    """The namespace with its Pod Security level, so that warnings and refusals are the real ones."""
+    """The namespace with its Pod Security level, so that warnings and refusals are those of a real installation."""
     cluster.kubectl("apply", "--server-side", f"--filename={ROOT / 'manifests/install/namespace.yaml'}")
     yield NAMESPACE
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")

@@ -32,7 +32,7 @@ PROMISED: Final = (
 
 
 def clusters_of(pid: int) -> list[str]:
-    """Clusters that a process has started and that are still listed."""
+    """The listed clusters that this process has started."""
     return [found.layout.name for found in state.find_states() if found.layout.name.startswith(f"run-{pid}-")]
 
 
@@ -46,7 +46,7 @@ def started() -> Iterator[subprocess.Popen[str]]:
             assert clusters_of(demo.pid) != []
             yield demo
         finally:
-            demo.kill()  # or leaving the block would wait for its end
+            demo.kill()  # otherwise the end of the block waits for it
 
 
 def test_a_demo_that_is_told_to_stop_leaves_no_cluster(started: subprocess.Popen[str]) -> None:

@@ -1,4 +1,4 @@
-"""The API server's own count of the operator's writes: what it received, from the moment this reader was made."""
+"""Counts the operator's writes in the API server's audit log, from the creation of the reader on."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["AuditTail"]
 
 
 class AuditTail:
-    """Reads the audit log from its present end on; it grows large over hundreds of runs."""
+    """Reads the audit log from its present end on, since the log grows large over hundreds of runs."""
 
     def __init__(self, path: Path, namespace: str) -> None:
-        """Of the operator's requests only those in `namespace` count."""
+        """Only the operator's requests in `namespace` count."""
         self._tail = LogTail(path, from_end=True)
         self._namespace = namespace
         self._seen: list[str] = []
 
     def writes(self) -> tuple[str, ...]:
-        """Every write received so far, as `patch kongplugins assistant-opentelemetry`; unchanged and refused ones too, Leases not."""
+        """Every write received so far, such as `patch kongplugins assistant-opentelemetry`; unchanged and refused ones too, but no Leases."""
         for line in self._tail.lines():
             self._take(line)
         return tuple(self._seen)

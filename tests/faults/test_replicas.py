@@ -27,14 +27,14 @@ LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fiddler-kon
 
 @dataclass
 class Pair:
-    """A ground with a leader and a replica that waits."""
+    """A ground with a leader and a waiting replica."""
 
     ground: Ground
     leader: Replica
     rival: Replica
 
     def change(self) -> None:
-        """Give the operator something to do, and wait until it is done by whoever leads."""
+        """Change the binding, and wait until the leader has applied the change."""
         number = secrets.randbelow(100000)
         self.ground.put(self.ground.binding({"routes.0.llm.options.maxTokens": number + 1}))
 
@@ -68,7 +68,7 @@ def leads(replica: Replica) -> bool:
 
 
 def lease_requests(replica: Replica) -> int:
-    """How many requests about the Lease were answered so far."""
+    """Number of answered requests about the Lease so far."""
     return sum(exchange.call.is_lease for exchange in tuple(replica.proxy.exchanges))
 
 
@@ -124,7 +124,7 @@ def test_a_leader_that_is_told_to_stop_hands_over_before_its_lease_ends(pair: Pa
     pair.change()
 
 
-def test_a_leader_that_was_stopped_and_goes_on_later_writes_nothing(pair: Pair) -> None:
+def test_a_leader_that_was_frozen_writes_nothing_when_it_continues(pair: Pair) -> None:
     pair.leader.pod.signal(signal.SIGSTOP)
     pair.ground.put(pair.ground.binding({"payloads": "Disabled"}))
     pair.ground.until(lambda: leads(pair.rival), "the other leads")
@@ -181,8 +181,8 @@ def test_a_lease_deleted_under_its_holders_hands_leads_to_one_leader(pair: Pair)
 
 @pytest.mark.exhaustive
 def test_a_lease_taken_by_force_ends_the_leader_without_another_write(pair: Pair) -> None:
-    """As when somebody edits the Lease, or a replica of another cluster uses it."""
-    body = {"spec": {"holderIdentity": "somebody else"}}
+    """Happens when a user edits the Lease, or a replica of another cluster uses it."""
+    body = {"spec": {"holderIdentity": "another"}}
     pair.ground.stage.cluster.api.request("PATCH", LEASE, body, "application/merge-patch+json")
     pair.ground.until(lambda: pair.leader.pod.pid is None, "the deposed leader's end")
     before = writes_of(pair.leader)

@@ -22,7 +22,7 @@ class AuditTail:
         self._seen: list[str] = []
 
     def writes(self) -> tuple[str, ...]:
-        """Every write received so far, such as `patch kongplugins assistant-opentelemetry`; unchanged and refused ones too, but no Leases."""
+        """Every write received so far, such as `patch kongplugins assistant-opentelemetry`; also unchanged and refused ones, no Leases."""
         for line in self._tail.lines():
             self._take(line)
         return tuple(self._seen)

@@ -20,7 +20,7 @@ from anyio.from_thread import BlockingPortal
 
 from devcluster.stage import Stage
 from tests.soak.endurance import Endurance
-from tests.soak.estate import settled_estate
+from tests.soak.estate import populated_estate
 from tests.soak.population import Population
 from tests.soak.subject import observed
 from tests.staging import staged, start_visibly
@@ -66,7 +66,7 @@ def endurance(theatre: Theatre, tell: Tell) -> Iterator[Begin]:
 
         def begin(population: Population, hands: int, large: Collection[int]) -> Endurance:
             subject = stack.enter_context(observed(theatre.stage.cluster, theatre.portal))
-            estate = stack.enter_context(settled_estate(theatre.stage, theatre.portal, population))
+            estate = stack.enter_context(populated_estate(theatre.stage, theatre.portal, population))
             return Endurance(estate, subject, theatre.portal, seed, tell, hands, large)
 
         yield begin

@@ -20,7 +20,7 @@ from fiddler_kong_operator.sink.settings import SinkSettings
 from tests.faults.reading import Reader
 from tests.soak.population import GATEWAYS, TARGETS, Manifest, Member, Population, furniture, gateway_manifest, target_manifest
 
-__all__ = ["KEYS", "Estate", "settled_estate"]
+__all__ = ["KEYS", "Estate", "populated_estate"]
 
 KEYS: Final = {"fiddler": "fdl_soak.0123456789ab", "openai": "sk-soak-0123456789abcdef"}
 """The right keys."""
@@ -189,7 +189,7 @@ def _env(deployment: Manifest) -> dict[str, Any]:
 
 
 @contextmanager
-def settled_estate(stage: Stage, portal: BlockingPortal, population: Population) -> Iterator[Estate]:
+def populated_estate(stage: Stage, portal: BlockingPortal, population: Population) -> Iterator[Estate]:
     """A population with its two endpoints, on a stage where an operator runs; nothing is waited for."""
     settings = SinkSettings(api_key=SecretStr(KEYS["fiddler"]))
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What would freeze the gateway, or take something from somebody, is refused before it is written; and Kong's own refusals are told."""
+"""The operator refuses changes that Kong would refuse or that would harm others' objects, and reports Kong's own refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES: Final = ("ai-proxy", "opentelemetry", "pre-function")
 
 @pytest.fixture
 def _whole(arena: Arena) -> Iterator[None]:
-    """After the test Kong has no plugin twice on one object, and has refused nothing."""
+    """After the test, Kong has no plugin twice on one object and has refused nothing."""
     before = len(arena.stage.gateway.refusals)
     yield
     assert arena.pushed().doubles() == []
@@ -28,7 +28,7 @@ def _whole(arena: Arena) -> Iterator[None]:
 
 @pytest.fixture
 def _whole_again(arena: Arena) -> Iterator[None]:
-    """After the test the newest push has been accepted, although one may have been refused meanwhile."""
+    """After the test, Kong has accepted the newest push; it may have refused earlier ones."""
     yield
     assert arena.pushed().doubles() == []
     arena.put(service(arena, "newest"), ingress(arena, "newest", backend="newest"))
@@ -37,7 +37,7 @@ def _whole_again(arena: Arena) -> Iterator[None]:
 
 @pytest.fixture
 def cluster_plugins(arena: Arena) -> Iterator[list[str]]:
-    """Names of KongClusterPlugins to be deleted at the end."""
+    """Names of KongClusterPlugins to delete at the end."""
     names: list[str] = []
     yield names
     for name in names:
@@ -221,7 +221,7 @@ def test_a_global_plugin_that_no_longer_runs_on_the_route_is_mentioned(arena: Ar
     arena.until_condition("Accepted", "True", "Accepted")
 
 
-# Where Kong itself refuses. The gateway is frozen meanwhile, so it is not the one that other tests share.
+# Refusals of Kong itself. They block every configuration, so these tests do not use the shared gateway.
 
 
 @pytest.fixture(scope="module")

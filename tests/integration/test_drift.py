@@ -1,4 +1,4 @@
-"""Drift: whatever somebody deletes or edits of what the operator owns comes back; what is not the operator's to say is left alone."""
+"""Drift: the operator restores every owned object that is deleted or edited, and keeps fields that it does not own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ANY_CHILD: Final[dict[str, Manifest]] = {
     "binding label changed": {"metadata": {"labels": {OURS[1]: "another"}}},
     "owner removed": {"metadata": {"ownerReferences": None}},
 }
-"""Edits of what every child carries."""
+"""Edits of fields that every child has."""
 
 OF_KIND: Final[dict[Key, dict[str, Manifest]]] = {
     KEYS: {
@@ -74,7 +74,7 @@ OF_KIND: Final[dict[Key, dict[str, Manifest]]] = {
         "preserve-host removed": {"metadata": {"annotations": {"konghq.com/preserve-host": None}}},
     },
 }
-"""Edits of what only one child has."""
+"""Edits of fields that only one child has."""
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def until_new(arena: Arena, key: Key, old: dict[Key, str]) -> None:
 
 
 def until_put_back(arena: Arena, key: Key, edited: str, before: dict[Key, Manifest], what: str) -> None:
-    """Wait until somebody wrote the object after `edited`, its edited version, and everything is as it was before."""
+    """Wait until the object was written after its edited version `edited`, and everything is as before."""
 
     def holds() -> bool:
         return arena.existing(*key)["metadata"]["resourceVersion"] != edited and children(arena) == before

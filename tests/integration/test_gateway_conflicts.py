@@ -1,4 +1,4 @@
-"""Another manager wants another value: it is named, not fought; taken over only when asked, and then given back as it was found."""
+"""Conflicts with another field manager: reported, not fought; with Override the operator takes the value over and later restores it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_override_gives_back_values_and_the_right_to_change_them(taken_over: Gat
 
     taken_over.arena.until(lambda: taken_over.traces_of_us == [], "nothing of ours is left")
     assert taken_over.settings == THEIRS
-    assert taken_over.replica_sets == 3  # as made, with Helm's values, with ours; giving back returns to the second
+    assert taken_over.replica_sets == 3  # initial, with Helm's values, with ours; restoring returns to the second
     taken_over.upgrade({RATE: "0.7", LUA: "off"})  # without force
     assert taken_over.settings == {RATE: "0.7", LUA: "off"}
 
@@ -118,7 +118,7 @@ def keep_removing(gateway: Gateway) -> None:
 
 
 def fight(gateway: Gateway, undo: Callable[[Gateway], None]) -> None:
-    """Undo the settings each time they are there, until the operator gives up."""
+    """Remove the settings each time the operator sets them, until it gives up."""
 
     def given_up() -> bool:
         if gateway.settings == SETTINGS:
@@ -148,7 +148,7 @@ def test_the_operator_stops_after_a_few_rounds_against_somebody_who(
     for helm_value in ("env.tracing_instrumentations", "env.tracing_sampling_rate", "env.untrusted_lua"):
         assert helm_value in message
     arena.until_quiet()
-    effective = [write.code for write in gateway.writes() if write.code != HTTPStatus.CONFLICT]  # a rival was faster: read and tried again
+    effective = [write.code for write in gateway.writes() if write.code != HTTPStatus.CONFLICT]  # the rival was faster: retry
     assert effective == [200] * REVERT_LIMIT
 
 

@@ -1,4 +1,4 @@
-"""The settings a gateway gets: only ours, once, under our name; what was right before stays whose it was; less asked is less written."""
+"""The operator writes only its own settings, once, under its field manager; correct values keep their owner; fewer needs, fewer writes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_value_that_somebody_else_sets_too_becomes_theirs_without_a_rollout(re
     ready.arena.until_ready()
     assert ready.replica_sets == 2
 
-    ready.upgrade({**SETTINGS, RATE: "0.5"})  # without force: Helm 4 would fail here if we still owned the value
+    ready.upgrade({**SETTINGS, RATE: "0.5"})  # without force: Helm 4 fails here if we still own the value
     ready.arena.until_condition("GatewayConfigured", "False", "GatewaySettingConflict")
     assert ready.settings[RATE] == "0.5"
 

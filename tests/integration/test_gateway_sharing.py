@@ -1,4 +1,4 @@
-"""Several bindings on one gateway, and bindings of other namespaces: one plan, the older one's wish, and nothing without a grant."""
+"""Several bindings on one gateway, also from other namespaces: one set of settings, the oldest binding decides, none without a grant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.workload import LUA, Gateway
 
 NUMBER: Final = 20
 PAST_GRACE: Final = 7.0
-"""Seconds after which settings that are to be given back would have been."""
+"""Seconds in which settings would be removed if no binding needed them."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
 
 
 def another(arena: Arena, name: str, changes: dict[str, Any] | None = None) -> Manifest:
-    """A further binding of the namespace, on a path of its own."""
+    """A further binding of the namespace, on its own path."""
     return arena.binding({"routes.0.expose.path": f"/{arena.namespace}/{name}", **(changes or {})}, name)
 
 

@@ -1,4 +1,4 @@
-"""A binding from its first check to its end: refused at admission, told in events, deleted without a trace."""
+"""The life of a binding: refused at admission, reported in Events, deleted without a trace."""
 
 from __future__ import annotations
 

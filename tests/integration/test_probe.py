@@ -1,6 +1,6 @@
-"""Every answer that the trace endpoint can give, seen through the running operator: the reason, what to do, and that it is over when it is.
+"""The running operator reports every answer of the trace endpoint with a reason and an advice, and clears it when it is over.
 
-The operator runs as in production here (no http, a CA of its own), but asks every second and waits no longer than one.
+The operator runs as in production (no http, a private CA), but probes every second with a timeout of one second.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Serve = Callable[..., Sink]
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Whom the operator trusts."""
+    """The CA that the operator trusts."""
     return trustme.CA()
 
 
@@ -76,7 +76,7 @@ def serve(authority: trustme.CA, portal: BlockingPortal, tmp_path: Path) -> Iter
 
 @pytest.fixture
 def bind(arena: Arena) -> Iterator[Callable[..., str]]:
-    """Makes bindings for a URL; each is deleted with the test."""
+    """Creates bindings for a URL; each is deleted with the test."""
     made: list[str] = []
 
     def make(url: str, **changes: Any) -> str:

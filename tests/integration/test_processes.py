@@ -1,4 +1,4 @@
-"""Operators as processes: two replicas of which one writes, whatever happens to it; what /healthz answers and what the log is made of."""
+"""Operators as processes: of two replicas only one writes, whatever happens to it; the health endpoint; the JSON log."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.integration.own import own_arena
 LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fiddler-kong-operator"
 SHORT: Final = 2.0
 LONG: Final = 60.0
-"""Longer than a test waits for the next leader: one that leads in time did not wait for the end of the lease."""
+"""A lease longer than a test waits for the next leader: one that leads in time did not wait for the end of the lease."""
 
 
 @dataclass
 class Replica:
-    """One of the operators, and the id of its token, by which the audit log tells it from the other."""
+    """One of the operators, and the id of its token, which identifies it in the audit log."""
 
     operator: OperatorProcess
     credential: str
@@ -57,7 +57,7 @@ class Replica:
 
 @dataclass
 class Pair:
-    """A leading and a waiting replica, in a namespace that both look after."""
+    """A leading and a waiting replica for one namespace."""
 
     arena: Arena
     leader: Replica
@@ -68,12 +68,12 @@ class Pair:
         return self.arena.stage.cluster.write_log().requests(user=USER, since=self.start)
 
     def writes(self, replica: Replica) -> list[Write]:
-        """What a replica wrote, but for the Lease."""
+        """The writes of a replica, without the Lease."""
         made = self.arena.stage.cluster.write_log().writes(user=USER, since=self.start)
         return [write for write in made if write.credential == replica.credential and write.resource != "leases"]
 
     def terms(self, replica: Replica) -> list[float]:
-        """When a replica took or renewed the Lease."""
+        """The times at which a replica acquired or renewed the Lease."""
         made = self.arena.stage.cluster.write_log().writes(user=USER, since=self.start)
         return [w.at for w in made if w.credential == replica.credential and w.resource == "leases" and w.code < 300]
 
@@ -158,12 +158,12 @@ def test_a_leader_that_is_killed_is_followed_when_its_lease_is_over(pair: Pair) 
     assert first - last >= SHORT
 
 
-def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_after_its_time(pair: Pair) -> None:
+def test_a_leader_that_was_frozen_writes_nothing_when_it_continues_after_its_time(pair: Pair) -> None:
     pair.put_bindings("one")
     pair.arena.until_ready("one")
     pair.arena.until_quiet()
     pair.leader.send(signal.SIGSTOP)
-    pair.put_bindings("two", "three")  # it finds their events when it wakes
+    pair.put_bindings("two", "three")  # it gets their events when it continues
     pair.until_waiting_leads()
     pair.put_bindings("four", "five")
 
@@ -178,8 +178,8 @@ def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_after_its_time(pa
     assert [moment for moment in pair.terms(pair.leader) if moment >= taken] == []
 
 
-def test_a_leader_that_is_frozen_amid_its_writes_takes_nothing_back_when_it_wakes_after_its_time(pair: Pair) -> None:
-    """What had passed the fence, and was not on the wire yet, is sent when it wakes. It cannot undo what was done since: a creation fails
+def test_a_leader_that_is_frozen_during_its_writes_undoes_nothing_when_it_continues_after_its_time(pair: Pair) -> None:
+    """Writes that had passed the fence but were not sent yet are sent when it continues. They cannot undo later changes: a creation fails
     where the object exists, a change where it is another version, and the gateway's settings, applied without force, are the same."""
     names = [f"binding-{n}" for n in range(6)]
     pair.put_bindings(*names)
@@ -195,7 +195,7 @@ def test_a_leader_that_is_frozen_amid_its_writes_takes_nothing_back_when_it_wake
     taken = min(pair.terms(pair.waiting))
     late = [write for write in pair.writes(pair.leader) if write.at >= taken]
     assert [str(write) for write in late if write.code < 400 and write.resource != "deployments"] == []
-    assert len(late) <= 48  # as many as its sixteen workers send at once, each three plugins
+    assert len(late) <= 48  # sixteen workers, each with three plugins at once
 
 
 # One process
@@ -211,7 +211,7 @@ def talkative(backstage: Stage) -> Iterator[Arena]:
         yield arena
 
 
-def test_healthz_tells_what_is_waiting_and_what_was_asked(talkative: Arena) -> None:
+def test_the_figures_count_waiting_keys_and_requests(talkative: Arena) -> None:
     talkative.until(lambda: talkative.operator.figures().get("probes") == 1, "new figures: kopf repeats the same ones for ten seconds")
     found = talkative.operator.figures()
     assert (found["waiting_urgent"], found["waiting_background"], found["oldest_waiting_seconds"]) == (0, 0, 0)

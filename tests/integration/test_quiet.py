@@ -1,4 +1,4 @@
-"""Quiet: what a binding costs, and that nothing is written where nothing differs, by an operator in a hurry (it probes every second)."""
+"""The number of writes for a binding, and none where nothing differs, with an operator that probes every second."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NEW_BINDING = [
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """A cluster of its own, in which the operator can be stopped."""
+    """A separate cluster, in which the operator can be stopped."""
     with Cluster.start() as cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as own:
         install(cluster)
         yield own
@@ -51,7 +51,7 @@ def ready(arena: Arena) -> Arena:
 
 
 def another(arena: Arena) -> None:
-    """A second binding comes to be Ready on the same gateway: proof that the operator is awake and has worked through its queue."""
+    """A second binding becomes Ready on the same gateway, which proves that the operator has worked through its queue."""
     arena.put(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/another"}, name="another"))
     arena.until_ready("another")
     arena.until_pushed(lambda pushed: len(pushed.services) == 2, "both services")
@@ -93,7 +93,7 @@ def test_a_probe_that_fails_again_and_again_writes_once(ready: Arena) -> None:
     ready.until(lambda: len(ready.stage.sink.requests) >= probes + 2, "two more probes")
     ready.until_quiet()
 
-    assert told(ready, mark) == ["patch secrets assistant-kong-keys", STATUS, STATUS]  # not asked yet, then refused
+    assert told(ready, mark) == ["patch secrets assistant-kong-keys", STATUS, STATUS]  # not probed yet, then refused
     assert events(ready) == ["Unauthorized"]
 
 

@@ -1,4 +1,4 @@
-"""Changes of a spec: each reaches Kong, costs the writes it must and no others, and is undone by going back."""
+"""Each change of a spec reaches Kong with only the necessary writes, and is reverted with the spec."""
 
 from __future__ import annotations
 

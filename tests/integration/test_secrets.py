@@ -1,4 +1,4 @@
-"""Keys: a binding that waits for its Secret, values that no key can have, and a key that is changed while Kong uses it."""
+"""Keys: a binding waits for its Secret, impossible values are refused, and a key changes while Kong uses it."""
 
 from __future__ import annotations
 

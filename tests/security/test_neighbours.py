@@ -20,7 +20,7 @@ from tests.integration.arena import Arena
 CROWD: Final = 60
 HORDE: Final = int(os.environ.get("MANY_BINDINGS", "1000"))
 AT_ONCE: Final = 32
-"""Bindings of the crowd that the operator may finish before it turns to the neighbour, however small the crowd: twice its workers."""
+"""Bindings of the crowd that the operator may finish before the neighbour's, whatever the size of the crowd: twice its workers."""
 
 MEBIBYTE: Final = 1024**2
 
@@ -92,7 +92,7 @@ def served_before_ready(crowd: Arena, neighbour: Arena, payloads: str) -> int:
 
 
 def is_idle(arena: Arena) -> bool:
-    """Whether nothing waits in the operator. To list all conditions again and again would be a load of its own."""
+    """Whether nothing waits in the operator. Listing all conditions repeatedly would itself be a load."""
     figures = arena.operator.figures()
     return bool(figures) and not any(figure for name, figure in figures.items() if name.startswith("waiting_"))
 

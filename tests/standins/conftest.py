@@ -40,7 +40,7 @@ SEED_LUA = {"access": [SEED_ACCESS], "header_filter": [SEED_HEADER_FILTER]}
 
 
 class Receiver:
-    """Keeps what is exported to it; answers with `status`."""
+    """A trace endpoint that keeps the exports and answers with `status`."""
 
     def __init__(self) -> None:
         self.status = 200

@@ -173,7 +173,7 @@ async def test_plugins_are_found_by_tag(rig: Rig) -> None:
 
 
 async def test_lists_show_what_was_pushed_with_defaults(rig: Rig) -> None:
-    """KIC reads these lists when it starts, to have a configuration to go back to."""
+    """KIC reads these lists at its start for a configuration to fall back to."""
     await rig.push(page_config(ENDPOINT))
     (service,) = await _listed(rig, "services")
     assert [route["name"] for route in await _listed(rig, f"services/{service['id']}/routes")] == ["openai-chat-route"]

@@ -216,7 +216,7 @@ async def test_any_success_counts_from_314(make_rig: Callable[..., Any]) -> None
 
 
 async def test_pages_lua_lets_invalid_utf8_break_the_whole_batch(rig: Rig) -> None:
-    """Why the operator's own Lua filters ids: the page's code stamps any byte, and no receiver can decode the batch."""
+    """The reason for the filter in the operator's Lua: the page's code stamps any byte, and no receiver can decode the batch."""
     await rig.accept()
     host, port = rig.gateway.proxy_url.removeprefix("http://").split(":")
     body = json.dumps({"messages": [{"role": "user", "content": "hi"}]}).encode()

@@ -53,9 +53,7 @@ def _installed_go(minimum: tuple[int, int, int], reporter: Reporter) -> Path:
     go = next(home.glob("lib/python*/site-packages/go/bin/go"), None)
     if go is None or _version(go) < minimum:
         wanted = ".".join(map(str, minimum))
-        raise BuildError(
-            f"{_REQUIREMENTS} contains no working Go {wanted} or later. Install Go {wanted} or later and put it on PATH."
-        )
+        raise BuildError(f"{_REQUIREMENTS} contains no working Go {wanted} or later. Install Go {wanted} or later and put it on PATH.")
     return go
 
 

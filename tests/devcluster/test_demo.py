@@ -49,7 +49,7 @@ def started() -> Iterator[subprocess.Popen[str]]:
             demo.kill()  # otherwise the end of the block waits for it
 
 
-def test_a_demo_that_is_told_to_stop_leaves_no_cluster(started: subprocess.Popen[str]) -> None:
+def test_a_demo_ended_by_sigterm_leaves_no_cluster(started: subprocess.Popen[str]) -> None:
     started.send_signal(signal.SIGTERM)
 
     _, errors = started.communicate(timeout=60)

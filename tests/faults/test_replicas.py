@@ -116,7 +116,7 @@ def test_after_the_leaders_sudden_death_the_other_takes_over(pair: Pair) -> None
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("duration", [LONG])
-def test_a_leader_that_is_told_to_stop_hands_over_before_its_lease_ends(pair: Pair) -> None:
+def test_a_leader_ended_by_sigterm_hands_over_before_its_lease_ends(pair: Pair) -> None:
     pair.leader.pod.signal(signal.SIGTERM)
 
     pair.ground.until(lambda: leads(pair.rival), "the other leads", seconds=LONG / 2)

@@ -88,7 +88,7 @@ def _text_faults(value: str, node: Schema) -> Iterator[tuple[str, Any, tuple[str
             ("a quote", f'{value}"'),
             ("a line break", f"{value}\n"),
             ("another script", f"{value}\u00e9"),
-            ("a blank", f" {value}"),
+            ("a space", f" {value}"),
         ):
             if len(wrong) <= node["maxLength"] and not re.fullmatch(node["pattern"], wrong):
                 yield title, wrong, ("should match", "must match")

@@ -175,7 +175,7 @@ UNFIT_NAMES: Final = [("gateway.ingressClassName", name) for name in ("a..b", "a
 
 
 @pytest.mark.parametrize(("path", "value"), [*UNFIT, *UNFIT_NAMES], ids=str)
-def test_known_case_of_a_spec_whose_objects_nobody_would_take(admission: Admission, path: str, value: str) -> None:
+def test_known_case_of_a_spec_whose_objects_are_refused(admission: Admission, path: str, value: str) -> None:
     """The spec was once accepted, and the API server or Kong's controller then refused or misread the Ingress."""
     spec = changed({"spec": WHOLE}, {f"spec.{path}": value})["spec"]
 

@@ -85,7 +85,7 @@ async def test_a_refused_spec_touches_nothing(working: Spec, wish: Spec, refusal
 
 @QUICK
 @given(spec=VALID)
-async def test_no_key_stands_anywhere_but_in_the_derived_secret(spec: Spec) -> None:
+async def test_keys_are_only_in_the_derived_secret(spec: Spec) -> None:
     model = Model()
     model.bind("assistant", spec)
     decisions = await model.converge()
@@ -99,7 +99,7 @@ async def test_no_key_stands_anywhere_but_in_the_derived_secret(spec: Spec) -> N
 
 @QUICK
 @given(history=st.lists(VALID, min_size=1, max_size=3))
-async def test_deletion_gives_back_exactly_what_was_there(history: list[Spec]) -> None:
+async def test_deletion_restores_exactly_the_former_state(history: list[Spec]) -> None:
     untouched = Model().strangers()
     model = await after(*history)
 
@@ -122,7 +122,7 @@ async def test_any_override_is_decided_about(spec: Spec, overrides: list[dict[st
 
 
 @pytest.mark.parametrize("refusal", REFUSED, ids=str)
-async def test_each_refusal_says_what_is_wrong(refusal: Refusal) -> None:
+async def test_each_refusal_names_the_fault(refusal: Refusal) -> None:
     model = Model()
     model.bind("assistant", refusal.applied(refusal.sample))
 

@@ -66,9 +66,7 @@ async def happen(model: Model, step: Step) -> None:
         model.remove(ObjectKey("KongPlugin", "ai", step.name))
     elif free(model, step):
         kind = FOREIGN.get(step.name, "opentelemetry" if step.name == "nobody" else "cors")
-        model.put(
-            objects.plugin(step.name, type_=kind, uid=f"uid-{step.name}-{model.cluster.version}")
-        )  # a new object
+        model.put(objects.plugin(step.name, type_=kind, uid=f"uid-{step.name}-{model.cluster.version}"))  # a new object
 
 
 def free(model: Model, step: Step) -> bool:

@@ -129,7 +129,7 @@ def test_removing_the_route_gives_the_list_back_and_the_finalizer_with_it(target
     targets.until_ready()
 
 
-def test_another_target_gets_the_plugins_and_the_former_is_given_back(targets: Arena) -> None:
+def test_another_target_gets_the_plugins_and_the_former_one_is_restored(targets: Arena) -> None:
     targets.put(service(targets, "other"), attached_binding(targets, "Ingress"))
     targets.until_ready()
 
@@ -235,7 +235,7 @@ def test_two_routes_of_one_binding_stand_on_two_objects(targets: Arena) -> None:
     assert listed(targets, "Ingress") == f"limits,cors,{PLUGINS[1]},{PLUGINS[2]}"
 
 
-def test_a_binding_deleted_while_the_operator_is_away_is_given_back_at_its_start(targets: Arena) -> None:
+def test_a_binding_deleted_while_the_operator_is_down_is_cleaned_up_at_its_start(targets: Arena) -> None:
     targets.put(attached_binding(targets))
     targets.until_ready()
     targets.operator.stop()

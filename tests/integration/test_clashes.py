@@ -240,7 +240,7 @@ def refusing_arena(backstage: Stage, refusing_operator: OperatorProcess) -> Iter
 NONSENSE: Final = {"overrides": [{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/colour", "value": "blue"}]}]}
 
 
-def test_kongs_refusal_is_told_in_its_own_words_and_over_when_mended(refusing_arena: Arena) -> None:
+def test_kongs_refusal_is_reported_in_its_own_words_until_it_is_repaired(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(arena.binding(NONSENSE))
 
@@ -259,7 +259,7 @@ def test_kongs_refusal_is_told_in_its_own_words_and_over_when_mended(refusing_ar
     arena.until_pushed(lambda pushed: pushed.types() == list(TYPES), "our plugins")
 
 
-def test_a_plugin_edited_by_hand_is_put_right_before_it_stays_refused(refusing_arena: Arena) -> None:
+def test_a_plugin_edited_by_hand_is_repaired_after_a_refusal(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(arena.binding())
     arena.until_ready()
@@ -271,7 +271,7 @@ def test_a_plugin_edited_by_hand_is_put_right_before_it_stays_refused(refusing_a
     arena.until_ready()
 
 
-def test_another_bindings_refusal_is_not_told_of_this_one(refusing_arena: Arena) -> None:
+def test_another_bindings_refusal_is_not_reported_on_this_one(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(arena.binding({**NONSENSE, "routes.0.expose.path": f"/{arena.namespace}/broken"}, "broken"), arena.binding())
 

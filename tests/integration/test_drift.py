@@ -152,7 +152,7 @@ def test_what_others_add_is_left_alone_even_when_the_object_is_written(ready: Ar
         assert {name: metadata["annotations"].get(name) for name in theirs["annotations"]} == theirs["annotations"], key
 
 
-def test_somebody_who_edits_without_end_is_named_and_not_fought(ready: Arena) -> None:
+def test_a_client_that_edits_without_end_is_named_and_not_fought(ready: Arena) -> None:
     def given_up() -> bool:
         if ready.existing(*SERVICE)["spec"]["externalName"] != "api.example.com":
             ready.patch(*SERVICE, {"spec": {"externalName": "api.example.com"}})

@@ -68,14 +68,14 @@ def test_a_conflict_ends_when_the_other_manager_sets_the_value(arena: Arena, the
     assert {name: theirs.owners(name) for name in SETTINGS} == {INSTRUMENTATIONS: OPERATOR, RATE: {"helm"}, LUA: {"helm"}}
 
 
-def test_override_takes_over_and_records_what_was_there(taken_over: Gateway) -> None:
+def test_override_takes_over_and_records_the_former_values(taken_over: Gateway) -> None:
     assert taken_over.settings == SETTINGS
     assert json.loads(taken_over.former or "") == {"proxy": THEIRS}
     assert {name: taken_over.owners(name) for name in SETTINGS} == dict.fromkeys(SETTINGS, OPERATOR)
     assert [write.code for write in taken_over.writes()] == [200]
 
 
-def test_override_gives_back_values_and_the_right_to_change_them(taken_over: Gateway) -> None:
+def test_override_restores_values_and_their_owners(taken_over: Gateway) -> None:
     taken_over.arena.delete("FiddlerKongBinding", "assistant")
 
     taken_over.arena.until(lambda: taken_over.traces_of_us == [], "nothing of ours is left")
@@ -135,7 +135,7 @@ FIGHTS: list[tuple[str, dict[str, str], Callable[[Gateway], None]]] = [
 
 
 @pytest.mark.parametrize(("changes", "undo"), [fight[1:] for fight in FIGHTS], ids=[fight[0] for fight in FIGHTS])
-def test_the_operator_stops_after_a_few_rounds_against_somebody_who(
+def test_the_operator_stops_after_a_few_reverts_by_another_client(
     gateway: Gateway, changes: dict[str, str], undo: Callable[[Gateway], None]
 ) -> None:
     arena = gateway.arena

@@ -141,7 +141,7 @@ def test_a_newer_version_works_and_says_that_sessions_are_unverified(hall: Arena
 
 
 @pytest.mark.parametrize("image", [f"kong/kong-gateway@{DIGEST}", "kong/kong-gateway:latest", "kong/kong-gateway"])
-def test_an_image_that_does_not_tell_its_version_gets_everything_and_stays_unknown(hall: Arena, image: str) -> None:
+def test_an_image_without_a_version_gets_everything_and_its_version_is_unknown(hall: Arena, image: str) -> None:
     gateway = open_gateway(hall, image)
     bind(gateway)
 

@@ -45,7 +45,7 @@ def test_a_deleted_binding_leaves_nothing_behind(arena: Arena) -> None:
         arena.until_gone(kind, name)
     pushed = arena.until_pushed(lambda pushed: pushed.services == (), "no service")
     assert (pushed.routes, pushed.plugins, pushed.upstreams) == ((), (), ())
-    arena.until(lambda: arena.settings() == {}, "the gateway's settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
     assert children(arena) == {}
     assert arena.existing("Deployment", "kong-gateway")["spec"]["template"] == template
 
@@ -64,11 +64,11 @@ def test_the_settings_stay_until_the_last_binding_of_the_gateway_is_deleted(aren
 
     assert (told(arena, mark), arena.settings(), children(arena)) == ([], SETTINGS, first)
     arena.delete("FiddlerKongBinding", "assistant")
-    arena.until(lambda: arena.settings() == {}, "the gateway's settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
     assert told(arena, mark) == ["patch deployments kong-gateway"]
 
 
-def test_each_transition_is_told_by_one_event(arena: Arena) -> None:
+def test_each_transition_is_reported_by_one_event(arena: Arena) -> None:
     provide_gateway(arena)
     arena.delete("Secret", "openai")
     arena.put(arena.binding())
@@ -98,7 +98,7 @@ def test_over_a_whole_life_nothing_of_a_binding_is_written_but_its_status(arena:
     metadata = arena.existing("FiddlerKongBinding", "assistant")["metadata"]
     arena.delete("FiddlerKongBinding", "assistant")
     arena.until_gone("FiddlerKongBinding", "assistant")
-    arena.until(lambda: arena.settings() == {}, "the gateway's settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
 
     assert {write for write in told(arena, Mark(0)) if " fiddlerkongbindings" in write} == {"patch fiddlerkongbindings/status assistant"}
     assert [field for field in ("annotations", "finalizers", "labels") if field in metadata] == []

@@ -48,7 +48,7 @@ def live_through_everything(arena: Arena) -> None:
     for name in ("assistant", "on-service", "on-ingress"):
         arena.delete("FiddlerKongBinding", name)
         arena.until_gone("FiddlerKongBinding", name)
-    arena.until(lambda: arena.settings() == {}, "the settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the settings")
 
 
 def change_by_hand(arena: Arena) -> None:

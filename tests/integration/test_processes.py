@@ -127,7 +127,7 @@ def test_the_lease_names_its_holder(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("lease_seconds", [LONG])
-def test_a_leader_that_is_told_to_stop_finishes_its_work_and_hands_over_at_once(pair: Pair) -> None:
+def test_a_leader_ended_by_sigterm_finishes_its_work_and_hands_over_at_once(pair: Pair) -> None:
     names = [f"binding-{n}" for n in range(8)]
     pair.put_bindings(*names)
     pair.arena.until(lambda: len(pair.writes(pair.leader)) > 3, "work under way")

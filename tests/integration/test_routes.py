@@ -199,7 +199,7 @@ def test_sessions_enabled_again_attach_the_lua_only_after_the_rollout(arena: Are
     assert sorted(done[:-1]) == ["create kongplugins assistant-pre-function", "patch deployments kong-gateway"]
 
 
-def test_an_override_of_a_protected_field_never_reaches_kong_and_says_what_to_use(ready: Arena) -> None:
+def test_an_override_of_a_protected_field_never_reaches_kong_and_names_the_alternative(ready: Arena) -> None:
     before = children(ready)
     mark = ready.mark()
     patch = [{"op": "replace", "path": "/traces_endpoint", "value": "https://collector.example/v1/traces"}]

@@ -32,7 +32,7 @@ def ready(arena: Arena) -> Arena:
     return arena
 
 
-def test_a_binding_waits_for_its_secret_and_goes_on_by_itself(arena: Arena) -> None:
+def test_a_binding_waits_for_its_secret_and_becomes_ready_with_it(arena: Arena) -> None:
     arena.delete("Secret", "openai")
     arena.put(arena.binding())
 

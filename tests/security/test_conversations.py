@@ -20,7 +20,7 @@ HOSTILE: Final = {
     "a bit too long": b"x" * 257,
     "a tab": b"conv\tid",
     "Latin-1": b"conv-\xe9",
-    "blanks alone": b"   ",
+    "only spaces": b"   ",
     "a template": b"$(os.exit())",
     "Lua": b'"] os.exit() --',
 }
@@ -66,7 +66,7 @@ def sessions(arena: Arena) -> list[str]:
     return [span.session_id for span in arena.stage.sink.spans()]
 
 
-def test_hostile_ids_fail_no_call_reach_no_span_and_cost_nobody_a_span(gateway: Arena) -> None:
+def test_hostile_ids_fail_no_call_reach_no_span_and_lose_no_span(gateway: Arena) -> None:
     gateway.stage.sink.clear()
     statuses = {title: call(gateway, conversation) for title, conversation in HOSTILE.items()}
     for number in range(3):

@@ -80,5 +80,5 @@ def test_a_grant_that_is_taken_back_takes_the_settings_and_the_sight_with_it(are
     grant(neighbour, None)
 
     arena.until_condition("Accepted", "False", "GatewayNotGranted")
-    arena.until(lambda: neighbour.settings() == {}, "the settings given back")
+    arena.until(lambda: neighbour.settings() == {}, "the removal of the settings")
     assert [text for text in shown(arena) if "3.13" in text] == []

@@ -162,7 +162,7 @@ OVERRIDES: Final = {
 }
 
 
-def test_hostile_overrides_are_told_by_a_condition_and_nothing_reaches_kong(arena: Arena) -> None:
+def test_hostile_overrides_are_reported_by_a_condition_and_never_reach_kong(arena: Arena) -> None:
     for index, (title, (plugin, path, value, _)) in enumerate(OVERRIDES.items()):
         patch = {"op": "add", "path": path, "value": value}
         place = {"routes.0.expose.path": f"/{arena.namespace}/{index}"}
@@ -177,7 +177,7 @@ def test_hostile_overrides_are_told_by_a_condition_and_nothing_reaches_kong(aren
     assert arena.pushed().plugins == ()
 
 
-def test_a_path_that_kongs_controller_reads_as_an_expression_takes_nobody_elses_traffic(arena: Arena) -> None:
+def test_a_path_that_kongs_controller_reads_as_an_expression_takes_no_other_traffic(arena: Arena) -> None:
     """Seen with `/~......`: Kong's route `~....../` matched every path whose first part has six characters."""
     paths = ["/~......", "/a/~b", "/......", "/a.b", "/a/../b", "/a%2e%2e"]
 

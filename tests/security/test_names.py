@@ -54,7 +54,7 @@ def test_the_younger_of_two_bindings_with_the_same_names_gives_way(arena: Arena)
     assert arena.conditions("a")["Ready"]["status"] == "True"
 
 
-def test_the_younger_goes_on_when_the_older_is_gone(arena: Arena) -> None:
+def test_the_younger_is_served_when_the_older_is_gone(arena: Arena) -> None:
     arena.put(route(arena, "a", "b-c"))
     arena.until_ready("a")
     arena.put(route(arena, "a-b", "c"))
@@ -67,7 +67,7 @@ def test_the_younger_goes_on_when_the_older_is_gone(arena: Arena) -> None:
 
 @pytest.mark.parametrize("labels", [None, OURS], ids=["plain", "with our labels"])
 @pytest.mark.parametrize("kind", ["Secret", "KongPlugin", "Service"])
-def test_somebodys_object_with_a_childs_name_is_not_overwritten(arena: Arena, kind: str, labels: dict[str, str] | None) -> None:
+def test_a_users_object_with_a_childs_name_is_not_overwritten(arena: Arena, kind: str, labels: dict[str, str] | None) -> None:
     theirs = {
         "Secret": arena.secret("assistant-kong-keys", "my own"),
         "KongPlugin": foreign_plugin(arena, "assistant-pre-function", "cors"),
@@ -109,7 +109,7 @@ def test_what_people_label_or_own_by_a_binding_is_not_pruned(arena: Arena) -> No
     assert arena.get("KongPlugin", "assistant-former-ai-proxy") is not None
 
 
-def test_a_uid_copied_into_another_namespace_reaches_nobody_there(arena: Arena, neighbour: Arena) -> None:
+def test_a_uid_copied_into_another_namespace_has_no_effect_there(arena: Arena, neighbour: Arena) -> None:
     """The garbage collector deletes objects whose owner is in another namespace, so the test keeps one with a finalizer and checks uids."""
     arena.put(arena.binding())
     arena.until_ready()

@@ -50,7 +50,7 @@ UPSTREAMS: Final = (
 )
 
 
-def test_each_is_told_by_a_condition_and_nothing_is_made(arena: Arena) -> None:
+def test_each_is_reported_by_a_condition_and_nothing_is_created(arena: Arena) -> None:
     for url in REFUSED:
         arena.put(arena.binding({"fiddler.url": url}))
         arena.until_condition("Accepted", "False", "EndpointRefused")
@@ -112,7 +112,7 @@ async def _listener(handler: object) -> Listener:
     return Listener(app)
 
 
-def test_a_redirect_is_told_and_not_followed(arena: Arena, servers: Servers) -> None:
+def test_a_redirect_is_reported_and_not_followed(arena: Arena, servers: Servers) -> None:
     arena.put(arena.binding({"fiddler.url": servers.redirecting}))
 
     arena.until_condition("TraceEndpointReachable", "False", "Redirected")

@@ -7,7 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from .api import wait_until
 from .errors import DevClusterError
@@ -50,6 +50,9 @@ def _allocator_settings() -> dict[str, str]:
 
 class OperatorProcess:
     """A running `fiddler-kong run`; a context manager that stops it by SIGTERM, like a kubelet."""
+
+    election: ClassVar[tuple[str, ...]] = (f"--lease-namespace={NAMESPACE}",)
+    """Flags of leader election."""
 
     def __init__(self, cluster: Cluster, *flags: str, name: str = "operator") -> None:
         """`flags` are added to those for a cluster on loopback; `name` is the name of its log."""
@@ -119,8 +122,8 @@ class OperatorProcess:
         return [
             f"--health-port={self._port}",
             "--health-host=127.0.0.1",
-            f"--lease-namespace={NAMESPACE}",
             "--probe-allow-http",
             "--probe-allowed-addresses=127.0.0.0/8",
+            *self.election,
             *self._flags,
         ]

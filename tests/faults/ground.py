@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from anyio.from_thread import BlockingPortal
 
@@ -20,13 +20,11 @@ from tests.faults.pod import Pod, write_identity
 from tests.faults.proxy import Proxy
 from tests.faults.reading import Reader
 from tests.faults.script import Script
-from tests.integration.arena import PATIENCE, Arena
+from tests.integration.arena import PATIENCE, Arena, is_rolled_out
 
 __all__ = ["Ground", "Replica", "World"]
 
 Manifest = dict[str, Any]
-
-_POLL: Final = 0.15
 
 
 @dataclass(frozen=True)
@@ -83,6 +81,8 @@ class Replica:
 class Ground(Arena):
     """An arena whose operator may be killed at any time: every wait restarts it like a kubelet."""
 
+    poll = 0.15
+
     def __init__(self, world: World, namespace: str, replica: Replica, *, tended: bool) -> None:
         """The arena's operator is that of the first replica."""
         super().__init__(world.stage, replica.pod, namespace)
@@ -131,24 +131,12 @@ class Ground(Arena):
         """Stop the operator, remove finalizers in its place, and delete the namespace without waiting."""
         for replica in self.replicas:
             replica.pod.stop(0)
-        for binding in self._listed("FiddlerKongBinding"):
+        for binding in self.all_of("FiddlerKongBinding"):
             if binding["metadata"].get("finalizers"):
                 self.patch("FiddlerKongBinding", binding["metadata"]["name"], {"metadata": {"finalizers": None}})
         if self.stage.cluster.api.get(f"/api/v1/namespaces/{self.namespace}"):
             self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
         self._reader.close()
-
-    def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Like every arena's, but restarts ended operators meanwhile."""
-        deadline = time.monotonic() + seconds
-        while True:
-            self.tend()
-            if holds():
-                return
-            if time.monotonic() > deadline:
-                stories = {b["metadata"]["name"]: self._story(b["metadata"]["name"]) for b in self._listed("FiddlerKongBinding")}
-                raise AssertionError(f"{what}: not within {seconds:.0f} s. Bindings: {stories}\n{self.pod.log[-3000:]}")
-            time.sleep(_POLL)
 
     def tend(self) -> None:
         """Restart ended operators."""
@@ -160,7 +148,7 @@ class Ground(Arena):
         deadline, since, before = time.monotonic() + patience, time.monotonic(), len(self.audited())
         while time.monotonic() - since < seconds:
             assert time.monotonic() < deadline, f"the operator never stops writing: {self.audited()[-5:]}"
-            time.sleep(_POLL)
+            time.sleep(self.poll)
             self.tend()
             now = len(self.audited())
             if now != before:
@@ -172,14 +160,12 @@ class Ground(Arena):
 
     def state(self) -> State:
         """The content of the namespace, comparable with another run's; {} if the namespace is gone."""
-        return normalised([item for kind in KINDS for item in self._listed(kind)], self.namespace)
+        return normalised([item for kind in KINDS for item in self.all_of(kind)], self.namespace)
 
     def rolled_out(self, name: str = "kong-gateway") -> bool:
         """Whether a Deployment's rollout is complete."""
-        found = self.get("Deployment", name) or {}
-        status = found.get("status") or {}
-        counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
-        return bool(found) and status.get("observedGeneration") == found["metadata"]["generation"] and counts == [1, 1, 1]
+        found = self.get("Deployment", name)
+        return found is not None and is_rolled_out(found)
 
     def is_ready(self, name: str = "assistant") -> bool:
         """Whether a binding is Ready for its newest generation."""
@@ -197,7 +183,7 @@ class Ground(Arena):
         """End every watch of the operator, or those of one resource, like a load balancer, or with an ERROR event of that code."""
         self._world.portal.call(self.proxy.end_watches, resource, error)
 
-    def _listed(self, kind: str) -> list[Manifest]:
+    def all_of(self, kind: str) -> list[Manifest]:
         """Objects of a kind; none if the kind is not installed."""
         answer = self._reader.get(EVERY_KIND[kind].path(self.namespace)) or {}
         furniture = ("kube-root-ca.crt", "default")

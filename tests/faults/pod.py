@@ -46,6 +46,8 @@ def write_identity(identity: dict[str, Any], server: str, path: Path) -> Path:
 class Pod(OperatorProcess):
     """An operator process that `tend` restarts. Any thread may send it SIGKILL at any time."""
 
+    election = ()
+
     def __init__(self, cluster: Cluster, kubeconfig: Path, *flags: str, name: str) -> None:
         """`flags` are added to those for stand-ins on loopback; without --lease-namespace there is no election."""
         super().__init__(cluster, *flags, name=name)
@@ -112,12 +114,3 @@ class Pod(OperatorProcess):
             if child is not None:
                 self.exit_codes.append(child.exitcode)
                 child.close()
-
-    def _arguments(self) -> list[str]:
-        return [
-            f"--health-port={self._port}",
-            "--health-host=127.0.0.1",
-            "--probe-allow-http",
-            "--probe-allowed-addresses=127.0.0.0/8",
-            *self._flags,
-        ]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from devcluster.audit import Mark, Write, WriteLog
 from devcluster.errors import ApiError
@@ -17,7 +17,7 @@ from devcluster.stage import APPLICATION_ID, Stage
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN
 from tests.integration.pushed import Pushed
 
-__all__ = ["SETTINGS", "Arena", "changed"]
+__all__ = ["SETTINGS", "Arena", "changed", "is_rolled_out"]
 
 Manifest = dict[str, Any]
 
@@ -27,7 +27,6 @@ SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLIN
 PATIENCE: Final = 45.0
 """Seconds that a condition may take on a busy machine."""
 
-_POLL: Final = 0.05
 _NOT_FOUND: Final = 404
 _FURNITURE: Final = frozenset({"kube-root-ca.crt", "default"})
 """Objects that the controller manager creates in every namespace."""
@@ -51,6 +50,13 @@ def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
     return result
 
 
+def is_rolled_out(deployment: Manifest) -> bool:
+    """Whether a Deployment's rollout is complete."""
+    status = deployment.get("status") or {}
+    counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [deployment["spec"]["replicas"]] * 3
+
+
 @dataclass
 class Arena:
     """A namespace. `put` and `create` remember the test's objects; a binding must own every other object in it."""
@@ -59,6 +65,8 @@ class Arena:
     operator: OperatorProcess
     namespace: str
     made: set[tuple[str, str]] = field(default_factory=set)
+    poll: ClassVar[float] = 0.05
+    """Seconds between two looks at an awaited condition."""
 
     # Objects of a test
 
@@ -141,6 +149,10 @@ class Arena:
 
     # State
 
+    def path(self, kind: str, name: str = "") -> str:
+        """URL path of an object of this namespace, or of the collection."""
+        return KINDS[kind].path(self.namespace, name)
+
     def get(self, kind: str, name: str) -> Manifest | None:
         """An object; None if it does not exist."""
         found: Manifest | None = self.stage.cluster.api.get(self.path(kind, name))
@@ -176,12 +188,18 @@ class Arena:
     def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         """Wait until the condition holds; AssertionError with the conditions of all bindings after `seconds`."""
         deadline = time.monotonic() + seconds
-        while not holds():
+        while True:
+            self.tend()
+            if holds():
+                return
             if time.monotonic() > deadline:
                 bindings = [binding["metadata"]["name"] for binding in self.all_of("FiddlerKongBinding")]
                 seen = json.dumps({name: self._story(name) for name in bindings}, indent=1)
                 raise AssertionError(f"{what}: not within {seconds:.0f} s. Bindings: {seen}\n{self.operator.log[-3000:]}")
-            time.sleep(_POLL)
+            time.sleep(self.poll)
+
+    def tend(self) -> None:
+        """Called before each look at an awaited condition; does nothing here."""
 
     def until_condition(self, kind: str, status: str, reason: str, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
         """Wait for a condition of a binding, for its newest generation; returns it."""
@@ -227,7 +245,7 @@ class Arena:
         mark, since = self.mark(), time.monotonic()
         while time.monotonic() - since < seconds:
             assert time.monotonic() < deadline, f"the operator never stops writing: {[str(w) for w in self.writes(mark)]}"
-            time.sleep(_POLL)
+            time.sleep(self.poll)
             if self.writes(mark):
                 mark, since = self.mark(), time.monotonic()
 
@@ -266,10 +284,6 @@ class Arena:
 
     def _remember(self, manifest: Manifest) -> None:
         self.made.add((manifest["kind"], manifest["metadata"]["name"]))
-
-    def path(self, kind: str, name: str = "") -> str:
-        """URL path of an object of this namespace, or of the collection."""
-        return KINDS[kind].path(self.namespace, name)
 
     def refused(self, manifest: Manifest) -> str:
         """The API server's message when it refuses an object; AssertionError if it accepts it."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from devcluster.audit import LogTail
-from devcluster.operator_process import USER
+from tests.faults.audit import logged_writes
 
 __all__ = ["AuditTail", "Write"]
 
@@ -51,9 +49,10 @@ class AuditTail:
 
     def read(self) -> int:
         """Read the new lines; returns the number of writes received so far."""
-        for line in self._tail.lines():
-            if USER.encode() in line:
-                self._take(json.loads(line))
+        for received, *write in logged_writes(self._tail):
+            self.received += received
+            if not received:
+                self._answered.append(Write(*write))
         return self.received
 
     def take(self) -> list[Write]:
@@ -61,13 +60,3 @@ class AuditTail:
         self.read()
         taken, self._answered = self._answered, []
         return taken
-
-    def _take(self, event: dict[str, Any]) -> None:
-        target = event.get("objectRef") or {}
-        if event["user"]["username"] != USER or target.get("resource") == "leases":
-            return
-        if event["stage"] == "RequestReceived":
-            self.received += 1
-            return
-        what = "/".join(filter(None, [target.get("resource"), target.get("subresource")]))
-        self._answered.append(Write(event["verb"], what, target.get("namespace", ""), target.get("name", "")))

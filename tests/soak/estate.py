@@ -18,6 +18,7 @@ from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.sink.server import Sink
 from fiddler_kong_operator.sink.settings import SinkSettings
 from tests.faults.reading import Reader
+from tests.integration.arena import is_rolled_out
 from tests.soak.population import GATEWAYS, TARGETS, Manifest, Member, Population, furniture, gateway_manifest, target_manifest
 
 __all__ = ["KEYS", "Estate", "populated_estate"]
@@ -121,7 +122,7 @@ class Estate:
         """Bindings that are not Ready for their newest generation, and gateways that are not rolled out, each with its reason."""
         found = {self._key(item): item for item in self._items("FiddlerKongBinding")}
         stories = {member.key: _story(found.get(member.key)) for member in self.population.members}
-        rolling = [self._key(item) for item in self._items("Deployment", GATEWAYS) if not _rolled_out(item)]
+        rolling = [self._key(item) for item in self._items("Deployment", GATEWAYS) if not is_rolled_out(item)]
         return [f"{key}: {story}" for key, story in stories.items() if story != "Ready"] + rolling
 
     def contents(self) -> dict[str, Any]:
@@ -167,12 +168,6 @@ def _story(binding: Manifest | None) -> str:
         return "no status of its newest generation"
     ready = next(condition for condition in status["conditions"] if condition["type"] == ConditionType.READY)
     return "Ready" if ready["status"] == "True" and ready["reason"] == "Ready" else f"{ready['reason']}: {ready['message']}"
-
-
-def _rolled_out(deployment: Manifest) -> bool:
-    status = deployment.get("status") or {}
-    counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
-    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [deployment["spec"]["replicas"]] * 3
 
 
 def _essence(item: Manifest) -> Manifest:

@@ -21,7 +21,7 @@ __all__ = [
     "children",
     "events",
     "provide_gateway",
-    "told",
+    "write_lines",
 ]
 
 Manifest = dict[str, Any]
@@ -73,7 +73,7 @@ def events(arena: Arena, binding: str = "assistant") -> list[str]:
     return [event["reason"] for event in sorted(about, key=lambda event: int(event["metadata"]["resourceVersion"]))]
 
 
-def told(arena: Arena, since: Mark) -> list[str]:
+def write_lines(arena: Arena, since: Mark) -> list[str]:
     """`patch secrets assistant-kong-keys` for each of the operator's writes in this namespace, in order, without Events."""
     return [_told(write) for write in _here(arena, since) if write.resource != "events"]
 

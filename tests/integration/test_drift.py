@@ -19,7 +19,7 @@ from tests.integration.children import (
     Key,
     children,
     provide_gateway,
-    told,
+    write_lines,
 )
 
 Manifest = dict[str, Any]
@@ -145,7 +145,7 @@ def test_what_others_add_is_left_alone_even_when_the_object_is_written(ready: Ar
     ready.put(ready.binding({"payloads": "Disabled"}))
     ready.until_ready()
 
-    assert told(ready, mark) == ["patch kongplugins assistant-openai-ai-proxy", "patch fiddlerkongbindings/status assistant"]
+    assert write_lines(ready, mark) == ["patch kongplugins assistant-openai-ai-proxy", "patch fiddlerkongbindings/status assistant"]
     for key, child in children(ready).items():
         metadata = child["metadata"]
         assert {name: metadata["labels"].get(name) for name in theirs["labels"]} == theirs["labels"], key
@@ -161,7 +161,7 @@ def test_a_client_that_edits_without_end_is_named_and_not_fought(ready: Arena) -
     ready.until(given_up, "the operator gives up")
     ready.until_quiet()
 
-    written = [write for write in told(ready, Mark(0)) if write.endswith(" services assistant-openai")]
+    written = [write for write in write_lines(ready, Mark(0)) if write.endswith(" services assistant-openai")]
     assert len(written) == 10
     words = f"Service {ready.namespace}/assistant-openai: written 10 times within 60 s and changed back."
     assert [name for name, condition in ready.conditions().items() if condition["message"].startswith(words)] == [

@@ -116,7 +116,7 @@ def test_the_application_is_named(ready: Arena) -> None:
 
 
 def test_becoming_ready_is_an_event(ready: Arena) -> None:
-    def told() -> bool:
+    def noted() -> bool:
         return "Ready" in [e["reason"] for e in ready.all_of("Event") if e["involvedObject"]["kind"] == "FiddlerKongBinding"]
 
-    ready.until(told, "an event of the transition")
+    ready.until(noted, "an event of the transition")

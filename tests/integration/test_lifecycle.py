@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark
 from tests.integration.arena import SETTINGS, Arena
-from tests.integration.children import CHILDREN, children, events, provide_gateway, told
+from tests.integration.children import CHILDREN, children, events, provide_gateway, write_lines
 
 SECOND: Final = "second"
 
@@ -62,10 +62,10 @@ def test_the_settings_stay_until_the_last_binding_of_the_gateway_is_deleted(aren
     arena.until(lambda: children(arena, SECOND) == {}, "the end of the second binding's objects")
     arena.until_quiet(6.0)
 
-    assert (told(arena, mark), arena.settings(), children(arena)) == ([], SETTINGS, first)
+    assert (write_lines(arena, mark), arena.settings(), children(arena)) == ([], SETTINGS, first)
     arena.delete("FiddlerKongBinding", "assistant")
     arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
-    assert told(arena, mark) == ["patch deployments kong-gateway"]
+    assert write_lines(arena, mark) == ["patch deployments kong-gateway"]
 
 
 def test_each_transition_is_reported_by_one_event(arena: Arena) -> None:
@@ -100,7 +100,9 @@ def test_over_a_whole_life_nothing_of_a_binding_is_written_but_its_status(arena:
     arena.until_gone("FiddlerKongBinding", "assistant")
     arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
 
-    assert {write for write in told(arena, Mark(0)) if " fiddlerkongbindings" in write} == {"patch fiddlerkongbindings/status assistant"}
+    assert {write for write in write_lines(arena, Mark(0)) if " fiddlerkongbindings" in write} == {
+        "patch fiddlerkongbindings/status assistant"
+    }
     assert [field for field in ("annotations", "finalizers", "labels") if field in metadata] == []
 
 

@@ -19,9 +19,6 @@ from tests.integration.arena import Arena
 
 CROWD: Final = 60
 HORDE: Final = int(os.environ.get("MANY_BINDINGS", "1000"))
-AT_ONCE: Final = 32
-"""Bindings of the crowd that the operator may finish before the neighbour's, whatever the size of the crowd: twice its workers."""
-
 MEBIBYTE: Final = 1024**2
 
 
@@ -65,9 +62,10 @@ def test_a_binding_that_never_stops_changing_does_not_keep_others_from_being_ser
         neighbour.until(lambda: generations[-1] > served_at, "a further change of the restless one")
 
 
-@pytest.mark.parametrize("size", [CROWD, pytest.param(HORDE, marks=pytest.mark.exhaustive)])
-def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena, size: int) -> None:
-    """The queue serves namespaces in turn. In one line for all, the neighbour would wait for most of the crowd's first half."""
+@pytest.mark.parametrize(("size", "most"), [(CROWD, CROWD), pytest.param(HORDE, HORDE // 4, marks=pytest.mark.exhaustive)])
+def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena, size: int, most: int) -> None:
+    """The queue serves namespaces in turn: at most `most` bindings of the crowd are served while the neighbour waits. With one queue for
+    all, these would be nearly half of a large crowd. A small one may be finished meanwhile; there only the memory counts."""
     before, names = memory(arena), [f"b{number}" for number in range(size)]
     put_crowd(arena, names[: size // 2])
     with ThreadPoolExecutor(1) as thread:
@@ -78,7 +76,7 @@ def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena:
     arena.until(lambda: is_idle(arena), "the end of the work", 60 + size)
     arena.until(lambda: is_ready(arena, size), "the crowd")
 
-    assert max(served_first) < max(AT_ONCE, size // 4)
+    assert max(served_first) <= most
     assert memory(arena) - before < 20 * MEBIBYTE + size * MEBIBYTE // 10
 
 

@@ -24,7 +24,7 @@ __all__ = ["Options", "main"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is measured and where it goes."""
+    """Which scenarios to measure, and where to write the figures."""
 
     bindings: tuple[int, ...]
     scenarios: frozenset[str]
@@ -34,12 +34,12 @@ class Options:
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> Self:
-        """Read the command line; ends the process with a usage message where it is wrong."""
+        """Read the command line; an error ends the process with a usage message."""
         parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure the operator against a raw loop.")
         parser.add_argument("--bindings", type=_numbers, default=(100, 500), help="numbers of bindings, such as 100,500,1000,5000")
         parser.add_argument("--scenarios", type=_scenarios, default=frozenset(SCENARIOS), help=f"of {','.join(SCENARIOS)}; all by default")
-        parser.add_argument("--pairs", type=_count, default=3, help="runs of the operator and of the raw loop, in turns; medians are shown")
-        parser.add_argument("--json", type=Path, help="write everything into this file as JSON")
+        parser.add_argument("--pairs", type=_count, default=3, help="pairs of runs, operator and raw loop; the table shows medians")
+        parser.add_argument("--json", type=Path, help="write all results to this file as JSON")
         parser.add_argument("--write", type=Path, help="put the table between the markers of this Markdown file")
         values = parser.parse_args(arguments)
         return cls(values.bindings, values.scenarios, values.pairs, values.json, values.write)
@@ -68,7 +68,7 @@ async def _measure(options: Options, tell: Callable[[str], None]) -> list[Outcom
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and report; 1 where something that was to be measured did not happen. A missed goal is no failure."""
+    """Measure and report; returns 1 if a scenario failed. A missed goal is not a failure."""
     options, machine, started = Options.parse(arguments), Machine.here(), time.monotonic()
     print(machine.line, flush=True)
     try:

@@ -1,4 +1,4 @@
-"""What is measured: the operator as it is shipped, or the raw loop, each as a process of its own with the operator's rights."""
+"""The contenders: the operator as it is shipped, or the raw loop, each in its own process with the operator's permissions."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Contender(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start; returns soon, the work goes on."""
+        """Start the process, without waiting for its work."""
 
     @abstractmethod
     def listing_at(self) -> float:
-        """Seconds since the epoch at which it began to list what exists; BenchmarkError while it has not."""
+        """Unix time at which it began to list the existing objects; BenchmarkError before that."""
 
     @property
     def usage(self) -> Usage:
-        """What the process uses."""
-        return Usage.of(next(record.pid for record in self.stand.cluster.processes.records if record.name == self.name))
+        """CPU time and memory of the process."""
+        return Usage.of(self.stand.cluster.processes.named(self.name).record.pid)
 
     @property
     def log(self) -> str:
-        """Everything it has logged."""
+        """Its whole log."""
         return (self.stand.cluster.logs / f"{self.name}.log").read_text()
 
 
@@ -60,19 +60,19 @@ class Operator(Contender):
         self._process = OperatorProcess(stand.cluster, f"--probe-ca-file={stand.ca_file}", *flags, name=name)
 
     def start(self) -> None:
-        """Start; returns when its health endpoint answers."""
+        """Start it and wait until its health endpoint answers."""
         self._process.start()
 
     def stop(self) -> None:
-        """Stop it as a pod is stopped."""
+        """Stop it by SIGTERM, as a kubelet does."""
         self._process.stop()
 
     def listing_at(self) -> float:
-        """As its log says."""
+        """Taken from its log."""
         return _moment(self.log, _LISTING)
 
     def looked_at(self) -> float | None:
-        """Seconds since the epoch at which it had looked at every binding; None while it has not."""
+        """Unix time at which it had reconciled every binding once; None before that."""
         return _moment(self.log, _LOOKED_AT) if _LOOKED_AT in self.log else None
 
 
@@ -86,7 +86,7 @@ class Raw(Contender):
         self._template = template
 
     def start(self) -> None:
-        """Start; returns when it has begun."""
+        """Start it and wait until it begins to list."""
         cluster = self.stand.cluster
         file = Path(self.stand.ca_file).with_name("template.json")
         file.write_text(self._template.to_json())
@@ -101,12 +101,12 @@ class Raw(Contender):
             time.sleep(0.05)
 
     def listing_at(self) -> float:
-        """As its log says."""
+        """Taken from its log."""
         return _moment(self.log, LISTING)
 
 
 def _moment(log: str, text: str) -> float:
-    """When a line with that text was logged: its first word is a time, in seconds or as RFC 3339."""
+    """Unix time of the first log line with that text. Each line begins with a time, in seconds or as RFC 3339."""
     found = re.search(rf"^(\S+) .*{re.escape(text)}", log, re.MULTILINE)
     if found is None:
         raise BenchmarkError(f"the log has no line with {text!r}")

@@ -1,4 +1,4 @@
-"""Everything that is measured at one number of bindings, run after run, each on a cluster of its own."""
+"""All measurements at one number of bindings, one run after the other, each on a fresh cluster."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .template import Template, record
 __all__ = ["PAIRED", "SCENARIOS", "Course", "Outcome"]
 
 PAIRED: Final = ("cold", "rotation")
-"""Measured for both contenders, in turns."""
+"""Measured for both contenders, alternating."""
 
 SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "restart", "rollout", "probes")
 
@@ -36,7 +36,7 @@ _PROBED_SECONDS: Final = 60.0
 
 @dataclass
 class Outcome:
-    """What came out; None where it was not asked for. Lists hold one result for each pair of runs."""
+    """The results; None for a scenario that was not requested. Lists hold one result for each pair of runs."""
 
     bindings: int
     cold: list[Cold] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Outcome:
 
 
 class Course:
-    """The runs for one number of bindings; `tell` is told what is under way."""
+    """The runs for one number of bindings. `tell` is called with a line of progress before each run."""
 
     def __init__(self, bindings: int, pairs: int, scenarios: frozenset[str], tell: Callable[[str], None]) -> None:
         self._pairs = pairs
@@ -64,7 +64,7 @@ class Course:
         self._outcome = Outcome(bindings)
 
     async def run(self) -> Outcome:
-        """Run everything: operator and raw loop in turns, then what needs a gateway that is not ready."""
+        """Run everything: operator and raw loop alternating, then the scenarios that need a gateway without settings."""
         if self._scenarios & _AT_REST:
             for turn in range(self._pairs if self._scenarios & set(PAIRED) else 1):
                 template = await self._operator(first=turn == 0)
@@ -128,10 +128,10 @@ class Course:
 
 
 async def _recorded(stand: Stand) -> Template:
-    """The writes for the first binding, as the operator has made them."""
+    """The operator's writes for the first binding."""
     name = binding_name(0)
     found = await stand.api.get(BINDING, NAMESPACE, name)
     uid = found["metadata"]["uid"]
-    objects = [item for kind in (SECRET, KONG_PLUGIN, SERVICE, INGRESS) for item in await stand.all_of(kind.name)]
+    objects = [item for kind in (SECRET, KONG_PLUGIN, SERVICE, INGRESS) for item in await stand.all_of(kind)]
     owned = [item for item in objects if any(owner["uid"] == uid for owner in item["metadata"].get("ownerReferences") or ())]
     return record(found, owned)

@@ -1,6 +1,6 @@
-"""A trace endpoint that takes everything, in a process of its own: `python -m benchmarks.endpoint PORT CERTIFICATE`.
+"""A trace endpoint that accepts everything, in its own process: `python -m benchmarks.endpoint PORT CERTIFICATE`.
 
-It speaks TLS as a real one does, since that is most of what a probe costs. `GET /count` tells how many exports came.
+It serves TLS like a real one, since TLS is most of the cost of a probe. `GET /count` returns the number of exports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One measured figure and what it should be."""
+"""One measured figure and its goal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Figure"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row of the table at one number of bindings. Smaller is better; `samples` are the single runs behind a median."""
+    """One row of the table at one number of bindings. Smaller is better; `samples` are the runs behind a median."""
 
     name: str
     bindings: int
@@ -21,22 +21,22 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is reached; None where there is none."""
+        """Whether the goal is met; None if there is no goal."""
         return None if self.goal is None else self.value <= self.goal
 
     @property
     def text(self) -> str:
-        """The value as people read it: three digits that count, whole numbers whole."""
+        """The value for people: three significant digits, whole numbers without a fraction."""
         return f"{number(self.value)} {self.unit}".rstrip()
 
     @property
     def goal_text(self) -> str:
-        """`<= 10 ms`; empty where there is no goal."""
+        """`<= 10 ms`; empty if there is no goal."""
         return "" if self.goal is None else f"≤ {number(self.goal)} {self.unit}".rstrip()
 
 
 def number(value: float) -> str:
-    """Three digits that count, without an exponent; whole numbers whole."""
-    if value == int(value) or abs(value) >= 100:  # noqa: PLR2004 - from here on fractions do not count
+    """Three significant digits without an exponent; whole numbers without a fraction."""
+    if value == int(value) or abs(value) >= 100:  # noqa: PLR2004 - three digits before the point
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"  # noqa: PLR2004 - three digits

@@ -1,4 +1,4 @@
-"""Which machine and versions the figures belong to."""
+"""The machine and the versions that were measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GIB: Final = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Hardware, versions and the load by others when the measurement began."""
+    """Hardware, versions, and the load of the machine before the measurement."""
 
     date: str
     cores: int

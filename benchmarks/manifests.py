@@ -1,4 +1,4 @@
-"""The objects that are put into a cluster before anything is measured."""
+"""The objects that a cluster contains before a measurement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLI
 
 
 def gateway(*, ready: bool) -> Manifest:
-    """A gateway Deployment as Kong's charts make it; `ready` with the settings that the operator would otherwise roll out."""
+    """A gateway Deployment as Kong's charts make it; `ready`: with the settings that the operator otherwise rolls out."""
     labels = {"app": GATEWAY}
     env = [{"name": name, "value": value} for name, value in ({"KONG_DATABASE": "off"} | (_SETTINGS if ready else {})).items()]
     pod = {"containers": [{"name": "proxy", "image": "kong/kong-gateway:3.13.0.7", "env": env}]}
@@ -31,12 +31,12 @@ def secret(name: str, key: str) -> Manifest:
 
 
 def binding_name(number: int) -> str:
-    """`b00042`: all of one length, so that bodies are too, and none the beginning of another."""
+    """`b00042`: all names have one length, so all request bodies do, and none is a prefix of another."""
     return f"b{number:05}"
 
 
 def binding(number: int, url: str, *, distinct: bool = False) -> Manifest:
-    """The quick start's binding. `distinct` gives each an application of its own, so that each has a probe of its own."""
+    """The quick start's binding. `distinct`: each binding has its own application, and therefore its own probe."""
     route = {
         "name": "openai",
         "expose": {"path": f"/{binding_name(number)}"},

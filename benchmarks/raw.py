@@ -1,7 +1,7 @@
-"""The limit to compare with: list and watch of the bindings, a queue, 16 workers, and the same writes; nothing is decided or compared.
+"""The lower limit for comparison: lists and watches the bindings, and sends the same writes through 16 workers without any decision.
 
 `python -m benchmarks.raw TEMPLATE`, with the operator's rights in $KUBECONFIG. It talks to the API server through the client library
-as it is, on asyncio's own loop, and does not look at the answers; the operator takes only the library's session, and has uvloop and orjson.
+as it is, on asyncio's own loop, and ignores the answers. The operator uses only the library's session, with uvloop and orjson.
 When the provider's Secret changes, it writes each derived Secret once.
 """
 
@@ -30,7 +30,7 @@ from .template import Request, Template, encoded_key
 __all__ = ["LISTING"]
 
 LISTING: Final = "listing begins"
-"""What stands in the log when the work begins."""
+"""The log line that marks the beginning of the work."""
 
 _WORKERS: Final = 16
 _PAGE: Final = 500
@@ -43,7 +43,7 @@ class Http:
     """The client library's HTTP session."""
 
     def __init__(self, configuration: Configuration, authorization: str) -> None:
-        configuration.client_session_kwargs = {"trust_env": False}  # as the operator's: else each request reads netrc in a thread
+        configuration.client_session_kwargs = {"trust_env": False}  # as in the operator: otherwise each request reads netrc in a thread
         self._rest = RESTClientObject(configuration)
         self._host = configuration.host
         self._authorization = authorization
@@ -56,19 +56,19 @@ class Http:
         return cls(configuration, str(await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")))
 
     async def get(self, target: str) -> Any:
-        """Read."""
+        """Read an object or a list."""
         response = await self._send("GET", target, "application/json")
         return json.loads(await response.read())
 
     async def write(self, request: Request) -> None:
-        """Write; an error ends the process, since nothing here may fail."""
+        """Write; any error ends the process, since a failed run cannot be compared."""
         response = await self._send(request.method, request.target, request.content_type, json.loads(request.body))
         text = await response.read()
         if response.status >= _ERRORS:
             raise RuntimeError(f"{request.method} {request.target}: {response.status} {text[:500]!r}")
 
     async def watch(self, kind: Kind, query: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """Events for as long as the server goes on: longer than any measurement."""
+        """Events until the server ends the watch, which is later than the end of any measurement."""
         target = f"{kind.path(NAMESPACE)}?{urlencode({'watch': '1', 'timeoutSeconds': '3600', **query})}"
         response = await self._send("GET", target, "application/json")
         while line := await response.content.readline():
@@ -83,7 +83,7 @@ class Http:
 
 
 class RawLoop:
-    """A queue of pieces of work, each the writes of one binding in order."""
+    """A work queue; each item produces the writes of one binding in order."""
 
     def __init__(self, http: Http, template: Template) -> None:
         self._http = http
@@ -92,7 +92,7 @@ class RawLoop:
         self._names: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Work until the process is ended."""
+        """Work until the process is stopped."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(_WORKERS):
                 tasks.create_task(self._work())

@@ -1,4 +1,4 @@
-"""The figures as a table for people, as JSON, and as the part of a Markdown file between two markers."""
+"""Renders the figures as a table, as JSON, and as a section of a Markdown file between two markers."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ def plain(figures: Sequence[Figure]) -> str:
 
 
 def markdown(machine: Machine, figures: Sequence[Figure], pairs: int) -> str:
-    """The date, the machine and the table; what misses its goal is bold."""
+    """The date, the machine and the table; a value that misses its goal is bold."""
     head, *rows = _rows(figures, missed="**{}**")
     lines = [head, ["---"] * len(head), *rows]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"Measured on {machine.line}. Medians of {pairs} pairs of runs where a raw loop is involved, else one run.\n\n{table}"
+    return f"Measured on {machine.line}. Medians of {pairs} pairs of runs with the raw loop; other figures: one run.\n\n{table}"
 
 
 def to_json(machine: Machine, figures: Iterable[Figure], details: Any) -> str:
-    """Everything, the single runs too."""
+    """All results, including single runs."""
     listed = [{**asdict(figure), "met": figure.met} for figure in figures]
     return json.dumps({"machine": asdict(machine), "figures": listed, "details": details}, indent=1) + "\n"
 
 
 def put_between_markers(document: str, text: str) -> str:
-    """The document with the text between the markers; ValueError where they are not there, once each and in order."""
+    """The document with the text between the markers; ValueError unless each marker occurs once and in order."""
     if document.count(BEGIN) != 1 or document.count(END) != 1 or document.index(END) < document.index(BEGIN):
-        raise ValueError(f"the document must hold the lines {BEGIN} and {END}, once each and in this order")
+        raise ValueError(f"the document must contain the lines {BEGIN} and {END}, once each and in this order")
     head, _, rest = document.partition(BEGIN)
     return f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}"
 

@@ -23,6 +23,7 @@ from devcluster.operator_process import USER, install
 from devcluster.ports import free_ports
 from devcluster.progress import Reporter
 from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import BINDING
 
 from .manifests import GATEWAY, NAMESPACE, PROVIDER_SECRET, Manifest, binding, gateway, secret
@@ -31,20 +32,20 @@ __all__ = ["BenchmarkError", "Stand", "open_stand"]
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 _CREATIONS: Final = 16
-"""Bindings created at once."""
+"""Requests in flight at once."""
 
 _START_SECONDS: Final = 20.0
 _CALM: Final = 5.0
-"""Seconds in which a fresh API server has yet to take up its resource definitions."""
+"""Seconds in which a fresh API server still loads its resource definitions."""
 
 
 class BenchmarkError(Exception):
-    """Something that was to be measured did not happen; the text says what."""
+    """A measurement failed; the text says which."""
 
 
 @dataclass(frozen=True)
 class Stand:
-    """A cluster as the benchmark uses it: `api` as the administrator, `url` of the trace endpoint, whose authority is in `ca_file`."""
+    """A cluster for a measurement: `api` with the administrator's rights, `url` of the trace endpoint, and the CA of its certificate."""
 
     cluster: Cluster
     api: Client
@@ -53,11 +54,11 @@ class Stand:
     ca_file: Path
 
     async def populate(self, numbers: Iterable[int], *, distinct: bool = False) -> None:
-        """Create bindings, many at once."""
-        await self.together(self.api.create(binding(number, self.url, distinct=distinct)) for number in numbers)
+        """Create bindings, many at a time."""
+        await self.together(self.api.create(BINDING, binding(number, self.url, distinct=distinct)) for number in numbers)
 
     async def together(self, requests: Iterable[Any]) -> None:
-        """Send requests, so many at once as keep the API server busy; the first error is raised."""
+        """Send requests, enough at a time to keep the API server busy; raises the first error."""
         slots = asyncio.Semaphore(_CREATIONS)
 
         async def send(request: Any) -> None:
@@ -66,33 +67,33 @@ class Stand:
 
         await asyncio.gather(*(send(request) for request in requests))
 
-    async def all_of(self, kind: str) -> list[Manifest]:
+    async def all_of(self, kind: Kind) -> list[Manifest]:
         """Every object of a kind in the namespace."""
-        return [{**item, "kind": kind} async for page in self.api.list_pages(kind, NAMESPACE) for item in page.items]
+        return [{**item, "kind": kind.name} async for page in self.api.list_pages(kind, NAMESPACE) for item in page.items]
 
     def writes(self, since: Mark | None = None) -> tuple[Write, ...]:
-        """The contender's writes as the API server counted them, refused and unchanged ones included; a Lease's renewals are left out."""
+        """The contender's writes in the API server's audit log, including refused and unchanged ones, without renewals of the Lease."""
         self.log.mark()
         return tuple(write for write in self.log.writes(user=USER, since=since) if write.resource != "leases")
 
     async def until_ready(self, number: int, quiet: float = 2.0) -> None:
-        """Wait until so many bindings have a status and nothing was written for `quiet` seconds; BenchmarkError unless all are Ready."""
+        """Wait until that many bindings have a status and no write came for `quiet` seconds; BenchmarkError unless all are Ready."""
         deadline = time.monotonic() + 120 + 0.2 * number
-        while not self._settled(number, quiet):
+        while not self._is_quiet(number, quiet):
             if time.monotonic() > deadline:
-                raise BenchmarkError(f"{number} bindings did not settle; see {self.cluster.logs}")
+                raise BenchmarkError(f"{number} bindings were still being written in the end; see {self.cluster.logs}")
             await asyncio.sleep(0.5)
-        unready = [b["metadata"]["name"] for b in await self.all_of(BINDING.name) if not is_ready(b)]
+        unready = [b["metadata"]["name"] for b in await self.all_of(BINDING) if not is_ready(b)]
         if unready:
             raise BenchmarkError(f"{len(unready)} bindings are not Ready, the first is {unready[0]}; see {self.cluster.logs}")
 
     def exports(self) -> int:
-        """How many exports the trace endpoint has taken."""
+        """Number of exports that the trace endpoint received."""
         trust = ssl.create_default_context(cafile=self.ca_file)
         with urllib.request.urlopen(f"{self.url}/count", timeout=5, context=trust) as answer:  # noqa: S310 - our own https URL
             return int(json.load(answer))
 
-    def _settled(self, number: int, quiet: float) -> bool:
+    def _is_quiet(self, number: int, quiet: float) -> bool:
         writes = self.writes()
         reported = {write.name for write in writes if write.subresource == "status"}
         return len(reported) >= number and time.time() - writes[-1].at > quiet
@@ -106,7 +107,7 @@ def is_ready(manifest: Manifest) -> bool:
 
 @asynccontextmanager
 async def open_stand(*, ready: bool) -> AsyncIterator[Stand]:
-    """Start a cluster with everything but bindings and a contender. `ready`: the gateway has its settings already."""
+    """Start a cluster with everything but bindings and a contender. `ready`: the gateway already has its settings."""
     with Cluster.start(reporter=Reporter()) as cluster, tempfile.TemporaryDirectory() as folder:
         install(cluster)
         cluster.create_namespace(NAMESPACE)
@@ -125,14 +126,14 @@ def _start_endpoint(cluster: Cluster, folder: Path) -> tuple[Path, str]:
     (port,) = free_ports(1)
     command: list[str | Path] = [sys.executable, "-m", "benchmarks.endpoint", str(port), chain]
     process = cluster.start_process("endpoint", command, {"PYTHONPATH": str(PROJECT)})
-    stand_by = f"https://127.0.0.1:{port}"
+    url = f"https://127.0.0.1:{port}"
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(f"{stand_by}/count", ca_file):
+    while not _answers(f"{url}/count", ca_file):
         process.check()
         if time.monotonic() > deadline:
             raise BenchmarkError(f"the trace endpoint did not start; see {cluster.logs}")
         time.sleep(0.05)
-    return ca_file, stand_by
+    return ca_file, url
 
 
 def _answers(url: str, ca_file: Path) -> bool:

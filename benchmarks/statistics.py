@@ -1,4 +1,4 @@
-"""Few numbers, told honestly."""
+"""Median and percentile of few samples, without interpolating percentiles."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["median", "percentile"]
 
 
 def percentile(values: Sequence[float], part: float) -> float:
-    """The smallest value that at least `part` (0 to 1) of all do not exceed; never one that was not measured. ValueError for none."""
+    """The nearest-rank percentile: the smallest sample that at least `part` (0 to 1) of all do not exceed. ValueError without samples."""
     if not values:
         raise ValueError("no values")
     return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle value, or the mean of the two middle ones. ValueError for none."""
+    """The middle value, or the mean of the two middle ones. ValueError without samples."""
     if not values:
         raise ValueError("no values")
     ordered, half = sorted(values), len(values) // 2

@@ -1,4 +1,4 @@
-"""From what was measured to the figures of the table."""
+"""Computes the figures of the table from the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WRITES: Final = 7
 """For each binding: Secret, three KongPlugins, Service, Ingress, status."""
 
 _SMALL: Final = 100
-"""Up to so many bindings, where a second counts a lot, the goal for cold convergence is wider."""
+"""Up to this number of bindings the goal for cold convergence is wider, since a single second counts a lot."""
 
 
 def summarize(outcome: Outcome) -> tuple[Figure, ...]:

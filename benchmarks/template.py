@@ -1,7 +1,7 @@
-"""The seven writes of one binding, recorded from what the operator made of one, to be sent for any other by `raw`.
+"""The seven writes of one binding, recorded from the operator's objects for one binding; `raw` sends them for every other.
 
-The operator brings each object to exactly what it wants: every field but metadata and status, and of the metadata labels, annotations and
-owner. So these, read back, are the bodies it sent.
+The operator determines every field of its objects but metadata and status, and of the metadata labels, annotations and
+owner. So these fields, read back, are the bodies it sent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The writes of one binding in the order the operator sends them, with places for name and uid."""
+    """The writes of one binding in the order the operator sends them, with placeholders for name and uid."""
 
     requests: tuple[Request, ...]
 
@@ -55,12 +55,12 @@ class Template:
         return data
 
     def to_json(self) -> str:
-        """Text for `from_json`."""
+        """JSON that `from_json` reads."""
         return json.dumps([asdict(request) for request in self.requests])
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` gave."""
+        """Read the output of `to_json`."""
         return cls(tuple(Request(**item) for item in json.loads(text)))
 
 
@@ -73,7 +73,7 @@ def record(binding: Manifest, objects: Iterable[Manifest]) -> Template:
 
 
 def encoded_key(key: str) -> str:
-    """The provider's key as it stands in a derived Secret: a JSON string for Kong, with OpenAI's prefix."""
+    """The provider's key as a derived Secret contains it: a JSON string for Kong, with OpenAI's prefix."""
     return base64.b64encode(json.dumps(f"Bearer {key}").encode()).decode()
 
 

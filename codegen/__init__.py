@@ -1,4 +1,4 @@
-"""Writes every generated file from its one source; a development tool, not part of the package.
+"""Writes every generated file from its source; a development tool, not part of the package.
 
     sources                                   outputs
     api.versions, api.crd (types, rules)      crds/, the chart's templates/crd.yaml, docs/reference/api.md
@@ -6,5 +6,5 @@
     rbac (table of permissions)               manifests/install/rbac.yaml, the chart's templates/rbac.yaml, docs/reference/permissions.md
     settings                                  the chart's values.yaml and values.schema.json, docs/reference/settings.md
 
-`python -m codegen` writes them, `python -m codegen --verify` fails where one differs. Each generator is a pure function that returns texts.
+`python -m codegen` writes them, `python -m codegen --verify` fails if one differs. Each generator is a pure function that returns texts.
 """

@@ -23,7 +23,7 @@ def write(root: Path) -> None:
 
 
 def differences(root: Path) -> list[str]:
-    """A unified diff for each generated file below `root` that is not what its source says."""
+    """A unified diff for each generated file below `root` that differs from the generator's output."""
     return [diff for path, text in outputs.build_outputs().items() if (diff := _difference(root / path, path, text))]
 
 
@@ -34,7 +34,7 @@ def _difference(target: Path, path: str, text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the files, or with --verify only compare; returns the exit code."""
+    """Write the files, or only compare them with --verify; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m codegen", description="Write the generated files.")
     parser.add_argument("--verify", action="store_true", help="write nothing; fail where a file differs")
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")

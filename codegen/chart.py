@@ -24,11 +24,11 @@ COMMENT: Final = f"{{{{- /* {HEADER} */}}}}\n"
 LABELS: Final = f'    {{{{- include "{names.APPLICATION}.labels" . | nindent 4 }}}}\n'
 FULLNAME: Final = f'{{{{ include "{names.APPLICATION}.fullname" . }}}}'
 CHART_DEFAULTS: Final = {"logFormat": "json"}
-"""Where the chart's default is not the program's: in a cluster, logs are collected."""
+"""Defaults of the chart that differ from the program's: in a cluster, logs are collected."""
 
 
 def build_chart() -> dict[str, str]:
-    """Path -> text."""
+    """Content of each generated file, by path."""
     return {
         f"{CHART}/Chart.yaml": f"# {HEADER}\n{dump(_metadata())}",
         f"{CHART}/values.yaml": _values(),
@@ -83,7 +83,7 @@ def _values_schema() -> dict[str, Any]:
 
 
 def _camel_properties(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
-    """Settings' schema in the chart's spelling; "" stands for None."""
+    """The schema of the settings in the chart's spelling, with "" for None."""
     node = defs[node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
     schema = {key: value for key, value in node.items() if key in ("type", "enum", "minimum", "maximum", "exclusiveMinimum", "items")}
     if "anyOf" in node:
@@ -100,7 +100,7 @@ def _settings_template() -> str:
 
 
 def _argument(option: Option) -> str:
-    """The lines that turn a value into a flag: nothing where it is empty or false."""
+    """The template lines that turn a value into a flag; an empty or false value gives no flag."""
     value = f".Values.{option.value}"
     if isinstance(option.default, bool):
         return f"{{{{- if {value} }}}}\n- {option.flag}\n{{{{- end }}}}\n"

@@ -1,4 +1,4 @@
-"""docs/reference: what a user looks up, from the sources that decide it."""
+"""Generates docs/reference from the sources of truth: API types, conditions, permissions, settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SCOPES: Final = {
 
 
 def build_documents() -> dict[str, str]:
-    """Path -> text."""
+    """Content of each generated file, by path."""
     pages = {"api": _api(), "conditions": _conditions(), "permissions": _permissions(), "settings": _settings()}
     return {f"docs/reference/{name}.md": f"<!-- {HEADER} -->\n\n{text}" for name, text in pages.items()}
 
@@ -100,7 +100,7 @@ def _section(kind: ConditionType) -> str:
 
 
 def _meaning(kind: ConditionType) -> str:
-    """The docstring below the member: the interpreter does not keep it, the source does."""
+    """The docstring below an enum member, read from the source since the interpreter does not keep it."""
     lines = iter(getsource(ConditionType).splitlines())
     next(line for line in lines if line.strip().startswith(f"{kind.name} ="))
     return next(lines).strip().strip('"')

@@ -1,4 +1,4 @@
-"""crds/ and the generated part of manifests/install."""
+"""Generates crds/ and parts of manifests/install."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ USER_ROLES: dict[str, tuple[str, ...]] = {
     "view": ("get", "list", "watch"),
     "edit": ("create", "update", "patch", "delete", "deletecollection"),
 }
-"""What users of the cluster's own roles `view` and `edit` (and so `admin`) may do with bindings."""
+"""Permissions on bindings for the cluster's roles `view` and `edit` (and through it `admin`)."""
 
 
 def build_manifests() -> dict[str, str]:
-    """Path -> text."""
+    """Content of each generated file, by path."""
     return {
         f"crds/{CRD_FILE}": dump_all(build_crd()),
         "manifests/install/crd.yaml": dump_all(build_crd()),

@@ -47,7 +47,7 @@ class Option:
 
     @property
     def direct(self) -> bool:
-        """The chart hands the value on as it is."""
+        """The chart passes the value unchanged."""
         return self.path[0] not in _GIVEN_BY_CHART
 
     @property

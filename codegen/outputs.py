@@ -1,4 +1,4 @@
-"""The list of generated files: path in the checkout -> text."""
+"""The list of generated files."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["build_outputs"]
 
 
 def build_outputs() -> dict[str, str]:
-    """Every generated file."""
+    """Content of every generated file, by its path in the checkout."""
     return manifests.build_manifests() | chart.build_chart() | documents.build_documents()

@@ -1,4 +1,4 @@
-"""How generated texts look: YAML without anchors, and a first line that says where a file comes from."""
+"""Formats generated texts: YAML without anchors, and a header that names the source of the file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def dump(document: Any) -> str:
-    """One YAML document. What YAML 1.1 would read as a boolean (`on`) comes out quoted."""
+    """One YAML document. A string that YAML 1.1 reads as a boolean (`on`) is quoted."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)
 
 
@@ -36,5 +36,5 @@ def dump_all(*documents: Any) -> str:
 
 
 def indent(text: str, by: int) -> str:
-    """The text, each line that is not empty moved to the right."""
+    """The text with every line indented that is not empty."""
     return "".join(f"{' ' * by}{line}" if line.strip() else line for line in text.splitlines(keepends=True))

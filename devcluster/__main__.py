@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from . import state
 from .build import Builder
 from .cluster import Cluster
+from .endings import run_to_the_end
 from .errors import DevClusterError
 from .pins import COMPONENTS, CONTROL_PLANE
 from .progress import Reporter, elapsed_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
     from .state import ClusterState
 
@@ -30,22 +29,17 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit code is 1 for an error that is explained, 130 when interrupted, else the verb's own."""
+    """Run one verb. The exit code is 1 after an error message, 130 after Ctrl-C, else the verb's own."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _on_sigterm)
     verbs = {"up": _up, "down": _down, "status": _status, "env": _env, "build": _build, "run": _run}
     try:
-        return verbs[options.verb](options, Reporter())
+        return run_to_the_end(lambda: verbs[options.verb](options, Reporter()))
     except DevClusterError as error:
         print(f"devcluster: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("devcluster: interrupted", file=sys.stderr)
         return _INTERRUPTED
-
-
-def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     env = verbs.add_parser("env", help="print shell lines that point kubectl at a cluster: eval $(python -m devcluster env)")
     build = verbs.add_parser("build", help="build the programs without starting anything")
     build.add_argument("component", nargs="*", default=list(_BUILT_BY_DEFAULT), help=f"of: {', '.join(COMPONENTS)}")
-    run = verbs.add_parser("run", help="run a command with KUBECONFIG set to a cluster of its own, then stop the cluster")
+    run = verbs.add_parser("run", help="start a cluster, run a command with its KUBECONFIG, then stop the cluster")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND", help="the command and its arguments")
     for verb in (up, down, env):
         verb.add_argument("--name", default=_DEFAULT_NAME, help="name of the cluster (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""A small client of the API server, enough to bring a cluster up: no dependency, one connection for each request."""
+"""A small client of the API server, enough to start a cluster: no dependency, one connection for each request."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _COLLECTIONS: Final = {
     "Namespace": "/api/v1/namespaces",
     "Node": "/api/v1/nodes",
 }
-"""Paths of the cluster-scoped kinds that devcluster itself creates; everything else goes through kubectl."""
+"""Paths of the cluster-scoped kinds that devcluster itself creates; it creates everything else with kubectl."""
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float, check: Callable[[], None]) -> None:
-    """Poll `ready` until it holds; `check` may raise in between. DevClusterError says what did not happen in time."""
+    """Poll `ready` until it is true, and call `check`, which may raise, in between. DevClusterError names `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not ready():
         check()
@@ -48,7 +48,7 @@ class ApiServer:
     trust: ssl.SSLContext = field(repr=False)
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """Send one request and return the parsed answer; ApiError for an HTTP error, OSError where nobody answers."""
+        """Send one request and return the parsed answer; ApiError for an HTTP error, OSError without an answer."""
         connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=30, context=self.trust)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, "User-Agent": _FIELD_MANAGER}
         try:
@@ -62,7 +62,7 @@ class ApiServer:
         return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
 
     def get(self, path: str) -> Any:
-        """Read an object; None where it does not exist."""
+        """Read an object; None if it does not exist."""
         try:
             return self.request("GET", path)
         except ApiError as error:

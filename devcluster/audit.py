@@ -1,9 +1,9 @@
-"""Counts what was written to the API server, by whom and to what, from the API server's own audit log.
+"""Counts the writes to the API server, with user and object, from the API server's own audit log.
 
-Every request that is not a read is logged twice: when it is received (before anything happens) and when it is answered. So a request that
-has been answered is surely in the log, and one still under way is seen as such: `writes` waits for those and misses nothing.
+Every request that is not a read is logged twice: when it is received (before anything happens) and when it is answered. An answered
+request is therefore always in the log, and an unfinished one is recognised: `writes` waits for it and misses nothing.
 
-A cluster started with `audit_reads` also logs what service accounts read: `requests` tells everything that a program asked for.
+A cluster started with `audit_reads` also logs the reads of service accounts: `requests` returns every request of a program.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ AUDIT_POLICY: Final[dict[str, Any]] = {
     "kind": "Policy",
     "rules": [{"level": "None", "verbs": ["get", "list", "watch"]}, {"level": "None", "nonResourceURLs": ["*"]}, {"level": "Metadata"}],
 }
-"""Reads are not logged; of everything else the metadata, never a body: no key can get into the log."""
+"""Logs the metadata of every request but reads, and never a body, so that no key gets into the log."""
 
 _CREDENTIAL: Final = "authentication.kubernetes.io/credential-id"
 _READS: Final = frozenset({"get", "list", "watch"})
-_SETTLE_SECONDS: Final = 60.0
+_ANSWER_SECONDS: Final = 60.0
 _RECEIVED: Final = "RequestReceived"
 
 
 def audit_policy(*, reads: bool) -> dict[str, Any]:
-    """The policy to start with: `AUDIT_POLICY`, and with `reads` everything that service accounts ask for."""
+    """The audit policy: `AUDIT_POLICY`, with `reads` extended by every request of service accounts."""
     everything = {"level": "Metadata", "userGroups": ["system:serviceaccounts"]}
     return {**AUDIT_POLICY, "rules": [everything, *AUDIT_POLICY["rules"]]} if reads else AUDIT_POLICY
 
 
 @dataclass(frozen=True)
 class Write:
-    """One request, a read only from `requests`. `code` is the HTTP status of the answer, refused and unchanged writes included."""
+    """One request; only `requests` returns reads. `code` is the HTTP status, also of refused and unchanged writes."""
 
     user: str
     credential: str
-    """Id of the token that a service account showed, by which two processes of one account differ; "" for other users."""
+    """Id of a service account's token, which distinguishes two processes of one account; "" for other users."""
     verb: str
     """create, update, patch, delete or deletecollection (get, list or watch of a read); a server-side apply is a `patch`."""
     group: str
@@ -59,7 +59,7 @@ class Write:
     name: str
     code: int
     field_manager: str
-    """As given in the request, else the first part of the user agent, which is what the API server takes then."""
+    """As given in the request, else the first part of the user agent, which the API server uses by default."""
     user_agent: str
     dry_run: bool
     at: float
@@ -80,15 +80,15 @@ class Mark:
 
 
 class LogTail:
-    """A log that grows: its complete lines, each once."""
+    """Reads a growing log: every complete line, once."""
 
     def __init__(self, path: Path, *, from_end: bool = False) -> None:
-        """The file need not exist yet. `from_end`: what is there already is passed over."""
+        """The file need not exist yet. `from_end` skips the lines that exist already."""
         self._path = path
         self._offset = path.stat().st_size if from_end else 0
 
     def lines(self) -> list[bytes]:
-        """The lines added since the last call."""
+        """The lines that were added since the last call."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as stream:
@@ -114,26 +114,26 @@ class WriteLog:
         return Mark(len(self._received))
 
     def writes(self, *, user: str | None = None, since: Mark | None = None) -> tuple[Write, ...]:
-        """Return all writes after `since` (default: the start), of one user or of all, waiting for those under way.
+        """Return all writes after `since` (default: the start), of one user or of all, once those in flight are answered.
 
         A service account's user is `system:serviceaccount:<namespace>:<name>`. DevClusterError when a write stays unanswered.
         """
         return tuple(request for request in self.requests(user=user, since=since) if request.verb not in _READS)
 
     def requests(self, *, user: str | None = None, since: Mark | None = None) -> tuple[Write, ...]:
-        """As `writes`, with the reads of service accounts where the cluster was started with `audit_reads`."""
-        start, end = since.position if since else 0, self._settle()
+        """Like `writes`, with the reads of service accounts if the cluster was started with `audit_reads`."""
+        start, end = since.position if since else 0, self._await_answers()
         found = (self._answered[audit_id] for audit_id in self._received[start:end])
         return tuple(request for request in found if user is None or request.user == user)
 
-    def _settle(self) -> int:
-        """Wait until everything received so far is answered; returns how much that is."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
+    def _await_answers(self) -> int:
+        """Wait until every request received so far is answered; returns their number."""
+        deadline = time.monotonic() + _ANSWER_SECONDS
         self._read()
         wanted = len(self._received)
         while any(audit_id not in self._answered for audit_id in self._received[:wanted]):
             if time.monotonic() > deadline:
-                raise DevClusterError(f"A write has not been answered within {_SETTLE_SECONDS:.0f} s; see {self._path}.")
+                raise DevClusterError(f"A write has not been answered within {_ANSWER_SECONDS:.0f} s; see {self._path}.")
             time.sleep(0.02)
             self._read()
         return wanted

@@ -1,4 +1,4 @@
-"""How a control plane comes up: etcd and API server, then everything that talks to it, then nodes and resource definitions."""
+"""Starts a control plane: etcd and API server, then their clients, then nodes and resource definitions."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Foundation", "bring_up"]
 
 _START_SECONDS: Final = 90.0
-"""Long enough for a machine that is busy with something else; a component that ends is noticed at once."""
+"""Long enough for a busy machine; a component that ends is noticed at once."""
 
 
 @dataclass(frozen=True)
 class Foundation:
-    """What a running control plane is known by."""
+    """Address, trust and administrator's client of a running control plane."""
 
     layout: Layout
     server: str
@@ -45,7 +45,7 @@ def bring_up(
     *,
     audit_reads: bool = False,
 ) -> Foundation:
-    """Start everything and return when it is usable. What has been started is in `processes`, also when this raises."""
+    """Start everything and return when it is usable. Started processes are in `processes`, even when this raises."""
     ports = controlplane.ControlPlanePorts.choose()
     credentials = Credentials.generate()
     _write_configuration(layout, credentials, audit_reads=audit_reads)

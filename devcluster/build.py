@@ -1,7 +1,7 @@
-"""Builds the pinned programs once into the cache and finds them there ever after.
+"""Builds the pinned programs into the cache, once.
 
-A cached file is named after the key of its own pins, so a changed pin rebuilds only what it touches. Files appear complete or not at all
-(written aside, then renamed); a lock file keeps two starts from building at the same time.
+A cached file is named after the key of its own pins, so a changed pin rebuilds only its own programs. Files appear complete or not at all
+(written under another name, then renamed); a lock file prevents two simultaneous builds.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 __all__ = ["Builder"]
 
 _FROM_ASSETS: Final = frozenset({"etcd", "kube-apiserver", "kubectl"})
-"""What the environment variable KUBEBUILDER_ASSETS may provide (envtest's convention)."""
+"""Programs that the environment variable KUBEBUILDER_ASSETS may provide (envtest's convention)."""
 
 _KIC: Final = GoModule.named("kic")
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Finds programs in `cache`, or builds them into it, telling `reporter` about it."""
+    """Finds programs in `cache`, or builds them into it and reports that to `reporter`."""
 
     reporter: Reporter
     cache: Path = field(default_factory=cache_root)
 
     def programs(self, components: Iterable[Component]) -> dict[str, Path]:
-        """Return the path of each program by name, building what is missing; BuildError names what failed and its log."""
+        """Return the path of each program by name, and build missing ones; BuildError names the failed program and its log."""
         wanted = tuple(components)
         if not all(self._existing(component) for component in wanted):
             with self._lock():
@@ -52,7 +52,7 @@ class Builder:
         return {component.name: self._existing(component) or self._cached(component) for component in wanted}
 
     def kong_crds(self) -> Path:
-        """Return the folder with the resource definitions of the pinned Kong Ingress Controller, copied once out of its Go module."""
+        """Return the folder with the resource definitions of the pinned Kong Ingress Controller, copied once from its Go module."""
         target = self.cache / "bin" / f"kong-crds-{_KIC.version(KONG_CRDS_MODULE)}"
         if not target.exists():
             with self._lock():
@@ -83,7 +83,8 @@ class Builder:
     def _build_missing(self, wanted: Iterable[Component]) -> None:
         missing = [component for component in wanted if self._existing(component) is None]
         if missing:
-            self.reporter.line(f"Building {len(missing)} programs from source into {self.cache}: minutes the first time, never again.")
+            programs = "1 program" if len(missing) == 1 else f"{len(missing)} programs"
+            self.reporter.line(f"Building {programs} from source into {self.cache}. This takes minutes, and happens only once.")
         for position, component in enumerate(missing, start=1):
             go = find_go(component.module.go_version, self.reporter)
             with self.reporter.task(f"[{position}/{len(missing)}] {component.name} {component.version}") as task:
@@ -120,7 +121,7 @@ class Builder:
 
 
 def _run_watched(command: list[str], folder: Path, log: Path, task: Task) -> int:
-    """Run a Go command with its output in `log`, ticking once a second; whatever ends this ends the command too."""
+    """Run a Go command with its output in `log`, ticking once a second; an exception here ends the command too."""
     environment = go_environment(*host_platform())
     with log.open("w") as output, subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output) as process:
         try:
@@ -138,5 +139,5 @@ def _module_folder(go: Path, module: str, version: str) -> Path:
     environment = go_environment(*host_platform())
     result = subprocess.run(command, cwd=_KIC.folder, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise BuildError(f"The Go module {module} could not be had:\n{result.stdout.strip()}\n{result.stderr.strip()}")
+        raise BuildError(f"The Go module {module} could not be downloaded:\n{result.stdout.strip()}\n{result.stderr.strip()}")
     return Path(json.loads(result.stdout)["Dir"])

@@ -1,4 +1,4 @@
-"""`Cluster`: one running control plane, as tests, the demo and the command line use it."""
+"""`Cluster`: one running control plane, for tests, the demo and the command line."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TOKEN_SECONDS: Final = 24 * 3600
 
 
 class Cluster:
-    """A running control plane. Made by `Cluster.start`; a context manager that stops it, however the block ends.
+    """A running control plane, made by `Cluster.start`. As a context manager it stops at the end of the block, however the block ends.
 
     Its processes also end when this Python process ends, even by SIGKILL, unless it was started `persistent`.
     """
@@ -57,12 +57,12 @@ class Cluster:
         audit_reads: bool = False,
         reporter: Reporter | None = None,
     ) -> Self:
-        """Start a cluster and return it when it is usable: node Ready, resource definitions served, controllers at work.
+        """Start a cluster and return it when it is usable: node Ready, resource definitions served, controllers working.
 
         Builds missing programs first. `kong` installs Kong's resource definitions and the ingress class `kong`; ours in `crds/` are
         installed in any case. `persistent` leaves the processes running when this process ends (`python -m devcluster down` stops them).
-        `audit_reads` also logs what service accounts read (`write_log().requests`).
-        Call it from the main thread. Raises BuildError, ComponentDiedError (which component, the end of its log) or DevClusterError.
+        `audit_reads` also logs the reads of service accounts (`write_log().requests`).
+        Call it from the main thread. Raises BuildError, ComponentDiedError (with the component and the end of its log) or DevClusterError.
         """
         reporter = reporter or Reporter(quiet=True)
         programs = Builder(reporter).programs(COMPONENTS[component] for component in CONTROL_PLANE)
@@ -90,7 +90,7 @@ class Cluster:
         return cls(foundation, processes, programs)
 
     def __enter__(self) -> Self:
-        """Enter the block the cluster lives for."""
+        """Return the running cluster."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -98,7 +98,7 @@ class Cluster:
         self.stop()
 
     def stop(self) -> None:
-        """Stop everything that was started in this cluster and delete its data; logs stay in `logs`. May be called twice."""
+        """Stop everything that was started in this cluster and delete its data but not its logs. May be called twice."""
         self._processes.stop_all()
         release(self.layout)
 
@@ -124,22 +124,22 @@ class Cluster:
 
     @property
     def api(self) -> ApiServer:
-        """The API server as the administrator sees it."""
+        """A client of the API server with the administrator's rights."""
         return self._foundation.api
 
     @property
     def processes(self) -> ProcessSet:
-        """Its processes; start further ones here (an operator, a stand-in) and they end with the cluster."""
+        """Its processes. Further ones that are started here (an operator, a stand-in) end with the cluster."""
         return self._processes
 
     def program(self, name: str) -> Path:
-        """Return the path of a program such as `kubectl`; `helm` and others outside the control plane are built when first asked for."""
+        """Return the path of a program such as `kubectl`; `helm` and others outside the control plane are built at the first call."""
         if name not in self._programs:
             self._programs.update(Builder(Reporter()).programs([COMPONENTS[name]]))
         return self._programs[name]
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
-        """Run kubectl as the administrator (or with another kubeconfig) and return what it prints; DevClusterError with its words."""
+        """Run kubectl as the administrator (or with another kubeconfig) and return its output; DevClusterError with its error message."""
         command = [self.program("kubectl"), f"--kubeconfig={kubeconfig or self.kubeconfig}", *arguments]
         result = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         if result.returncode != 0:
@@ -161,7 +161,7 @@ class Cluster:
         wait_until(lambda: self.api.get(account) is not None, f"The default service account in {name}", 20, self._processes.check)
 
     def wait_rolled_out(self, namespace: str, deployment: str, seconds: float = 60) -> None:
-        """Wait until a Deployment's rollout is complete; DevClusterError when it takes longer."""
+        """Wait until a Deployment's rollout is complete; DevClusterError after `seconds`."""
         self.kubectl("rollout", "status", f"--namespace={namespace}", f"--timeout={seconds}s", f"deployment/{deployment}")
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
@@ -184,9 +184,9 @@ class Cluster:
         return self._processes.start(name, command, environment)
 
     def start_kong_controller(self, admin_url: str, options: KongControllerOptions | None = None) -> KongController:
-        """Start Kong Ingress Controller against a Kong Admin API; returns when it has sent it a first configuration.
+        """Start Kong Ingress Controller against a Kong Admin API; returns after it has pushed a first configuration.
 
-        Makes the namespace its events are written to. Raises ComponentDiedError where nothing answers at `admin_url`.
+        Creates the namespace for its events. Raises ComponentDiedError if nothing answers at `admin_url`.
         """
         chosen = options or KongControllerOptions()
         self.create_namespace(chosen.namespace)

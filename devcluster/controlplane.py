@@ -61,7 +61,7 @@ def etcd_command(program: Path, layout: Layout, ports: ControlPlanePorts) -> lis
 def apiserver_command(program: Path, layout: Layout, ports: ControlPlanePorts) -> list[str | Path]:
     """Return the API server's command line: RBAC, tokens, default admission plugins, every write in the audit log.
 
-    It makes its own certificate in the folder `certificates`. No endpoints reconciler: loopback addresses are no valid endpoints.
+    It generates its certificate in the folder `certificates`. No endpoints reconciler: loopback addresses are invalid as endpoints.
     """
     key = layout.private / SERVICE_ACCOUNT_KEY
     return [
@@ -87,7 +87,7 @@ def apiserver_command(program: Path, layout: Layout, ports: ControlPlanePorts) -
 
 
 def controller_manager_command(program: Path, layout: Layout) -> list[str | Path]:
-    """Return the controller manager's command line; it serves nothing itself."""
+    """Return the controller manager's command line; it listens on no port."""
     return [
         program,
         f"--kubeconfig={layout.kubeconfig('system:kube-controller-manager')}",
@@ -101,5 +101,5 @@ def controller_manager_command(program: Path, layout: Layout) -> list[str | Path
 
 
 def scheduler_command(program: Path, layout: Layout) -> list[str | Path]:
-    """Return the scheduler's command line; it serves nothing itself."""
+    """Return the scheduler's command line; it listens on no port."""
     return [program, f"--kubeconfig={layout.kubeconfig('system:kube-scheduler')}", "--leader-elect=false", "--secure-port=0"]

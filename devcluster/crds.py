@@ -30,7 +30,7 @@ INGRESS_CLASS: Final[dict[str, Any]] = {
 
 
 def definitions_in(folder: Path) -> list[dict[str, Any]]:
-    """Return every document of the folder's *.yaml files; none where there is no such folder."""
+    """Return every document of the folder's *.yaml files; none if the folder does not exist."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     documents: list[dict[str, Any]] = []
     for file in sorted(folder.glob("*.yaml")):

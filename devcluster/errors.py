@@ -1,8 +1,8 @@
-"""The errors of devcluster. Each text names the component, what happened and the file to look into.
+"""The errors of devcluster. Each message names the component, the event and the file to read.
 
 DevClusterError
-├── BuildError           a component could not be built, or no Go toolchain could be had
-├── ComponentDiedError   a process of the cluster ended by itself
+├── BuildError           a component could not be built, or no Go toolchain was found
+├── ComponentDiedError   a process of the cluster ended unexpectedly
 └── ApiError             the API server refused a request
 """
 
@@ -19,7 +19,7 @@ _TAIL_BYTES = 64_000
 
 
 class DevClusterError(Exception):
-    """Base of every error devcluster raises on purpose; its text is meant for the person at the terminal."""
+    """Base of every error that devcluster raises deliberately; its message is written for the user."""
 
 
 class BuildError(DevClusterError):
@@ -27,7 +27,7 @@ class BuildError(DevClusterError):
 
 
 class ComponentDiedError(DevClusterError):
-    """A process of the cluster ended although it should run; `component` names it, `log` is its log file, `tail` the log's end."""
+    """A process of the cluster ended unexpectedly; `component` is its name, `log` its log file, `tail` the end of the log."""
 
     def __init__(self, component: str, code: int, log: Path) -> None:
         self.component = component

@@ -1,4 +1,4 @@
-"""Where devcluster keeps things: a cache outside the checkout, and one folder for each cluster inside it."""
+"""The folders of devcluster: a cache outside the checkout, and one folder for each cluster inside it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 __all__ = ["PROJECT_ROOT", "cache_root", "clusters_root"]
 
 PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
-"""The checkout: `crds/` and `requirements/` are found from here."""
+"""The checkout, which contains `crds/` and `requirements/`."""
 
 
 def cache_root() -> Path:
-    """`$XDG_CACHE_HOME/fiddler-kong-devcluster`, or the same below `~/.cache`; made when missing."""
+    """`$XDG_CACHE_HOME/fiddler-kong-devcluster`, or the same below `~/.cache`; created if missing."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     parent = Path(base) if base.startswith("/") else Path.home() / ".cache"
     root = parent / "fiddler-kong-devcluster"
@@ -22,7 +22,7 @@ def cache_root() -> Path:
 
 
 def clusters_root() -> Path:
-    """Folder of the clusters' own folders; readable by its owner only, because kubeconfigs with tokens lie in it."""
+    """The parent of the clusters' folders; readable by its owner only, because it contains kubeconfigs with tokens."""
     root = cache_root() / "clusters"
     root.mkdir(mode=0o700, exist_ok=True)
     return root

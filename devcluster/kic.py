@@ -1,4 +1,4 @@
-"""A real Kong Ingress Controller, run against a given Kong Admin API (a stand-in's, as a rule)."""
+"""Runs a real Kong Ingress Controller against a given Kong Admin API, usually a stand-in's."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ __all__ = ["KongController", "KongControllerOptions"]
 
 _START_SECONDS: Final = 60.0
 _PUSHES: Final = b"ingress_controller_configuration_push_count{"
-"""A counter that its metrics show once a configuration has been pushed."""
+"""A counter in its metrics that appears after the first push of a configuration."""
 
 
 @dataclass(frozen=True)
 class KongControllerOptions:
-    """How the controller runs; the defaults suit tests and the demo."""
+    """Options of the controller; the defaults suit tests and the demo."""
 
     sync_seconds: float = 0.3
     """Shortest time between two pushes of the configuration; Kong's own default is 3."""
     ingress_class: str = "kong"
     """The ingress class it serves."""
     namespace: str = "kong"
-    """Namespace of its Pod, as far as its events name it; no such Pod exists."""
+    """Namespace of its Pod in its events; the Pod does not exist."""
     pod: str = "kong-controller"
     """Name of that Pod."""
     log_level: str = "info"
     """trace, debug, info or error."""
     dump_config: bool = False
-    """Serve the configuration it last sent, keys left out, under `/debug/config` of its diagnostics port."""
+    """Serve the last pushed configuration, without keys, under `/debug/config` of its diagnostics port."""
     feature_gates: tuple[str, ...] = ()
     """Further `--feature-gates`, such as `GatewayAlpha=true`."""
     extra: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class _Ports:
 
 
 class KongController:
-    """A running Kong Ingress Controller; a context manager that stops it. It ends with its cluster in any case."""
+    """A running Kong Ingress Controller; a context manager that stops it. It always ends with its cluster."""
 
     def __init__(self, processes: ProcessSet, process: Process, ports: _Ports) -> None:
         self._processes = processes
@@ -69,9 +69,9 @@ class KongController:
         admin_url: str,
         options: KongControllerOptions | None = None,
     ) -> Self:
-        """Start it; returns when it has sent Kong a first configuration, accepted or not.
+        """Start it; returns after it has pushed a first configuration, accepted or not.
 
-        Raises ComponentDiedError with the end of its log where it ends, for instance because nothing answers at `admin_url`.
+        Raises ComponentDiedError with the end of its log if it ends, for instance because nothing answers at `admin_url`.
         """
         chosen = options or KongControllerOptions()
         ports = _Ports(*free_ports(3))
@@ -79,12 +79,12 @@ class KongController:
         process = processes.start("kong-ingress-controller", _command(program, layout, admin_url, chosen, ports), environment)
         controller = cls(processes, process, ports)
         wait_until(
-            controller._has_pushed, f"A first push of Kong Ingress Controller (its log: {process.log})", _START_SECONDS, process.check
+            controller._has_pushed, f"The first push of Kong Ingress Controller (its log: {process.log})", _START_SECONDS, process.check
         )
         return controller
 
     def __enter__(self) -> Self:
-        """Enter the block it runs for."""
+        """Return the running controller."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -92,7 +92,7 @@ class KongController:
         self.stop()
 
     def stop(self) -> None:
-        """Stop it, as a rollout of the controller would."""
+        """Stop it by SIGTERM, as a rollout of the controller does."""
         self._processes.stop(self._process)
 
     @property
@@ -102,7 +102,7 @@ class KongController:
 
     @property
     def diagnostics_url(self) -> str:
-        """Base URL of its diagnostics server; `/debug/config/successful` where `dump_config` is set."""
+        """Base URL of its diagnostics server; `/debug/config/successful` if `dump_config` is set."""
         return f"http://{LOOPBACK}:{self._ports.diagnostics}"
 
     @property
@@ -111,7 +111,7 @@ class KongController:
         return f"http://{LOOPBACK}:{self._ports.metrics}/metrics"
 
     def _has_pushed(self) -> bool:
-        """Ask its metrics: `/readyz` answers 200 before the first push, as long as it has not taken up the lead."""
+        """Whether its metrics count a push. `/readyz` is no answer: it is 200 before the first push, until the controller leads."""
         connection = http.client.HTTPConnection(LOOPBACK, self._ports.metrics, timeout=5)
         try:
             connection.request("GET", "/metrics")

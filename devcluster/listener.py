@@ -1,4 +1,4 @@
-"""An aiohttp application on one loopback port: what every stand-in of this folder listens with."""
+"""Serves an aiohttp application on one loopback port, for every stand-in in this folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Listener"]
 
 
 class Listener:
-    """Serves `app` on `host` at `port`, or at a free port where `port` is 0. `url` is known once it has started."""
+    """Serves `app` on `host` at `port`, or at a free port if `port` is 0. `url` is known after the start."""
 
     def __init__(self, app: web.Application, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
@@ -26,12 +26,12 @@ class Listener:
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Listen. Raises `OSError` where the port is taken."""
+        """Listen. Raises `OSError` if the port is taken."""
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
 
     async def stop(self) -> None:
-        """Stop listening; requests under way get one second."""
+        """Stop listening; unfinished requests get one second."""
         await self._runner.cleanup()
 
     async def __aenter__(self) -> Self:

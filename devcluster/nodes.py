@@ -1,7 +1,7 @@
-"""The simulated node and kwok, which plays its kubelet: pods become ready and vanish after a short delay, no container runs.
+"""The simulated node and kwok, which simulates its kubelet: pods become ready and are deleted after a short delay; no container runs.
 
 The delays are in `stages/`. A pod annotated `devcluster/ready-after: 1h` (any Go duration) takes that long to become ready instead, and
-`devcluster/deleted-after` that long to vanish: a rollout can be held up at will.
+`devcluster/deleted-after` delays its deletion: tests can hold up a rollout.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The operator as a process of its own, with exactly the rights of the shipped service account."""
+"""Runs the operator as a process with exactly the permissions of the shipped service account."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from .api import wait_until
+from .errors import DevClusterError
 from .ports import free_ports
 
 if TYPE_CHECKING:
@@ -25,30 +26,36 @@ INSTALL: Final = _ROOT / "manifests" / "install"
 NAMESPACE: Final = "fiddler-kong-operator"
 _ACCOUNT: Final = "fiddler-kong-operator"
 USER: Final = f"system:serviceaccount:{NAMESPACE}:{_ACCOUNT}"
-"""How the API server's audit log names the operator."""
+"""The operator's user in the API server's audit log."""
+
+_LEADS: Final = "leading; reconciling begins"
+"""The log line of an operator that has become the leader."""
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
 
 
 def install(cluster: Cluster) -> None:
-    """Install the operator as `kubectl apply -k manifests/install` does, with no pod: here it runs beside the cluster."""
+    """Install the operator like `kubectl apply -k manifests/install`, but without a pod: it runs outside the cluster."""
     cluster.kubectl("apply", "--server-side", "--kustomize", INSTALL)
     cluster.kubectl("--namespace", NAMESPACE, "scale", "deployment/fiddler-kong-operator", "--replicas=0")
 
 
 def _allocator_settings() -> dict[str, str]:
-    """What the image sets for glibc's allocator: the operator takes as much memory here as it does in a pod."""
+    """The image's settings for glibc's allocator, so that the operator needs as much memory as in a pod."""
     lines = (_ROOT / "Dockerfile").read_text().splitlines()
     words = (word for line in lines if line.startswith("ENV ") for word in line.split()[1:])
     return dict(word.split("=", 1) for word in words if word.startswith("MALLOC_"))
 
 
 class OperatorProcess:
-    """A running `fiddler-kong run`; a context manager that stops it as a pod is stopped, by SIGTERM."""
+    """A running `fiddler-kong run`; a context manager that stops it by SIGTERM, like a kubelet."""
+
+    election: ClassVar[tuple[str, ...]] = (f"--lease-namespace={NAMESPACE}",)
+    """Flags of leader election."""
 
     def __init__(self, cluster: Cluster, *flags: str, name: str = "operator") -> None:
-        """`flags` are added to those for a cluster on loopback; `name` names the log."""
+        """`flags` are added to those for a cluster on loopback; `name` is the name of its log."""
         self._cluster = cluster
         self._flags = flags
         self._name = name
@@ -56,15 +63,22 @@ class OperatorProcess:
         self._process: Process | None = None
 
     def start(self) -> Self:
-        """Start, and return when its health endpoint answers."""
+        """Start it and wait until its health endpoint answers."""
         kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
         self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **_allocator_settings()})
         wait_until(lambda: self.health() is not None, "The operator's start", _START_SECONDS, self._process.check)
         return self
 
+    @property
+    def process(self) -> Process:
+        """The running process; DevClusterError unless it was started."""
+        if self._process is None:
+            raise DevClusterError(f"The process {self._name} was not started.")
+        return self._process
+
     def stop(self, grace: float = _STOP_SECONDS) -> None:
-        """Stop by SIGTERM, by SIGKILL after `grace` seconds."""
+        """Stop it by SIGTERM, and by SIGKILL after `grace` seconds."""
         if self._process is not None:
             self._cluster.processes.stop(self._process, grace)
             self._process = None
@@ -79,11 +93,24 @@ class OperatorProcess:
 
     @property
     def log(self) -> str:
-        """Everything it has logged."""
+        """Its whole log."""
         return (self._cluster.logs / f"{self._name}.log").read_text()
 
+    @property
+    def leads(self) -> bool:
+        """Whether its log says that it has become the leader."""
+        return _LEADS in self.log
+
+    def figures(self) -> dict[str, Any]:
+        """The operator's own figures by name; {} while it does not answer. Only this method knows where they are published."""
+        return dict((self.health() or {}).get("operator") or {})
+
+    def published(self) -> str:
+        """The content of its HTTP endpoints, as text."""
+        return json.dumps(self.health()) + self.metrics()
+
     def health(self) -> dict[str, Any] | None:
-        """The answer of /healthz; None while there is none, or a bad one."""
+        """The answer of /healthz; None without an answer, or after an error."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=2) as response:
                 answer: dict[str, Any] = json.load(response)
@@ -103,8 +130,8 @@ class OperatorProcess:
             "--health-host=127.0.0.1",
             f"--metrics-port={self._metrics_port}",
             "--metrics-host=127.0.0.1",
-            f"--lease-namespace={NAMESPACE}",
             "--probe-allow-http",
             "--probe-allowed-addresses=127.0.0.0/8",
+            *self.election,
             *self._flags,
         ]

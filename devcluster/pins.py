@@ -1,4 +1,4 @@
-"""What is built and from which versions: the `go.mod` files under `go/` are the only place where a version is written down."""
+"""The programs to build and their versions: the `go.mod` files under `go/` are the only place with a version."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KONG_CRDS_MODULE: Final = "github.com/kong/kubernetes-configuration"
 
 
 def host_platform() -> tuple[str, str]:
-    """GOOS and GOARCH of this machine, without asking Go; BuildError where devcluster does not run."""
+    """GOOS and GOARCH of this machine, without calling Go; BuildError on an unsupported machine."""
     machine = platform.machine().lower()
     if sys.platform != "linux" or machine not in _MACHINES:
         raise BuildError(f"devcluster runs on Linux on amd64 and arm64 only; this is {sys.platform} on {machine}.")
@@ -61,7 +61,7 @@ class GoModule:
 
     @property
     def go_version(self) -> tuple[int, int, int]:
-        """The oldest Go release that may build it."""
+        """The oldest Go release that can build it."""
         match = _GO_DIRECTIVE.search(self._text)
         if match is None:
             raise BuildError(f"{self.folder / 'go.mod'} has no go directive")
@@ -70,14 +70,14 @@ class GoModule:
 
 @dataclass(frozen=True)
 class Component:
-    """One program: `name` is its file, `package` what is built, `source` the module whose version is shown."""
+    """One program: `name` is its file, `package` its Go package, `source` the module with its version."""
 
     name: str
     module: GoModule
     package: str
     source: str
     version_variables: tuple[tuple[str, str], ...] = ()
-    """Go variables that carry the version: name and a pattern of `{version}`, `{number}`, `{major}`, `{minor}`."""
+    """Go variables for the version: name, and a pattern of `{version}`, `{number}`, `{major}`, `{minor}`."""
 
     @property
     def version(self) -> str:
@@ -86,7 +86,7 @@ class Component:
 
     @property
     def ldflags(self) -> str:
-        """Linker flags; clients such as kwok refuse a server that does not tell its version."""
+        """Linker flags that set the version; clients such as kwok refuse a server without one."""
         major, minor, *_ = self.version.removeprefix("v").split(".")
         values = {"version": self.version, "number": self.version.removeprefix("v"), "major": major, "minor": minor}
         stamps = [f"-X {variable}={pattern.format(**values)}" for variable, pattern in self.version_variables]
@@ -94,7 +94,7 @@ class Component:
 
     @property
     def key(self) -> str:
-        """Cache key: changes with the pins, the flags and the platform, and with nothing else."""
+        """Cache key: changes only with the pins, the flags and the platform."""
         digest = hashlib.sha256(self.module.content)
         digest.update("\0".join([self.package, self.ldflags, *host_platform()]).encode())
         return digest.hexdigest()[:16]
@@ -133,7 +133,7 @@ _ALL: Final = (
 )
 
 COMPONENTS: Final[dict[str, Component]] = {component.name: component for component in _ALL}
-"""Every program devcluster can build, by name."""
+"""Every program that devcluster can build, by name."""
 
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
-"""What a cluster needs, in the order of building."""
+"""The programs of a cluster, in the order of building."""

@@ -1,6 +1,6 @@
 """Identities of a cluster: users with tokens, kubeconfig files and the key that signs service account tokens.
 
-The API server makes its own serving certificate (`--cert-dir`); its file holds the signing CA as well and is what clients trust.
+The API server generates its serving certificate (`--cert-dir`); the file also contains the signing CA, which clients trust.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ USERS: Final = (
     User("kwok"),
     User("kong-ingress-controller"),
 )
-"""Users of every cluster. Names differ so that the audit log tells them apart; anything with fewer rights is a service account."""
+"""Users of every cluster. Each component has its own name in the audit log; clients with fewer rights use service accounts."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ LOOPBACK: Final = "127.0.0.1"
 
 _LOWEST: Final = 20_000
 _HIGHEST: Final = 32_000
-"""Below Linux' usual range for outgoing connections (32768-60999), so that none of those takes a port between choice and use."""
+"""Below Linux' default range for outgoing connections (32768-60999), so that no connection takes a port between choice and use."""
 
 _ATTEMPTS: Final = 1_000
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Return ports on loopback that were free just now, all different. Another process may still come first: retry the start then."""
+    """Return different ports on loopback that were free just now. Another process may still take one: the caller must retry."""
     chosen: list[int] = []
     for _ in range(_ATTEMPTS):
         if len(chosen) == count:

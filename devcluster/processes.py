@@ -1,6 +1,6 @@
-"""Processes of a cluster: each in a group of its own, its output in a log file, ended by its own process id and never by name.
+"""Processes of a cluster: each in its own process group, with its output in a log file, ended by its process id and never by name.
 
-A process is identified by id *and* start time, so that an id the kernel has given to somebody else in the meantime is never signalled.
+A process is identified by id *and* start time, so that a reused id is never signalled.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = ["Process", "ProcessRecord", "ProcessSet", "stop_recorded"]
 
 _LAUNCHER: Final = Path(__file__).resolve().parent / "launch.py"
 _STARTED_FIELD: Final = 19
-"""Position of `starttime` behind the closing parenthesis of /proc/PID/stat (proc(5), field 22)."""
+"""Position of `starttime` after the closing parenthesis of /proc/PID/stat (proc(5), field 22)."""
 
 _GRACE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """What identifies a process beyond the life of the one that started it; goes into the state file."""
+    """Identifies a process for the state file, even after its parent has ended."""
 
     name: str
     pid: int
@@ -40,12 +40,12 @@ class ProcessRecord:
 
     @classmethod
     def of(cls, name: str, pid: int) -> Self:
-        """Record a process that runs now."""
+        """Record a running process."""
         return cls(name, pid, _start_time(pid) or "")
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` gave."""
+        """Read the output of `to_json`."""
         return cls(str(data["name"]), int(data["pid"]), str(data["started"]))
 
     def to_json(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Process:
         return self.popen.poll() is None
 
     def stop(self, grace: float = _GRACE_SECONDS) -> None:
-        """End it: SIGTERM, then SIGKILL after `grace` seconds. Does nothing where it has ended."""
+        """End it: SIGTERM, then SIGKILL after `grace` seconds. Does nothing if it has ended."""
         self.popen.terminate()
         self._reap(time.monotonic() + grace)
 
@@ -103,7 +103,7 @@ class Process:
 
 
 class ProcessSet:
-    """The processes of one cluster, in the order of their start. `on_change` is told whenever the set changes.
+    """The processes of one cluster, in the order of their start. `on_change` is called after each change of the set.
 
     Unless `persistent`, the kernel ends each of them when the thread that started it ends: start them from the main thread.
     """
@@ -116,7 +116,7 @@ class ProcessSet:
 
     @property
     def records(self) -> tuple[ProcessRecord, ...]:
-        """What to write into the state file."""
+        """The records for the state file."""
         return tuple(process.record for process in self._running)
 
     def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Process:
@@ -137,20 +137,27 @@ class ProcessSet:
         self._on_change()
         return process
 
+    def named(self, name: str) -> Process:
+        """The process of that name; KeyError unless exactly one was started and not stopped."""
+        found = [process for process in self._running if process.name == name]
+        if len(found) != 1:
+            raise KeyError(name)
+        return found[0]
+
     def check(self) -> None:
         """Raise ComponentDiedError for the first process that has ended."""
         for process in self._running:
             process.check()
 
     def stop(self, process: Process, grace: float = _GRACE_SECONDS) -> None:
-        """End one of them and forget it."""
+        """End one of them and remove it from the set."""
         process.stop(grace)
         if process in self._running:
             self._running.remove(process)
             self._on_change()
 
     def stop_all(self, grace: float = _GRACE_SECONDS) -> None:
-        """End all, the last started first, within about `grace` seconds altogether."""
+        """End all, the last started first, within about `grace` seconds in total."""
         for process in reversed(self._running):
             process.popen.terminate()
         deadline = time.monotonic() + grace
@@ -161,7 +168,7 @@ class ProcessSet:
 
 
 def stop_recorded(records: Iterable[ProcessRecord], grace: float = _GRACE_SECONDS) -> None:
-    """End processes another process started: SIGTERM, then SIGKILL after `grace` seconds; those not alive are left alone."""
+    """End processes that another process started: SIGTERM, then SIGKILL after `grace` seconds. Ignores those that have ended."""
     handles = [handle for record in reversed(tuple(records)) if (handle := _open(record)) is not None]
     try:
         for handle in handles:
@@ -177,7 +184,7 @@ def stop_recorded(records: Iterable[ProcessRecord], grace: float = _GRACE_SECOND
 
 
 def _open(record: ProcessRecord) -> int | None:
-    """Open a pidfd of the recorded process; the start time is compared afterwards, so the handle cannot be another's."""
+    """Open a pidfd of the recorded process; the start time is compared afterwards, so the handle cannot belong to another process."""
     try:
         handle = os.pidfd_open(record.pid)
     except ProcessLookupError:

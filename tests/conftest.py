@@ -1,7 +1,7 @@
-"""Fixtures every test may use.
+"""Fixtures for every test.
 
 `cluster`    one real control plane for the whole run (devcluster), with Kong's resource definitions and ours, without Kong's controller.
-`namespace`  the name of a fresh namespace in it for one test; deleted afterwards, without waiting.
+`namespace`  the name of a fresh namespace in it for one test, deleted afterwards without waiting.
 
 Tests marked `exhaustive` run only with FAULTS=all, as in `make test-faults`, or with `-m exhaustive`.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the exhaustive tests out unless they were asked for."""
+    """Deselect the exhaustive tests unless they were requested."""
     if os.environ.get("FAULTS") == "all" or "exhaustive" in config.option.markexpr:
         return
     left_out = [item for item in items if item.get_closest_marker("exhaustive")]

@@ -1,4 +1,4 @@
-"""Starting a control plane for many tests, and a stage upon it: what every folder that needs one begins with."""
+"""Starts a control plane for many tests, and a stage on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["staged", "start_visibly"]
 
 
 def start_visibly(pytestconfig: pytest.Config) -> Cluster:
-    """A started control plane. The first start builds for minutes: it must be seen, however pytest captures."""
+    """Start a control plane. The first start builds for minutes, so its progress is shown despite pytest's capturing."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         return Cluster.start(reporter=Reporter())
@@ -25,7 +25,7 @@ def start_visibly(pytestconfig: pytest.Config) -> Cluster:
 
 @contextmanager
 def staged(cluster: Cluster, kind: type[Stage] = Stage) -> Iterator[tuple[Stage, BlockingPortal]]:
-    """A stage on a started cluster, with the operator installed but not running, and the loop its stand-ins live in; stopped in the end."""
+    """A stage on a started cluster, with the operator installed but not running, and the portal to the stand-ins' event loop."""
     with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(kind(cluster)) as stage:
         install(cluster)
         yield stage, portal

@@ -1,1 +1,1 @@
-"""What is measured, one module each."""
+"""The scenarios, one module each."""

@@ -1,6 +1,6 @@
-"""One change at rest: a binding's spec is changed; how long until its plugin is.
+"""One change at rest: the time from a change of a binding's spec until its plugin has changed.
 
-By hand is the least it can take on this machine: the benchmark itself sees the binding's event and knows what to write.
+The lower limit on this machine is "by hand": the benchmark itself sees the binding's event and sends the known write.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from benchmarks.sightings import Sightings, watching
 from benchmarks.stand import Stand
 from benchmarks.statistics import percentile
 from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN
 
 __all__ = ["Change", "measure", "measure_by_hand"]
 
 _CHANGES: Final = 200
 _PAUSE: Final = 0.05
-"""Seconds of rest between two changes, in which the status follows."""
+"""Seconds between two changes, in which the status is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Seconds from sending the change until the watch shows the changed child."""
+    """Seconds from sending each change until the watch shows the changed child."""
 
     seconds: tuple[float, ...]
 
@@ -43,21 +44,21 @@ class Change:
 
 async def measure(stand: Stand, bindings: int) -> Change:
     """Change one binding after the other."""
-    async with watching(stand, KONG_PLUGIN.name) as sightings:
-        plugins = sightings[KONG_PLUGIN.name]
+    async with watching(stand, KONG_PLUGIN) as sightings:
+        plugins = sightings[KONG_PLUGIN]
         return Change(tuple([await _one(stand, plugins, i % bindings, 1000 + i) for i in range(min(_CHANGES, 4 * bindings))]))
 
 
 async def measure_by_hand(stand: Stand, bindings: int) -> Change:
-    """The same with nobody but the benchmark to write."""
-    async with watching(stand, BINDING.name, KONG_PLUGIN.name) as sightings:
+    """The same changes, written to the children by the benchmark."""
+    async with watching(stand, BINDING, KONG_PLUGIN) as sightings:
         return Change(tuple([await _one_by_hand(stand, sightings, i % bindings, 1000 + i) for i in range(min(_CHANGES, 4 * bindings))]))
 
 
-async def _one_by_hand(stand: Stand, sightings: dict[str, Sightings], number: int, tokens: int) -> float:
+async def _one_by_hand(stand: Stand, sightings: dict[Kind, Sightings], number: int, tokens: int) -> float:
     name = binding_name(number)
-    noticed = sightings[BINDING.name].expect(name, lambda _: True)
-    seen = sightings[KONG_PLUGIN.name].expect(f"{name}-openai-ai-proxy", _has_tokens(tokens))
+    noticed = sightings[BINDING].expect(name, lambda _: True)
+    seen = sightings[KONG_PLUGIN].expect(f"{name}-openai-ai-proxy", _has_tokens(tokens))
     sent = asyncio.get_running_loop().time()
     change = asyncio.create_task(stand.api.merge_patch(BINDING, NAMESPACE, name, {"spec": {"routes": _routes(stand, number, tokens)}}))
     await noticed

@@ -14,11 +14,11 @@ __all__ = ["Cold", "count_writes", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Cold:
-    """From the moment the contender begins to list until the API server received its last write."""
+    """Seconds from the contender's first list until the API server received its last write, and the costs."""
 
     seconds: float
     cpu_seconds: float
-    """CPU of the contender's process, its start included."""
+    """CPU time of the contender's process, including its start."""
     peak_mib: float
     writes: Mapping[str, int]
     """Requests by `verb resource`."""

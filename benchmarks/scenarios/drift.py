@@ -1,6 +1,6 @@
-"""Drift: others delete and edit 60 owned objects at once; how long until each is as it was.
+"""Drift: the time until each of 60 owned objects is repaired that another client deletes or edits at once.
 
-By hand is the least it can take on this machine: whoever has done the damage mends it as soon as it is answered.
+The lower limit on this machine is "by hand": the benchmark repairs each object as soon as its own fault is answered.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from benchmarks.manifests import NAMESPACE, binding_name
 from benchmarks.sightings import Sightings, watching
 from benchmarks.stand import Stand
 from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 
 __all__ = ["Drift", "measure", "measure_by_hand"]
 
 FAULTS: Final = 60
-_NOBODY: Final = "somebody-else"
-_EDITS: Final[dict[str, dict[str, Any]]] = {
-    KONG_PLUGIN.name: {"config": {"model": {"name": _NOBODY}}},
-    SERVICE.name: {"spec": {"externalName": f"{_NOBODY}.example.com"}},
+_OTHER: Final = "another-client"
+_EDITS: Final[dict[Kind, dict[str, Any]]] = {
+    KONG_PLUGIN: {"config": {"model": {"name": _OTHER}}},
+    SERVICE: {"spec": {"externalName": f"{_OTHER}.example.com"}},
 }
-"""What somebody else makes of an object, by its kind."""
+"""The edits of another client, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,73 +36,73 @@ class Drift:
 
     @property
     def slowest(self) -> float:
-        """Of all."""
+        """The time of the slowest repair."""
         return max(self.seconds)
 
 
 async def measure(stand: Stand, bindings: int) -> Drift:
-    """Do all the damage at once, evenly among the four kinds of it and among the bindings."""
-    async with watching(stand, KONG_PLUGIN.name, SERVICE.name, INGRESS.name) as sightings:
+    """Send all faults at once, spread evenly over the four sorts of fault and over the bindings."""
+    async with watching(stand, KONG_PLUGIN, SERVICE, INGRESS) as sightings:
         damages = (_deleted_plugin, _edited_plugin, _deleted_ingress, _edited_service)
         faults = [damages[i % 4](stand, sightings, name) for i, name in enumerate(_victims(bindings))]
         return Drift(tuple(await asyncio.gather(*faults)))
 
 
 async def measure_by_hand(stand: Stand, bindings: int) -> Drift:
-    """The same damage, mended by the benchmark."""
-    kinds = ((KONG_PLUGIN.name, "opentelemetry"), (KONG_PLUGIN.name, "openai-ai-proxy"), (INGRESS.name, "openai"), (SERVICE.name, "openai"))
+    """The same faults, repaired by the benchmark."""
+    kinds = ((KONG_PLUGIN, "opentelemetry"), (KONG_PLUGIN, "openai-ai-proxy"), (INGRESS, "openai"), (SERVICE, "openai"))
     chosen = [(name, *kinds[i % 4]) for i, name in enumerate(_victims(bindings))]
     return Drift(tuple(await asyncio.gather(*(_by_hand(stand, kind, f"{name}-{suffix}") for name, kind, suffix in chosen))))
 
 
 def _victims(bindings: int) -> list[str]:
-    """The binding that each fault is done to, evenly among all."""
+    """The binding that each fault hits, spread evenly over all."""
     return [binding_name(i * bindings // FAULTS % bindings) for i in range(FAULTS)]
 
 
-async def _by_hand(stand: Stand, kind: str, name: str) -> float:
-    """Deletes what `measure` deletes and makes it again, edits the rest and edits it back."""
+async def _by_hand(stand: Stand, kind: Kind, name: str) -> float:
+    """Delete and create again what `measure` deletes; edit the rest and revert the edit."""
     found = await stand.api.get(kind, NAMESPACE, name)
     sent = asyncio.get_running_loop().time()
-    if kind == INGRESS.name or name.endswith("-opentelemetry"):
+    if kind == INGRESS or name.endswith("-opentelemetry"):
         await stand.api.delete(kind, NAMESPACE, name, uid=found["metadata"]["uid"])
         kept = {field: found["metadata"][field] for field in ("name", "namespace", "labels", "ownerReferences")}
-        await stand.api.create({**found, "metadata": kept})
+        await stand.api.create(kind, {**found, "metadata": kept})
     else:
         edit = _EDITS[kind]
-        await stand.api.merge_patch(kind, NAMESPACE, name, edit, manager=_NOBODY)
+        await stand.api.merge_patch(kind, NAMESPACE, name, edit, manager=_OTHER)
         await stand.api.merge_patch(kind, NAMESPACE, name, {content: found[content] for content in edit})
     return asyncio.get_running_loop().time() - sent
 
 
-async def _deleted_plugin(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
-    return await _deleted(stand, sightings, KONG_PLUGIN.name, f"{name}-opentelemetry")
+async def _deleted_plugin(stand: Stand, sightings: dict[Kind, Sightings], name: str) -> float:
+    return await _deleted(stand, sightings, KONG_PLUGIN, f"{name}-opentelemetry")
 
 
-async def _deleted_ingress(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
-    return await _deleted(stand, sightings, INGRESS.name, f"{name}-openai")
+async def _deleted_ingress(stand: Stand, sightings: dict[Kind, Sightings], name: str) -> float:
+    return await _deleted(stand, sightings, INGRESS, f"{name}-openai")
 
 
-async def _edited_plugin(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
+async def _edited_plugin(stand: Stand, sightings: dict[Kind, Sightings], name: str) -> float:
     plugin = f"{name}-openai-ai-proxy"
-    repaired = sightings[KONG_PLUGIN.name].expect(plugin, _after_fault(lambda item: item["config"]["model"]["name"] == _NOBODY))
-    return await _timed(stand.api.merge_patch(KONG_PLUGIN, NAMESPACE, plugin, _EDITS[KONG_PLUGIN.name], manager=_NOBODY), repaired)
+    repaired = sightings[KONG_PLUGIN].expect(plugin, _after_fault(lambda item: item["config"]["model"]["name"] == _OTHER))
+    return await _timed(stand.api.merge_patch(KONG_PLUGIN, NAMESPACE, plugin, _EDITS[KONG_PLUGIN], manager=_OTHER), repaired)
 
 
-async def _edited_service(stand: Stand, sightings: dict[str, Sightings], name: str) -> float:
+async def _edited_service(stand: Stand, sightings: dict[Kind, Sightings], name: str) -> float:
     service = f"{name}-openai"
-    repaired = sightings[SERVICE.name].expect(service, _after_fault(lambda item: item["spec"]["externalName"].startswith(_NOBODY)))
-    return await _timed(stand.api.merge_patch(SERVICE, NAMESPACE, service, _EDITS[SERVICE.name], manager=_NOBODY), repaired)
+    repaired = sightings[SERVICE].expect(service, _after_fault(lambda item: item["spec"]["externalName"].startswith(_OTHER)))
+    return await _timed(stand.api.merge_patch(SERVICE, NAMESPACE, service, _EDITS[SERVICE], manager=_OTHER), repaired)
 
 
-async def _deleted(stand: Stand, sightings: dict[str, Sightings], kind: str, name: str) -> float:
+async def _deleted(stand: Stand, sightings: dict[Kind, Sightings], kind: Kind, name: str) -> float:
     uid = (await stand.api.get(kind, NAMESPACE, name))["metadata"]["uid"]
     repaired = sightings[kind].expect(name, lambda event: event.type == "ADDED")
     return await _timed(stand.api.delete(kind, NAMESPACE, name, uid=uid), repaired)
 
 
 def _after_fault(faulty: Callable[[dict[str, Any]], bool]) -> Callable[[WatchEvent], bool]:
-    """Sees the first event without the fault after one with it."""
+    """Matches the first event without the fault after an event with it."""
     damaged = False
 
     def sees(event: WatchEvent) -> bool:

@@ -1,4 +1,4 @@
-"""A newcomer: one more binding, with an application nobody has probed yet, where the gateway is ready."""
+"""A newcomer: one more binding for a ready gateway, with an application that was not probed before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Newcomer", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """What one new binding costs."""
+    """The writes for one new binding."""
 
     writes: Mapping[str, int]
 

@@ -12,18 +12,18 @@ __all__ = ["Rest", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """Over the whole time."""
+    """Costs while nothing changes."""
 
     cpu_percent: float
-    """Of one core."""
+    """Percent of one core."""
     resident_mib: float
     writes: int
     exports: int
-    """Probes that the trace endpoint took."""
+    """Probes that the trace endpoint received."""
 
 
 async def measure(operator: Operator, seconds: float) -> Rest:
-    """Look on."""
+    """Measure for that many seconds without changing anything."""
     stand = operator.stand
     mark, exports, before = stand.log.mark(), stand.exports(), operator.usage
     await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Restart: the operator is stopped and started again where nothing differs."""
+"""Restart: the operator is stopped and started again while nothing changes."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from benchmarks.stand import BenchmarkError, Stand
 __all__ = ["Restart", "measure"]
 
 _WATCHED: Final = 5.0
-"""Seconds after it has looked at everything in which it must not write either."""
+"""Seconds, after it has reconciled everything, in which writes are still counted."""
 
 _PATIENCE: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """From the start of the process until it leads and has looked at every binding; and what it wrote until then and shortly after."""
+    """Seconds from the start until it leads and has reconciled every binding, and its writes until shortly after."""
 
     seconds: float
     writes: int
 
 
 async def measure(stand: Stand, running: Operator) -> Restart:
-    """Stop the one that runs, start another."""
+    """Stop the running operator and start another."""
     running.stop()
     mark, started = stand.log.mark(), time.time()
     operator = Operator(stand, name="operator-again")
     operator.start()
     while (looked_at := operator.looked_at()) is None:
         if time.time() - started > _PATIENCE:
-            raise BenchmarkError(f"the operator did not look at every binding after a restart; see {stand.cluster.logs}")
+            raise BenchmarkError(f"the operator did not reconcile every binding after a restart; see {stand.cluster.logs}")
         await asyncio.sleep(0.05)
     await asyncio.sleep(_WATCHED)
     return Restart(looked_at - started, len(stand.writes(mark)))

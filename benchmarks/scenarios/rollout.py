@@ -18,16 +18,16 @@ _REVISION = "deployment.kubernetes.io/revision"
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How often the gateway's pods were replaced, and the way to Ready."""
+    """How often the gateway's pods were replaced, and the costs until all bindings were Ready."""
 
     rollouts: int
     seconds: float
-    """From the first creation until the last write."""
+    """Seconds from the first creation until the last write."""
     writes: Mapping[str, int]
 
 
 async def measure(stand: Stand, bindings: int) -> Rollout:
-    """Create the bindings while the operator runs; each has an application of its own."""
+    """Create the bindings while the operator runs; each has its own application."""
     before, began = await _revision(stand), time.time()
     await stand.populate(range(bindings), distinct=True)
     await stand.until_ready(bindings, quiet=4.0)

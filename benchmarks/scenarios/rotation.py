@@ -1,4 +1,4 @@
-"""Rotation: the provider's Secret, which every binding refers to, gets a new key; how long until every derived Secret has it."""
+"""Rotation: the time from a new key in the provider's Secret, which every binding refers to, until every derived Secret has it."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["Rotation", "measure"]
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """From sending the new key until the watch has shown the last derived Secret with it."""
+    """Seconds from sending the new key until the watch shows it in the last derived Secret, and the write requests."""
 
     seconds: float
     requests: int
 
 
 async def measure(stand: Stand, bindings: int, key: str) -> Rotation:
-    """Put a new `key` into the provider's Secret."""
+    """Write a new `key` to the provider's Secret."""
     mark = stand.log.mark()
-    async with watching(stand, SECRET.name) as sightings:
+    async with watching(stand, SECRET) as sightings:
         sees = _holds(encoded_key(key))
-        seen = [sightings[SECRET.name].expect(f"{binding_name(number)}-kong-keys", sees) for number in range(bindings)]
+        seen = [sightings[SECRET].expect(f"{binding_name(number)}-kong-keys", sees) for number in range(bindings)]
         sent = asyncio.get_running_loop().time()
         await stand.api.merge_patch(SECRET, NAMESPACE, PROVIDER_SECRET, {"data": secret(PROVIDER_SECRET, key)["data"]})
         async with asyncio.timeout(120 + 0.1 * bindings):

@@ -6,14 +6,17 @@ import asyncio
 import os
 import sys
 
+from devcluster.build import Builder
 from devcluster.cluster import Cluster
+from devcluster.endings import run_to_the_end
 from devcluster.errors import DevClusterError
 from devcluster.operator_process import OperatorProcess, install
+from devcluster.pins import COMPONENTS, CONTROL_PLANE
 from devcluster.progress import Reporter
 from devcluster.stage import Stage
 
 from .narrator import Narrator
-from .scenes import SCENES, Play, SceneError, give_back
+from .scenes import SCENES, Play, SceneError, clean_up
 
 
 async def _perform(cluster: Cluster, narrator: Narrator, *, keep: bool) -> None:
@@ -23,10 +26,10 @@ async def _perform(cluster: Cluster, narrator: Narrator, *, keep: bool) -> None:
         operator = OperatorProcess(cluster)
         await asyncio.to_thread(operator.start)
         try:
-            narrator.done("the operator runs with the rights of its service account, no more")
+            narrator.done("the operator runs with the rights of its service account only")
             play = Play(stage, operator, narrator)
             for scene in SCENES:
-                if scene is give_back and keep:
+                if scene is clean_up and keep:
                     await _linger(play)
                 await scene(play)
         finally:
@@ -35,7 +38,7 @@ async def _perform(cluster: Cluster, narrator: Narrator, *, keep: bool) -> None:
 
 async def _linger(play: Play) -> None:
     stage, narrator = play.stage, play.narrator
-    narrator.scene("Left running; Ctrl-C ends it")
+    narrator.scene("Everything keeps running until you press Ctrl-C")
     narrator.say(f"Fiddler's stand-in:  {stage.sink.url}")
     narrator.say(f"the gateway:         {stage.gateway.proxy_url}/openai")
     narrator.say(f"the cluster:         export KUBECONFIG={stage.cluster.kubeconfig}")
@@ -44,23 +47,27 @@ async def _linger(play: Play) -> None:
     await asyncio.Event().wait()
 
 
+def _play(narrator: Narrator, *, keep: bool) -> int:
+    reporter = Reporter(stream=sys.stdout, live=sys.stdout.isatty())
+    narrator.scene("A control plane on this machine: etcd, kube-apiserver, controllers, scheduler, one simulated node")
+    Builder(reporter).programs(COMPONENTS[name] for name in (*CONTROL_PLANE, "kong-ingress-controller"))
+    with Cluster.start(reporter=reporter) as cluster:
+        narrator.done(f"Kubernetes 1.36.3 at {cluster.server}")
+        asyncio.run(_perform(cluster, narrator, keep=keep))
+    narrator.scene("The end")
+    narrator.say("Try it on your own gateway: see README.md.")
+    return 0
+
+
 def main() -> int:
     """Run the demo; the exit code."""
-    narrator = Narrator()
-    keep = os.environ.get("KEEP") == "1"
-    narrator.scene("A control plane of our own: etcd, kube-apiserver, controllers, scheduler, one simulated node")
     try:
-        with Cluster.start(reporter=Reporter(stream=sys.stdout, live=sys.stdout.isatty())) as cluster:
-            narrator.done(f"Kubernetes 1.36.3 at {cluster.server}")
-            asyncio.run(_perform(cluster, narrator, keep=keep))
+        return run_to_the_end(lambda: _play(Narrator(), keep=os.environ.get("KEEP") == "1"))
     except (SceneError, DevClusterError) as error:
         print(f"\nThe demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    narrator.scene("That was it")
-    narrator.say("Try it on your own gateway: see README.md.")
-    return 0
 
 
 if __name__ == "__main__":

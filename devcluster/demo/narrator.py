@@ -1,4 +1,4 @@
-"""What the audience sees: headings, commands with their output, and ticks; colours only on a terminal."""
+"""Prints the demo: headings, commands with their output, and ticks; colours only on a terminal."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Narrator:
         self._print(f"   {text}")
 
     def done(self, text: str) -> None:
-        """Say what has been seen to be true."""
+        """Say an outcome that was seen."""
         self._print(f"   {self._paint(_GREEN, '✓')} {text}")
 
     def command(self, line: str, output: str) -> None:
-        """Show a command and what it printed."""
+        """Show a command and its output."""
         self._print(f"   {self._paint(_CYAN, f'$ {line}')}")
         for row in output.rstrip().splitlines():
             self._print(f"   {row}")

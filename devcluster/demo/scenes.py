@@ -1,4 +1,4 @@
-"""The scenes of the demo, in order. Each takes the play's properties and raises `SceneError` where the plot fails."""
+"""The scenes of the demo, in order. Each waits for its outcome and raises `SceneError` when it does not come."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ _TURNS: Final = ("What is the capital of France?", "And how many people live the
 
 
 class SceneError(Exception):
-    """Something the demo promises did not happen."""
+    """An outcome that the demo promises did not come."""
 
 
 @dataclass(frozen=True)
 class Play:
-    """What the scenes share."""
+    """Everything the scenes share."""
 
     stage: Stage
     operator: OperatorProcess
     narrator: Narrator
 
     async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl, silently."""
+        """Run kubectl without showing it."""
         return await asyncio.to_thread(lambda: self.stage.cluster.kubectl(*arguments, stdin=stdin))
 
     async def show(self, *arguments: str) -> None:
@@ -62,7 +62,7 @@ class Play:
         return found
 
     async def until(self, what: str, holds: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
-        """Wait for something the plot promises; SceneError names it where it does not come."""
+        """Wait for an outcome; SceneError names it when it does not come in time."""
         deadline = time.monotonic() + seconds
         while not await holds():
             if time.monotonic() > deadline:
@@ -88,7 +88,7 @@ async def _until_ready(play: Play, status: str, reason: str) -> None:
 
 
 async def _pass_of_values(play: Play) -> str:
-    """The quick start sample with its placeholders replaced, as its first lines ask for."""
+    """The quick start sample with its placeholders replaced, as its first lines ask."""
     text = await asyncio.to_thread(_SAMPLE.read_text)
     values = {
         "${FIDDLER_API_KEY}": play.stage.keys.fiddler,
@@ -104,7 +104,7 @@ async def _pass_of_values(play: Play) -> str:
 
 
 async def apply_binding(play: Play) -> None:
-    """Kubectl apply, and Ready."""
+    """Apply the quick start and wait for Ready."""
     play.narrator.scene("kubectl apply: the integration page as one resource")
     await play.kubectl("create", "namespace", _NAMESPACE)
     grant = ("--namespace", "kong", "annotate", "deployment/kong-gateway", f"integrations.fiddler.ai/allow-bindings-from={_NAMESPACE}")
@@ -113,7 +113,7 @@ async def apply_binding(play: Play) -> None:
     play.narrator.command(f"kubectl --namespace {_NAMESPACE} apply --filename quickstart.yaml", output)
     started = time.monotonic()
     await play.show("--namespace", _NAMESPACE, "wait", "--for=condition=Ready", "fkb/assistant", "--timeout=90s")
-    play.narrator.done(f"Ready after {time.monotonic() - started:.1f} s, the gateway's rolling restart included")
+    play.narrator.done(f"Ready after {time.monotonic() - started:.1f} s, the rollout of the gateway's Deployment included")
     await play.show("--namespace", _NAMESPACE, "get", "fiddlerkongbindings")
     await play.show(
         "--namespace", _NAMESPACE, "get", "kongplugins,ingresses,services", "--selector=integrations.fiddler.ai/binding=assistant"
@@ -122,7 +122,7 @@ async def apply_binding(play: Play) -> None:
 
 
 async def converse(play: Play) -> None:
-    """Three turns with the openai client."""
+    """Ask three questions with the openai client."""
     play.narrator.scene("A conversation through the gateway, with the ordinary openai client")
 
     async def routed() -> bool:
@@ -145,13 +145,13 @@ async def converse(play: Play) -> None:
 
 
 async def _pushed(play: Play, plugin: str) -> bool:
-    """Whether Kong Ingress Controller has given the gateway a plugin of that type."""
+    """Whether Kong Ingress Controller has pushed a plugin of that type to the gateway."""
     return f'"name": "{plugin}"' in json.dumps(play.stage.gateway.config or {})
 
 
 async def traces(play: Play) -> None:
-    """What Fiddler would show."""
-    play.narrator.scene("What Fiddler shows (its stand-in, with the integration page's mapping)")
+    """Show the session as Fiddler would."""
+    play.narrator.scene("The session in Fiddler (a stand-in with the integration page's mapping)")
     sink = play.stage.sink
     await sink.until(lambda s: len(s.spans()) >= len(_TURNS), timeout=30)
     sessions = sink.sessions()
@@ -171,15 +171,15 @@ async def traces(play: Play) -> None:
 
 
 async def wrong_key(play: Play) -> None:
-    """A bad key is named, and mended."""
-    play.narrator.scene("Somebody puts a wrong key into the Secret")
+    """Put a wrong key into the Secret, read the reason, put the right key back."""
+    play.narrator.scene("A wrong key in the Secret is reported")
     await _put_key(play, "fdl_wrong.000000000000")
     await _until_ready(play, "False", "Unauthorized")
     await play.show("--namespace", _NAMESPACE, "get", "fkb")
     play.narrator.say((await _condition(play, "Ready"))["message"])
     await _put_key(play, play.stage.keys.fiddler)
     await _until_ready(play, "True", "Ready")
-    play.narrator.done("the right key is back, and so is the binding")
+    play.narrator.done("with the right key the binding is Ready again")
     await play.show("--namespace", _NAMESPACE, "get", "fkb")
 
 
@@ -190,16 +190,16 @@ async def _put_key(play: Play, key: str) -> None:
     play.narrator.command(f'kubectl --namespace {_NAMESPACE} patch secret fiddler --patch \'{{"stringData":{{"api-key":"{shown}"}}}}\'', "")
 
 
-async def give_back(play: Play) -> None:
-    """Deletion leaves nothing."""
-    play.narrator.scene("kubectl delete: everything is given back")
+async def clean_up(play: Play) -> None:
+    """Delete the binding and see that nothing of it is left."""
+    play.narrator.scene("kubectl delete: the operator removes everything it made")
     await play.show("--namespace", _NAMESPACE, "delete", "fkb/assistant")
-    await play.until("the owned objects' end", lambda: _nothing_left(play))
-    play.narrator.done("no Secret, KongPlugin, Service or Ingress of the operator's is left")
-    await play.until("the gateway's own settings", lambda: _settings_gone(play))
+    await play.until("the deletion of the owned objects", lambda: _nothing_left(play))
+    play.narrator.done("no Secret, KongPlugin, Service or Ingress of the operator is left")
+    await play.until("the removal of the three settings", lambda: _settings_gone(play))
     play.narrator.done("the three settings are gone from the gateway's Deployment")
     await play.until("an empty configuration at the gateway", lambda: _unrouted(play))
-    play.narrator.done("Kong Ingress Controller has taken the route from the gateway")
+    play.narrator.done("Kong Ingress Controller has removed the route from the gateway")
 
 
 async def _nothing_left(play: Play) -> bool:
@@ -218,5 +218,5 @@ async def _unrouted(play: Play) -> bool:
     return not (play.stage.gateway.config or {}).get("services")
 
 
-SCENES: Final = (apply_binding, converse, traces, wrong_key, give_back)
-"""In the order of the play."""
+SCENES: Final = (apply_binding, converse, traces, wrong_key, clean_up)
+"""Every scene in its order."""

@@ -1,15 +1,15 @@
 """A stand-in for Kong Gateway: small, made for this project, and not Kong.
 
-It takes the configuration that the real Kong Ingress Controller pushes, refuses what Kong would refuse in Kong's words, proxies LLM
+It accepts the configuration that the real Kong Ingress Controller pushes, refuses with Kong's messages what Kong refuses, proxies LLM
 calls by that configuration, runs the pushed pre-function Lua in LuaJIT, makes the spans that Fiddler's integration page lists, and
 exports them as the pushed opentelemetry configuration says; spans only where the gateway's *pods* carry the process settings.
 
-What it proves: that what the operator writes becomes, by way of the real KIC, a configuration of the intended meaning; that keys arrive
-where they belong; that an LLM call is traced, stamped with its conversation id and delivered to an OTLP endpoint that answers 200.
+It proves that the operator's objects become, through the real KIC, a configuration with the intended meaning; that keys arrive
+in the right places; and that an LLM call is traced, stamped with its conversation id and delivered to an OTLP endpoint that answers 200.
 
-What it cannot prove, and what therefore needs a real Kong Gateway Enterprise:
-- Kong's own schemas beyond the plugins of the page (others are taken as they are, and not run), its licence and its entity limits;
-- the true surface of its Lua sandboxes, PDK and nginx phases (here: a part, in `prelude.lua`; `body_filter` and `certificate` never run);
+It cannot prove the following, which needs a real Kong Gateway Enterprise:
+- Kong's own schemas beyond the plugins of the page (others are accepted unchecked, and not run), its licence and its entity limits;
+- the complete API of its Lua sandboxes, PDK and nginx phases (here: a subset, in `prelude.lua`; `body_filter` and `certificate` never run);
 - the internals of its tracer: which further `kong.*` spans there are, when exactly they end, the number type of token counts, the JSON
   form of messages (here: the OpenTelemetry GenAI conventions' `parts`), `$(...)` templates in resource attributes, vault references;
 - its batching to the millisecond, several workers, TLS trust towards Fiddler and the provider, HTTP/2, load, and every bug of a version.

@@ -1,4 +1,4 @@
-"""`python -m devcluster.gateway`: run the stand-in by itself. Its addresses are printed as one line of JSON."""
+"""`python -m devcluster.gateway` runs the stand-in alone and prints its addresses as one line of JSON."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def _run(process: Process, options: StandInOptions) -> None:
 @click.option("--resolve", multiple=True, callback=_resolve, metavar="HOST:PORT=URL", help="Call URL instead of HOST:PORT. Repeatable.")
 @click.option("--kubeconfig", type=click.Path(exists=True, dir_okay=False), help="Read the process settings from a cluster's pods.")
 @click.option("--workload", callback=_workload, metavar="NAMESPACE/NAME", help="The gateway's Deployment, with --kubeconfig.")
-@click.option("--container", default="proxy", show_default=True, help="The container that stands for Kong, with --kubeconfig.")
+@click.option("--container", default="proxy", show_default=True, help="The name of the Kong container, with --kubeconfig.")
 @click.option("--image", default="kong/kong-gateway:3.13.0.3", show_default=True, help="Image to stand for, without --kubeconfig.")
 @click.option("--env", "variables", multiple=True, metavar="KONG_NAME=VALUE", help="Process setting, without --kubeconfig. Repeatable.")
 @click.option("--retry-time", type=float, default=60.0, show_default=True, help="Longest time in seconds to try to deliver spans.")

@@ -1,9 +1,9 @@
 """Kong's Admin API as far as KIC uses it: `/`, `/status`, `/schemas/plugins/<name>`, `POST /config`, and lists by tag.
 
 A refusal has Kong's form: HTTP 400, code 14, and with `flatten_errors=1` one entry of `flattened_errors` for each wrong entity, with its
-tags, by which KIC finds the object to blame. Kong also repeats the whole entity there; this stand-in does not, for it may hold keys.
-On a refusal the last good configuration stays. Kong answers an accepted push with all of its entities; here they are only counted.
-The lists show entities whole, as Kong does: KIC reads them when it starts, to know the configuration to go back to.
+tags, by which KIC finds the object. Kong also repeats the whole entity there; this stand-in does not, since it may contain keys.
+After a refusal the last good configuration stays. Kong answers an accepted push with all of its entities, this stand-in with their number.
+The lists contain whole entities, as in Kong: KIC reads them at its start to know the configuration to fall back to.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ _ALWAYS_EMPTY: Final = frozenset(
         "filter-chains",
     ]
 )
-"""Lists that Kong has as well, and that KIC reads when it looks for a configuration to go back to."""
+"""Further lists of Kong, which KIC reads when it looks for a configuration to fall back to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A push that was refused: what Kong answered. `raw` is the push itself; it holds keys."""
+    """A refused push: Kong's answer, and in `raw` the push itself, which contains keys."""
 
     answer: Mapping[str, Any]
     raw: Any = field(repr=False)
 
 
 class Admin:
-    """Holds the last good configuration and takes new ones. `version` tells the version to claim on `GET /`."""
+    """Stores the last good configuration and accepts new ones. `version` returns the version to claim on `GET /`."""
 
     def __init__(self, version: Callable[[], str], debug: Callable[[], dict[str, Any]]) -> None:
         self._version, self._debug = version, debug

@@ -1,7 +1,7 @@
-"""What `ai-proxy` does to an LLM call: the request it makes of the client's, and what it reads off the answer.
+"""The plugin `ai-proxy`: builds the provider's request from the client's, and reads model and usage from the answer.
 
-Only OpenAI's format is spoken. As in Kong, the configured model wins (another one in the request is refused with 400), configured options
-override the client's, the configured credential replaces what the client sent, and a streamed answer is asked to report its usage.
+It supports OpenAI's format only. As in Kong, the configured model wins (another one in the request is refused with 400), configured options
+override the client's, the configured credential replaces the client's, and a streamed answer is requested with its usage.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LlmCall:
         return bool(self.body.get("stream"))
 
     def describe_request(self, span: Span) -> None:
-        """Put what is known before the call onto the GenAI span."""
+        """Set the attributes of the GenAI span that are known before the call."""
         known: dict[str, AttributeValue | None] = {
             "gen_ai.operation.name": self.operation,
             "gen_ai.provider.name": self.provider,
@@ -69,7 +69,7 @@ class LlmCall:
 
 @dataclass(slots=True)
 class Answer:
-    """What was read off an answer, whole or in chunks."""
+    """The facts read from an answer, whole or in chunks."""
 
     model: str | None = None
     id: str | None = None
@@ -79,7 +79,7 @@ class Answer:
     _rest: bytes = b""
 
     def read_whole(self, body: bytes) -> None:
-        """Read a JSON answer; anything else says nothing."""
+        """Read a JSON answer; other content is ignored."""
         try:
             self._read(json.loads(body), "message")
         except ValueError:
@@ -103,7 +103,7 @@ class Answer:
             self.finish_reasons += [choice["finish_reason"]] if choice.get("finish_reason") else []
 
     def describe(self, span: Span, call: LlmCall, settings: ProcessSettings) -> None:
-        """Put the answer onto the GenAI span. Streams tell their model only from Kong 3.14.0.3."""
+        """Set the attributes of the GenAI span that come from the answer. Streams report their model only since Kong 3.14.0.3."""
         model_known = not call.streaming or settings.version >= _RESPONSE_MODEL_IN_STREAMS_SINCE
         known: dict[str, AttributeValue | None] = {
             "gen_ai.response.model": self.model if model_known else None,
@@ -163,7 +163,7 @@ def _url(config: Mapping[str, Any], options: Mapping[str, Any]) -> URL:
 
 
 def prepare_call(config: Mapping[str, Any], body: bytes, client_headers: Mapping[str, str]) -> LlmCall:
-    """The call that the client's request becomes. Raises `HaltError` with Kong's answer where there is none."""
+    """Build the call from the client's request. Raises `HaltError` with Kong's answer for a request it cannot serve."""
     parsed = _parsed(body, config["max_request_body_size"])
     model, options = _model(config, parsed), config["model"].get("options") or {}
     merged = parsed | {"model": model} | {name: options[name] for name in _OPTIONS if options.get(name) is not None}

@@ -1,4 +1,4 @@
-"""Answers that the gateway gives by itself, in Kong's form."""
+"""The gateway's own answers, in Kong's form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["HaltError"]
 
 
 class HaltError(Exception):
-    """The request ends here with this answer instead of the service's."""
+    """Ends the request with this answer instead of the service's."""
 
     def __init__(self, status: int, body: Mapping[str, Any] | bytes) -> None:
         super().__init__(f"answered {status} by the gateway")

@@ -1,6 +1,6 @@
-"""A pushed declarative configuration: taken apart into frozen entities, or refused with all that is wrong with it.
+"""Parses a pushed declarative configuration into frozen entities, or refuses it with every error.
 
-Ids that the sender left out are derived as Kong derives them: from the name, or, for a plugin, from its type and what it is attached to.
+Missing ids are derived as in Kong: from the name, or, for a plugin, from its type and its target.
 Two plugins of one type on one service therefore get the same id, and Kong refuses the *whole* configuration.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY_HASH", "Configuration", "Plugin", "Problem", "RefusedConfigurationError", "Route", "Service", "read_configuration"]
 
 EMPTY_HASH: Final = "0" * 32
-"""What Kong reports as its hash while it has no configuration."""
+"""Kong's hash of an empty configuration."""
 
 _NAMESPACE: Final = uuid.UUID("fd02801f-0957-4a15-a55a-c8d9606f30b5")
 _TOP_LEVEL: Final = frozenset(
@@ -64,7 +64,7 @@ _UNIQUE: Final = {"services": "name", "routes": "name", "upstreams": "name", "pl
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A Kong service: where the routes that name it send their requests."""
+    """A Kong service: the destination of the routes that refer to it."""
 
     id: str
     name: str
@@ -91,7 +91,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """A Kong plugin; `config` has its defaults filled in and is kept out of `repr`, for it holds keys."""
+    """A Kong plugin; `config` contains its defaults and is not in `repr`, since it contains keys."""
 
     id: str
     name: str
@@ -104,7 +104,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One accepted configuration. `raw` is what was pushed, byte for byte the same content; it holds keys."""
+    """One accepted configuration. `raw` is the unchanged content of the push; it contains keys."""
 
     raw: Mapping[str, Any] = field(repr=False)
     hash: str
@@ -119,7 +119,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one entity, as an error tree."""
+    """The errors of one entity, as an error tree."""
 
     kind: str
     entity: Mapping[str, Any] = field(repr=False)
@@ -127,7 +127,7 @@ class Problem:
 
 
 class RefusedConfigurationError(Exception):
-    """The configuration is not taken over. `fields` are errors of the document itself, `problems` those of its entities."""
+    """The configuration is refused. `fields` are errors of the document itself, `problems` those of its entities."""
 
     def __init__(self, problems: tuple[Problem, ...], fields: ErrorTree) -> None:
         super().__init__(f"declarative config is invalid: {len(problems)} entities with errors")
@@ -171,7 +171,7 @@ class _Document:
         self._seen: set[tuple[str, str, str]] = set()
 
     def check(self) -> tuple[Problem, ...]:
-        """Resolve references, fill in defaults, and tell what is wrong."""
+        """Resolve references, fill in defaults, and collect errors."""
         self.entities = [(kind, self._resolved(kind, entity)) for kind, entity in self.entities]
         found = ((kind, entity, self._errors(kind, entity)) for kind, entity in self.entities)
         return tuple(Problem(kind, entity, errors) for kind, entity, errors in found if errors)
@@ -254,7 +254,7 @@ def _plugin(entity: Mapping[str, Any]) -> Plugin:
 
 
 def read_configuration(raw: Mapping[str, Any]) -> Configuration:
-    """Take a declarative configuration apart. Raises `RefusedConfigurationError` where Kong would refuse it."""
+    """Parse a declarative configuration. Raises `RefusedConfigurationError` where Kong refuses it."""
     fields: ErrorTree = {name: "unknown field" for name in raw if name not in _TOP_LEVEL}
     if not isinstance(raw.get("_format_version"), str):
         fields["_format_version"] = "required field missing"

@@ -92,4 +92,4 @@ ENTITY_SCHEMAS: Final = {
     ),
     "targets": _entity("upstream", "failover", target=string(required=True), weight=number(between=(0, 65535), kind="integer")),
 }
-"""Fields of the entities the stand-in reads; every other kind of entity is taken as it is."""
+"""Fields of the entities that the stand-in reads; it accepts every other kind of entity unchecked."""

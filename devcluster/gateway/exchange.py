@@ -1,4 +1,4 @@
-"""One request on its way through the gateway: what is known of it, its plugins, its spans and its Lua."""
+"""One request in the gateway, with its plugins, spans and Lua."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SERVER: Final = 2
 
 
 class Exchange:
-    """State of one request. Phases run in Kong's order; a Lua error in one that precedes the answer is Kong's 500."""
+    """State of one request. Phases run in Kong's order; a Lua error before the answer becomes Kong's 500."""
 
     def __init__(self, request: web.Request, body: bytes, configuration: Configuration | None, settings: ProcessSettings) -> None:
         self.request, self.body, self.settings = request, body, settings
@@ -62,19 +62,19 @@ class Exchange:
         return self._plugins.get(name)
 
     def config(self, name: str) -> Mapping[str, Any]:
-        """Configuration of the plugin of this type; empty where there is none."""
+        """Configuration of the plugin of this type; empty if it does not run."""
         plugin = self.plugin(name)
         return plugin.config if plugin else {}
 
     @property
     def routed(self) -> Match:
-        """The route. Raises Kong's 404 where none takes the request."""
+        """The route. Raises Kong's 404 if no route matches."""
         if self.match is None:
             raise HaltError(404, {"message": "no Route matched with those values", "request_id": self.id})
         return self.match
 
     def start_lua(self, host: LuaHost) -> None:
-        """Make the request visible to Lua, where any of its plugins runs Lua."""
+        """Make the request visible to Lua if one of its plugins runs Lua."""
         if not any(self.plugin(name) for name in FUNCTIONS):
             return
         fields = {"method": self.request.method, "path": self.path, "body": self.body, "host": self.request.host}
@@ -92,7 +92,7 @@ class Exchange:
             raise HaltError(answer.status, answer.body) from answer
 
     def run_log(self) -> None:
-        """Run the log phase, in which an error only makes a line in the error log."""
+        """Run the log phase, in which an error only adds a line to the error log."""
         try:
             self._run("log")
         except LuaError as error:
@@ -117,7 +117,7 @@ class Exchange:
             raise LuaError("'untrusted_lua' is off: the plugin's code was not loaded")
 
     def filtered(self, status: int, headers: dict[str, str]) -> dict[str, str]:
-        """The answer's headers after `header_filter`. Raises `HaltError` as `run_phase` does."""
+        """The answer's headers after `header_filter`. Raises `HaltError` like `run_phase`."""
         if self._lua is None:
             return headers
         self._lua.show_response(status, headers)
@@ -125,9 +125,9 @@ class Exchange:
         return self._lua.response_headers()
 
     def upstream_headers(self) -> dict[str, str | None]:
-        """What Lua changed in the headers for the service."""
+        """Lua's changes to the headers for the service."""
         return self._lua.upstream_headers() if self._lua else {}
 
     def lua_logs(self) -> list[str]:
-        """What Lua and the phases logged."""
+        """Lines logged by Lua and the phases."""
         return self.log + (self._lua.logs() if self._lua else [])

@@ -1,8 +1,8 @@
-"""Sends spans as an `opentelemetry` plugin's configuration says, through one queue for each plugin, as Kong does.
+"""Sends spans by the configuration of an `opentelemetry` plugin, through one queue for each plugin, as Kong does.
 
 Before Kong 3.14 only status 200 counts as delivered: anything else, 202 and 204 included, is sent again with growing pauses for
 `queue.max_retry_time` seconds and then dropped with an error log line. A queue sends one batch at a time, so a batch that cannot be
-delivered blocks those behind it. The newest configuration of a plugin also serves what is queued already.
+delivered blocks those behind it. The newest configuration of a plugin also applies to spans that are queued already.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ANY_SUCCESS_SINCE: Final = (3, 14)
 
 @dataclass(slots=True)
 class ExportCounters:
-    """What became of the spans. `retried` counts requests, the others spans."""
+    """Counters of the export. `retried` counts requests, the others count spans."""
 
     delivered: int = 0
     retried: int = 0
@@ -42,7 +42,7 @@ class ExportCounters:
 
 @dataclass(frozen=True, slots=True)
 class ExportLimits:
-    """Upper bounds on what the configuration asks for, in seconds, so that a demonstration does not have to wait."""
+    """Upper bounds in seconds for pauses of the configuration, so that demo and tests do not wait."""
 
     coalescing_delay: float = 0.2
     retry_time: float = 60.0
@@ -67,7 +67,7 @@ class Exporter:
         self.counters = ExportCounters()
 
     def put(self, plugin: str, config: Mapping[str, Any], settings: ProcessSettings, spans: list[Span]) -> None:
-        """Queue the spans of one request for the plugin with this id; what does not fit into the queue is dropped."""
+        """Queue the spans of one request for the plugin with this id; spans that do not fit into the queue are dropped."""
         queue = self._queues.setdefault(plugin, _Queue(config, settings))
         queue.config, queue.settings = config, settings
         room = int(config["queue"]["max_entries"]) - len(queue.spans)
@@ -77,14 +77,14 @@ class Exporter:
             queue.task = asyncio.create_task(self._drain(queue))
 
     async def stop(self) -> None:
-        """End all queues; what they hold is lost, as in a Kong that is killed."""
+        """End all queues and drop their content, like a Kong that is killed."""
         tasks = [queue.task for queue in self._queues.values() if queue.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def describe(self) -> dict[str, Any]:
-        """Counters and what is still queued, for people who look."""
+        """Counters and queue length, for debugging."""
         return asdict(self.counters) | {"queued": sum(len(queue.spans) for queue in self._queues.values())}
 
     async def _drain(self, queue: _Queue) -> None:

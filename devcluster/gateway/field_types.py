@@ -36,5 +36,5 @@ def number(default: float | None = None, between: tuple[float, float] | None = N
 
 
 def boolean(*, default: bool | None = None, required: bool = False) -> Schema:
-    """A truth value."""
+    """A boolean."""
     return field("boolean", **({} if default is None else {"default": default}) | {"required": required})

@@ -1,8 +1,8 @@
 """Runs the Lua of `pre-function` and `post-function` in LuaJIT, phase by phase, each request with its own `ngx.ctx`.
 
-`untrusted_lua` decides as in Kong: `off` lets no code load (so every request with such a plugin fails), `sandbox`, `lax` and `strict`
-give the code a world without metatables, `require` or files, `on` gives it all of Lua; except that even `on` has no files, processes or
-modules here. Which functions of `kong` and `ngx` exist is told by `prelude.lua`: those that the page's code and its like need.
+`untrusted_lua` has Kong's meaning: with `off` no code loads (every request with such a plugin fails); `sandbox`, `lax` and `strict`
+give the code no metatables, `require` or files; `on` gives it all of Lua, though even `on` has no files, processes or
+modules here. `prelude.lua` defines the functions of `kong` and `ngx`: those that the integration page's code needs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OFF: Final = "loading of untrusted Lua code disabled because 'untrusted_lua' co
 
 
 class LuaError(Exception):
-    """The code could not be loaded or raised an error."""
+    """The code could not be loaded, or raised an error."""
 
 
 class LuaExit(Exception):
@@ -40,7 +40,7 @@ def _no_attributes(_: object, name: Any, __: bool) -> Any:  # noqa: FBT001 - lup
 
 
 class LuaHost:
-    """One LuaJIT for a gateway, with its compiled chunks. Strings are bytes on its edge: Lua knows no UTF-8."""
+    """One LuaJIT for a gateway, with its compiled chunks. Strings are passed as bytes: Lua knows no UTF-8."""
 
     def __init__(self) -> None:
         lua = LuaRuntime(encoding=None, register_eval=False, register_builtins=False, attribute_filter=_no_attributes)
@@ -81,12 +81,12 @@ class LuaHost:
         return chunk
 
     def add_span(self, table: Any, name: str) -> Any:
-        """A span as the code sees it in `ngx.ctx.KONG_SPANS`."""
+        """A span as in the code's `ngx.ctx.KONG_SPANS`."""
         return self._prelude[b"add_span"](table, name.encode())
 
 
 class LuaRequest:
-    """What one request's code reads and writes."""
+    """The state of one request that its code reads and writes."""
 
     def __init__(self, host: LuaHost, table: Any) -> None:
         self._host, self._table = host, table
@@ -98,27 +98,27 @@ class LuaRequest:
             self._host.run(source, mode, self._table, phase)
 
     def show_spans(self, spans: Iterable[Span]) -> None:
-        """Let the code see spans that were started since the last call."""
+        """Show the code the spans that were started since the last call."""
         known = {id(span) for span, _ in self._spans}
         self._spans += [(span, self._host.add_span(self._table, span.name)) for span in spans if id(span) not in known]
 
     def take_attributes(self) -> None:
-        """Copy what the code set on the spans onto them."""
+        """Copy the attributes that the code has set to the spans."""
         for span, shown in self._spans:
             span.attributes |= {key.decode("utf-8", "surrogateescape"): value for key, value in shown[b"written"].items()}
 
     def show_response(self, status: int, headers: Mapping[str, str]) -> None:
-        """Let the code see the answer's status and headers."""
+        """Show the code the answer's status and headers."""
         self._table[b"status"] = status
         for name, value in headers.items():
             self._table[b"response_headers"][name.lower().encode()] = value.encode("utf-8", "surrogateescape")
 
     def response_headers(self) -> dict[str, str]:
-        """The answer's headers as the code left them, names in lower case."""
+        """The answer's headers after the code ran, names in lower case."""
         return {k.decode(): v.decode("utf-8", "surrogateescape") for k, v in self._table[b"response_headers"].items()}
 
     def upstream_headers(self) -> dict[str, str | None]:
-        """Headers that the code set on the request to the service; None where it removed one."""
+        """Headers that the code set on the request to the service; None for one it removed."""
         items = self._table[b"upstream_headers"].items()
         return {k.decode(): v.decode("utf-8", "surrogateescape") if v else None for k, v in items}
 

@@ -1,7 +1,7 @@
-"""Spans as an OTLP `ExportTraceServiceRequest`, byte for byte as Kong's encoder would write strings: without looking at their UTF-8.
+"""Encodes spans as an OTLP `ExportTraceServiceRequest`, with strings as Kong's encoder writes them: without checking their UTF-8.
 
-Python's protobuf refuses invalid UTF-8, Kong does not, and the receiver then cannot decode the *whole* batch. So those parts that can
-carry such strings are put together by hand here; everything else is left to `opentelemetry-proto`.
+Python's protobuf refuses invalid UTF-8, Kong does not, and the receiver then cannot decode the *whole* batch. So this module encodes
+the parts with such strings itself; `opentelemetry-proto` encodes the rest.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _raw(text: str | bytes) -> bytes:
         return text
     try:
         return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a lone surrogate out of somebody's JSON
+    except UnicodeEncodeError:  # a lone surrogate from a client's JSON
         return text.encode("utf-8", "replace")
 
 

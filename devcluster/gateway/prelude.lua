@@ -1,5 +1,5 @@
--- The world in which pre-function code runs: `ngx` and `kong`, bound to the request whose phase is running.
--- All data goes in and out as plain tables; no object of the host program is ever visible to the code.
+-- The environment of pre-function code: `ngx` and `kong`, bound to the request whose phase is running.
+-- All data is passed as plain tables; the code never sees an object of the host program.
 
 local load, pcall, error, type, pairs, tostring, select = load, pcall, error, type, pairs, tostring, select
 local lower, setmetatable, rawset, now = string.lower, setmetatable, rawset, os.time
@@ -138,7 +138,7 @@ local function pick(names)
   return picked
 end
 
--- What Kong's sandboxes leave of Lua itself: no metatables, no raw access, no loading of code, no files.
+-- The part of Lua that Kong's sandboxes allow: no metatables, no raw access, no loading of code, no files.
 local BASE = [[
   _VERSION assert error ipairs next pairs pcall print select tonumber tostring type unpack xpcall
   bit.band bit.bor bit.bxor bit.lshift bit.rshift bit.tobit bit.tohex
@@ -160,7 +160,7 @@ local function sandbox(kong_table)
   return env
 end
 
--- The allow-list of `strict` (Kong 3.14) names neither get_spans nor active_span: ngx.ctx is the way there.
+-- The allow-list of `strict` (Kong 3.14) contains neither get_spans nor active_span: code must use ngx.ctx instead.
 local strict_kong = {
   request = kong.request, response = kong.response, service = kong.service, router = kong.router,
   log = kong.log, ctx = kong.ctx, tracing = {},
@@ -168,7 +168,7 @@ local strict_kong = {
 
 local environments = { on = _G, sandbox = sandbox(kong), lax = sandbox(kong), strict = sandbox(strict_kong) }
 
--- What even `on` does not get here, because the stand-in runs on somebody's own machine.
+-- Denied here even with `on`, because the stand-in runs on a developer's machine.
 for _, name in pairs({ "io", "package", "require", "debug", "dofile", "loadfile", "module", "python", "newproxy", "collectgarbage" }) do
   _G[name] = nil
 end
@@ -177,7 +177,7 @@ for _, name in pairs({ "execute", "exit", "remove", "rename", "tmpname", "getenv
 end
 jit = nil
 
--- A chunk may return a function: Kong then calls that one, at once and from then on.
+-- A chunk may return a function: Kong then calls this function, now and for later requests.
 local function starter(chunk)
   local target, started = chunk, false
   return function()

@@ -1,4 +1,4 @@
-"""Kong's process settings: what the integration page's third step sets, and where this stand-in learns it from.
+"""Kong's process settings, which the integration page's third step sets, and their sources for this stand-in.
 
 They take effect only with new pods, so `ClusterProcess` reads the newest ready pod of the workload, never the Deployment's template.
 """
@@ -27,7 +27,7 @@ _NO_VERSION: Final = (0,)
 
 @dataclass(frozen=True, slots=True)
 class ProcessSettings:
-    """What one Kong process was started with. The defaults are Kong's own: no tracing at all."""
+    """Settings at the start of one Kong process. The defaults are Kong's: no tracing."""
 
     instrumentations: frozenset[str] = frozenset({"off"})
     sampling_rate: float = 0.01
@@ -47,7 +47,7 @@ class ProcessSettings:
 
     @property
     def text(self) -> str:
-        """The version as Kong says it."""
+        """The version in Kong's form."""
         return ".".join(str(part) for part in self.version)
 
     def instruments(self, name: str) -> bool:
@@ -56,10 +56,10 @@ class ProcessSettings:
 
 
 class Process(Protocol):
-    """Where the settings come from."""
+    """A source of settings."""
 
     def current(self) -> ProcessSettings | None:
-        """The settings of the gateway that answers now; None while there is none."""
+        """The settings of the gateway that serves now; None while none does."""
         ...
 
 
@@ -70,13 +70,13 @@ class FixedProcess:
     settings: ProcessSettings
 
     def current(self) -> ProcessSettings:
-        """The settings given."""
+        """The fixed settings."""
         return self.settings
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The Deployment whose pods stand for the gateway."""
+    """The Deployment whose pods are the gateway."""
 
     namespace: str
     name: str
@@ -90,7 +90,7 @@ def _version(image: str) -> tuple[int, ...]:
 
 
 def process_settings(image: str, env: Mapping[str, str], unknown: tuple[int, ...] = (3, 13, 0, 3)) -> ProcessSettings:
-    """Settings of a container. `unknown` is taken for the version where the image does not tell it (a digest)."""
+    """Settings of a container. `unknown` is the version of an image without a version tag (a digest)."""
     version = _version(image)
     known = unknown if version == _NO_VERSION else version
     return ProcessSettings(

@@ -1,4 +1,4 @@
-"""The proxy port: takes a request through route, plugins, service and answer, and hands its spans to the exporter."""
+"""The proxy port: passes a request through route, plugins, service and answer, and its spans to the exporter."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _OUTAGES: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Proxy:
-    """Handles requests. `resolve` maps `host:port` of a service to the base URL that is called instead, like curl's option."""
+    """Handles requests. `resolve` maps `host:port` of a service to the base URL to call instead, like curl's option."""
 
     def __init__(
         self,
@@ -203,7 +203,7 @@ class Proxy:
             self._exporter.put(plugin.id, plugin.config, exchange.settings, spans)
 
     def describe(self) -> dict[str, Any]:
-        """The last lines of the error log, for people who look."""
+        """The last lines of the error log, for debugging."""
         return {"error_log": list(self.error_log)[-20:]}
 
 

@@ -1,4 +1,4 @@
-"""Which route takes a request, and which plugins run on it, by Kong's traditional rules as far as KIC's configurations use them."""
+"""Finds the route of a request and the plugins that run on it, by those rules of Kong's traditional router that KIC uses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Match", "find_route", "plugins_of"]
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The route that takes the request. `upstream_path` is what is left for the service, its own path in front."""
+    """The matching route. `upstream_path` is the path of the service followed by the rest of the request's path."""
 
     route: Route
     service: Service | None
@@ -70,7 +70,7 @@ def _joined(base: str, rest: str) -> str:
 
 
 def plugins_of(configuration: Configuration, match: Match | None) -> dict[str, Plugin]:
-    """The plugins that run, by type: the most specific instance of each (route and service > route > service > global)."""
+    """The plugins to run, by type: the most specific instance of each (route and service > route > service > global)."""
     route, service = (match.route.id, match.route.service) if match else (None, None)
     chosen: dict[str, tuple[int, Plugin]] = {}
     for plugin in configuration.plugins:

@@ -1,8 +1,8 @@
-"""Schemas of the entities and plugins that this stand-in knows, in the form in which Kong's `GET /schemas/plugins/<name>` gives them.
+"""Schemas of the entities and plugins of this stand-in, in the form of Kong's `GET /schemas/plugins/<name>`.
 
 KIC reads them to fill in defaults before it pushes, and this stand-in validates with them. Field names, types and defaults follow
-Kong Gateway 3.13 as far as Fiddler's integration page needs them. A few further plugins are there with all their fields open
-(`PERMISSIVE`), so that somebody else's plugin can be attached to a route; the proxy does not run those.
+Kong Gateway 3.13 as far as Fiddler's integration page needs them. A few further plugins are known without a check of their fields
+(`PERMISSIVE`), so that a user's plugin can be attached to a route; the proxy does not run those.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ PERMISSIVE: Final = frozenset(
         "zipkin",
     ]
 )
-"""Plugins whose configuration is taken as it is and which the proxy does not run."""
+"""Plugins whose configuration is not checked and which the proxy does not run."""
 
 _CONFIGS: Final = {"ai-proxy": _AI_PROXY, "pre-function": _FUNCTION, "post-function": _FUNCTION, "opentelemetry": _OPENTELEMETRY}
 _PROTOCOLS: Final[Schema] = field(
@@ -194,7 +194,7 @@ _PROTOCOLS: Final[Schema] = field(
 
 
 def plugin_schema(name: str) -> Schema | None:
-    """The whole schema of a plugin as Kong's Admin API gives it, or None where the plugin is unknown."""
+    """The schema of a plugin in the form of Kong's Admin API; None for an unknown plugin."""
     config = _CONFIGS.get(name) or (record({}, required=True) if name in PERMISSIVE else None)
     return None if config is None else {"name": name, "fields": [{"protocols": _PROTOCOLS}, {"config": config}], "entity_checks": []}
 

@@ -1,4 +1,4 @@
-"""The spans of one request, and the decision whether they are exported.
+"""The spans of one request, and the sampling decision.
 
 The set is the one Fiddler's integration page lists: `kong`, `kong.router`, `kong.access.plugin.ai-proxy`, `kong.dns`, `kong.balancer` and
 `chat {model}`. A real Kong with `all` makes more (one for each plugin and phase), all named `kong.*`.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["AttributeValue", "Parent", "Span", "Trace", "parent_of"]
 
 AttributeValue = str | bytes | bool | int | float | list[str]
-"""Bytes are a string that is perhaps not valid UTF-8: Lua writes such, and Kong exports them as they are."""
+"""Bytes are a string that may be invalid UTF-8: Lua can write such strings, and Kong exports them unchanged."""
 
 _TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 _SAMPLED: Final = 1
@@ -37,7 +37,7 @@ class Parent:
 
 @dataclass(slots=True)
 class Span:
-    """One span under way. Times are nanoseconds since the epoch."""
+    """One span. Times are nanoseconds since the epoch."""
 
     name: str
     trace_id: bytes
@@ -50,7 +50,7 @@ class Span:
     attributes: dict[str | bytes, AttributeValue] = field(default_factory=dict)
 
     def finish(self) -> None:
-        """Set the end to now, once."""
+        """Set the end to now, unless it is set."""
         self.end = self.end or time.time_ns()
 
 
@@ -65,7 +65,7 @@ def parent_of(traceparent: str | None, propagation: Mapping[str, Any]) -> Parent
 
 
 class Trace:
-    """The spans of one request, root first. Without tracing it stays empty and `start` gives spans that nobody sees."""
+    """The spans of one request, root first. Without tracing it stays empty, and `start` returns spans that are not exported."""
 
     def __init__(self, settings: ProcessSettings, parent: Parent | None) -> None:
         self._settings, self._parent = settings, parent
@@ -78,7 +78,7 @@ class Trace:
         return self._settings.tracing
 
     def start(self, name: str, instrumentation: str, *, kind: int = 1, parent: Span | None = None) -> Span:
-        """Begin a span under `parent`, or under the root. It is kept only where its instrumentation is on."""
+        """Begin a span under `parent`, or under the root. It is kept only if its instrumentation is on."""
         outer = (parent or (self.spans[0] if self.spans else None)) if self.spans else None
         parent_id = outer.span_id if outer else self._parent.span_id if self._parent else None
         span = Span(name, self._id, secrets.token_bytes(8), parent_id, kind, time.time_ns())
@@ -87,21 +87,21 @@ class Trace:
         return span
 
     def add_gen_ai(self, name: str, parent: Span) -> Span:
-        """Begin the GenAI span: there from Kong Gateway Enterprise 3.13, whatever instrumentations are on besides `off`."""
+        """Begin the GenAI span, which Kong Gateway Enterprise has since 3.13 with any instrumentation but `off`."""
         span = Span(name, self._id, secrets.token_bytes(8), parent.span_id, 3, time.time_ns())
         if self.active and self._settings.gen_ai:
             self.spans.append(span)
         return span
 
     def is_sampled(self, plugin: Mapping[str, Any], random: Callable[[], float]) -> bool:
-        """A caller's `-00` drops; otherwise the plugin's `sampling_rate`, or else the process' one, decides."""
+        """Whether to export: not after a caller's `-00`, otherwise by the sampling rate of the plugin, or else of the process."""
         if self._parent and not self._parent.sampled:
             return False
         rate = plugin.get("sampling_rate")
         return random() < (self._settings.sampling_rate if rate is None else rate)
 
     def traceparent(self) -> str | None:
-        """What is sent on to the service."""
+        """The `traceparent` for the service."""
         if not self.spans:
             return None
         flags = "00" if self._parent and not self._parent.sampled else "01"

@@ -1,4 +1,4 @@
-"""The stand-in put together: Admin API, proxy, process settings and exporter, as one asynchronous context manager."""
+"""The whole stand-in: Admin API, proxy, process settings and exporter, as one asynchronous context manager."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ __all__ = ["GatewayStandIn", "StandInOptions"]
 
 @dataclass(frozen=True, slots=True)
 class StandInOptions:
-    """How a stand-in is set up. Ports of 0 are chosen; `resolve` maps `host:port` to the URL called instead."""
+    """Options of a stand-in. Port 0 means a free port; `resolve` maps `host:port` to the URL to call instead."""
 
     admin_port: int = 0
     proxy_port: int = 0
     resolve: Mapping[str, str] = field(default_factory=dict)
     version: str = "3.13.0.3"
-    """Claimed on the Admin API until a pod's image tells another one."""
+    """Claimed on the Admin API until a pod's image has another version."""
     limits: ExportLimits = field(default_factory=ExportLimits)
 
 
 class GatewayStandIn:
-    """`async with GatewayStandIn(process) as gateway`. `process` gives Kong's process settings, fixed or from a cluster's pods."""
+    """`async with GatewayStandIn(process) as gateway`. `process` gives the process settings: fixed, or from a cluster's pods."""
 
     def __init__(self, process: Process | ProcessSettings, options: StandInOptions | None = None) -> None:
         self._options = options or StandInOptions()
         self._process = FixedProcess(process) if isinstance(process, ProcessSettings) else process
         self._stack = AsyncExitStack()
-        self._admin = Admin(self._version, self._debug)
+        self._admin = Admin(self._version, self.describe)
 
     @classmethod
     def for_workload(cls, kubeconfig: str, workload: Workload, options: StandInOptions | None = None) -> Self:
@@ -78,7 +78,7 @@ class GatewayStandIn:
 
     @property
     def config(self) -> Mapping[str, Any] | None:
-        """The last accepted declarative configuration, as it was pushed. It holds keys."""
+        """The last accepted declarative configuration, as pushed. It contains keys."""
         return self._admin.current.raw if self._admin.current else None
 
     @property
@@ -88,7 +88,7 @@ class GatewayStandIn:
 
     @property
     def exports(self) -> ExportCounters:
-        """What became of the spans so far."""
+        """Counters of the spans exported so far."""
         return self._exporter.counters
 
     @property
@@ -97,14 +97,15 @@ class GatewayStandIn:
         return tuple(self._proxy.error_log)
 
     def set_random(self, source: Callable[[], float]) -> None:
-        """Replace the dice of the sampling decision."""
+        """Replace the random numbers of the sampling decision."""
         self._proxy.random = source
+
+    def describe(self) -> dict[str, Any]:
+        """The process settings, the exports and the proxy as the Admin API shows them for debugging."""
+        settings = self._process.current()
+        process = None if settings is None else {"instrumentations": sorted(settings.instrumentations), "version": settings.text}
+        return {"process": process, "exports": self._exporter.describe()} | self._proxy.describe()
 
     def _version(self) -> str:
         settings = self._process.current()
         return settings.text if settings else self._options.version
-
-    def _debug(self) -> dict[str, Any]:
-        settings = self._process.current()
-        process = None if settings is None else {"instrumentations": sorted(settings.instrumentations), "version": settings.text}
-        return {"process": process, "exports": self._exporter.describe()} | self._proxy.describe()

@@ -1,7 +1,7 @@
-"""Checks a value against a schema of `schemas.py`, with Kong's own wording.
+"""Checks a value against a schema of `schemas.py`, with Kong's messages.
 
-An error is Kong's error tree: a string for one field, a dict for a record (the key `@entity` holds what concerns the whole).
-Explicit nulls count as absent, as they do in Kong: KIC sends them for every field that has no default.
+An error is Kong's error tree: a string for one field, a dict for a record (the key `@entity` contains errors of the whole record).
+Explicit nulls count as absent, as in Kong: KIC sends them for every field without a default.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _tree(pairs: Iterator[tuple[str, Any]]) -> ErrorTree | None:
 
 
 def check_record(schema: Schema, value: Mapping[str, Any]) -> ErrorTree:
-    """Errors of a record: unknown fields, missing required ones, wrong types and values. Empty where there are none."""
+    """Errors of a record: unknown fields, missing required ones, wrong types and values. Empty for a valid record."""
     known = dict(fields_of(schema))
     errors: ErrorTree = {name: "unknown field" for name in value if name not in known}
     for name, field in known.items():
@@ -145,7 +145,7 @@ _CHECKS: Final[dict[str, Callable[[Mapping[str, Any]], ErrorTree]]] = {"ai-proxy
 
 
 def check_plugin_config(name: str, config: Mapping[str, Any]) -> ErrorTree:
-    """Errors of a plugin's `config` after its defaults were filled in; rules across fields only where each field is right."""
+    """Errors of a plugin's `config` after its defaults were filled in; rules across fields only if each field is valid."""
     schema = PLUGIN_SCHEMAS.get(name)
     if schema is None:
         return {}

@@ -44,7 +44,7 @@ def spec(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def binding(changes: Mapping[str, Any], name: str = "sample") -> dict[str, Any]:
-    """A whole binding."""
+    """A complete binding with this spec."""
     return {
         "apiVersion": "integrations.fiddler.ai/v1alpha1",
         "kind": "FiddlerKongBinding",

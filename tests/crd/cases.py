@@ -1,4 +1,4 @@
-"""Valid and invalid bindings: what is changed in a minimal one, and what the refusal must say."""
+"""Valid and invalid bindings: changes to a minimal one, and the text that the refusal must contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a real API server says to valid and invalid bindings, and that Python says the same."""
+"""A real API server accepts valid and refuses invalid bindings, and Python gives the same answers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.crd.cases import INVALID, RULED, VALID, Case
 
 
 def create(cluster: Cluster, manifest: dict[str, Any]) -> dict[str, Any]:
-    """The binding as the API server would store it."""
+    """The binding as the API server stores it."""
     answer = cluster.kubectl("create", "--dry-run=server", "--output=json", "--filename=-", stdin=json.dumps(manifest))
     created: dict[str, Any] = json.loads(answer)
     return created

@@ -41,7 +41,7 @@ def kinds(documents: list[dict[str, Any]]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def install_namespace(cluster: Cluster) -> Iterator[str]:
-    """The namespace with its Pod Security level, so that warnings and refusals are the real ones."""
+    """The namespace with its Pod Security level, so that warnings and refusals are those of a real installation."""
     cluster.kubectl("apply", "--server-side", f"--filename={ROOT / 'manifests/install/namespace.yaml'}")
     yield NAMESPACE
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
@@ -92,7 +92,7 @@ def test_namespaced_mode_has_only_roles(cluster: Cluster) -> None:
     assert "--namespaces=ai,kong" in arguments(documents)
 
 
-def test_definition_stays_when_the_release_goes(cluster: Cluster) -> None:
+def test_the_definition_is_kept_when_the_release_is_deleted(cluster: Cluster) -> None:
     definition = only(template(cluster), "CustomResourceDefinition")
 
     assert definition["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
@@ -181,7 +181,7 @@ def test_sample_is_accepted(cluster: Cluster, sample: str) -> None:
     assert "fiddlerkongbinding.integrations.fiddler.ai/" in applied
 
 
-def test_quickstart_says_what_the_integration_page_says() -> None:
+def test_the_quickstart_has_the_values_of_the_integration_page() -> None:
     *_, sample = yaml.safe_load_all((ROOT / "manifests/samples/quickstart.yaml").read_text())
     (route,) = sample["spec"]["routes"]
 

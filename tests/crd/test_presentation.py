@@ -1,4 +1,4 @@
-"""What a person sees of a binding with kubectl: explanations, columns, names."""
+"""kubectl shows a binding with explanations, columns and names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def shown(cluster: Cluster) -> Iterator[str]:
 
 
 def columns(text: str) -> dict[str, str]:
-    """Column -> value of the one line kubectl printed. Values here hold no two blanks in a row."""
+    """The values of the only printed line by column. No value contains two spaces in a row."""
     head, line = text.splitlines()
     starts = [head.index(word) for word in head.split()]
     return {head[a:b].strip(): line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)}
@@ -96,7 +96,7 @@ def test_every_field_is_described() -> None:
 
 
 def unbounded(schema: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Every string and list that has no bound."""
+    """Every string and list without a bound."""
     for name, child in schema.get("properties", {}).items():
         inner = child.get("items", child)
         if child.get("type") == "array" and "maxItems" not in child:

@@ -1,4 +1,4 @@
-"""Ctrl-C reaches what these tests start, also where they run in the background of a shell: that has it ignored, and children inherit it."""
+"""Lets Ctrl-C reach the processes of these tests: a shell's background job ignores SIGINT, and its children inherit that."""
 
 from __future__ import annotations
 

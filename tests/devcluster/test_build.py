@@ -1,4 +1,4 @@
-"""Programs are built once, again only when their own pins change, and failures are told in words."""
+"""Programs are built once, and again only when their own pins change; failures have readable messages."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_a_program_is_built_once_with_its_version(builder: Builder, component: C
     assert [file.name for file in program.parent.iterdir()] == ["hello"]
 
 
-def test_a_changed_pin_is_built_anew(builder: Builder, component: Component) -> None:
+def test_a_changed_pin_is_built_again(builder: Builder, component: Component) -> None:
     before = builder.programs([component])["hello"]
     after = builder.programs([repinned(component, "v1.2.4")])["hello"]
     assert before != after
     assert "v1.2.4" in subprocess.run([after], capture_output=True, text=True, check=True).stderr
 
 
-def test_a_failed_build_shows_the_compilers_words(builder: Builder, component: Component) -> None:
+def test_a_failed_build_shows_the_compilers_message(builder: Builder, component: Component) -> None:
     (component.module.folder / "main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
     with pytest.raises(BuildError, match=r"hello could not be built(?s:.*)undefined: nonsense"):
         builder.programs([component])
@@ -125,8 +125,8 @@ def test_a_pipe_gets_plain_lines_and_a_heartbeat_each_minute(output: io.StringIO
             task.tick(f"{second} packages")
     assert output.getvalue().splitlines() == [
         "  building x ...",
-        "  building x: still at it after 1:00  60 packages",
-        "  building x: still at it after 2:00  120 packages",
+        "  building x: still running after 1:00  60 packages",
+        "  building x: still running after 2:00  120 packages",
         "  ✓ building x  2:09",
     ]
 

@@ -1,10 +1,9 @@
-"""The control plane is a real one: rollouts, garbage collection, rights and the audit log do what a cluster's do."""
+"""The control plane is real: rollouts, garbage collection, permissions and the audit log work as in any cluster."""
 
 from __future__ import annotations
 
 import json
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
@@ -12,17 +11,9 @@ import yaml
 from devcluster import Cluster, DevClusterError
 from devcluster.errors import ApiError
 from devcluster.folders import PROJECT_ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.devcluster.waiting import until
 
 GATEWAY = PROJECT_ROOT / "devcluster" / "manifests" / "gateway.yaml"
-
-
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "not within the deadline"
 
 
 def gateway_deployment(namespace: str) -> dict[str, Any]:
@@ -97,7 +88,7 @@ def test_every_write_is_counted_and_no_read(cluster: Cluster, namespace: str) ->
     log = cluster.write_log()
     mark = log.mark()
     applied = config_map(namespace, "counted")
-    for _ in range(2):  # the second changes nothing, but is a request all the same
+    for _ in range(2):  # the second changes nothing, but is still a request
         cluster.api.request("PATCH", f"{maps}/counted?fieldManager=tester", applied, "application/apply-patch+yaml")
     cluster.api.request("PATCH", f"{maps}/counted?dryRun=All", {"data": {"a": "b"}}, "application/merge-patch+json")
     with pytest.raises(ApiError, match="not found"):

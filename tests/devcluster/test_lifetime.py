@@ -1,4 +1,4 @@
-"""Clusters begin and end as they should: side by side, detached, interrupted, killed, or not at all."""
+"""Clusters start and stop as promised: side by side, detached, interrupted, killed, or failing to start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,17 +16,12 @@ from devcluster import Cluster, DevClusterError, state
 from devcluster.errors import ComponentDiedError
 from devcluster.folders import PROJECT_ROOT
 from devcluster.processes import ProcessRecord, ProcessSet, stop_recorded
+from tests.devcluster.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 DEVCLUSTER = [sys.executable, "-m", "devcluster"]
-
-
-def until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "not within the deadline"
 
 
 def devcluster(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +31,7 @@ def devcluster(*arguments: str, **environment: str) -> subprocess.CompletedProce
 
 
 def started_by(name: str) -> tuple[ProcessRecord, ...]:
-    """Processes of the cluster of that name, as soon as it is usable."""
+    """The processes of the cluster of that name."""
     return state.find_state(name).processes
 
 
@@ -105,8 +99,16 @@ with Cluster.start({name!r}, kong=False):
             parent.send_signal(number)
             parent.wait(timeout=30)
         finally:
-            parent.kill()  # or leaving the block would wait for its end
+            parent.kill()  # otherwise the end of the block waits for it
     until(lambda: not any(record.alive for record in processes), seconds=10)
+
+
+def test_a_list_whose_reader_is_gone_ends_without_a_traceback() -> None:
+    with subprocess.Popen([*DEVCLUSTER, "status"], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as status:
+        assert status.stdout is not None
+        status.stdout.close()
+        _, errors = status.communicate(timeout=30)
+    assert (status.returncode, errors) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_command_runs_in_a_cluster_of_its_own_and_gives_its_exit_code() -> None:
@@ -148,7 +150,7 @@ def test_a_reused_process_id_is_left_alone(sleeper: subprocess.Popen[bytes]) -> 
     assert sleeper.wait(timeout=10) == -signal.SIGTERM
 
 
-def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     processes = ProcessSet(tmp_path, lambda: None)
     stubborn = processes.start("stubborn", ["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 1; done"])
     until(lambda: stubborn.log.read_text() == "ready\n")

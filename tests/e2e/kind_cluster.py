@@ -1,10 +1,10 @@
 """End to end in containers: `make test-e2e`. Needs a Docker engine and access to the images of kind, Python and Kong.
 
-Only this can show: both images build, the operator starts under Pod Security `restricted` with a read-only root, the pod's probes
-answer, the service account's token comes from the pod, names of Services resolve, and a real Kong Gateway starts with the three settings.
-Kong Ingress Controller is not run here (tests/integration has the real one); whether Kong takes the plugins is not looked at.
+Only this test shows that both images build and the operator starts under Pod Security `restricted` with a read-only root, that the pod's probes answer,
+that the pod's service account token works, that names of Services resolve, and that a real Kong Gateway starts with the three settings.
+It does not run Kong Ingress Controller (tests/integration does) and does not check whether Kong accepts the plugins.
 
-The file's name keeps it out of `make test`, which must pass where there is no Docker. It has not been run where this project is developed.
+The file's name keeps it out of `make test`, which must pass without Docker. It has never been run where this project is developed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Manifest = dict[str, Any]
 
 
 class Kind:
-    """A kind cluster with kubectl pointed at it."""
+    """A kind cluster and the kubeconfig for it."""
 
     def __init__(self, folder: Path) -> None:
         self.name = f"fkb-{secrets.token_hex(3)}"
@@ -44,7 +44,7 @@ class Kind:
         self.kong_crds = builder.kong_crds()
 
     def run(self, *command: str | Path, stdin: str | None = None) -> str:
-        """Run a command; its words are in the error where it fails."""
+        """Run a command; the error of a failed one contains its output."""
         done = subprocess.run(command, input=stdin, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
         return done.stdout

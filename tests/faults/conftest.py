@@ -1,6 +1,6 @@
-"""Faults between the operator and what it talks to; by default a representative part of them, with FAULTS=all everything.
+"""Faults between the operator and its servers: by default a representative part, with FAULTS=all every fault.
 
-`world`  one control plane and the sink that stands in for Fiddler, for all tests that leave them as they were
+`world`  one control plane and a sink in Fiddler's place, for all tests that do not change them
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Puts one fault at each of the operator's writes in turn, and compares what comes of it with the undisturbed run."""
+"""Injects one fault at each of the operator's writes in turn, and compares the outcome with the undisturbed run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger: Final = logging.getLogger(__name__)
 CRASHES: Final = (KillBefore(), KillAfter())
 
 ATTEMPTS: Final = 5
-"""Runs in one of which a write must come. What one shows in passing (a gateway gone for a moment) another may be too fast to see."""
+"""Number of runs of which one must contain the write: a passing state (a gateway that is briefly gone) does not show in every run."""
 
 SILENCE: Final = 2.0
 """Seconds without a write after which the operator counts as being at rest."""
@@ -37,13 +37,13 @@ class FaultPoint:
     fault: Fault
 
     def rule(self) -> Rule:
-        """As a rule for a run's script."""
+        """The rule for a run's script."""
         return Rule(lambda call: call.is_write and str(call) == self.write, self.fault, skip=self.occurrence - 1)
 
 
 @dataclass
 class Outcome:
-    """What a run came to. `writes` are those that took effect; `met` is the one that the fault has met."""
+    """The outcome of a run. `writes` are those that took effect; `met` is the write that the fault hit."""
 
     end: State = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
@@ -63,12 +63,12 @@ class Trial:
     patience: float = PATIENCE
     """Seconds within which the end state must be reached."""
     lanes: int = 8
-    """Runs at once; most of a run is waiting for pods, garbage collection and silence."""
+    """Parallel runs; most of a run is waiting for pods, garbage collection and quiet."""
 
     def failures(self) -> list[str]:
-        """What went wrong at which point: each write of the undisturbed run with each fault. The log tells how many there were.
+        """Every failure with its point: each write of the undisturbed run with each fault. The log has their number.
 
-        A write that repeats itself (a status, as a rule) may come less often in another run; that it never comes, in so many attempts, is
+        A repeated write (usually a status) may come less often in another run; that it never comes in several attempts is
         a failure.
         """
         undisturbed = self.play()
@@ -88,11 +88,11 @@ class Trial:
         return found
 
     def play_down(self) -> list[str]:
-        """What differs where the operator was down while it happened, and started only then."""
+        """The differences after a run in which the operator was down during the event and started afterwards."""
         return self.play(undisturbed=self.play(), down=True).problems
 
     def play(self, point: FaultPoint | None = None, undisturbed: Outcome | None = None, *, down: bool = False) -> Outcome:
-        """Run the scenario once: undisturbed, or with one fault, or with the operator down at first, and then compared."""
+        """Run the scenario once, undisturbed, with one fault, or with the operator down at first, and compare the outcome."""
         with self.world.ground() as ground:
             self.scenario.prepare(ground)
             if down:
@@ -120,14 +120,14 @@ class Trial:
             return list(lanes.map(lambda point: self._play_safely(point, undisturbed), points))
 
     def _play_safely(self, point: FaultPoint, undisturbed: Outcome) -> Outcome:
-        """A run that fails as a whole must not hide what the others found."""
+        """Turn the failure of a whole run into a finding, so that it does not hide those of the others."""
         try:
             return self._play_until_met(point, undisturbed)
         except AssertionError as error:
             return Outcome(met="?", problems=[str(error)])
 
     def _play_until_met(self, point: FaultPoint, undisturbed: Outcome) -> Outcome:
-        """The first run in which the write came, or anything was wrong; the last one where neither did."""
+        """The first run in which the write came or something failed; else the last run."""
         for _ in range(1 if point.occurrence > 1 else ATTEMPTS):
             outcome = self.play(point, undisturbed)
             if outcome.met or outcome.problems:
@@ -143,7 +143,7 @@ class Trial:
         return _difference(undisturbed.end, ground.state())
 
     def _repeats(self, outcome: Outcome, undisturbed: Outcome) -> list[str]:
-        """Statuses and Events tell what was seen in passing, which depends on the pace of others: see `Scenario.passing`."""
+        """Statuses and Events report passing states, which depend on the pace of other controllers: see `Scenario.passing`."""
         extra = Counter(outcome.writes) - Counter(undisturbed.writes)
         told = sum(count for write, count in extra.items() if "/status " in write or write.startswith("create events"))
         if extra.total() - told <= self.repeats and told <= 2 * self.repeats * self.scenario.passing:
@@ -157,7 +157,7 @@ def _numbered(writes: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def _difference(expected: State, found: State) -> list[str]:
-    """The objects that differ, and in what."""
+    """The objects that differ, with the differences."""
     lines = []
     for key in sorted(expected.keys() | found.keys()):
         if key not in found or key not in expected:

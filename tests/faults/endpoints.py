@@ -1,4 +1,4 @@
-"""A trace endpoint that misbehaves at will, over TLS: what the probe of a running operator has to bear."""
+"""A trace endpoint over TLS that misbehaves on request, for the probe of a running operator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Serve = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 async def _sent(writer: asyncio.StreamWriter) -> None:
-    """As `drain`, which alone would not let the loop notice that nobody reads any more."""
+    """Like `drain`, but lets the loop notice that the client has stopped reading."""
     await asyncio.sleep(0)
     await writer.drain()
 
@@ -41,7 +41,7 @@ async def _drip(writer: asyncio.StreamWriter) -> None:
 
 
 async def _flood(writer: asyncio.StreamWriter) -> None:
-    """Ten gigabytes, as fast as they are taken."""
+    """Ten gigabytes, as fast as the client reads."""
     writer.write(_HUGE)
     for _ in range(10 * 1024):
         writer.write(_CHUNK)
@@ -83,7 +83,7 @@ class Endpoint:
     """`async with Endpoint(folder) as endpoint`; `mode` and `present` change it while it runs."""
 
     def __init__(self, folder: Path) -> None:
-        """The bundle to trust is written into `folder`."""
+        """Writes the CA bundle to `folder`."""
         self._authority = trustme.CA()
         self.bundle = folder / "bundle.pem"
         self._authority.cert_pem.write_to_path(str(self.bundle))
@@ -101,7 +101,7 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """For `spec.fiddler.url`."""
+        """The value for `spec.fiddler.url`."""
         return f"https://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def __aenter__(self) -> Self:

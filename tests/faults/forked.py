@@ -1,6 +1,6 @@
-"""The operator as a forked process: hundreds of starts, and most of each would be Python reading the same modules again.
+"""Runs the operator in forked processes: importing its modules would take most of the time of hundreds of starts.
 
-The fork server has imported the operator and done nothing else; what a child runs is `fiddler-kong run` with these arguments.
+The fork server has only imported the operator; a child runs `fiddler-kong run` with the given arguments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def fork_operator(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> ForkServerProcess:
-    """Start `fiddler-kong run` with its output appended to `log`. It dies with the fork server, and that with this process."""
+    """Start `fiddler-kong run` with its output appended to `log`. It ends with the fork server, which ends with this process."""
     process = _context().Process(target=_run, args=(tuple(arguments), dict(environment), str(log)), daemon=True)
     process.start()
     return process

@@ -1,14 +1,14 @@
-"""One run's ground: a namespace with a gateway, a proxy, and an operator of its own that sees only this namespace."""
+"""The ground of one run: a namespace with a gateway, a proxy, and an operator that watches only this namespace."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from anyio.from_thread import BlockingPortal
 
@@ -20,18 +20,16 @@ from tests.faults.pod import Pod, write_identity
 from tests.faults.proxy import Proxy
 from tests.faults.reading import Reader
 from tests.faults.script import Script
-from tests.integration.arena import PATIENCE, Arena
+from tests.integration.arena import PATIENCE, Arena, is_rolled_out
 
 __all__ = ["Ground", "Replica", "World"]
 
 Manifest = dict[str, Any]
 
-_POLL: Final = 0.15
-
 
 @dataclass(frozen=True)
 class World:
-    """What all runs of a cluster share."""
+    """Everything that the runs of a cluster share."""
 
     stage: Stage
     portal: BlockingPortal
@@ -39,9 +37,9 @@ class World:
 
     @contextmanager
     def ground(self, *flags: str, namespaced: bool = True, tended: bool = True) -> Iterator[Ground]:
-        """A fresh namespace with its gateway and Secrets, and a running operator; `tended` ones are started again when they end.
+        """A fresh namespace with its gateway and Secrets, and a running operator; `tended` ones are restarted when they end.
 
-        An operator that is `namespaced` sees this namespace only, so that many grounds can exist at once.
+        A `namespaced` operator watches only this namespace, so that many grounds can exist at once.
         """
         namespace = f"run-{secrets.token_hex(4)}"
         scope = (f"--namespaces={namespace}",) if namespaced else ()
@@ -56,9 +54,9 @@ class World:
 
     @contextmanager
     def replica(self, namespace: str, name: str, flags: tuple[str, ...]) -> Iterator[Replica]:
-        """An operator that has not been started, behind a proxy of its own; stopped in the end."""
+        """An operator behind its own proxy, not started yet; it is stopped at the end of the block."""
         cluster = self.stage.cluster
-        proxy = Proxy(cluster._foundation.server, cluster.api.trust)
+        proxy = Proxy(cluster.server, cluster.api.trust)
         with self.portal.wrap_async_context_manager(proxy):
             label = f"{name}-{namespace}"
             kubeconfig = write_identity(self.identity, proxy.url, cluster.layout.private / f"{label}.kubeconfig")
@@ -81,10 +79,12 @@ class Replica:
 
 
 class Ground(Arena):
-    """An arena whose operator may die at any time: every wait does a kubelet's work."""
+    """An arena whose operator may be killed at any time: every wait restarts it like a kubelet."""
+
+    poll = 0.15
 
     def __init__(self, world: World, namespace: str, replica: Replica, *, tended: bool) -> None:
-        """The first replica's operator is the arena's."""
+        """The arena's operator is that of the first replica."""
         super().__init__(world.stage, replica.pod, namespace)
         self.replicas = [replica]
         self._world = world
@@ -104,7 +104,7 @@ class Ground(Arena):
 
     @contextmanager
     def another_replica(self) -> Iterator[Replica]:
-        """A further operator with the same flags."""
+        """Start a further operator with the same flags."""
         name = f"replica-{len(self.replicas)}"
         with self._world.replica(self.namespace, name, self.replicas[0].flags) as replica:
             self.replicas.append(replica)
@@ -112,81 +112,67 @@ class Ground(Arena):
             yield replica
 
     def get(self, kind: str, name: str) -> Manifest | None:
-        """An object; None where it does not exist."""
+        """An object; None if it does not exist."""
         found: Manifest | None = self._reader.get(EVERY_KIND[kind].path(self.namespace, name))
         return found
 
     @property
     def script(self) -> Script:
-        """What goes wrong from now on."""
+        """The faults from now on."""
         return self.proxy.script
 
     def open(self) -> None:
-        """Make the namespace, its gateway and the Secrets."""
+        """Create the namespace, its gateway and the Secrets."""
         self.stage.cluster.create_namespace(self.namespace)
         self.put(self.gateway(), self.secret("fiddler", self.stage.keys.fiddler), self.secret("openai", self.stage.keys.provider))
         self.until(self.rolled_out, "the gateway's first rollout")
 
     def close(self) -> None:
-        """Stop the operator, then delete the namespace without waiting; nobody is left to take a finalizer away."""
+        """Stop the operator, remove finalizers in its place, and delete the namespace without waiting."""
         for replica in self.replicas:
             replica.pod.stop(0)
-        for binding in self._listed("FiddlerKongBinding"):
+        for binding in self.all_of("FiddlerKongBinding"):
             if binding["metadata"].get("finalizers"):
                 self.patch("FiddlerKongBinding", binding["metadata"]["name"], {"metadata": {"finalizers": None}})
         if self.stage.cluster.api.get(f"/api/v1/namespaces/{self.namespace}"):
             self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
         self._reader.close()
 
-    def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """As in every arena, while ended operators are started again."""
-        deadline = time.monotonic() + seconds
-        while True:
-            self.tend()
-            if holds():
-                return
-            if time.monotonic() > deadline:
-                stories = {b["metadata"]["name"]: self._story(b["metadata"]["name"]) for b in self._listed("FiddlerKongBinding")}
-                raise AssertionError(f"{what}: not within {seconds:.0f} s. Bindings: {stories}\n{self.pod.log[-3000:]}")
-            time.sleep(_POLL)
-
     def tend(self) -> None:
-        """Start ended operators again."""
+        """Restart ended operators."""
         for replica in self.replicas if self._tended else ():
             replica.pod.tend()
 
     def until_quiet(self, seconds: float = 2.0, patience: float = PATIENCE) -> None:
-        """Wait for a stretch of `seconds` in which the operator sends no write, going by the API server's audit log."""
+        """Wait until the API server's audit log shows no write of the operator for `seconds`."""
         deadline, since, before = time.monotonic() + patience, time.monotonic(), len(self.audited())
         while time.monotonic() - since < seconds:
-            assert time.monotonic() < deadline, f"the operator never rests: {self.audited()[-5:]}"
-            time.sleep(_POLL)
+            assert time.monotonic() < deadline, f"the operator never stops writing: {self.audited()[-5:]}"
+            time.sleep(self.poll)
             self.tend()
             now = len(self.audited())
             if now != before:
                 since, before = time.monotonic(), now
 
     def audited(self) -> tuple[str, ...]:
-        """Every write of the operator's in this namespace so far, unchanged and refused ones included."""
+        """Every write of the operator in this namespace so far, including unchanged and refused ones."""
         return self._audit.writes()
 
     def state(self) -> State:
-        """What is in the namespace, comparable with another run's; {} where the namespace is gone."""
-        return normalised([item for kind in KINDS for item in self._listed(kind)], self.namespace)
+        """The content of the namespace, comparable with another run's; {} if the namespace is gone."""
+        return normalised([item for kind in KINDS for item in self.all_of(kind)], self.namespace)
 
     def rolled_out(self, name: str = "kong-gateway") -> bool:
         """Whether a Deployment's rollout is complete."""
-        found = self.get("Deployment", name) or {}
-        status = found.get("status") or {}
-        counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
-        return bool(found) and status.get("observedGeneration") == found["metadata"]["generation"] and counts == [1, 1, 1]
+        found = self.get("Deployment", name)
+        return found is not None and is_rolled_out(found)
 
     def is_ready(self, name: str = "assistant") -> bool:
         """Whether a binding is Ready for its newest generation."""
         return self.reason(name) == "Ready"
 
     def reason(self, name: str = "assistant") -> str | None:
-        """The deciding reason of a binding's newest generation; None while the status is about an older one."""
+        """The reason of Ready for a binding's newest generation; None while the status belongs to an older one."""
         found = self.get("FiddlerKongBinding", name) or {}
         status = found.get("status") or {}
         if not found or status.get("observedGeneration") != found["metadata"]["generation"]:
@@ -194,11 +180,11 @@ class Ground(Arena):
         return next((str(c["reason"]) for c in status["conditions"] if c["type"] == "Ready"), None)
 
     def end_watches(self, resource: str = "", error: int | None = None) -> None:
-        """End every watch of the operator's, or those of a resource, as a load balancer does, or with an ERROR event of that code."""
+        """End every watch of the operator, or those of one resource, like a load balancer, or with an ERROR event of that code."""
         self._world.portal.call(self.proxy.end_watches, resource, error)
 
-    def _listed(self, kind: str) -> list[Manifest]:
-        """Objects of a kind; none where the kind is not installed."""
+    def all_of(self, kind: str) -> list[Manifest]:
+        """Objects of a kind; none if the kind is not installed."""
         answer = self._reader.get(EVERY_KIND[kind].path(self.namespace)) or {}
         furniture = ("kube-root-ca.crt", "default")
         api_version = EVERY_KIND[kind].api_version

@@ -1,4 +1,4 @@
-"""The state of a namespace without what differs between two runs that did the same: the one place that says what "the same" means."""
+"""Defines when two namespaces have the same state: removes everything that differs between equal runs."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ State = dict[str, Manifest]
 KINDS: Final = ("Secret", "Service", "Ingress", "KongPlugin", "Deployment", "FiddlerKongBinding")
 
 _ASSIGNED: Final = ("uid", "resourceVersion", "creationTimestamp", "generation", "namespace", "selfLink")
-"""Metadata that the API server assigns anew to each object."""
+"""Metadata that the API server assigns to each new object."""
 
 _LIST: Final = "konghq.com/plugins"
 
 _REVISION: Final = "deployment.kubernetes.io/revision"
-"""How many pod templates the Deployment controller has seen: of a new gateway one or two, as it is faster than the operator or not."""
+"""Number of pod templates that the Deployment controller has seen: one or two for a new gateway, depending on who is faster."""
 
 _ADDRESSES: Final = ("clusterIP", "clusterIPs")
 
 
 def normalised(objects: Iterable[Manifest], namespace: str) -> State:
-    """The objects of a namespace, comparable with those of another: names instead of uids, no versions, no times."""
+    """The objects of a namespace, comparable with those of another: names instead of uids, without versions and times."""
     found = sorted(objects, key=lambda manifest: (manifest["kind"], manifest["metadata"]["name"]))
     text = json.dumps([_bare(manifest) for manifest in found], sort_keys=True)
-    for manifest in found:  # managedFields name an owner by its uid
+    for manifest in found:  # managedFields refer to an owner by its uid
         text = text.replace(manifest["metadata"]["uid"], f"{manifest['kind']} {manifest['metadata']['name']}")
     return {f"{m['kind']} {m['metadata']['name']}": m for m in json.loads(text.replace(namespace, "NAMESPACE"))}
 
@@ -50,20 +50,20 @@ def _bare(manifest: Mapping[str, Any]) -> Manifest:
 
 
 def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
-    """Kong runs plugins by priority: an attachment list is a set, and ours stand in it in the order in which they became possible."""
+    """Sort attachment lists: Kong runs plugins by priority, and the operator appends ours in the order in which they become possible."""
     kept = {name: value for name, value in annotations.items() if name != _REVISION}
     plugins = kept.get(_LIST)
     return kept if plugins is None else {**kept, _LIST: ",".join(sorted(plugins.split(",")))}
 
 
 def _ownership(entry: Mapping[str, Any]) -> Any:
-    """Who owns which fields. Of the Deployment controller only that it does: it writes when it likes."""
+    """The owner of each field; for the Deployment controller only its name, since the time of its writes varies."""
     if entry["manager"] in {"kube-controller-manager", "kwok"}:
         return {"manager": entry["manager"]}
     return {name: value for name, value in entry.items() if name != "time"}
 
 
 def _status(status: Mapping[str, Any]) -> Manifest:
-    """Generations count the user's changes, so they stay; transition times go."""
+    """The status without transition times. Generations count the user's changes and are kept."""
     conditions = [{k: v for k, v in c.items() if k != "lastTransitionTime"} for c in status.get("conditions") or ()]
     return {**status, "conditions": conditions}

@@ -1,4 +1,4 @@
-"""The operator as a pod: a process that a kubelet starts again when it ends, talking to the API server through a proxy."""
+"""Runs the operator like a pod: a process that is restarted when it ends and talks to the API server through a proxy."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ __all__ = ["Pod", "read_identity", "write_identity"]
 
 _ACCOUNT: Final = "fiddler-kong-operator"
 _MOST_STARTS: Final = 12
-"""A pod that was started more often than that is in a crash loop."""
+"""More starts than this are a crash loop."""
 
 _BACK_OFF: Final = 0.2
-"""Seconds before an ended process is started again; a kubelet's 10 s would only make the tests longer."""
+"""Seconds before an ended process is restarted. A kubelet waits 10 s, which only makes tests longer."""
 
 _CHILDREN: Final = threading.RLock()
-"""multiprocessing's book of children is not made for several threads."""
+"""multiprocessing's list of children is not thread-safe."""
 
 
 def read_identity(cluster: Cluster) -> dict[str, Any]:
@@ -37,27 +37,29 @@ def read_identity(cluster: Cluster) -> dict[str, Any]:
 
 
 def write_identity(identity: dict[str, Any], server: str, path: Path) -> Path:
-    """The same kubeconfig with the API server somewhere else: at a proxy."""
+    """Write the same kubeconfig with another address of the API server: the proxy's."""
     clusters = [{**entry, "cluster": {"server": server}} for entry in identity["clusters"]]
     write_private(path, json.dumps({**identity, "clusters": clusters}))
     return path
 
 
 class Pod(OperatorProcess):
-    """An operator process that `tend` keeps alive. SIGKILL may hit it at any time and from anywhere."""
+    """An operator process that `tend` restarts. Any thread may send it SIGKILL at any time."""
+
+    election = ()
 
     def __init__(self, cluster: Cluster, kubeconfig: Path, *flags: str, name: str) -> None:
-        """`flags` are all it gets beside those for stand-ins on loopback; without a --lease-namespace it does not elect."""
+        """`flags` are added to those for stand-ins on loopback; without --lease-namespace there is no election."""
         super().__init__(cluster, *flags, name=name)
         self._kubeconfig = kubeconfig
         self._child: ForkServerProcess | None = None
         self._pid: int | None = None
         self._ended_at: float | None = None
         self.exit_codes: list[int | None] = []
-        """How its processes have ended so far; -9 is SIGKILL."""
+        """The exit codes of its processes so far; -9 is SIGKILL."""
 
     def start(self) -> Self:
-        """Start, without waiting for anything."""
+        """Start it without waiting."""
         log = self._cluster.logs / f"{self._name}.log"
         log.touch(mode=0o600)
         with _CHILDREN:
@@ -66,7 +68,7 @@ class Pod(OperatorProcess):
         return self
 
     def stop(self, grace: float = 30.0) -> None:
-        """Stop by SIGTERM, by SIGKILL after `grace` seconds; it is not started again."""
+        """Stop it by SIGTERM, and by SIGKILL after `grace` seconds; it is not restarted."""
         if self._child is None:
             return
         self.signal(signal.SIGTERM)
@@ -84,7 +86,7 @@ class Pod(OperatorProcess):
             return self._child.pid if self._child is not None and self._child.is_alive() else None
 
     def kill(self) -> None:
-        """SIGKILL; from any thread."""
+        """Send SIGKILL; thread-safe."""
         self.signal(signal.SIGKILL)
 
     def signal(self, number: int) -> None:
@@ -94,7 +96,7 @@ class Pod(OperatorProcess):
                 os.kill(self._pid, number)
 
     def tend(self) -> None:
-        """Do a kubelet's work: start it again where it has ended. To be called again and again."""
+        """Restart it if it has ended, like a kubelet. Call this repeatedly."""
         if self._child is None or self.pid is not None:
             return
         if self._ended_at is None:
@@ -102,23 +104,13 @@ class Pod(OperatorProcess):
         if time.monotonic() - self._ended_at >= _BACK_OFF:
             self._ended_at = None
             self._forget()
-            assert len(self.exit_codes) < _MOST_STARTS, f"ended again and again, with {self.exit_codes}:\n{self.log[-3000:]}"
+            assert len(self.exit_codes) < _MOST_STARTS, f"crash loop with exit codes {self.exit_codes}:\n{self.log[-3000:]}"
             self.start()
 
     def _forget(self) -> None:
-        """Take note of how it ended."""
+        """Record the exit code."""
         with _CHILDREN:
             child, self._child, self._pid = self._child, None, None
             if child is not None:
                 self.exit_codes.append(child.exitcode)
                 child.close()
-
-    def _arguments(self) -> list[str]:
-        return [
-            f"--health-port={self._port}",
-            "--health-host=127.0.0.1",
-            "--metrics-port=0",
-            "--probe-allow-http",
-            "--probe-allowed-addresses=127.0.0.0/8",
-            *self._flags,
-        ]

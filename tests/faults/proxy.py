@@ -1,7 +1,7 @@
-"""A reverse proxy between one operator and the API server that sees every request and, by its script, breaks some.
+"""A reverse proxy between one operator and the API server that records every request and injects the faults of its script.
 
-Writes pass one at a time, in the order in which they came, so that "after the n-th write" is one state of the cluster and not several.
-What a killed operator had sent but was not yet forwarded is dropped.
+It forwards one write at a time, in the order of arrival, so that "after the n-th write" is exactly one state of the cluster.
+It drops requests of a killed operator that it has not forwarded yet.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _OK: Final = range(200, 300)
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and the status it was answered with by the API server; 0 where it never got there."""
+    """A request and the HTTP status of the API server's answer; 0 if the request never arrived there."""
 
     call: Call
     status: int
@@ -54,7 +54,7 @@ class Exchange:
 
     @property
     def effective(self) -> bool:
-        """Whether it may have changed something."""
+        """Whether it may have changed an object."""
         return self.call.is_write and self.status in _OK
 
 
@@ -67,16 +67,18 @@ class _Reply:
 
 @dataclass
 class Proxy:
-    """`async with Proxy(server, trust) as proxy`, then `proxy.url` stands for the API server."""
+    """`async with Proxy(server, trust) as proxy`, then the operator uses `proxy.url` as its API server."""
 
     server: str
     trust: ssl.SSLContext
     script: Script = field(default_factory=Script)
     exchanges: list[Exchange] = field(default_factory=list)
     kill: Callable[[], None] = lambda: None
-    """Kills the operator at once."""
+    """Sends SIGKILL to the operator."""
     rejected_tokens: set[str] = field(default_factory=set)
-    """Answered with 401, as tokens that were revoked."""
+    """Revoked tokens: requests with them are answered with 401."""
+    unanswered: int = 0
+    """Number of requests that found no API server, or lost the connection to it."""
 
     def __post_init__(self) -> None:
         app = web.Application(client_max_size=2**24)
@@ -102,31 +104,32 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where the operator finds its API server."""
+        """The operator's URL of the API server."""
         return self._listener.url
 
     def effective_writes(self) -> list[Call]:
-        """The writes that took effect, in their order."""
+        """The writes that took effect, in order."""
         return [exchange.call for exchange in tuple(self.exchanges) if exchange.effective]
 
     def end_watches(self, resource: str = "", error: int | None = None) -> None:
-        """End every watch that is open, or those of a resource, with an ERROR event where one is given. Call it in the proxy's loop."""
+        """End every watch that is open, or those of a resource, with an ERROR event if `error` is a code. Call it in the proxy's loop."""
         for stream, watched in tuple(self._streams.items()):
             if not stream.done() and resource in ("", watched):
                 stream.set_result(_error_event(error) if error else b"")
 
-    def watches(self, resource: str) -> int:
-        """How many watches of a resource were asked for so far."""
-        return sum(exchange.call.verb == "watch" and exchange.call.resource == resource for exchange in tuple(self.exchanges))
+    def watches(self, resource: str) -> list[float]:
+        """The moments, on the monotonic clock, at which watches of a resource were answered so far."""
+        return [e.at for e in tuple(self.exchanges) if e.call.verb == "watch" and e.call.resource == resource]
 
     def bury(self) -> None:
-        """Drop whatever the operator that ran until now has sent and was not forwarded yet."""
+        """Drop the requests of the last operator process that were not forwarded yet."""
         self._dead.update(self._connections)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._pass(request)
-        except (ConnectionResetError, aiohttp.ClientError):  # either end is gone, so the other learns it the same way
+        except (ConnectionResetError, aiohttp.ClientError) as error:  # one end is gone: close the other end too
+            self.unanswered += isinstance(error, aiohttp.ClientError)
             if request.transport is not None:
                 request.transport.close()
             return web.Response()
@@ -228,7 +231,7 @@ class Proxy:
         self.bury()
 
     def _leave_hanging(self, call: Call) -> None:
-        """A request without an answer holds up no other write."""
+        """Record the call, and let other writes pass while it hangs."""
         self.exchanges.append(Exchange(call, 0))
         if self._writing.locked():
             self._writing = asyncio.Lock()
@@ -241,7 +244,7 @@ class Proxy:
 
 
 def _abort(response: aiohttp.ClientResponse) -> None:
-    """End an unfinished answer at once: the orderly end of TLS would wait for the other side, in no loop by then."""
+    """Abort an unfinished answer: the orderly end of TLS waits for the other side, and its loop may have stopped by then."""
     if response.connection is not None and response.connection.transport is not None:
         response.connection.transport.abort()
 
@@ -271,7 +274,7 @@ def _error_event(code: int) -> bytes:
 
 
 async def _hang(request: web.Request) -> web.StreamResponse:
-    """Until the other side gives up; aiohttp tells that by no event."""
+    """Wait until the client gives up; aiohttp has no event for that."""
     while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 - there is no event
         await asyncio.sleep(0.1)
     raise ConnectionResetError
@@ -287,7 +290,7 @@ async def _cut(request: web.Request, reply: _Reply) -> web.StreamResponse:
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Whole lines, however long, with their ends; at last what is left without one. A broken connection is an end."""
+    """Whole lines of any length with their line ends, finally the rest. A broken connection counts as the end."""
     rest = b""
     with contextlib.suppress(aiohttp.ClientError):
         async for chunk in content.iter_any():

@@ -1,4 +1,4 @@
-"""Reads the API server over one kept connection: hundreds of runs compare whole namespaces, and a TLS handshake costs more than a list."""
+"""Reads from the API server over one kept connection: runs compare whole namespaces, and a TLS handshake costs more than a list."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _OK: Final = 200
 
 
 class Reader:
-    """The administrator's eyes, for one thread."""
+    """Reads with the administrator's rights, for one thread."""
 
     def __init__(self, api: ApiServer) -> None:
-        """Connects when first asked."""
+        """Connects at the first read."""
         self._api = api
         self._connection: http.client.HTTPSConnection | None = None
 
     def get(self, path: str) -> Any:
-        """The object or list at a path; None where there is none. A connection that was closed meanwhile is opened again, once."""
+        """The object or list at a path; None if it does not exist. Reconnects once if the connection was closed."""
         if self._connection is not None:
             with suppress(OSError, http.client.HTTPException):
                 return self._ask(self._connection, path)

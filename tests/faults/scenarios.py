@@ -1,6 +1,6 @@
-"""What happens to bindings in their life, as data: how it is prepared, what somebody does, and when the operator has followed.
+"""Events in the life of bindings, as data: the preparation, the user's action, and the condition that shows the operator's reaction.
 
-From `act` on, every write of the operator's is a point at which it may die.
+After `act`, the operator may be killed at each of its writes.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ def ready(ground: Ground) -> None:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One thing that happens."""
+    """One event."""
 
     name: str
     act: Step
     done: Holds
     prepare: Step = ready
-    """Undisturbed, with the operator running."""
+    """Play it undisturbed, with the operator running."""
     passing: int = 1
-    """How many states a run may show in passing, each by a status and its Event, that the undisturbed run was too fast or slow to see."""
+    """Number of passing states, each with a status and an Event, that a run may report and the undisturbed run did not."""
 
 
 def nothing(_ground: Ground) -> None:
@@ -45,22 +45,22 @@ def nothing(_ground: Ground) -> None:
 
 
 def gone(ground: Ground, name: str = "assistant") -> bool:
-    """Whether the binding and everything it owned are no more."""
+    """Whether the binding and everything it owned are deleted."""
     owned = (k for k in ground.state() if k.split()[1].startswith(f"{name}-"))
     return ground.get("FiddlerKongBinding", name) is None and not any(owned)
 
 
 def given_back(ground: Ground) -> bool:
-    """Whether the last binding is gone and the gateway is as it was."""
+    """Whether the last binding is deleted and the gateway is as before."""
     return gone(ground) and ground.settings() == {} and ground.rolled_out()
 
 
 def change(name: str, changes: Mapping[str, Any], reason: str = "Ready") -> Scenario:
-    """The user applies the binding with other values; `reason` decides in the end."""
+    """The user applies the binding with other values; Ready must end with `reason`."""
     return Scenario(name, lambda ground: ground.put(ground.binding(changes)), lambda ground: ground.reason() == reason)
 
 
-# Life and death
+# Creation and deletion
 
 
 def delete(ground: Ground) -> None:
@@ -99,12 +99,12 @@ def rotate(name: str) -> Step:
 
 
 def rotated(ground: Ground) -> bool:
-    """Whether what Kong is given follows. Fiddler's key is not accepted any more; the provider's nobody checks."""
+    """Whether Kong gets the new keys. The probe refuses a wrong Fiddler key; a provider's key is not checked."""
     data = ground.existing("Secret", "assistant-kong-keys")["data"].values()
     return any(b"sk-rotated" in base64.b64decode(value) for value in data) and ground.reason() in {"Ready", "Unauthorized"}
 
 
-# Somebody else's Service or Ingress
+# A user's Service or Ingress
 
 
 def targets_of(kind: str) -> Step:
@@ -135,7 +135,7 @@ def is_ready(ground: Ground) -> bool:
 
 
 def detached(ground: Ground) -> bool:
-    """Whether the user's list is as it was; everything else is given back as well."""
+    """Whether the user's list is as before, and everything else is removed."""
     kept = ground.existing("Service", "chat")["metadata"]["annotations"]
     return given_back(ground) and kept["konghq.com/plugins"] == "rate-limit"
 
@@ -145,7 +145,7 @@ def move(ground: Ground) -> None:
 
 
 def clash(ground: Ground) -> None:
-    """The user attaches an ai-proxy plugin of their own where ours stands."""
+    """The user attaches their own ai-proxy plugin where ours is attached."""
     ground.put(users_plugin(ground, "ai-proxy", "theirs"))
     annotations = ground.existing("Service", "chat")["metadata"]["annotations"]
     listed = f"{annotations['konghq.com/plugins']},theirs"
@@ -193,7 +193,7 @@ def override(ground: Ground) -> None:
 
 
 def restored(ground: Ground) -> bool:
-    """Whether the chart's value stands again, owned by the chart alone."""
+    """Whether the chart's value is back, owned by the chart alone."""
     managed = ground.existing("Deployment", "kong-gateway")["metadata"]["managedFields"]
     left = [entry["manager"] for entry in managed if entry["manager"].startswith("fiddler")]
     return gone(ground) and ground.settings() == {"KONG_TRACING_SAMPLING_RATE": "0.1"} and not left and ground.rolled_out()
@@ -222,7 +222,7 @@ def edit_children(ground: Ground) -> None:
 
 
 def whole(ground: Ground) -> bool:
-    """Whether nothing of the children is missing or foreign."""
+    """Whether all children exist with the operator's content."""
     plugin = ground.get("KongPlugin", "assistant-opentelemetry")
     service = ground.existing("Service", "assistant-openai")["metadata"]["annotations"]["konghq.com/plugins"]
     there = all(ground.get(kind, name) for kind, name in (("Secret", "assistant-kong-keys"), ("Ingress", "assistant-openai")))
@@ -230,11 +230,11 @@ def whole(ground: Ground) -> bool:
     return repaired and there and is_ready(ground)
 
 
-# An older release's children
+# Children of an older release
 
 
 def older(ground: Ground) -> None:
-    """The operator is down; what it left has other fields and labels than today's would have, and one child nobody wants any more."""
+    """The operator is down. Its children have other fields and labels than today's, and one child is no longer wanted."""
     ready(ground)
     ground.pod.stop()
     owner = ground.existing("KongPlugin", "assistant-opentelemetry")["metadata"]
@@ -264,7 +264,7 @@ SCENARIOS: Final = (
     Scenario("create", lambda ground: ground.put(ground.binding()), is_ready, nothing),
     Scenario("delete", delete, given_back),
     Scenario("create again", create_again, lambda ground: is_ready(ground) and "assistant-openai" in str(ground.state())),
-    # The namespace controller deletes kind by kind, in an order and at a pace of its own: no gateway, no Secret, another Secret, ...
+    # The namespace controller deletes kind by kind, in its own order and pace: first the gateway, then a Secret, then another one, ...
     Scenario("delete the namespace", delete_namespace, namespace_gone, passing=4),
     Scenario("the key arrives late", bring_key, is_ready, without_key),
     Scenario("rotate the provider's key", rotate("openai"), rotated),
@@ -297,4 +297,4 @@ SCENARIOS: Final = (
     Scenario("children edited", edit_children, whole),
     Scenario("upgrade", upgrade, upgraded, older),
 )
-"""Every scenario that stays within its namespace."""
+"""Every scenario within one namespace."""

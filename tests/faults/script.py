@@ -1,4 +1,4 @@
-"""What goes wrong between the operator and the API server, as data: which requests, and what happens to them."""
+"""Faults between the operator and the API server, as data: the requests they hit and their effects."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Matches = Callable[[Call], bool]
 
 @dataclass(frozen=True)
 class KillBefore:
-    """SIGKILL the operator; the request never reaches the API server."""
+    """Kill the operator; the request never reaches the API server."""
 
 
 @dataclass(frozen=True)
 class KillAfter:
-    """Let the request take effect, then SIGKILL the operator: it never sees the answer."""
+    """Let the request take effect, then kill the operator: it never sees the answer."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Hang:
-    """Never answer. `effective`: the request takes effect all the same."""
+    """Never answer. `effective`: the request still takes effect."""
 
     effective: bool = False
 
@@ -61,31 +61,31 @@ class Cut:
 
 @dataclass(frozen=True)
 class Late:
-    """Hold the request back for that many seconds, then forward it, whether or not anybody waits for its answer."""
+    """Hold the request back for that many seconds, then forward it, even if the client no longer waits."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class StaleList:
-    """Answer a list as it was answered the first time; a watch from there shows what came since."""
+    """Repeat the first answer to a list; a watch from its version shows the later changes."""
 
 
 @dataclass(frozen=True)
 class Silence:
-    """A watch that stays open and says nothing: no event, no bookmark."""
+    """A watch that stays open without any event or bookmark."""
 
 
 @dataclass(frozen=True)
 class Withhold:
-    """A watch that leaves events out."""
+    """A watch that drops events."""
 
     drops: Callable[[dict[str, Any]], bool] = lambda _: True
 
 
 @dataclass(frozen=True)
 class EndAtOnce:
-    """A watch that ends as soon as it began."""
+    """A watch that ends at once."""
 
 
 Fault = KillBefore | KillAfter | Answer | Hang | Cut | Late | StaleList | Silence | Withhold | EndAtOnce
@@ -93,17 +93,17 @@ Fault = KillBefore | KillAfter | Answer | Hang | Cut | Late | StaleList | Silenc
 
 @dataclass
 class Rule:
-    """A fault for matching requests: from the one after the first `skip` on, for `times` of them (None: until it is taken away)."""
+    """A fault for matching requests: skips the first `skip`, then hits `times` of them (None: until it is removed)."""
 
     matches: Matches
     fault: Fault
     skip: int = 0
     times: int | None = 1
     met: list[str] = field(default_factory=list)
-    """The requests it has met."""
+    """The requests it has hit."""
 
     def take(self, call: Call) -> bool:
-        """Whether this request is met."""
+        """Whether it hits this request; counts it."""
         if not self.in_force(call):
             return False
         if self.skip:
@@ -113,18 +113,18 @@ class Rule:
         return True
 
     def in_force(self, call: Call) -> bool:
-        """Whether it is about such a request and not used up."""
+        """Whether it matches such a request and is not used up."""
         return self.matches(call) and self.times != len(self.met)
 
 
 @dataclass
 class Script:
-    """The rules in force; the first that meets a request decides."""
+    """The rules in force; the first rule that hits a request decides."""
 
     rules: list[Rule] = field(default_factory=list)
 
     def add(self, rule: Rule) -> Rule:
-        """Put a rule in force; gives it back, to be asked what it has met."""
+        """Put a rule in force; returns it for later checks of `met`."""
         self.rules.append(rule)
         return rule
 
@@ -133,11 +133,11 @@ class Script:
         self.rules.clear()
 
     def fault_for(self, call: Call) -> Fault | None:
-        """What happens to a request; counts it."""
+        """The fault for a request; counts it."""
         return next((rule.fault for rule in tuple(self.rules) if rule.take(call)), None)
 
     def standing(self, call: Call) -> Fault | None:
-        """What now holds for a watch under way; counts nothing."""
+        """The fault for an open watch; does not count it."""
         return next((rule.fault for rule in tuple(self.rules) if rule.in_force(call)), None)
 
 

@@ -1,4 +1,4 @@
-"""Starting what all runs share."""
+"""Starts the control plane that all runs share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["start_world"]
 
 
 class _Surroundings(Stage):
-    """The stage without Kong: what Kong is given is the integration tests' matter."""
+    """The stage without Kong: the integration tests check Kong's configuration."""
 
     async def __aenter__(self) -> Self:
         """Start the sink."""
@@ -27,6 +27,6 @@ class _Surroundings(Stage):
 
 @contextmanager
 def start_world(pytestconfig: pytest.Config) -> Iterator[World]:
-    """A control plane with the operator installed but not running, and the sink that stands in for Fiddler."""
+    """A control plane with the operator installed but not running, and a sink in Fiddler's place."""
     with staged(start_visibly(pytestconfig), _Surroundings) as (stage, portal):
         yield World(stage, portal, read_identity(stage.cluster))

@@ -1,4 +1,4 @@
-"""What a user has of their own, and a binding that is attached to it."""
+"""A user's own objects, and a binding that is attached to them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def target(ground: Ground, kind: str, name: str = "chat", plugins: str = "rate-l
 
 
 def users_plugin(ground: Ground, kind: str, name: str) -> dict[str, Any]:
-    """A KongPlugin of theirs."""
+    """A user's KongPlugin."""
     return ground.manifest("configuration.konghq.com/v1", "KongPlugin", name, plugin=kind, config={"minute": 5} if "rate" in kind else {})
 
 

@@ -1,4 +1,4 @@
-"""Killed at any of its writes and started again, the operator ends where it would have ended undisturbed, and then is silent."""
+"""An operator that is killed at any of its writes and restarted reaches the same end state as undisturbed, and then stops writing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults.script import Answer, Cut, Fault, Hang, Late
 
 
 def cases(*representative: str) -> list[Any]:
-    """Every scenario; those not named are left to `make test-faults`."""
+    """Every scenario; those not named run only in `make test-faults`."""
     return [
         pytest.param(scenario, id=scenario.name, marks=() if scenario.name in representative else pytest.mark.exhaustive)
         for scenario in SCENARIOS
@@ -36,10 +36,10 @@ def test_what_happens_while_the_operator_is_down_ends_the_same(world: World) -> 
 
 
 QUICK: Final = (Answer(409), Answer(429, retry_after=2), Answer(500), Answer(503, retry_after=1), Cut(), Late(3.0))
-"""Faults after which the operator tries again within seconds."""
+"""Faults after which the operator retries within seconds."""
 
 SLOW: Final = (Answer(422), Hang(), Hang(effective=True))
-"""Those after which it waits for a time limit, or for somebody to lift what refuses it."""
+"""Faults after which it waits for a timeout, or until the cause of a refusal is removed."""
 
 
 @pytest.mark.exhaustive

@@ -1,10 +1,9 @@
-"""Permissions, tokens, definitions, the API server and etcd go away and come back, and nobody has to help the operator."""
+"""The operator recovers without help when permissions, tokens, definitions, the API server or etcd go away and come back."""
 
 from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -18,6 +17,7 @@ from devcluster.progress import Reporter
 from tests.faults.ground import Ground, World
 from tests.faults.pod import read_identity
 from tests.faults.scenarios import delete, given_back, ready
+from tests.faults.script import Answer, Late, Rule
 from tests.faults.start import start_world
 
 pytestmark = pytest.mark.exhaustive
@@ -29,14 +29,14 @@ OURS: Final = "fiddlerkongbindings.integrations.fiddler.ai"
 
 @pytest.fixture(scope="module")
 def world(pytestconfig: pytest.Config) -> Iterator[World]:
-    """A control plane of its own: nobody else works while definitions are missing."""
+    """A separate control plane, since other tests cannot work while definitions are missing."""
     with start_world(pytestconfig) as world:
         yield world
 
 
 @pytest.fixture
 def ground(world: World) -> Iterator[Ground]:
-    """A binding that is ready, and an operator that sees the whole cluster."""
+    """A Ready binding, and an operator that watches the whole cluster."""
     with world.ground(namespaced=False) as ground:
         ready(ground)
         yield ground
@@ -47,7 +47,7 @@ def change(ground: Ground, model: str) -> None:
 
 
 def follows(ground: Ground, model: str, seconds: float = 120) -> None:
-    """Wait until the operator has followed, and rests."""
+    """Wait until the operator has applied the change and stopped writing."""
 
     def followed() -> bool:
         plugin = ground.get("KongPlugin", "assistant-openai-ai-proxy")
@@ -58,8 +58,7 @@ def follows(ground: Ground, model: str, seconds: float = 120) -> None:
 
 
 def process(ground: Ground, name: str) -> Process:
-    (found,) = (p for p in ground.stage.cluster.processes._running if p.name == name)
-    return found
+    return ground.stage.cluster.processes.named(name)
 
 
 def api(ground: Ground, method: str, path: str, body: Any = None) -> Any:
@@ -67,19 +66,19 @@ def api(ground: Ground, method: str, path: str, body: Any = None) -> Any:
 
 
 def bare(manifest: dict[str, Any]) -> dict[str, Any]:
-    """An object as it can be created again."""
+    """The object without server-assigned fields, for creating it again."""
     metadata = {key: manifest["metadata"][key] for key in ("name", "labels", "annotations") if key in manifest["metadata"]}
     return {**{key: value for key, value in manifest.items() if key != "status"}, "metadata": metadata}
 
 
 @contextmanager
 def without(ground: Ground, path: str) -> Iterator[None]:
-    """Delete a cluster-scoped object, and make it again at the end."""
+    """Delete a cluster-scoped object for the block, then create it again."""
     manifest = api(ground, "GET", path)
     api(ground, "DELETE", path)
     try:
         yield
-    finally:  # or every later test would miss it
+    finally:  # later tests need it
         wait_until(lambda: ground.stage.cluster.api.get(path) is None, f"the end of {path}", 30, lambda: None)
         api(ground, "POST", path.rpartition("/")[0], bare(manifest))
 
@@ -129,9 +128,10 @@ def test_a_restarted_api_server_is_found_again(ground: Ground) -> None:
     server = process(ground, "kube-apiserver")
     command = server.popen.args
     assert isinstance(command, list)
-    begin = next(index for index, part in enumerate(command) if str(part).endswith("launch.py")) + 2  # behind the parent's id
+    begin = next(index for index, part in enumerate(command) if str(part).endswith("launch.py")) + 2  # after the parent's id
+    before = ground.proxy.unanswered
     processes.stop(server)
-    time.sleep(1)
+    ground.until(lambda: ground.proxy.unanswered > before, "a request that finds no API server")
     processes.start("kube-apiserver", command[begin:])
     wait_until(lambda: ground.stage.cluster.api.answers("/readyz"), "the API server's return", 90, lambda: None)
 
@@ -142,17 +142,24 @@ def test_a_restarted_api_server_is_found_again(ground: Ground) -> None:
 
 def test_a_paused_etcd_is_waited_for(ground: Ground) -> None:
     etcd = process(ground, "etcd")
-    etcd.popen.send_signal(signal.SIGSTOP)
-    time.sleep(12)
-    etcd.popen.send_signal(signal.SIGCONT)
-
+    refused = ground.script.add(Rule(lambda call: call.is_write, Answer(503), times=None))
     change(ground, "gpt-4o")
+    ground.until(lambda: bool(refused.met), "a write that the operator must repeat")
+
+    etcd.popen.send_signal(signal.SIGSTOP)
+    try:
+        ground.script.clear()
+        sent = ground.script.add(Rule(lambda call: call.is_write, Late(0.0), times=None))
+        ground.until(lambda: bool(sent.met), "a write that etcd does not store")
+        ground.until(lambda: not ground.stage.cluster.api.answers("/readyz/etcd"), "the API server misses etcd")
+    finally:
+        etcd.popen.send_signal(signal.SIGCONT)
 
     follows(ground, "gpt-4o")
 
 
 def test_our_definition_deleted_and_installed_again_is_watched_again(ground: Ground) -> None:
-    """The garbage collector may never have learned of the definition, and then collects nothing: what is left is taken over in the end."""
+    """The garbage collector may miss the definition and collect nothing: the operator finally adopts the orphans."""
     with without(ground, f"{CRD}/{OURS}"):
         ground.until(lambda: "is not installed" in ground.pod.log, "a sentence about the missing definition")
     ground.stage.cluster.install_definitions(crds.own_definitions())

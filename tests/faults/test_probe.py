@@ -1,4 +1,4 @@
-"""Whatever answers, or does not, at a binding's URL: the right reason, bounded time and memory, and recovery by itself."""
+"""Any behaviour of the server at a binding's URL gives the right reason, takes bounded time and memory, and is recovered from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def endpoint(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="module")
 def shared(world: World, endpoint: Endpoint) -> Iterator[Ground]:
-    """One operator for all; it probes often, and a healthy binding of another endpoint is beside the troubled one."""
+    """One operator for all tests. It probes often, and also serves a healthy binding with another endpoint."""
     flags = (f"--probe-ca-file={endpoint.bundle}", f"--probe-timeout={TIMEOUT}", "--probe-interval=1", "--probe-retry-interval=1")
     with world.ground(*flags) as ground:
         ready(ground)
@@ -52,7 +52,7 @@ def troubled(ground: Ground, endpoint: Endpoint, **fiddler: str) -> dict[str, An
 
 
 def resident(ground: Ground) -> float:
-    """Mebibytes of memory the operator holds at most so far."""
+    """Peak memory of the operator so far, in MiB."""
     status = Path(f"/proc/{ground.pod.pid}/status").read_text()
     peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(peak.split()[1]) * 1024 / MEBIBYTE

@@ -1,8 +1,7 @@
-"""Watches that fall silent, leave events out, break or end at once, and lists that are behind: what is missed is made up for."""
+"""The operator catches up on events that it missed: watches fall silent, drop events, break or end at once; lists are stale."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -15,6 +14,10 @@ from tests.faults.script import EndAtOnce, Rule, Silence, StaleList, Withhold, w
 from tests.faults.targets import attaching, target, users_plugin
 from tests.integration.arena import SETTINGS
 
+ATTEMPTS: Final = 5
+SHORTEST_PAUSE: Final = 0.2
+"""Average seconds between two attempts; a shorter pause is a storm."""
+
 Step = Callable[[Ground], None]
 Holds = Callable[[Ground], bool]
 
@@ -26,7 +29,7 @@ def ground(world: World) -> Iterator[Ground]:
 
 
 def undo_settings(ground: Ground) -> None:
-    """Somebody takes one of the settings away."""
+    """A user removes one of the settings."""
     gateway = ground.existing("Deployment", "kong-gateway")
     container = gateway["spec"]["template"]["spec"]["containers"][0]
     container["env"] = [entry for entry in container["env"] if entry["name"] != "KONG_UNTRUSTED_LUA"]
@@ -41,7 +44,7 @@ def attached(ground: Ground) -> None:
 
 
 def clear_list(ground: Ground) -> None:
-    """Somebody removes every plugin from a Service of theirs."""
+    """A user removes every plugin from their Service."""
     ground.patch("Service", "chat", {"metadata": {"annotations": {"konghq.com/plugins": None}}})
 
 
@@ -70,23 +73,23 @@ CHANGES: Final[dict[str, tuple[Step, Step, Holds]]] = {
     "deployments": (ready, undo_settings, lambda ground: ground.settings() == SETTINGS),
     "fiddlerkongbindings": (ready, scenarios.delete, given_back),
 }
-"""By resource: what is there, what somebody does to an object of it, and how it shows that the operator has noticed."""
+"""By resource: the preparation, a user's action on an object of it, and the condition that shows the operator's reaction."""
 
 
 def each(*resources: str, representative: str = "") -> list[Any]:
-    """Resources as parameters; those not named as representative are left to `make test-faults`."""
+    """Resources as parameters; those that are not representative run only in `make test-faults`."""
     return [pytest.param(name, marks=() if name == representative else pytest.mark.exhaustive) for name in resources]
 
 
 def unnoticed(ground: Ground, act: Step, noticed: Holds) -> None:
-    """Do something while the operator does not hear of it."""
+    """Do something that the operator's watch does not report."""
     act(ground)
     ground.until_quiet(1.0)
     assert not noticed(ground)
 
 
 @pytest.mark.parametrize("resource", each(*CHANGES))
-def test_what_a_silent_watch_did_not_tell_is_noticed_when_its_connection_breaks(ground: Ground, resource: str) -> None:
+def test_changes_missed_by_a_silent_watch_are_noticed_when_its_connection_breaks(ground: Ground, resource: str) -> None:
     prepare, act, noticed = CHANGES[resource]
     prepare(ground)
     ground.script.add(Rule(watches(resource), Silence(), times=None))
@@ -100,7 +103,7 @@ def test_what_a_silent_watch_did_not_tell_is_noticed_when_its_connection_breaks(
 
 
 @pytest.mark.parametrize("resource", each(*CHANGES, representative="fiddlerkongbindings"))
-def test_what_was_left_out_before_a_version_expired_is_noticed(ground: Ground, resource: str) -> None:
+def test_events_dropped_before_a_version_expired_are_noticed(ground: Ground, resource: str) -> None:
     prepare, act, noticed = CHANGES[resource]
     prepare(ground)
     ground.script.add(Rule(watches(resource), Withhold(), times=None))
@@ -130,13 +133,13 @@ def test_an_error_event_ends_in_a_working_watch(ground: Ground, resource: str) -
 def test_a_server_that_ends_every_watch_at_once_is_not_stormed(ground: Ground, resource: str) -> None:
     ready(ground)
     ground.script.add(Rule(watches(resource), EndAtOnce(), times=None))
+    before = len(ground.proxy.watches(resource))
     ground.end_watches()
-    before = ground.proxy.watches(resource)
-    time.sleep(5)
+    ground.until(lambda: len(ground.proxy.watches(resource)) >= before + ATTEMPTS, "the attempts")
 
-    storm = ground.proxy.watches(resource) - before
+    first, *_, last = ground.proxy.watches(resource)[before : before + ATTEMPTS]
 
-    assert storm < 30
+    assert last - first > ATTEMPTS * SHORTEST_PAUSE
     ground.script.clear()
     ground.put(ground.binding({"payloads": "Disabled"}))
     ground.until_ready()

@@ -1,4 +1,4 @@
-"""One request of the operator to the API server, as the proxy reads it: verb, resource, object. No I/O."""
+"""Parses one request of the operator to the API server: verb, resource, object. No I/O."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LEADING: Final = {"api": 2, "apis": 3}
 
 @dataclass(frozen=True)
 class Call:
-    """What a request asks for. `verb` is get, list, watch, create, update, patch or delete; a server-side apply is a `patch`."""
+    """One request. `verb` is get, list, watch, create, update, patch or delete; a server-side apply is a `patch`."""
 
     verb: str
     resource: str
-    """Plural, such as `kongplugins`; empty for a path that is no resource."""
+    """Plural, such as `kongplugins`; empty for a path that is not a resource."""
     namespace: str = ""
     name: str = ""
     subresource: str = ""
@@ -28,7 +28,7 @@ class Call:
 
     @property
     def is_write(self) -> bool:
-        """Whether it changes something that is not the operator's own Lease."""
+        """Whether it writes an object other than the operator's Lease."""
         return self.verb in _VERBS.values() and not self.is_lease
 
     @property
@@ -37,7 +37,7 @@ class Call:
         return self.resource == "leases"
 
     def __str__(self) -> str:
-        """`create kongplugins assistant-opentelemetry`; an Event, whose name is drawn, is named by its reason."""
+        """`create kongplugins assistant-opentelemetry`; an Event, which has a random name, is shown by its reason."""
         what = "/".join(filter(None, [self.resource, self.subresource]))
         return f"{self.verb} {what} {self._object}"
 
@@ -49,7 +49,7 @@ class Call:
 
 
 def read_call(method: str, target: str, body: bytes = b"") -> Call:
-    """The call behind a method, a path with its query, and a body."""
+    """Parse a method, a path with its query, and a body."""
     parts = urlsplit(target)
     segments = [segment for segment in parts.path.split("/") if segment]
     rest = segments[_LEADING.get(segments[0], 0) :] if segments else []

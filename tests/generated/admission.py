@@ -1,4 +1,4 @@
-"""The API server asked what it thinks of an object, without storing it; and `fiddler-kong render` asked the same."""
+"""Validates objects with the API server (dry run) and with `fiddler-kong render`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REFUSED: Final = 400
 
 
 class Admission:
-    """Server-side dry runs over one kept connection: thousands of them, and a TLS handshake costs more than a validation."""
+    """Server-side dry runs over one kept connection, since a TLS handshake costs more than a validation."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._api = cluster.api
@@ -31,7 +31,7 @@ class Admission:
         self._connection.close()
 
     def ask(self, manifest: Manifest) -> tuple[Manifest, str]:
-        """The object as it would be stored and "", or {} and the refusal."""
+        """The object as it is stored and "", or {} and the refusal."""
         path = f"{KINDS[manifest['kind']].path(manifest['metadata']['namespace'])}?dryRun=All&fieldValidation=Strict"
         headers = {"Authorization": f"Bearer {self._api.token}", "Content-Type": "application/json"}
         self._connection.request("POST", path, json.dumps(manifest), headers)
@@ -41,7 +41,7 @@ class Admission:
 
 
 def rendered(manifest: Manifest) -> tuple[int, str]:
-    """Exit code of `fiddler-kong render` for a file with this object, and what it says."""
+    """Exit code and output of `fiddler-kong render` for a file with this object."""
     result = CliRunner().invoke(render, ["-", "--allow-http", "--output=json"], input=json.dumps(manifest))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stderr

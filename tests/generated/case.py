@@ -1,4 +1,4 @@
-"""One binding with all that can be seen of it from outside: what the oracles look at."""
+"""One binding with everything that is visible from outside, for the oracles."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def completed(value: Any, node: Schema = SCHEMA) -> Any:
 
 @dataclass(frozen=True)
 class Case:
-    """A binding's spec (defaults filled in), and what its namespace, its gateway and Kong hold."""
+    """A binding's spec (with defaults), and the content of its namespace, its gateway and Kong."""
 
     name: str
     namespace: str
     spec: Spec
     binding: Manifest
-    """The binding itself; {} where there is none."""
+    """The binding itself; {} if it does not exist."""
     pushed: Pushed
     objects: Mapping[Key, Manifest]
     """Every Service, Ingress, KongPlugin and Secret of the namespace."""
@@ -54,7 +54,7 @@ class Case:
 
     @property
     def conditions(self) -> dict[str, Manifest]:
-        """The conditions by type, none while any is about another generation than the newest."""
+        """The conditions by type; {} while one of them belongs to an older generation."""
         found = {condition["type"]: condition for condition in self.status.get("conditions") or ()}
         newest = self.binding.get("metadata", {}).get("generation")
         return found if all(condition["observedGeneration"] == newest for condition in found.values()) else {}
@@ -67,25 +67,25 @@ class Case:
 
     @property
     def models(self) -> list[Spec]:
-        """The routes that Kong is given a model for."""
+        """The routes with a model."""
         return [route for route in self.routes if "llm" in route and self.is_served(route)]
 
     @property
     def exposed(self) -> list[Spec]:
-        """The routes with a path of their own."""
+        """The routes with their own path."""
         return [route for route in self.routes if "expose" in route]
 
     def is_served(self, route: Spec) -> bool:
-        """Whether the Kong of this cluster sees the route at all."""
+        """Whether the Kong of this cluster serves the route at all."""
         return "attachTo" in route or bool(self.spec["gateway"]["ingressClassName"] == "kong")
 
     @property
     def gateway_works(self) -> bool:
-        """Whether pre-function may be attached for sure."""
+        """Whether pre-function is certainly attachable."""
         return self.holds("GatewayConfigured")
 
     def reason(self, kind: str) -> str:
-        """The reason of a condition; "" where there is none yet."""
+        """The reason of a condition; "" before it exists."""
         return str(self.conditions.get(kind, {}).get("reason", ""))
 
     def holds(self, kind: str) -> bool:
@@ -93,7 +93,7 @@ class Case:
         return bool(self.conditions.get(kind, {}).get("status") == "True")
 
     def children(self) -> dict[Key, Manifest]:
-        """What the binding owns."""
+        """The objects that the binding owns."""
         return {key: raw for key, raw in self.objects.items() if self.name in _owners(raw)}
 
     def configs(self, plugin: str) -> list[Entity]:
@@ -114,7 +114,7 @@ class Case:
             yield from ((kind, name_of(entity)) for entity in entities if entity["name"] == reference)
 
     def service(self, route: Spec) -> Entity:
-        """The Kong service of an exposed route; {} where there is none."""
+        """The Kong service of an exposed route; {} if it does not exist."""
         return next((s for s in self.pushed.services if name_of(s) == f"{self.name}-{route['name']}"), {})
 
     def kong_routes(self, route: Spec) -> list[Entity]:
@@ -123,7 +123,7 @@ class Case:
 
 
 def content(raw: Manifest) -> Manifest:
-    """An object without its status and without what the API server counts."""
+    """An object without its status and server-assigned metadata."""
     metadata = {name: value for name, value in raw["metadata"].items() if name not in _COUNTED}
     return {**{name: value for name, value in raw.items() if name not in {"status", "metadata"}}, "metadata": metadata}
 

@@ -1,4 +1,4 @@
-"""The stock of valid values is filled once for each module."""
+"""Fills the stock of valid values once for each module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fields of a binding's spec, read from the generated structural schema: what strategies, mutations and oracles are checked against."""
+"""The fields of a binding's spec, read from the generated structural schema, for strategies, mutations and oracles."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _leaves(node: Schema, path: str) -> Iterator[tuple[str, Schema]]:
 
 
 LEAVES: Final[dict[str, Schema]] = dict(_leaves(SCHEMA, ""))
-"""Schema of every field that holds a value, by its path: `routes[].llm.model`."""
+"""Schema of every leaf field, by its path: `routes[].llm.model`."""
 
 
 def node_at(path: str) -> Schema:
@@ -38,7 +38,7 @@ def node_at(path: str) -> Schema:
 
 
 def present(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Path and value of everything a spec gives: what its author wrote, without defaults."""
+    """Path and value of every field that the author of a spec wrote, without defaults."""
     if path in LEAVES:
         yield path, value
     elif isinstance(value, list):

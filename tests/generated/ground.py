@@ -1,4 +1,4 @@
-"""A namespace full of bindings, each with a gateway and targets of its own beside the shared ones, and specs that fit there."""
+"""A namespace full of bindings, each with its own and with shared gateways and targets, and specs that fit there."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["Ground", "drafts"]
 
 _SECRETS: Final = [("fiddler", "api-key"), ("openai", "api-key"), ("spare", "fiddler"), ("spare", "a_b.c")]
 _TARGETS: Final = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Service", "own-@"), ("Ingress", "own-@"))
-"""`own-@` carries somebody's ai-proxy, `svc-@` somebody's cors; `@` stands for the binding."""
+"""`own-@` carries a user's ai-proxy, `svc-@` a user's cors; `@` is the binding's name."""
 
 _GATEWAYS: Final = [("gw-@", "proxy"), ("gw-@", "proxy"), ("gw-@", "second"), ("kong-gateway", "proxy")]
 
 
 def drafts() -> SearchStrategy[Spec]:
-    """Valid specs with `@` for the binding's name and `#` for the namespace; `Ground.fitted` puts them in."""
+    """Valid specs with `@` for the binding's name and `#` for the namespace; `Ground.fitted` replaces both."""
     refs = st.sampled_from(_SECRETS).map(lambda ref: {"name": ref[0], "key": ref[1]})
     fields = {
         "fiddler.url": st.sampled_from(["http://127.0.0.1:#", "http://127.0.0.1:#/", "http://localhost:#", "https://acme.fiddler.invalid"]),
@@ -78,7 +78,7 @@ class Ground(Arena):
         return gateway
 
     def fitted(self, draft: Spec, name: str) -> Spec:
-        """A draft made to fit a binding: names and places that no other binding has."""
+        """A draft with the names and places of one binding, which no other binding has."""
         spec: Spec = _replaced(draft, {"@": name, "#": self.stage.sink.url.rpartition(":")[2]})
         for route in spec["routes"]:
             if "expose" in route:
@@ -86,12 +86,12 @@ class Ground(Arena):
         gateway = spec["gateway"]
         gateway["container"] = gateway["targetRef"].pop("container")
         if gateway["targetRef"]["name"] == "kong-gateway" and gateway.get("untrustedLua") != "Unmanaged":
-            gateway["untrustedLua"] = "on"  # shared: two wishes would clash
+            gateway["untrustedLua"] = "on"  # shared: two values would conflict
         return spec
 
-    def offer(self, name: str, spec: Spec, *, anew: bool) -> None:
-        """Create a binding, or replace its spec as `kubectl replace` does; ApiError where that is refused."""
-        if anew:
+    def offer(self, name: str, spec: Spec, *, create: bool) -> None:
+        """Create a binding, or replace its spec as `kubectl replace` does; ApiError if that is refused."""
+        if create:
             self.create(self.manifest(BINDING.api_version, BINDING.name, name, spec=spec))
             return
         path = f"{BINDING.path(self.namespace, name)}?fieldValidation=Strict"
@@ -108,11 +108,11 @@ class Ground(Arena):
         return Reader(self.stage.cluster.api)
 
     def all_of(self, kind: str) -> list[Manifest]:
-        """Every object of a kind, read over one kept connection: it is asked for thousands of times."""
+        """Every object of a kind, read over one kept connection, since it is read thousands of times."""
         return [{**item, "kind": kind} for item in self._reader.get(KINDS[kind].path(self.namespace))["items"]]
 
     def cases(self, wanted: Mapping[str, Spec], config: Any) -> dict[str, Case]:
-        """What can be seen of each of these bindings, each with the spec it should live up to."""
+        """The case of each of these bindings, with the spec that it must satisfy."""
         bindings = {raw["metadata"]["name"]: raw for raw in self.all_of("FiddlerKongBinding")}
         objects = {
             (kind, raw["metadata"]["name"]): raw for kind in ("Secret", "KongPlugin", "Service", "Ingress") for raw in self.all_of(kind)

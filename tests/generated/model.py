@@ -1,7 +1,7 @@
-"""A cluster in memory with the operator's own store, reader, decisions and applier: what one pass after another makes of it.
+"""A cluster in memory with the operator's own cache, reader, decisions and applier, to run one pass after another.
 
-Only two things stand in for the real ones: the API server (`FakeCluster`) and time. What Kong would be given is read from the attachment
-lists, as Kong Ingress Controller reads them.
+Only the API server (`FakeCluster`) and time are not real. Kong's plugins are read from the attachment lists, as Kong Ingress
+Controller reads them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Store
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.objects.build import build_removal
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.write.applier import Applier
@@ -34,14 +35,14 @@ KEYS: Final = {
 """Every key that a generated spec may refer to, by Secret and entry."""
 
 ROUNDS: Final = 6
-"""Passes over all bindings after which nothing may be left to write."""
+"""Passes over all bindings, the last of which must write nothing."""
 
 _SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
 _COUNTED: Final = ("resourceVersion", "uid", "generation")
 
 
 def scenery() -> list[Manifest]:
-    """Secrets, two gateways that run with the right settings, and the targets of `valid.PURE`, with plugin lists of their owner's."""
+    """Secrets, two gateways that run with the right settings, and the targets of `valid.PURE`, with plugin lists of their owners."""
     env = [{"name": name, "value": value} for name, value in _SETTINGS.items()]
     gateways = [objects.deployment(1, *env, namespace="ai", name=name) for name in ("kong-gateway", "other")]
     secrets: dict[str, dict[str, str]] = {}
@@ -60,7 +61,7 @@ def scenery() -> list[Manifest]:
 
 
 class Model:
-    """The cluster and one operator. `settle` is what happens until nothing is left to do."""
+    """The cluster and one operator. `converge` runs the operator until nothing is left to write."""
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
@@ -71,14 +72,14 @@ class Model:
         for raw in scenery():
             self.put(raw)
 
-    # What people do
+    # Actions of users
 
     def put(self, raw: Manifest) -> None:
         """Create or replace an object."""
         self.store.observe(self.cluster.put(raw))
 
     def bind(self, name: str, spec: Any) -> None:
-        """Create a binding, or give it another spec."""
+        """Create a binding, or replace its spec."""
         known = self.cluster.objects.get(_binding(name))
         if known:
             generation = known["metadata"]["generation"] + 1
@@ -89,19 +90,19 @@ class Model:
             self.put(objects.binding(name, spec_=spec, uid=f"uid-{name}-{self._made}", creationTimestamp=created))
 
     def annotate(self, key: ObjectKey, plugins: list[str]) -> None:
-        """Give an object a plugin list."""
+        """Set the plugin list of an object."""
         raw = copy.deepcopy(self.cluster.objects[key])
         raw["metadata"].setdefault("annotations", {})[names.KONG_PLUGINS_ANNOTATION] = ",".join(plugins)
         self.put(raw)
 
     def remove(self, key: ObjectKey) -> None:
-        """Delete an object that is nobody's child."""
+        """Delete an object that no binding owns."""
         raw = self.cluster.objects.pop(key, None)
         if raw:
             self.store.forget(key, raw["metadata"]["uid"])
 
     async def unbind(self, name: str) -> None:
-        """Delete a binding: the operator takes back what it put on others' objects, then the garbage collector works."""
+        """Delete a binding: the operator detaches its plugins from others' objects, then the garbage collector deletes the children."""
         raw = self.cluster.objects.get(_binding(name))
         if raw is None:
             return
@@ -114,10 +115,10 @@ class Model:
         for key in list(self.children(name)):
             self.remove(key)
 
-    # What the operator does
+    # Actions of the operator
 
     async def look(self, name: str) -> Decision:
-        """One pass over a binding; another where the first finds that it was out of date, as a worker does."""
+        """One pass over a binding, repeated like in a worker when its snapshot was stale."""
         for _ in range(ROUNDS):
             snapshot = await self.reader.gather(_binding(name))
             assert snapshot is not None
@@ -127,36 +128,36 @@ class Model:
             except Stale:
                 continue
             return decision
-        raise AssertionError(f"{name} is out of date for ever")
+        raise AssertionError(f"{name} is still stale after all rounds")
 
-    async def settle(self) -> dict[str, Decision]:
-        """Pass over all bindings until a whole round writes nothing; the decisions of that round. AssertionError where it goes on."""
+    async def converge(self) -> dict[str, Decision]:
+        """Pass over all bindings until a whole round writes nothing; the decisions of that round. AssertionError if writes never end."""
         for _ in range(ROUNDS):
             before = len(self.cluster.writes)
-            decisions = {key.name: await self.look(key.name) for key in sorted(self.store.keys(names.KIND))}
+            decisions = {key.name: await self.look(key.name) for key in sorted(self.store.keys(BINDING))}
             if len(self.cluster.writes) == before:
                 return decisions
         raise AssertionError(f"still writing after {ROUNDS} rounds: {self.cluster.writes[-6:]}")
 
-    # What is there
+    # State
 
     def children(self, name: str) -> dict[ObjectKey, Manifest]:
-        """What a binding owns, without what the API server counts."""
+        """The objects that a binding owns, without server-assigned metadata."""
         own = ((key, raw) for key, raw in self.cluster.objects.items() if _owner(raw) == name)
         return {key: _plain(raw) for key, raw in own}
 
     def strangers(self) -> dict[ObjectKey, Manifest]:
-        """Everything that no binding owns, bindings left out."""
+        """Every object that no binding owns, without the bindings."""
         return {key: _plain(raw) for key, raw in self.cluster.objects.items() if _owner(raw) is None and key.kind != names.KIND}
 
     def listed(self, key: ObjectKey) -> list[str]:
-        """The plugin list of an object, as it stands there."""
+        """The plugin list of an object, in its order."""
         raw = self.cluster.objects[key]
         written = (raw["metadata"].get("annotations") or {}).get(names.KONG_PLUGINS_ANNOTATION) or ""
         return _split(written)
 
     def doubles(self) -> list[str]:
-        """Objects on which Kong would get two plugins of one type, at least one of them ours: what freezes a gateway."""
+        """Objects with two plugins of one type, at least one of them ours: Kong then refuses the whole configuration."""
         return [f"{key}: {types}" for key in self.cluster.objects if key.kind in {"Service", "Ingress"} for types in self._doubled(key)]
 
     def _doubled(self, key: ObjectKey) -> Iterator[str]:
@@ -186,7 +187,7 @@ def _plain(raw: Manifest) -> Manifest:
     metadata = {name: value for name, value in raw["metadata"].items() if name not in _COUNTED and value != {}}
     plain: Manifest = json.loads(json.dumps({**raw, "metadata": metadata}))
     annotations = plain["metadata"].get("annotations") or {}
-    if names.KONG_PLUGINS_ANNOTATION in annotations:  # blanks between names mean nothing, and are not kept
+    if names.KONG_PLUGINS_ANNOTATION in annotations:  # spaces between names have no meaning and are not kept
         annotations[names.KONG_PLUGINS_ANNOTATION] = _split(annotations[names.KONG_PLUGINS_ANNOTATION])
     return plain
 

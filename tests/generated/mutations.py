@@ -1,4 +1,4 @@
-"""Specs with one fault: a valid spec in which exactly one rule of the schema, or of the rules over several fields, is broken."""
+"""Specs with one fault: a valid spec that breaks exactly one rule of the schema, or one rule over several fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FILLER: Final = {"string": "a", "array": {}}
 
 @dataclass(frozen=True)
 class Mutation:
-    """One fault. `field` is what a message must name, as `spec.routes[0].name`; `says` what must be said of it, in either's words."""
+    """One fault. A message must contain the path `field`, such as `spec.routes[0].name`, and one of the texts `says`."""
 
     title: str
     field: str
@@ -58,7 +58,7 @@ def _of_node(spec: Spec, path: Path, value: Any, node: Schema) -> Iterator[Mutat
 
 
 def _faults(value: Any, node: Schema) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    """(title, wrong value, what must be said): one for each constraint of a node."""
+    """(title, wrong value, text of the message) for each constraint of a node."""
     kind = node.get("type")
     if kind is None:
         return
@@ -88,14 +88,14 @@ def _text_faults(value: str, node: Schema) -> Iterator[tuple[str, Any, tuple[str
             ("a quote", f'{value}"'),
             ("a line break", f"{value}\n"),
             ("another script", f"{value}\u00e9"),
-            ("a blank", f" {value}"),
+            ("a space", f" {value}"),
         ):
             if len(wrong) <= node["maxLength"] and not re.fullmatch(node["pattern"], wrong):
                 yield title, wrong, ("should match", "must match")
 
 
 def _lengthened(value: str, node: Schema) -> str | None:
-    """Too long, and right in all else; None where the pattern leaves no room for that."""
+    """Too long and otherwise valid; None if the pattern allows no such text."""
     excess = "a" * (node["maxLength"] + 1 - len(value))
     fits = (text for text in (value + excess, excess + value) if "pattern" not in node or re.fullmatch(node["pattern"], text))
     return next(fits, None)
@@ -165,7 +165,7 @@ def _repeated(route: dict[str, Any], name: str, **fields: Any) -> dict[str, Any]
 
 
 def _twice(what: str) -> Callable[[Spec], bool]:
-    """Another route that shares its name, its target or its path with one that is there, and nothing else."""
+    """Another route that shares only its name, its target or its path with an existing one."""
 
     def change(spec: Spec) -> bool:
         found = next((route for route in spec["routes"] if what in route), None)
@@ -202,4 +202,4 @@ _RULES: Final[list[tuple[str, str, Callable[[Spec], bool], str]]] = [
     ("a target twice", "attachTo", _twice("attachTo"), "an object must be named by attachTo in only one route"),
     ("a path twice", "path", _twice("expose"), "a host and path must be exposed by only one route"),
 ]
-"""The rules over several fields, and those of single fields that have words of their own."""
+"""The rules over several fields, and those of single fields with their own messages."""

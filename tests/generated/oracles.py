@@ -1,7 +1,7 @@
-"""Where each field of a spec must be found: in what Kong is given, on the workload, in the status. Written from the API's description,
-with nothing of the plan's code.
+"""Oracles: where each field of a spec must appear in Kong's configuration, on the workload, or in the status. They follow the API's
+description and share no code with the plan.
 
-An oracle yields a sentence for everything that is not as the field says.
+An oracle yields a sentence for every difference from the field.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _workload(case: Case) -> Iterator[str]:
 
 
 def _settings(case: Case) -> Iterator[str]:
-    """The settings stand in the named container of the named workload, and nowhere else; foreign values only give way to `Override`."""
+    """The settings are only in the named container of the named workload; others' values are replaced only with `Override`."""
     gateway = case.spec["gateway"]
     own = f"gw-{case.name}"
     for container in ("proxy", "second"):
@@ -102,7 +102,7 @@ def _ingress_class(case: Case) -> Iterator[str]:
 
 
 def _names(case: Case) -> Iterator[str]:
-    """Exactly the children that the routes and sessions ask for."""
+    """The children are exactly those for the routes and sessions."""
     wanted: set[Key] = {("Secret", f"{case.name}-kong-keys"), ("KongPlugin", f"{case.name}-opentelemetry")}
     if case.spec["sessions"]["mode"] == "Header":
         wanted.add(("KongPlugin", f"{case.name}-pre-function"))
@@ -128,7 +128,7 @@ def _host(case: Case) -> Iterator[str]:
 
 
 def _attachments(case: Case) -> Iterator[str]:
-    """Each plugin runs on exactly the Services and Ingresses of its routes; pre-function may wait for a gateway that does not work."""
+    """Each plugin runs on exactly the Services and Ingresses of its routes; pre-function may wait for a gateway that is not ready."""
     served = [route for route in case.routes if case.is_served(route)]
     places = {route["name"]: _place(case, route) for route in served}
     yield from _same("opentelemetry on", case.places(f"{case.name}-opentelemetry"), set(places.values()))
@@ -166,7 +166,7 @@ def _options(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Ite
 
 
 def _upstream(case: Case) -> Iterator[str]:
-    """The Kong service leads to the model's own host, and the plugin calls the URL."""
+    """The Kong service has the model's host, and the plugin calls the URL."""
     yield from _of_models(_options)(case)
     for route in case.exposed:
         url = route["llm"]["options"].get("upstreamUrl", "https://api.openai.com")
@@ -261,5 +261,5 @@ ORACLES: Final[dict[str, Oracle]] = {
 
 
 def problems(case: Case) -> list[str]:
-    """Everything about a working binding that is not as its spec says."""
+    """Every difference between a working binding and its spec."""
     return [f"{case.namespace}/{case.name}: {text}" for oracle in dict.fromkeys(ORACLES.values()) for text in oracle(case)]

@@ -1,4 +1,4 @@
-"""Overrides that are allowed, and what Kong must be given for them."""
+"""Overrides that are allowed, and their results in Kong."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ _ADDED: Final[dict[str, dict[str, SearchStrategy[Any]]]] = {
         "/auth/allow_override": st.booleans(),
     },
 }
-"""Fields of Kong's plugins that no typed field of a binding stands for, with values Kong takes."""
+"""Fields of Kong's plugins that no typed field of a binding sets, with values that Kong accepts."""
 
 _REMOVED: Final = {"opentelemetry": "/propagation", "ai-proxy": "/response_streaming"}
-"""Fields that can go: the first is generated, the second stands there when an override has just added it."""
+"""Fields that an override can remove: the first is generated, the second exists after an override has added it."""
 
 
 @st.composite
 def overrides(draw: Draw, spec: Spec) -> list[Spec]:
-    """Some overrides that concern plugins the spec asks for."""
+    """Some overrides of plugins that the spec needs."""
     models = [route["name"] for route in spec["routes"] if "llm" in route]
     plugins = ["opentelemetry", *(["ai-proxy"] if models else [])]
     return [draw(_override(plugin, models)) for plugin in draw(st.lists(st.sampled_from(plugins), max_size=2, unique=True))]
@@ -57,7 +57,7 @@ def _override(draw: Draw, plugin: str, models: list[str]) -> Spec:
 
 
 def overridden(spec: Spec, plugin: str, route: str | None = None) -> dict[tuple[str, ...], Any]:
-    """What the overrides of a plugin come to: path -> value; None where a field must be Kong's own default again."""
+    """The result of a plugin's overrides, values by path; None for a field that must have Kong's default again."""
     values: dict[tuple[str, ...], Any] = {}
     for override in spec.get("overrides", ()):
         if override["plugin"] != plugin or override.get("route") not in (None, route):

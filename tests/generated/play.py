@@ -1,6 +1,6 @@
-"""Generations of changes to many bindings at once: what is chosen for each, what must come of it, and waiting until it has.
+"""Generations of changes to many bindings at once: chooses a change for each, and waits until each has its expected result.
 
-One generation changes every binding once and is awaited as a whole, by one condition, so that thousands of changes take minutes.
+One generation changes every binding once and is awaited as a whole, so that thousands of changes take only minutes.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ PATIENCE: Final = 90.0
 """Seconds a whole generation may take on a busy machine."""
 
 REFUSALS: Final = [refusal for refusal in REFUSED if refusal.title not in {"http", "suspended"}]
-"""Here http is allowed, as the flags of the operator say."""
+"""The refusals in this test, whose operator allows http."""
 
 CLASH: Final = Refusal("their ai-proxy", lambda _: None, "PluginClash", "already has")
 
 KINDS: Final = ["change"] * 11 + ["back"] * 3 + ["refused"] * 2 + ["not admitted"] * 2 + ["suspended", "deleted"]
 _NOTHING: Final[Spec] = {"fiddler": {}, "gateway": {"targetRef": {"name": ""}}, "routes": []}
-"""Stands for the spec of a binding that does not exist."""
+"""The spec of a binding that does not exist."""
 
 
 @dataclass
 class Actor:
-    """One binding in the course of its changes. `working` is the spec it must live up to; None while it does not exist."""
+    """One binding and its history. `working` is the spec that it must satisfy; None while it does not exist."""
 
     ground: Ground
     name: str
     targets: dict[str, Any] = field(default_factory=dict)
-    """The objects it attaches to as their owner made them."""
+    """The objects it attaches to, as their owner made them."""
     working: Spec | None = None
     kind: str = ""
-    """What was done last."""
+    """The last change."""
     refusal: Refusal | None = None
     history: list[Spec] = field(default_factory=list)
-    """Every spec that worked, in order."""
+    """Every working spec so far, in order."""
     seen: dict[str, str] = field(default_factory=dict)
-    """The children that each spec came to."""
+    """The children for each spec."""
 
     def __str__(self) -> str:
-        """For messages."""
+        """Name and last change, for messages."""
         return f"{self.ground.namespace}/{self.name} ({self.kind}{f' {self.refusal}' if self.refusal else ''})"
 
 
 class Play:
-    """Bindings in one or more namespaces, and everything that happens to them."""
+    """Bindings in one or more namespaces, and their changes."""
 
     def __init__(self, grounds: Sequence[Ground], bindings: Sequence[str], pool: Pool[Spec], seed: int) -> None:
         self.actors = [Actor(ground, name) for ground in grounds for name in bindings]
@@ -75,27 +75,27 @@ class Play:
 
     @property
     def transitions(self) -> int:
-        """How many changes there were."""
+        """Number of changes so far."""
         return self.counts.total()
 
     def generation(self) -> None:
-        """Change every binding once, then wait until everything is as it must be."""
+        """Change every binding once, then wait until every binding is as expected."""
         self._remember()
         for actor in self.actors:
             self._change(actor)
             self.counts[actor.kind] += 1
-        self._until_settled()
+        self._until_as_expected()
         self._compare()
 
     def end(self) -> None:
-        """Delete every binding; all must be as before the first."""
+        """Delete every binding; everything must be as before the first."""
         for actor in self.actors:
             if actor.working is not None:
                 self._delete(actor)
                 self.counts["deleted"] += 1
-        self._until_settled()
+        self._until_as_expected()
 
-    # What happens
+    # Changes
 
     def _change(self, actor: Actor) -> None:
         actor.refusal = None
@@ -105,10 +105,10 @@ class Play:
         elif actor.kind == "not admitted":
             self._offend(actor)
         else:
-            self._offer(actor, self._wish(actor))
+            self._offer(actor, self._choose(actor))
 
-    def _wish(self, actor: Actor) -> Spec:
-        """The spec to put; what it is expected to come to is noted on the way."""
+    def _choose(self, actor: Actor) -> Spec:
+        """Choose the next spec, and record the expected result on the actor."""
         fresh = actor.ground.fitted(self._pool[self._dice.randrange(10**6)], actor.name)
         if actor.kind == "back":
             fresh = self._dice.choice(actor.history)
@@ -125,7 +125,7 @@ class Play:
         return fresh
 
     def _offer(self, actor: Actor, spec: Spec) -> None:
-        actor.ground.offer(actor.name, spec, anew=actor.name not in self._existing[actor.ground.namespace])
+        actor.ground.offer(actor.name, spec, create=actor.name not in self._existing[actor.ground.namespace])
         self._existing[actor.ground.namespace].add(actor.name)
 
     def _delete(self, actor: Actor) -> None:
@@ -134,7 +134,7 @@ class Play:
         self._existing[actor.ground.namespace].discard(actor.name)
 
     def _offend(self, actor: Actor) -> None:
-        """Offer what the API server must refuse."""
+        """Offer a spec that the API server must refuse."""
         wish = actor.ground.fitted(self._pool[self._dice.randrange(10**6)], actor.name)
         mutation: Mutation = self._dice.choice(list(mutations(wish)))
         try:
@@ -144,10 +144,10 @@ class Play:
             return
         raise AssertionError(f"the API server took {mutation}: {json.dumps(mutation.spec)}")
 
-    # What must come of it
+    # Expected results
 
     def _remember(self) -> None:
-        """What every binding's children and lists are now: a refusal must not change them."""
+        """Remember every binding's children and lists: a refusal must not change them."""
         self._before = {id(actor): _possessions(case) for actor, case in self._look()}
 
     def _look(self) -> Iterator[tuple[Actor, Case]]:
@@ -157,16 +157,16 @@ class Play:
             cases = ground.cases({name: actor.working or _NOTHING for name, actor in actors.items()}, config)
             yield from ((actors[name], case) for name, case in cases.items())
 
-    def _until_settled(self) -> None:
+    def _until_as_expected(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while open_ := list(self._open()):
             if time.monotonic() > deadline:
-                raise AssertionError("\n".join(["not settled:", *open_[:12]]))
+                raise AssertionError("\n".join(["not as expected:", *open_[:12]]))
             time.sleep(0.5)
         assert len(self._stage.gateway.refusals) == self._refused_before, self._stage.gateway.refusals[-1].answer
 
     def _open(self) -> Iterator[str]:
-        """What is not yet, or not any more, as it must be."""
+        """Everything that is not as expected."""
         doubles: set[str] = set()
         for actor, case in self._look():
             doubles |= {f"{actor.ground.namespace}: {place}" for place in case.pushed.doubles()}
@@ -181,21 +181,21 @@ class Play:
         if actor.kind in {"refused", "suspended"}:
             return [*_untold(actor, case), *_touched(self._before[id(actor)], _possessions(case))]
         if actor.kind == "not admitted" and not (case.reason("Accepted") == "Accepted" and case.holds("SecretsResolved")):
-            return []  # it was refused or suspended before, and still is
+            return []  # it was already refused or suspended before
         return [*problems(case), *_unprogrammed(case)]
 
     def _compare(self) -> None:
-        """A spec that was seen before must have come to the same children, byte for byte."""
+        """A spec must result in the same children each time, byte for byte."""
         for actor, case in self._look():
             if actor.kind in {"change", "back"} and case.gateway_works:
                 spec, children = (json.dumps(part, sort_keys=True) for part in (actor.working, _children(case)))
-                assert actor.seen.setdefault(spec, children) == children, f"{actor}: another way, other children"
+                assert actor.seen.setdefault(spec, children) == children, f"{actor}: same spec, other children"
 
 
 def _untold(actor: Actor, case: Case) -> list[str]:
     wanted = actor.refusal.reason if actor.refusal else "Suspended"
     found = [condition["reason"] for condition in case.conditions.values()]
-    return [] if wanted in found else [f"{wanted} is not told, but {found}"]
+    return [] if wanted in found else [f"{wanted} is not reported, but {found}"]
 
 
 def _unprogrammed(case: Case) -> list[str]:
@@ -208,7 +208,7 @@ def _touched(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def _left_over(actor: Actor, case: Case) -> list[str]:
-    """Of a deleted binding: its children, and whatever it put on its targets."""
+    """Leftovers of a deleted binding: its children, and changes of its targets."""
     return [*(f"left over: {key}" for key in _children(case)), *_touched(actor.targets, _targets(case))]
 
 

@@ -1,4 +1,4 @@
-"""Generated values in stock: tests then draw numbers, which costs a hundredth of drawing whole specs."""
+"""A stock of generated values: tests draw only numbers, which costs a hundredth of drawing whole specs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Pool(Generic[T]):
-    """About `size` values of a strategy by number, made when first asked for; always the same ones for the same `start`."""
+    """About `size` values of a strategy by number, generated at first use; the same `start` gives the same values."""
 
     def __init__(self, strategy: SearchStrategy[T], size: int, start: int = 0) -> None:
         self._strategy = strategy
@@ -25,7 +25,7 @@ class Pool(Generic[T]):
         self._values: list[T] = []
 
     def fill(self) -> None:
-        """Make the values, if that was not done. It must not happen while an example is drawn or run: fixtures do it."""
+        """Generate the values once. Fixtures call this, since it must not happen while an example is drawn or run."""
         if self._values:
             return
 
@@ -38,15 +38,15 @@ class Pool(Generic[T]):
         collect()
 
     def __getitem__(self, number: int) -> T:
-        """The value of that number; any number will do."""
+        """The value of that number; any number is valid."""
         return self._values[number % len(self._values)]
 
     def __len__(self) -> int:
-        """How many there are, in truth: a small space is exhausted early."""
+        """The actual number of values: a small space is exhausted early."""
         return len(self._values)
 
     def any(self) -> SearchStrategy[T]:
-        """One of them."""
+        """Draw one value."""
         return st.integers(0, self._size - 1).map(self.__getitem__)
 
 

@@ -1,4 +1,4 @@
-"""Specs that the API server takes and the operator refuses: each a change of a valid one, with the reason and words it must be told by."""
+"""Specs that the API server accepts and the operator refuses: changes of a valid spec, each with the expected reason and message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Spec = dict[str, Any]
 
 @dataclass(frozen=True)
 class Refusal:
-    """One way to be refused. `break_` changes the spec it is given."""
+    """One refusal. `break_` changes the given spec in place."""
 
     title: str
     break_: Callable[[Spec], Any]
@@ -93,4 +93,4 @@ REFUSED: Final = (
     Refusal("no key", _put("fiddler", apiKeySecretRef={"name": "fiddler", "key": "k"}), "SecretKeyNotFound", "has no key `k`"),
     Refusal("no target", _target, "TargetNotFound", "Service ai/nobody"),
 )
-"""Table of the ways; the operator must leave everything as it is in each."""
+"""The table of refusals; in each case the operator must change nothing."""

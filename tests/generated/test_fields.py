@@ -1,4 +1,4 @@
-"""Every field of the API is generated and has an oracle: one that is added without fails here, not in production."""
+"""Every field of the API is generated and has an oracle; a new field without one fails here, not in production."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Specs with one fault, and specs with none: the API server and `fiddler-kong render` come to the same verdict and name the same field."""
+"""For specs with and without a fault, the API server and `fiddler-kong render` give the same verdict and name the same field."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from hypothesis.strategies import SearchStrategy
 
 from devcluster import Cluster
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.observe.kinds.bindings import reduce_binding
 from tests.generated.admission import Admission, rendered
 from tests.generated.model import Model
 from tests.generated.mutations import Mutation, mutations
@@ -27,7 +29,7 @@ MANY: Final = settings(max_examples=3000, deadline=None, phases=PHASES)
 FAULTY: Final[SearchStrategy[Mutation]] = VALID.flatmap(lambda spec: st.sampled_from(list(mutations(spec))))
 
 FREE: Final = Scenery(PURE.targets, 3, {p: s for p, s in PURE.fields.items() if p not in {"routes[].expose.path", "routes[].expose.host"}})
-"""Paths and hosts as the schema lets them through."""
+"""Paths and hosts that the schema allows."""
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ WHOLE: Final[Spec] = {
     "overrides": [{"plugin": "ai-proxy", "route": "openai", "patch": [{"op": "add", "path": "/response_streaming", "value": "deny"}]}],
     "suspend": False,
 }
-"""A spec that gives every field."""
+"""A spec with every field."""
 
 EVERY: Final = list(mutations(WHOLE))
 
@@ -139,7 +141,7 @@ def test_every_fault_of_a_spec_that_gives_every_field(admission: Admission, faul
 
 @pytest.mark.parametrize("fault", [f for f in EVERY if f.title != "unknown field"], ids=str)
 def test_the_operator_reads_none_of_them(fault: Mutation) -> None:
-    """Should the API server ever let one through (an older definition may be installed), it is refused all the same."""
+    """The operator also refuses what an older definition in the API server may accept."""
     binding = reduce_binding(ObjectKey("FiddlerKongBinding", "ai", "faulty"), {"metadata": {}, "spec": fault.spec})
 
     assert binding.spec is None
@@ -156,10 +158,10 @@ def test_each_kind_of_fault_is_there() -> None:
 @QUICK
 @given(spec=specs(FREE).map(lambda spec: {**spec, "suspend": False}))
 async def test_what_a_valid_spec_becomes_is_taken_by_the_api_server(admission: Admission, spec: Spec) -> None:
-    """A spec that is taken must not come to objects that are not."""
+    """An accepted spec must not result in objects that are refused."""
     model = Model()
     model.bind("sample", spec)
-    await model.settle()
+    await model.converge()
 
     made = [child for key, child in model.children("sample").items()]
     refusals = [admission.ask(in_default(child))[1] for child in made]
@@ -174,8 +176,8 @@ UNFIT_NAMES: Final = [("gateway.ingressClassName", name) for name in ("a..b", "a
 
 
 @pytest.mark.parametrize(("path", "value"), [*UNFIT, *UNFIT_NAMES], ids=str)
-def test_known_case_of_a_spec_whose_objects_nobody_would_take(admission: Admission, path: str, value: str) -> None:
-    """The spec was once taken, and the API server, or Kong's controller, then refused or misread the Ingress."""
+def test_known_case_of_a_spec_whose_objects_are_refused(admission: Admission, path: str, value: str) -> None:
+    """The spec was once accepted, and the API server or Kong's controller then refused or misread the Ingress."""
     spec = changed({"spec": WHOLE}, {f"spec.{path}": value})["spec"]
 
     _, refusal = admission.ask(binding(spec))
@@ -196,7 +198,7 @@ OPTIONAL: Final = ["payloads", "sessions", "suspend", "overrides"]
 
 @pytest.mark.parametrize("name", OPTIONAL)
 def test_null_means_left_out_to_both(admission: Admission, name: str) -> None:
-    """As in every Kubernetes object: a null of a field that may be left out is dropped, and the default stands."""
+    """As in every Kubernetes object, a null for an optional field is dropped and the default applies."""
     spec = {**WHOLE, name: None}
 
     assert admission.ask(binding(spec))[1] == ""

@@ -1,4 +1,4 @@
-"""One binding, any valid spec: the same children by every way, none that a refusal could touch, nothing left behind, no key anywhere."""
+"""One binding with any valid spec: children depend on the spec alone, a refusal changes none, and no child and no key is left behind."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ TARGETS: Final = [ObjectKey(kind, "ai", name) for kind, name in PURE.targets]
 
 
 async def after(*specs_: Spec) -> Model:
-    """A cluster in which one binding had these specs in turn, and everything was done each time."""
+    """A cluster in which one binding had these specs in turn, with all writes done after each."""
     model = Model()
     for spec in specs_:
         model.bind("assistant", spec)
-        await model.settle()
+        await model.converge()
     return model
 
 
 def as_stored(model: Model) -> str:
-    """A binding's children as one text; an API server sorts the names of fields."""
+    """A binding's children as one text, with sorted field names as in an API server."""
     return json.dumps(sorted((str(key), child) for key, child in model.children("assistant").items()), sort_keys=True)
 
 
 def lists(model: Model) -> dict[ObjectKey, tuple[list[str], set[str]]]:
-    """Of each target the foreign names in their order, and the set of ours."""
+    """For each target, the foreign names in their order and the set of ours."""
     listed = {key: model.listed(key) for key in TARGETS}
     return {key: ([n for n in names if not _ours(n)], {n for n in names if _ours(n)}) for key, names in listed.items()}
 
@@ -64,7 +64,7 @@ async def test_going_back_restores_the_former_children(first: Spec, second: Spec
 
     for spec in (second, first):
         model.bind("assistant", spec)
-        await model.settle()
+        await model.converge()
 
     assert (as_stored(model), lists(model)) == before
 
@@ -86,10 +86,10 @@ async def test_a_refused_spec_touches_nothing(working: Spec, wish: Spec, refusal
 
 @QUICK
 @given(spec=VALID)
-async def test_no_key_stands_anywhere_but_in_the_derived_secret(spec: Spec) -> None:
+async def test_keys_are_only_in_the_derived_secret(spec: Spec) -> None:
     model = Model()
     model.bind("assistant", spec)
-    decisions = await model.settle()
+    decisions = await model.converge()
 
     children = model.children("assistant")
     secret = children.pop(ObjectKey("Secret", "ai", "assistant-kong-keys"))
@@ -100,7 +100,7 @@ async def test_no_key_stands_anywhere_but_in_the_derived_secret(spec: Spec) -> N
 
 @QUICK
 @given(history=st.lists(VALID, min_size=1, max_size=3))
-async def test_deletion_gives_back_exactly_what_was_there(history: list[Spec]) -> None:
+async def test_deletion_restores_exactly_the_former_state(history: list[Spec]) -> None:
     untouched = Model().strangers()
     model = await after(*history)
 
@@ -113,17 +113,17 @@ async def test_deletion_gives_back_exactly_what_was_there(history: list[Spec]) -
 @QUICK
 @given(spec=VALID, overrides=any_value(node_at("overrides"), "overrides", {}))
 async def test_any_override_is_decided_about(spec: Spec, overrides: list[dict[str, Any]]) -> None:
-    """Whatever the schema lets through is either built or refused with a message that names it; nothing raises."""
+    """Every value that the schema allows is built, or refused with a message that names it; nothing raises."""
     model = Model()
     model.bind("assistant", {**spec, "overrides": overrides})
-    decision = (await model.settle())["assistant"]
+    decision = (await model.converge())["assistant"]
 
     found = decision.findings[ConditionType.ACCEPTED]
     assert (found.status == "True") or found.message.startswith("spec.overrides[")
 
 
 @pytest.mark.parametrize("refusal", REFUSED, ids=str)
-async def test_each_refusal_says_what_is_wrong(refusal: Refusal) -> None:
+async def test_each_refusal_names_the_fault(refusal: Refusal) -> None:
     model = Model()
     model.bind("assistant", refusal.applied(refusal.sample))
 

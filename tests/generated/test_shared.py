@@ -1,4 +1,4 @@
-"""Several bindings, people and their plugins on the same objects, in any order: never two of a type, never a stranger's object touched."""
+"""Several bindings and users' plugins on the same objects, in any order: never two of a type, and others' objects never change."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from tests.unit.observe import objects
 
 TARGETS: Final = [ObjectKey(kind, "ai", name) for kind, name in PURE.targets]
 BINDINGS: Final = ("a", "a-b", "a-b-c")
-"""Names that give the same children: the route `b-c` of `a` and the route `c` of `a-b`."""
+"""Bindings whose children have the same names: route `b-c` of `a` and route `c` of `a-b`."""
 
 FOREIGN: Final = {"cors": "cors", "their-proxy": "ai-proxy", "their-lua": "pre-function", "their-traces": "opentelemetry"}
 """Plugins of other people, by name, with their types."""
 
 _WRITTEN: Final = (*FOREIGN, "ai:their-traces", "other:cors", "nobody", "a-opentelemetry", "a-b-c-ai-proxy", "ai:a-pre-function")
-"""Names that somebody writes into a list: plugins that are there, that are not, and ours by hand."""
+"""Names that users write into a list: existing plugins, missing ones, and ours."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens. `number` chooses a spec of the stock, `refusal` breaks it."""
+    """One event. `number` chooses a spec from the stock, `refusal` breaks it."""
 
     what: str
     name: str = ""
@@ -55,7 +55,7 @@ THOROUGH: Final = settings(max_examples=250, deadline=None, derandomize=True, ph
 
 
 async def happen(model: Model, step: Step) -> None:
-    """Let one thing happen, without the operator."""
+    """Play one event, without the operator."""
     if step.what == "bind":
         model.bind(step.name, step.refusal.applied(STOCK[step.number]) if step.refusal else STOCK[step.number])
     elif step.what == "unbind":
@@ -66,11 +66,11 @@ async def happen(model: Model, step: Step) -> None:
         model.remove(ObjectKey("KongPlugin", "ai", step.name))
     elif free(model, step):
         kind = FOREIGN.get(step.name, "opentelemetry" if step.name == "nobody" else "cors")
-        model.put(objects.plugin(step.name, type_=kind, uid=f"uid-{step.name}-{model.cluster.version}"))  # made again, it is another one
+        model.put(objects.plugin(step.name, type_=kind, uid=f"uid-{step.name}-{model.cluster.version}"))  # a new object
 
 
 def free(model: Model, step: Step) -> bool:
-    """Whether nobody has a plugin of that name."""
+    """Whether no plugin of that name exists."""
     return ObjectKey("KongPlugin", "ai", step.name) not in model.cluster.objects
 
 
@@ -85,18 +85,18 @@ FROZEN: Final = {
 
 @pytest.mark.parametrize("title", list(FROZEN))
 async def test_known_case(title: str) -> None:
-    """Found while these tests were made: our plugin stayed beside another of its type, and the gateway was frozen."""
+    """Found by these tests: our plugin stayed attached with another of its type, and Kong refused the configuration."""
     refusal = next(refusal for refusal in (*REFUSED, UNREADABLE) if refusal.title == FROZEN[title])
     model = Model()
     model.bind("a", Refusal.sample)
-    await model.settle()
+    await model.converge()
     elsewhere = {**Refusal.sample, "routes": [{"name": "chat", "attachTo": {"kind": "Service", "name": "search"}}]}
     model.bind("a", refusal.applied(elsewhere))
-    await model.settle()
+    await model.converge()
 
     for step in LATER:
         await happen(model, step)
-    await model.settle()
+    await model.converge()
 
     assert (model.doubles(), model.listed(TARGETS[0])) == ([], ["their-traces"])
 
@@ -105,16 +105,16 @@ MADE: Final = Step("plugin", "their-traces")
 
 
 async def test_known_case_of_a_plugin_that_is_made_again() -> None:
-    """Found by `test_thousands_of_histories`, in itself: the plugin came back with its old uid, as no API server would have it."""
+    """Found by `test_thousands_of_histories`, in the model: the plugin came back with its old uid, which no API server does."""
     model = Model()
     for step in (Step("annotate", target=TARGETS[0], plugins=("their-traces",)), MADE, Step("withdraw", "their-traces")):
         await happen(model, step)
-        await model.settle()
+        await model.converge()
     model.bind("a", Refusal.sample)
-    await model.settle()
+    await model.converge()
 
     await happen(model, MADE)
-    await model.settle()
+    await model.converge()
 
     assert (model.doubles(), model.listed(TARGETS[0])) == ([], ["their-traces"])
 
@@ -124,16 +124,16 @@ OURS_AGAIN: Final = ("ai:a-pre-function", "ai:a-pre-function")
 
 @pytest.mark.parametrize("refusal", [None, *REFUSED], ids=str)
 async def test_known_case_of_our_own_name_written_twice(refusal: Refusal | None) -> None:
-    """Found by `test_thousands_of_histories`: `namespace:name` was not known as ours, so nobody took the second one out."""
+    """Found by `test_thousands_of_histories`: `namespace:name` was not recognised as ours, so the second entry stayed."""
     model = Model()
     model.bind("a", Refusal.sample)
-    await model.settle()
+    await model.converge()
     if refusal:
         model.bind("a", refusal.applied(Refusal.sample))
-        await model.settle()
+        await model.converge()
 
     await happen(model, Step("annotate", target=TARGETS[0], plugins=OURS_AGAIN))
-    await model.settle()
+    await model.converge()
 
     assert model.doubles() == []
 
@@ -144,7 +144,7 @@ async def test_no_object_ever_gets_two_plugins_of_a_type(history: list[Step]) ->
     model = Model()
     for step in history:
         await happen(model, step)
-        await model.settle()
+        await model.converge()
 
         assert model.doubles() == []
 
@@ -157,7 +157,7 @@ async def test_no_stranger_s_object_is_changed_but_for_our_names_in_its_list(his
         await happen(model, step)
         theirs = without_ours(model)
 
-        await model.settle()
+        await model.converge()
 
         assert without_ours(model) == theirs
 
@@ -170,18 +170,18 @@ async def test_when_every_binding_is_deleted_only_the_people_s_things_are_left(h
         if step.what not in {"bind", "unbind", "take the name"} or (step.what == "take the name" and free(people, step)):
             await happen(alone, step)
         await happen(people, step)
-        await people.settle()
+        await people.converge()
 
     for name in BINDINGS:
         await people.unbind(name)
-        await people.settle()
+        await people.converge()
 
     assert [str(key) for key in people.cluster.objects if key not in alone.cluster.objects] == []
     assert without_ours(people) == without_ours(alone)
 
 
 def without_ours(model: Model) -> dict[ObjectKey, Any]:
-    """Everything that is nobody's child, our names left out of the lists."""
+    """Every object that no binding owns, without our names in the lists."""
     found = model.strangers()
     for raw in found.values():
         annotations = raw["metadata"].pop("annotations", {})
@@ -195,12 +195,12 @@ def without_ours(model: Model) -> dict[ObjectKey, Any]:
 @settings(max_examples=4000, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 @given(history=HISTORIES)
 async def test_thousands_of_histories(history: list[Step]) -> None:
-    """All of the above at once, with other histories in every run."""
+    """All of the above combined, with other histories in every run."""
     model = Model()
     for step in history:
         await happen(model, step)
         theirs = without_ours(model)
 
-        await model.settle()
+        await model.converge()
 
         assert (model.doubles(), without_ours(model)) == ([], theirs)

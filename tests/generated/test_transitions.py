@@ -1,4 +1,4 @@
-"""Bindings that change again and again on a real control plane: each time every field is found in Kong, on the gateway or in the status."""
+"""Bindings that change repeatedly on a real control plane: each time every field appears in Kong, on the gateway or in the status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.generated.pool import Pool
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """A control plane of its own: here it is counted what Kong refuses, and thousands of writes would fill the others' audit log."""
+    """A separate control plane: this module counts Kong's refusals, and its thousands of writes would fill others' audit log."""
     cluster = Cluster.start()
     with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
         install(cluster)
@@ -34,7 +34,7 @@ def operator(stage: Stage) -> Iterator[OperatorProcess]:
 
 @contextmanager
 def playing(stage: Stage, operator: OperatorProcess, namespaces: int, bindings: int, seed: int) -> Iterator[Play]:
-    """Grounds with that many bindings; afterwards nothing is left of them."""
+    """Grounds with that many bindings, deleted afterwards."""
     names = [f"b{number}" for number in range(bindings)]
     with ExitStack() as stack:
         grounds = [Ground(stage, operator, f"gen-{secrets.token_hex(3)}") for _ in range(namespaces)]

@@ -1,6 +1,6 @@
 """Valid specs, generated from the structural schema.
 
-A field that is added to the API is generated without a change here. What the schema cannot say is said in two places: `Scenery` (names must
+A new field of the API needs no change here. Two places add rules beyond the schema: `Scenery` (names must
 be those of objects that exist) and `_coherent` (the rules over several fields).
 """
 
@@ -26,7 +26,7 @@ Draw = Callable[[SearchStrategy[Any]], Any]
 
 @dataclass(frozen=True)
 class Scenery:
-    """What there is for a spec to name; strategies for single fields (by path) that replace the schema's."""
+    """The objects that a spec can name, and strategies for single fields (by path) that replace the schema's."""
 
     targets: tuple[tuple[str, str], ...]
     """(kind, name) of the Services and Ingresses."""
@@ -62,7 +62,7 @@ def _string(node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]
 
 @functools.cache
 def _matching(pattern: str) -> SearchStrategy[str]:
-    """Texts that match; kept, because making the strategy costs more than drawing from it."""
+    """Texts that match; cached, because building the strategy costs more than drawing from it."""
     return st.from_regex(pattern, fullmatch=True)
 
 
@@ -99,7 +99,7 @@ _BY_TYPE: Final = {
 
 
 def specs(scenery: Scenery) -> SearchStrategy[Spec]:
-    """Valid specs, as their authors would write them: defaults are left out as often as not."""
+    """Valid specs as authors write them: half of the defaults are omitted."""
     target = st.sampled_from(scenery.targets).map(lambda target: {"kind": target[0], "name": target[1]})
     fields = {**_UNLISTED, **scenery.fields, "routes[].attachTo": target}
     llm = any_value(node_at("routes[].llm"), "routes[].llm", fields)
@@ -120,7 +120,7 @@ def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
 
 @st.composite
 def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrategy[Spec], target: SearchStrategy[Spec]) -> list[Spec]:
-    """Routes that keep the rules over several fields: either expose or attachTo, a model where exposed, nothing named twice."""
+    """Routes that satisfy the rules over several fields: either expose or attachTo, a model if exposed, no name twice."""
     routes: dict[Any, Spec] = {}
     for route in draw(drafts):
         if "expose" in route and ("attachTo" not in route or draw(st.booleans())):
@@ -141,7 +141,7 @@ def _unlisted(path: str, refused: Sequence[str]) -> dict[str, SearchStrategy[Any
 
 
 _UNLISTED: Final = _unlisted("routes[].llm.auth.headerName", FRAMING_HEADERS) | _unlisted("sessions.header", CREDENTIAL_HEADERS)
-"""Headers that are well formed but in a list of those that must not be named: drawn once in a thousand times."""
+"""Well-formed headers that are on the list of forbidden ones: drawn once in a thousand times."""
 
 _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
@@ -167,4 +167,4 @@ PURE: Final = Scenery(
         "routes[].expose.host": st.sampled_from(["llm.example", "a"]),
     },
 )
-"""Small pools, so that specs meet each other: the same route names, targets, paths and keys again and again."""
+"""Small pools, so that specs often share route names, targets, paths and keys."""

@@ -1,4 +1,4 @@
-"""One namespace of a test: what is put there, what the operator makes of it, what Kong is given, and what was written by whom."""
+"""One namespace of a test: creates objects there, and reads the operator's results, Kong's configuration and the audit log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from devcluster.audit import Mark, Write, WriteLog
 from devcluster.errors import ApiError
@@ -17,24 +17,23 @@ from devcluster.stage import APPLICATION_ID, Stage
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN
 from tests.integration.pushed import Pushed
 
-__all__ = ["SETTINGS", "Arena", "changed"]
+__all__ = ["SETTINGS", "Arena", "changed", "is_rolled_out"]
 
 Manifest = dict[str, Any]
 
 SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
-"""What the integration page has people set on the gateway."""
+"""The settings that the integration page demands of the gateway."""
 
 PATIENCE: Final = 45.0
-"""Seconds a condition may take on a busy machine; it is awaited, not slept through."""
+"""Seconds that a condition may take on a busy machine."""
 
-_POLL: Final = 0.05
 _NOT_FOUND: Final = 404
 _FURNITURE: Final = frozenset({"kube-root-ca.crt", "default"})
-"""What the controller manager puts into every namespace."""
+"""Objects that the controller manager creates in every namespace."""
 
 
 def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
-    """A copy with values put at dotted paths (`spec.routes.0.name`); None removes a field. `~1` stands for a slash, `~2` for a dot."""
+    """A copy with values set at dotted paths (`spec.routes.0.name`); None removes a field. `~1` means a slash, `~2` a dot."""
     result = copy.deepcopy(manifest)
     for path, value in changes.items():
         *parents, leaf = (step.replace("~1", "/").replace("~2", ".") for step in path.split("."))
@@ -51,19 +50,28 @@ def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
     return result
 
 
+def is_rolled_out(deployment: Manifest) -> bool:
+    """Whether a Deployment's rollout is complete."""
+    status = deployment.get("status") or {}
+    counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
+    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [deployment["spec"]["replicas"]] * 3
+
+
 @dataclass
 class Arena:
-    """A namespace. `put` and `create` remember what the test made; everything else in there must belong to a binding."""
+    """A namespace. `put` and `create` remember the test's objects; a binding must own every other object in it."""
 
     stage: Stage
     operator: OperatorProcess
     namespace: str
     made: set[tuple[str, str]] = field(default_factory=set)
+    poll: ClassVar[float] = 0.05
+    """Seconds between two looks at an awaited condition."""
 
-    # The scenery
+    # Objects of a test
 
     def open(self) -> None:
-        """Make the namespace, its gateway and the Secrets."""
+        """Create the namespace, its gateway and the Secrets."""
         self.stage.cluster.create_namespace(self.namespace)
         self.put(self.gateway(), self.secret("fiddler", self.stage.keys.fiddler), self.secret("openai", self.stage.keys.provider))
         self.stage.cluster.wait_rolled_out(self.namespace, "kong-gateway")
@@ -114,47 +122,51 @@ class Arena:
         """An object of this namespace."""
         return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": self.namespace}, **content}
 
-    # What the test does
+    # Actions of a test
 
     def put(self, *manifests: Manifest, manager: str = "kubectl") -> None:
-        """Apply objects as the administrator, server-side and by force, under a field manager of the test's choice."""
+        """Apply objects as the administrator, server-side and by force, under the given field manager."""
         for manifest in manifests:
             self._remember(manifest)
-            path = f"{self._path(manifest['kind'], manifest['metadata']['name'])}?fieldManager={manager}&force=true"
+            path = f"{self.path(manifest['kind'], manifest['metadata']['name'])}?fieldManager={manager}&force=true"
             self.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
 
     def create(self, manifest: Manifest) -> Manifest:
-        """Create an object; ApiError where it is refused."""
+        """Create an object; ApiError if it is refused."""
         self._remember(manifest)
-        created: Manifest = self.stage.cluster.api.request("POST", self._path(manifest["kind"]), manifest)
+        created: Manifest = self.stage.cluster.api.request("POST", self.path(manifest["kind"]), manifest)
         return created
 
     def patch(self, kind: str, name: str, body: Manifest) -> Manifest:
-        """Merge-patch an object as somebody with `kubectl patch --type=merge`."""
-        patched: Manifest = self.stage.cluster.api.request("PATCH", self._path(kind, name), body, "application/merge-patch+json")
+        """Merge-patch an object like `kubectl patch --type=merge`."""
+        patched: Manifest = self.stage.cluster.api.request("PATCH", self.path(kind, name), body, "application/merge-patch+json")
         return patched
 
     def delete(self, kind: str, name: str) -> None:
-        """Delete an object, without waiting for its end."""
+        """Delete an object without waiting for its end."""
         self.made.discard((kind, name))
-        self.stage.cluster.api.request("DELETE", self._path(kind, name))
+        self.stage.cluster.api.request("DELETE", self.path(kind, name))
 
-    # What is there
+    # State
+
+    def path(self, kind: str, name: str = "") -> str:
+        """URL path of an object of this namespace, or of the collection."""
+        return KINDS[kind].path(self.namespace, name)
 
     def get(self, kind: str, name: str) -> Manifest | None:
-        """An object; None where it does not exist."""
-        found: Manifest | None = self.stage.cluster.api.get(self._path(kind, name))
+        """An object; None if it does not exist."""
+        found: Manifest | None = self.stage.cluster.api.get(self.path(kind, name))
         return found
 
     def existing(self, kind: str, name: str) -> Manifest:
-        """An object that must be there."""
+        """An object that must exist."""
         found = self.get(kind, name)
         assert found is not None, f"{kind} {self.namespace}/{name} does not exist"
         return found
 
     def all_of(self, kind: str) -> list[Manifest]:
         """Every object of a kind in this namespace."""
-        answer = self.stage.cluster.api.get(self._path(kind))
+        answer = self.stage.cluster.api.get(self.path(kind))
         return [{**item, "kind": kind} for item in answer["items"]]
 
     def conditions(self, name: str = "assistant") -> dict[str, Manifest]:
@@ -168,20 +180,26 @@ class Arena:
         return {entry["name"]: entry.get("value", "") for entry in env if entry["name"] in SETTINGS}
 
     def pushed(self) -> Pushed:
-        """What Kong was given last, as far as it comes from this namespace."""
+        """The part of Kong's last configuration that comes from this namespace."""
         return Pushed.of(self.stage.gateway.config, self.namespace)
 
-    # What comes to pass
+    # Waiting
 
     def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Wait for something; AssertionError with the conditions of all bindings where it does not come."""
+        """Wait until the condition holds; AssertionError with the conditions of all bindings after `seconds`."""
         deadline = time.monotonic() + seconds
-        while not holds():
+        while True:
+            self.tend()
+            if holds():
+                return
             if time.monotonic() > deadline:
                 bindings = [binding["metadata"]["name"] for binding in self.all_of("FiddlerKongBinding")]
                 seen = json.dumps({name: self._story(name) for name in bindings}, indent=1)
                 raise AssertionError(f"{what}: not within {seconds:.0f} s. Bindings: {seen}\n{self.operator.log[-3000:]}")
-            time.sleep(_POLL)
+            time.sleep(self.poll)
+
+    def tend(self) -> None:
+        """Called before each look at an awaited condition; does nothing here."""
 
     def until_condition(self, kind: str, status: str, reason: str, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
         """Wait for a condition of a binding, for its newest generation; returns it."""
@@ -204,7 +222,7 @@ class Arena:
         self.until(lambda: self.get(kind, name) is None, f"the end of {kind} {self.namespace}/{name}", seconds)
 
     def until_pushed(self, holds: Callable[[Pushed], bool], what: str, seconds: float = PATIENCE) -> Pushed:
-        """Wait until what Kong was given fulfils something; returns it."""
+        """Wait until Kong's configuration meets the condition; returns it."""
         self.until(lambda: holds(self.pushed()), f"pushed to Kong: {what}", seconds)
         return self.pushed()
 
@@ -213,26 +231,26 @@ class Arena:
         return self._log.mark()
 
     def writes(self, since: Mark) -> tuple[Write, ...]:
-        """The operator's writes since then, in any namespace, refused and unchanged ones included; renewals of its Lease are left out."""
+        """The operator's writes since then in any namespace, including refused and unchanged ones, without renewals of its Lease."""
         self._log.mark()
         try:
             found = self._log.writes(user=USER, since=since)
-        except KeyError:  # a further write came in while the log waited for the answers to those before it
+        except KeyError:  # a further write arrived while the log waited for earlier answers
             return self.writes(since)
         return tuple(write for write in found if write.resource != "leases")
 
     def until_quiet(self, seconds: float = 2.0, patience: float = PATIENCE) -> None:
-        """Wait for a stretch of `seconds` without a write of the operator's."""
+        """Wait until the operator has written nothing for `seconds`."""
         deadline = time.monotonic() + patience
         mark, since = self.mark(), time.monotonic()
         while time.monotonic() - since < seconds:
-            assert time.monotonic() < deadline, f"the operator never rests: {[str(w) for w in self.writes(mark)]}"
-            time.sleep(_POLL)
+            assert time.monotonic() < deadline, f"the operator never stops writing: {[str(w) for w in self.writes(mark)]}"
+            time.sleep(self.poll)
             if self.writes(mark):
                 mark, since = self.mark(), time.monotonic()
 
     def check_contents(self) -> None:
-        """Fail on any object that neither the test made nor a living binding owns."""
+        """Fail on any object that the test did not create and no existing binding owns."""
         alive = {b["metadata"]["uid"] for b in self.all_of("FiddlerKongBinding")}
         kinds = ("Secret", "Service", "Ingress", KONG_PLUGIN.name, "Deployment")
         strangers = [
@@ -244,16 +262,16 @@ class Arena:
             and not alive.intersection(o["uid"] for o in item["metadata"].get("ownerReferences") or ())
             and "deletionTimestamp" not in item["metadata"]
         ]
-        orphans = [text for text in strangers if not self._goes(text)]
-        assert orphans == [], f"objects nobody expects in {self.namespace}"
+        orphans = [text for text in strangers if not self._is_collected(text)]
+        assert orphans == [], f"unexpected objects in {self.namespace}"
 
     @cached_property
     def _log(self) -> WriteLog:
-        """One reader for the whole test: it reads on from where it stopped, and the log of a session is long."""
+        """One reader for the whole test: it continues where it stopped, since the log of a session is long."""
         return self.stage.cluster.write_log()
 
-    def _goes(self, text: str) -> bool:
-        """Whether an object without a living owner is about to be collected: the garbage collector gets its time."""
+    def _is_collected(self, text: str) -> bool:
+        """Whether the garbage collector deletes an object without an existing owner, given time."""
         kind, _, name = text.partition(" ")
         try:
             self.until_gone(kind, name)
@@ -267,11 +285,8 @@ class Arena:
     def _remember(self, manifest: Manifest) -> None:
         self.made.add((manifest["kind"], manifest["metadata"]["name"]))
 
-    def _path(self, kind: str, name: str = "") -> str:
-        return KINDS[kind].path(self.namespace, name)
-
     def refused(self, manifest: Manifest) -> str:
-        """The API server's words when it refuses an object; AssertionError where it takes it."""
+        """The API server's message when it refuses an object; AssertionError if it accepts it."""
         try:
             self.create(manifest)
         except ApiError as error:

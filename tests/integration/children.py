@@ -1,4 +1,4 @@
-"""What a binding has in its namespace as somebody sees it who looks: its objects, its events, and the writes they cost."""
+"""The visible results of a binding in its namespace: objects, Events, and the number of writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "children",
     "events",
     "provide_gateway",
-    "told",
+    "write_lines",
 ]
 
 Manifest = dict[str, Any]
@@ -36,23 +36,23 @@ SERVICE: Final = ("Service", "assistant-openai")
 INGRESS: Final = ("Ingress", "assistant-openai")
 
 CHILDREN: Final[tuple[Key, ...]] = (KEYS, OPENTELEMETRY, PRE_FUNCTION, AI_PROXY, SERVICE, INGRESS)
-"""What the quick start's binding has."""
+"""The objects of the quick start's binding."""
 
 _COUNTED: Final = frozenset({"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"})
-"""What the API server writes into the metadata by itself."""
+"""Metadata that the API server assigns."""
 
 _FINALIZERS: Final = ("f:metadata", "f:finalizers")
 _REFUSED: Final = 400
 
 
 def provide_gateway(arena: Arena) -> None:
-    """Have the gateway run with the settings a binding needs, as its owner may have set them: nothing is left to wait for."""
+    """Give the gateway the settings that a binding needs, as its owner can: the binding then waits for no rollout."""
     arena.put(arena.gateway(env=SETTINGS))
     arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
 
 
 def children(arena: Arena, binding: str = "assistant") -> dict[Key, Manifest]:
-    """Every object whose name begins with the binding's, without what the API server counts by itself."""
+    """Every object whose name begins with the binding's, without server-assigned metadata."""
     kinds = dict.fromkeys(kind for kind, _ in CHILDREN)
     objects = (item for kind in kinds for item in arena.all_of(kind) if item["metadata"]["name"].startswith(f"{binding}-"))
     return {(item["kind"], item["metadata"]["name"]): _content(item) for item in objects}
@@ -64,7 +64,7 @@ def _content(item: Manifest) -> Manifest:
 
 
 def events(arena: Arena, binding: str = "assistant") -> list[str]:
-    """The reasons of a binding's Events in the order in which they were posted."""
+    """The reasons of a binding's Events, oldest first."""
     about = [
         event
         for event in arena.all_of("Event")
@@ -73,8 +73,8 @@ def events(arena: Arena, binding: str = "assistant") -> list[str]:
     return [event["reason"] for event in sorted(about, key=lambda event: int(event["metadata"]["resourceVersion"]))]
 
 
-def told(arena: Arena, since: Mark) -> list[str]:
-    """`patch secrets assistant-kong-keys` for each of the operator's writes in this namespace, in order; Events are left out."""
+def write_lines(arena: Arena, since: Mark) -> list[str]:
+    """`patch secrets assistant-kong-keys` for each of the operator's writes in this namespace, in order, without Events."""
     return [_told(write) for write in _here(arena, since) if write.resource != "events"]
 
 
@@ -88,14 +88,14 @@ def _here(arena: Arena, since: Mark) -> list[Write]:
 
 
 def breaches(arena: Arena) -> list[str]:
-    """What the operator must not have written: Secrets of the test, and of a binding more than status and finalizers."""
+    """Forbidden writes of the operator: to the test's Secrets, and to fields of a binding other than status and finalizers."""
     done = (write for write in _here(arena, Mark(0)) if write.code < _REFUSED)
     secrets = [str(write) for write in done if write.resource == "secrets" and ("Secret", write.name) in arena.made]
     return secrets + [f"{b['metadata']['name']}: {field}" for b in arena.all_of(names.KIND) for field in _ours_beside_status(b)]
 
 
 def _ours_beside_status(binding: Manifest) -> list[str]:
-    """Fields of a binding that our field manager owns and that are neither its status nor its finalizers."""
+    """Fields of a binding, other than status and finalizers, that our field manager owns."""
     entries = [e for e in binding["metadata"].get("managedFields") or () if e["manager"] == names.FIELD_MANAGER]
     paths = [(top, inner) for e in entries if not e.get("subresource") for top, fields in e["fieldsV1"].items() for inner in fields]
     return [".".join(path) for path in paths if path != _FINALIZERS]

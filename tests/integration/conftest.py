@@ -1,9 +1,9 @@
-"""The real thing around every test of this folder: one control plane, one Kong Ingress Controller, one operator; a namespace for each test.
+"""Fixtures with real components: one control plane, one Kong Ingress Controller and one operator for all tests, a namespace for each test.
 
 `stage`     API server, controllers, Kong Ingress Controller, and the stand-ins for Kong, the provider and Fiddler
-`operator`  `fiddler-kong run` as a process of its own, with the rights of the shipped service account
-`backstage` a second stage without an operator, for tests that start their own, break what others share, or count what was read
-`arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on objects nobody expects
+`operator`  `fiddler-kong run` as a process, with the permissions of the shipped service account
+`backstage` a second stage without an operator, for tests that start their own, break shared objects, or count reads
+`arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on unexpected objects
 """
 
 from __future__ import annotations

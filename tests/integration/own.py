@@ -1,4 +1,4 @@
-"""Namespaces for tests that run an operator of their own."""
+"""Namespaces for tests that run their own operator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["own_arena"]
 
 @contextmanager
 def own_arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
-    """A fresh namespace on a stage, looked after by `operator`; left as the fixture `arena` leaves its own."""
+    """A fresh namespace on a stage for `operator`; checked and deleted like that of the fixture `arena`."""
     arena = Arena(stage, operator, f"test-{secrets.token_hex(4)}")
     arena.open()
     try:

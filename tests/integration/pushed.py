@@ -1,4 +1,4 @@
-"""What Kong Ingress Controller pushed to the gateway, cut down to one namespace: the ground truth of what Kong would do."""
+"""The configuration that Kong Ingress Controller pushed to the gateway, reduced to one namespace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Entity = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Pushed:
-    """Services with their nested routes, plugins with the name of what they are attached to, and upstreams."""
+    """Services with their nested routes, plugins with the name of their target, and upstreams."""
 
     services: tuple[Entity, ...] = ()
     plugins: tuple[Entity, ...] = ()
@@ -33,7 +33,7 @@ class Pushed:
         return tuple(route for service in self.services for route in service.get("routes") or ())
 
     def plugin(self, kind: str) -> Entity:
-        """The one plugin of a type; AssertionError where there is none or there are several."""
+        """The only plugin of a type; AssertionError if there is none or more than one."""
         found = [plugin for plugin in self.plugins if plugin["name"] == kind]
         assert len(found) == 1, f"{len(found)} plugins of type {kind}"
         return found[0]
@@ -48,7 +48,7 @@ class Pushed:
             yield plugin["name"], next(f"{kind} {plugin[kind]}" for kind in ("route", "service") if kind in plugin)
 
     def doubles(self) -> list[tuple[str, str]]:
-        """Types that stand twice on one service or route: what freezes a gateway."""
+        """Types that occur twice on one service or route: Kong then refuses every configuration."""
         return [place for place, number in Counter(self.attached()).items() if number > 1]
 
 

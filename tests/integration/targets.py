@@ -1,4 +1,4 @@
-"""What bindings attach to: Services, Ingresses and plugins that somebody else made."""
+"""Targets of bindings: users' Services, Ingresses and plugins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLUGINS: Final = ("assistant-openai-ai-proxy", "assistant-opentelemetry", "assis
 
 
 def service(arena: Arena, name: str = "llm", plugins: str | None = None) -> Manifest:
-    """A Service for OpenAI, with a plugin list as somebody wrote it."""
+    """A Service for OpenAI, with a user's plugin list."""
     manifest = arena.manifest(
         "v1",
         "Service",
@@ -37,7 +37,7 @@ def ingress(arena: Arena, name: str = "llm", plugins: str | None = None, *, path
 
 
 def foreign_plugin(arena: Arena, name: str, kind: str = "cors", config: dict[str, Any] | None = None) -> Manifest:
-    """Somebody else's KongPlugin, of a type that the stand-in for Kong knows."""
+    """A user's KongPlugin, of a type that the stand-in for Kong knows."""
     return arena.manifest("configuration.konghq.com/v1", "KongPlugin", name, plugin=kind, config=config or CONFIGS.get(kind, {}))
 
 
@@ -50,7 +50,7 @@ def attached_binding(
 
 
 def listed(arena: Arena, kind: str = "Service", name: str = "llm") -> str | None:
-    """The plugin list of an object as it is written, but for the order of our plugins at its end: pre-function waits for the gateway."""
+    """The plugin list of an object in its order, but with ours at its end sorted: pre-function may be attached later, with the gateway."""
     annotations = arena.existing(kind, name)["metadata"].get("annotations") or {}
     value: str | None = annotations.get(ANNOTATION)
     if value is None:
@@ -61,7 +61,7 @@ def listed(arena: Arena, kind: str = "Service", name: str = "llm") -> str | None
 
 
 def rest_of(manifest: Manifest) -> Manifest:
-    """An object without its plugin list, without its status (Kong's controller writes an Ingress') and without what every write changes."""
+    """An object without plugin list, status (Kong's controller writes an Ingress') and metadata that every write changes."""
     metadata = {k: v for k, v in manifest["metadata"].items() if k not in {"resourceVersion", "managedFields", "generation"}}
     annotations = {k: v for k, v in (metadata.get("annotations") or {}).items() if k != ANNOTATION}
     return {**manifest, "metadata": {**metadata, "annotations": annotations}, "status": None}
@@ -77,4 +77,4 @@ CONFIGS: Final[dict[str, dict[str, Any]]] = {
     "pre-function": {"access": ["kong.service.request.set_header('x-platform', 'yes')"]},
     "opentelemetry": {"traces_endpoint": "http://collector.example.com:4318/v1/traces"},
 }
-"""A valid configuration for the types that a binding uses itself."""
+"""A valid configuration of a type that a binding also uses."""

@@ -1,4 +1,4 @@
-"""attachTo: our plugins stand on somebody else's Service or Ingress, and nothing else of that object is ever touched."""
+"""attachTo: the operator attaches our plugins to a user's Service or Ingress, and never changes anything else of that object."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TYPES: Final = ["ai-proxy", "opentelemetry", "pre-function"]
 
 @pytest.fixture(autouse=True)
 def _gateway_stays_whole(arena: Arena) -> Iterator[None]:
-    """After each test Kong has no plugin twice on one object, and has refused nothing."""
+    """After each test, Kong has no plugin twice on one object and has refused nothing."""
     before = len(arena.stage.gateway.refusals)
     yield
     assert arena.pushed().doubles() == []
@@ -29,7 +29,7 @@ def finalizers(arena: Arena, name: str = "assistant") -> list[str]:
 
 
 def places(arena: Arena) -> tuple[str, str]:
-    """How Kong calls the Service and the Ingress `llm`."""
+    """Kong's names of the Service and the Ingress `llm`."""
     return f"service {arena.namespace}.llm.443", f"route {arena.namespace}.llm.llm..443"
 
 
@@ -44,7 +44,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def targets(arena: Arena) -> Arena:
-    """A Service and an Ingress `llm` with two foreign plugins on each, which the gateway serves."""
+    """A Service and an Ingress `llm`, each with two users' plugins, which the gateway serves."""
     arena.put(foreign_plugin(arena, "cors"), foreign_plugin(arena, "limits", "rate-limiting"))
     arena.put(service(arena, plugins="limits, cors"), ingress(arena, plugins="limits, cors"))
     return arena
@@ -129,7 +129,7 @@ def test_removing_the_route_gives_the_list_back_and_the_finalizer_with_it(target
     targets.until_ready()
 
 
-def test_another_target_gets_the_plugins_and_the_former_is_given_back(targets: Arena) -> None:
+def test_another_target_gets_the_plugins_and_the_former_one_is_restored(targets: Arena) -> None:
     targets.put(service(targets, "other"), attached_binding(targets, "Ingress"))
     targets.until_ready()
 
@@ -179,7 +179,7 @@ def test_a_missing_target_is_waited_for(arena: Arena, kind: str) -> None:
     assert listed(arena, kind) == OURS
 
 
-def test_a_target_that_was_made_anew_is_attached_again(attached: Arena, kind: str) -> None:
+def test_a_target_that_was_created_again_is_attached_again(attached: Arena, kind: str) -> None:
     attached.delete(kind, "llm")
     attached.until_condition("Accepted", "False", "TargetNotFound")
     attached.until(lambda: finalizers(attached) == [], "the end of the finalizer: nothing is attached any more")
@@ -205,7 +205,7 @@ def test_what_a_person_takes_away_is_put_back(targets: Arena, left: str | None) 
 def test_a_name_that_a_person_wrote_twice_is_there_once(targets: Arena) -> None:
     targets.put(attached_binding(targets))
     targets.until_ready()
-    # Without a route to the Service, Kong is not given its plugins and cannot refuse the double meanwhile.
+    # Without a route to the Service, Kong does not get its plugins and cannot refuse the double meanwhile.
     targets.delete("Ingress", "llm")
     targets.until_pushed(lambda pushed: pushed.services == (), "no service")
 
@@ -235,7 +235,7 @@ def test_two_routes_of_one_binding_stand_on_two_objects(targets: Arena) -> None:
     assert listed(targets, "Ingress") == f"limits,cors,{PLUGINS[1]},{PLUGINS[2]}"
 
 
-def test_a_binding_deleted_while_the_operator_is_away_is_given_back_at_its_start(targets: Arena) -> None:
+def test_a_binding_deleted_while_the_operator_is_down_is_cleaned_up_at_its_start(targets: Arena) -> None:
     targets.put(attached_binding(targets))
     targets.until_ready()
     targets.operator.stop()

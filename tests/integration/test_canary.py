@@ -1,4 +1,4 @@
-"""Keys that can be recognised anywhere are put through everything that happens to a binding; they may be found in Secrets alone."""
+"""Recognisable keys go through every event in the life of a binding, and must be found only in Secrets."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from tests.integration.targets import attached_binding, foreign_plugin, service
 
 @dataclass
 class Story:
-    """What was seen: the keys' cores by what they are for, and every text that was collected, by where it came from."""
+    """The collected evidence: the keys' cores by purpose, and every text by its source."""
 
     cores: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     in_secrets: str = ""
 
     def key(self, purpose: str, pattern: str = "fdl_{}.0a1b2c3d") -> str:
-        """A new key around a core that no encoding changes but base64."""
+        """A new key around a core that only base64 changes."""
         core = self.cores[purpose] = secrets.token_hex(16)
         return pattern.format(core)
 
     def found(self, text: str) -> list[str]:
-        """The purposes of the keys that stand in a text, plain or in base64 at any offset."""
+        """The purposes of the keys in a text, plain or in base64 at any offset."""
         return [purpose for purpose, core in self.cores.items() if any(form in text for form in forms(core))]
 
 
 def forms(core: str) -> list[str]:
-    """The text itself, and the inner part of its base64 for each of the three places it may start at in a longer text."""
+    """The text itself, and the inner part of its base64 for each of the three offsets in a longer text."""
     encoded = (base64.b64encode(b"x" * offset + core.encode() + b"x" * 3).decode() for offset in range(3))
     return [core, *(text[4:-8] for text in encoded)]
 
 
 @pytest.fixture(scope="module")
 def sinks() -> Iterator[dict[str, Sink]]:
-    """`open` takes every key, `strict` none of ours."""
+    """`open` accepts every key, `strict` none of ours."""
     strict = SinkSettings(api_key=SecretStr("another-key"))
     with (
         start_blocking_portal("asyncio") as portal,
@@ -64,13 +64,13 @@ def sinks() -> Iterator[dict[str, Sink]]:
 
 @pytest.fixture(scope="module", params=["text", "json"])
 def story(request: pytest.FixtureRequest, backstage: Stage, sinks: dict[str, Sink]) -> Story:
-    """Everything happens once; what can be seen is collected on the way."""
+    """Play every event once, and collect every visible text."""
     flags = ("--log-level=debug", f"--log-format={request.param}")
     operator, story = OperatorProcess(backstage.cluster, *flags, name=f"canary-{request.param}"), Story()
     with operator, own_arena(backstage, operator) as arena:
         play(arena, story, sinks)
         collect(arena, story, "at the end")
-        story.texts["/healthz"] = json.dumps(operator.health())
+        story.texts["its HTTP endpoints"] = operator.published()
     story.texts["the log"] = operator.log
     return story
 
@@ -86,7 +86,7 @@ def play(arena: Arena, story: Story, sinks: dict[str, Sink]) -> None:
 
 
 def ready(arena: Arena, story: Story, url: str) -> None:
-    """A binding becomes ready; its keys are changed, one to a key with characters that JSON escapes."""
+    """A binding becomes Ready; its keys change, one to a key with characters that JSON escapes."""
     arena.put(arena.secret("fiddler", story.key("fiddler")), arena.secret("openai", story.key("provider", "sk-{}")))
     arena.put(arena.binding({"fiddler.url": url}))
     arena.until_ready()
@@ -101,7 +101,7 @@ def derived(arena: Arena, name: str = "assistant") -> dict[str, str]:
 
 
 def unhappy(arena: Arena, story: Story, sinks: dict[str, Sink]) -> None:
-    """Everything a person must mend, with keys at hand each time."""
+    """Every error that a user must repair, each with keys involved."""
     arena.put(arena.secret("wrong", story.key("wrong")), arena.secret("prefixed", story.key("prefixed", "Bearer fdl_{}")))
     arena.put(arena.secret("broken", story.key("broken", "fdl_{}\nX-Injected: 1")))
     arena.put(foreign_plugin(arena, "theirs", "opentelemetry"), service(arena, plugins="theirs"))
@@ -122,7 +122,7 @@ def unhappy(arena: Arena, story: Story, sinks: dict[str, Sink]) -> None:
 
 
 def refused(arena: Arena, story: Story, url: str) -> None:
-    """Admission refuses a Secret quoting its value, and a plugin quoting the key itself, as webhooks are known to do."""
+    """Admission refuses a Secret and quotes its value, and refuses a plugin and quotes the key, as real webhooks do."""
     key = story.key("quoted by a policy")
     half = len(key) // 2
     forbid(arena, "secrets", "", "'refused: ' + object.data['opentelemetry']", "no-secret-kong-keys")
@@ -136,7 +136,7 @@ def refused(arena: Arena, story: Story, url: str) -> None:
 
 
 def forbid(arena: Arena, resource: str, group: str, message: str, name: str) -> None:
-    """Have the API server refuse to create an object of that name; returns when it does."""
+    """Make the API server refuse to create an object of that name; returns when it does."""
     policy = f"{arena.namespace}-{resource}"
     rule = {"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [resource]}
     inside = {"matchLabels": {"kubernetes.io/metadata.name": arena.namespace}}
@@ -157,7 +157,7 @@ def forbid(arena: Arena, resource: str, group: str, message: str, name: str) -> 
 
 def is_refused(arena: Arena, manifest: Manifest) -> bool:
     try:
-        arena.stage.cluster.api.request("POST", f"{arena._path(manifest['kind'])}?dryRun=All", manifest)
+        arena.stage.cluster.api.request("POST", f"{arena.path(manifest['kind'])}?dryRun=All", manifest)
     except ApiError as error:
         return error.status == 422
     return False
@@ -182,7 +182,9 @@ def test_the_search_looked_at_the_objects_that_tell_of_bindings(story: Story) ->
     assert kinds >= {"FiddlerKongBinding", "KongPlugin", "Event", "Lease", "ConfigMap", "Service", "Ingress", "Deployment", "Pod"}
 
 
-@pytest.mark.parametrize("where", ["objects ready", "objects rotated", "objects unhappy", "objects at the end", "/healthz", "the log"])
+@pytest.mark.parametrize(
+    "where", ["objects ready", "objects rotated", "objects unhappy", "objects at the end", "its HTTP endpoints", "the log"]
+)
 def test_no_key_is_found_outside_secrets(story: Story, where: str) -> None:
     assert len(story.texts[where]) > 100
     assert story.found(story.texts[where]) == []
@@ -197,7 +199,7 @@ def render(documents: list[dict[str, Any]], *flags: str) -> subprocess.Completed
 @pytest.mark.parametrize("form", ["kubernetes", "kong"])
 @pytest.mark.parametrize(("pattern", "code"), [("sk-{}", 0), ('sk-"{}\\"', 0), ("Bearer sk-{}", 1), ("sk-{} x", 1)])
 def test_no_key_is_rendered(backstage: Stage, form: str, output: str, pattern: str, code: int) -> None:
-    story, arena = Story(), Arena(backstage, OperatorProcess(backstage.cluster), "ai")  # for its manifests; nothing is started
+    story, arena = Story(), Arena(backstage, OperatorProcess(backstage.cluster), "ai")  # only for its manifests
     keys = arena.secret("fiddler", story.key("fiddler")), arena.secret("openai", story.key("provider", pattern))
     documents = [*keys, arena.binding({"fiddler.url": "https://acme.fiddler.ai"})]
 

@@ -1,4 +1,4 @@
-"""What would freeze the gateway, or take something from somebody, is refused before it is written; and Kong's own refusals are told."""
+"""The operator refuses changes that Kong would refuse or that would harm others' objects, and reports Kong's own refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPES: Final = ("ai-proxy", "opentelemetry", "pre-function")
 
 @pytest.fixture
 def _whole(arena: Arena) -> Iterator[None]:
-    """After the test Kong has no plugin twice on one object, and has refused nothing."""
+    """After the test, Kong has no plugin twice on one object and has refused nothing."""
     before = len(arena.stage.gateway.refusals)
     yield
     assert arena.pushed().doubles() == []
@@ -28,7 +28,7 @@ def _whole(arena: Arena) -> Iterator[None]:
 
 @pytest.fixture
 def _whole_again(arena: Arena) -> Iterator[None]:
-    """After the test the newest push has been accepted, although one may have been refused meanwhile."""
+    """After the test, Kong has accepted the newest push; it may have refused earlier ones."""
     yield
     assert arena.pushed().doubles() == []
     arena.put(service(arena, "newest"), ingress(arena, "newest", backend="newest"))
@@ -37,7 +37,7 @@ def _whole_again(arena: Arena) -> Iterator[None]:
 
 @pytest.fixture
 def cluster_plugins(arena: Arena) -> Iterator[list[str]]:
-    """Names of KongClusterPlugins to be deleted at the end."""
+    """Names of KongClusterPlugins to delete at the end."""
     names: list[str] = []
     yield names
     for name in names:
@@ -221,7 +221,7 @@ def test_a_global_plugin_that_no_longer_runs_on_the_route_is_mentioned(arena: Ar
     arena.until_condition("Accepted", "True", "Accepted")
 
 
-# Where Kong itself refuses. The gateway is frozen meanwhile, so it is not the one that other tests share.
+# Refusals of Kong itself. They block every configuration, so these tests do not use the shared gateway.
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +240,7 @@ def refusing_arena(backstage: Stage, refusing_operator: OperatorProcess) -> Iter
 NONSENSE: Final = {"overrides": [{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/colour", "value": "blue"}]}]}
 
 
-def test_kongs_refusal_is_told_in_its_own_words_and_over_when_mended(refusing_arena: Arena) -> None:
+def test_kongs_refusal_is_reported_in_its_own_words_until_it_is_repaired(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(arena.binding(NONSENSE))
 
@@ -259,7 +259,7 @@ def test_kongs_refusal_is_told_in_its_own_words_and_over_when_mended(refusing_ar
     arena.until_pushed(lambda pushed: pushed.types() == list(TYPES), "our plugins")
 
 
-def test_a_plugin_edited_by_hand_is_put_right_before_it_stays_refused(refusing_arena: Arena) -> None:
+def test_a_plugin_edited_by_hand_is_repaired_after_a_refusal(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(arena.binding())
     arena.until_ready()
@@ -271,7 +271,7 @@ def test_a_plugin_edited_by_hand_is_put_right_before_it_stays_refused(refusing_a
     arena.until_ready()
 
 
-def test_another_bindings_refusal_is_not_told_of_this_one(refusing_arena: Arena) -> None:
+def test_another_bindings_refusal_is_not_reported_on_this_one(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(arena.binding({**NONSENSE, "routes.0.expose.path": f"/{arena.namespace}/broken"}, "broken"), arena.binding())
 

@@ -1,4 +1,4 @@
-"""Drift: whatever somebody deletes or edits of what the operator owns comes back; what is not the operator's to say is left alone."""
+"""Drift: the operator restores every owned object that is deleted or edited, and keeps fields that it does not own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.children import (
     Key,
     children,
     provide_gateway,
-    told,
+    write_lines,
 )
 
 Manifest = dict[str, Any]
@@ -31,7 +31,7 @@ ANY_CHILD: Final[dict[str, Manifest]] = {
     "binding label changed": {"metadata": {"labels": {OURS[1]: "another"}}},
     "owner removed": {"metadata": {"ownerReferences": None}},
 }
-"""Edits of what every child carries."""
+"""Edits of fields that every child has."""
 
 OF_KIND: Final[dict[Key, dict[str, Manifest]]] = {
     KEYS: {
@@ -74,7 +74,7 @@ OF_KIND: Final[dict[Key, dict[str, Manifest]]] = {
         "preserve-host removed": {"metadata": {"annotations": {"konghq.com/preserve-host": None}}},
     },
 }
-"""Edits of what only one child has."""
+"""Edits of fields that only one child has."""
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def until_new(arena: Arena, key: Key, old: dict[Key, str]) -> None:
 
 
 def until_put_back(arena: Arena, key: Key, edited: str, before: dict[Key, Manifest], what: str) -> None:
-    """Wait until somebody wrote the object after `edited`, its edited version, and everything is as it was before."""
+    """Wait until the object was written after its edited version `edited`, and everything is as before."""
 
     def holds() -> bool:
         return arena.existing(*key)["metadata"]["resourceVersion"] != edited and children(arena) == before
@@ -145,14 +145,14 @@ def test_what_others_add_is_left_alone_even_when_the_object_is_written(ready: Ar
     ready.put(ready.binding({"payloads": "Disabled"}))
     ready.until_ready()
 
-    assert told(ready, mark) == ["patch kongplugins assistant-openai-ai-proxy", "patch fiddlerkongbindings/status assistant"]
+    assert write_lines(ready, mark) == ["patch kongplugins assistant-openai-ai-proxy", "patch fiddlerkongbindings/status assistant"]
     for key, child in children(ready).items():
         metadata = child["metadata"]
         assert {name: metadata["labels"].get(name) for name in theirs["labels"]} == theirs["labels"], key
         assert {name: metadata["annotations"].get(name) for name in theirs["annotations"]} == theirs["annotations"], key
 
 
-def test_somebody_who_edits_without_end_is_named_and_not_fought(ready: Arena) -> None:
+def test_a_client_that_edits_without_end_is_named_and_not_fought(ready: Arena) -> None:
     def given_up() -> bool:
         if ready.existing(*SERVICE)["spec"]["externalName"] != "api.example.com":
             ready.patch(*SERVICE, {"spec": {"externalName": "api.example.com"}})
@@ -161,7 +161,7 @@ def test_somebody_who_edits_without_end_is_named_and_not_fought(ready: Arena) ->
     ready.until(given_up, "the operator gives up")
     ready.until_quiet()
 
-    written = [write for write in told(ready, Mark(0)) if write.endswith(" services assistant-openai")]
+    written = [write for write in write_lines(ready, Mark(0)) if write.endswith(" services assistant-openai")]
     assert len(written) == 10
     words = f"Service {ready.namespace}/assistant-openai: written 10 times within 60 s and changed back."
     assert [name for name, condition in ready.conditions().items() if condition["message"].startswith(words)] == [

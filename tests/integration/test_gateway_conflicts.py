@@ -1,4 +1,4 @@
-"""Another manager wants another value: it is named, not fought; taken over only when asked, and then given back as it was found."""
+"""Conflicts with another field manager: reported, not fought; with Override the operator takes the value over and later restores it."""
 
 from __future__ import annotations
 
@@ -68,19 +68,19 @@ def test_a_conflict_ends_when_the_other_manager_sets_the_value(arena: Arena, the
     assert {name: theirs.owners(name) for name in SETTINGS} == {INSTRUMENTATIONS: OPERATOR, RATE: {"helm"}, LUA: {"helm"}}
 
 
-def test_override_takes_over_and_records_what_was_there(taken_over: Gateway) -> None:
+def test_override_takes_over_and_records_the_former_values(taken_over: Gateway) -> None:
     assert taken_over.settings == SETTINGS
     assert json.loads(taken_over.former or "") == {"proxy": THEIRS}
     assert {name: taken_over.owners(name) for name in SETTINGS} == dict.fromkeys(SETTINGS, OPERATOR)
     assert [write.code for write in taken_over.writes()] == [200]
 
 
-def test_override_gives_back_values_and_the_right_to_change_them(taken_over: Gateway) -> None:
+def test_override_restores_values_and_their_owners(taken_over: Gateway) -> None:
     taken_over.arena.delete("FiddlerKongBinding", "assistant")
 
     taken_over.arena.until(lambda: taken_over.traces_of_us == [], "nothing of ours is left")
     assert taken_over.settings == THEIRS
-    assert taken_over.replica_sets == 3  # as made, with Helm's values, with ours; giving back returns to the second
+    assert taken_over.replica_sets == 3  # initial, with Helm's values, with ours; restoring returns to the second
     taken_over.upgrade({RATE: "0.7", LUA: "off"})  # without force
     assert taken_over.settings == {RATE: "0.7", LUA: "off"}
 
@@ -118,7 +118,7 @@ def keep_removing(gateway: Gateway) -> None:
 
 
 def fight(gateway: Gateway, undo: Callable[[Gateway], None]) -> None:
-    """Undo the settings each time they are there, until the operator gives up."""
+    """Remove the settings each time the operator sets them, until it gives up."""
 
     def given_up() -> bool:
         if gateway.settings == SETTINGS:
@@ -135,7 +135,7 @@ FIGHTS: list[tuple[str, dict[str, str], Callable[[Gateway], None]]] = [
 
 
 @pytest.mark.parametrize(("changes", "undo"), [fight[1:] for fight in FIGHTS], ids=[fight[0] for fight in FIGHTS])
-def test_the_operator_stops_after_a_few_rounds_against_somebody_who(
+def test_the_operator_stops_after_a_few_reverts_by_another_client(
     gateway: Gateway, changes: dict[str, str], undo: Callable[[Gateway], None]
 ) -> None:
     arena = gateway.arena
@@ -148,7 +148,7 @@ def test_the_operator_stops_after_a_few_rounds_against_somebody_who(
     for helm_value in ("env.tracing_instrumentations", "env.tracing_sampling_rate", "env.untrusted_lua"):
         assert helm_value in message
     arena.until_quiet()
-    effective = [write.code for write in gateway.writes() if write.code != HTTPStatus.CONFLICT]  # a rival was faster: read and tried again
+    effective = [write.code for write in gateway.writes() if write.code != HTTPStatus.CONFLICT]  # the rival was faster: retry
     assert effective == [200] * REVERT_LIMIT
 
 

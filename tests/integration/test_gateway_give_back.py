@@ -1,7 +1,7 @@
-"""Settings are given back by whichever process lives long enough: one is killed between its writes, the next one ends what it began.
+"""Restoring the gateway's settings survives a kill: one process is killed between its writes, and the next one finishes the work.
 
-An admission policy makes the moments certain: in one namespace it refuses the second of the three writes of giving back, in another the
-third. There the operator is killed by SIGKILL. In a third namespace the last binding is deleted while no operator runs.
+An admission policy fixes the moments: in one namespace it refuses the second of the three writes that restore settings, in another the
+third. Then the operator is killed. In a third namespace the last binding is deleted while no operator runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RECORDED: Final = f"has({{0}}.metadata.annotations) && '{names.FORMER_SETTINGS_A
 
 @dataclass(frozen=True)
 class Cut:
-    """Three gateways after the restart: killed after the first write, after the second, and one whose binding went while nobody looked."""
+    """Three gateways after the restart: killed after the first write, after the second, and one whose binding was deleted meanwhile."""
 
     after_restoring: Gateway
     after_letting_go: Gateway
@@ -38,7 +38,7 @@ class Cut:
 
 
 def policy(second: str, third: str) -> Manifest:
-    """Refuse the operator the removal of the record in one namespace, and every write without a record in the other."""
+    """Refuse the removal of the record in one namespace, and every write without a record in the other."""
     before, after = RECORDED.format("oldObject"), RECORDED.format("object")
     ours = f"request.userInfo.username == '{USER}'"
     refused = (
@@ -55,7 +55,7 @@ def policy(second: str, third: str) -> Manifest:
 
 
 def is_refused(gateway: Gateway) -> bool:
-    """Whether the policy works: removing the record is tried, but not done."""
+    """Whether the policy is in force: try to remove the record in a dry run."""
     body = {"metadata": {"annotations": {names.FORMER_SETTINGS_ANNOTATION: None}}}
     path = f"/apis/apps/v1/namespaces/{gateway.arena.namespace}/deployments/{gateway.name}?dryRun=All"
     try:
@@ -86,9 +86,8 @@ def lift(cut: Cut) -> None:
 
 
 def kill(operator: OperatorProcess) -> None:
-    """SIGKILL, and nothing before it."""
-    assert operator._process is not None
-    operator._process.popen.kill()
+    """Kill the operator without a warning."""
+    operator.process.popen.kill()
     operator.stop()
 
 
@@ -127,10 +126,10 @@ def cut(backstage: Stage) -> Iterator[Cut]:
 
 
 @pytest.mark.parametrize("moment", ["after_restoring", "after_letting_go"])
-def test_giving_back_ends_as_if_nobody_had_been_killed(cut: Cut, moment: str) -> None:
+def test_restoring_ends_as_without_a_kill(cut: Cut, moment: str) -> None:
     gateway: Gateway = getattr(cut, moment)
 
-    gateway.arena.until(lambda: gateway.traces_of_us == [], "nothing of ours is left")
+    gateway.arena.until(lambda: gateway.traces_of_us == [], "the removal of our traces")
 
     assert gateway.settings == THEIRS
     assert gateway.replica_sets == 3
@@ -138,7 +137,7 @@ def test_giving_back_ends_as_if_nobody_had_been_killed(cut: Cut, moment: str) ->
     assert gateway.settings == {RATE: "0.7", LUA: "off"}
 
 
-def test_settings_whose_last_binding_went_unobserved_are_given_back(cut: Cut) -> None:
-    cut.unobserved.arena.until(lambda: cut.unobserved.settings == {}, "given back")
+def test_settings_are_removed_when_the_last_binding_was_deleted_unobserved(cut: Cut) -> None:
+    cut.unobserved.arena.until(lambda: cut.unobserved.settings == {}, "the removal of the settings")
 
     assert cut.unobserved.traces_of_us == []

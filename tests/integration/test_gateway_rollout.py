@@ -1,4 +1,4 @@
-"""What runs Lua is attached only to a gateway whose every pod can run it, and leaves one that no longer can."""
+"""pre-function is attached only while every pod of the gateway can run its Lua."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def waits(pushed: Pushed) -> bool:
 
 
 def expect_waiting(gateway: Gateway, message: str) -> None:
-    """The rollout is said to be on its way, and only what needs no Lua is attached."""
+    """The status reports a rollout, and only plugins without Lua are attached."""
     arena = gateway.arena
     arena.until(lambda: arena.conditions().get("GatewayConfigured", {}).get("message") == message, f"the message {message!r}")
     assert arena.conditions()["GatewayConfigured"]["reason"] == "GatewayRollingOut"

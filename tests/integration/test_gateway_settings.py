@@ -1,4 +1,4 @@
-"""The settings a gateway gets: only ours, once, under our name; what was right before stays whose it was; less asked is less written."""
+"""The operator writes only its own settings, once, under its field manager; correct values keep their owner; fewer needs, fewer writes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_changed_binding_writes_nothing_to_a_gateway_that_is_right(ready: Gate
     assert ready.replica_sets == 2
 
 
-def test_an_entry_that_somebody_removes_is_put_back(ready: Gateway) -> None:
+def test_a_removed_entry_is_restored(ready: Gateway) -> None:
     ready.drop([RATE])
 
     ready.arena.until(lambda: ready.settings == SETTINGS, "the setting put back")
@@ -67,7 +67,7 @@ def test_nothing_is_written_where_everything_is_right_already(arena: Arena, gate
     assert {name: gateway.owners(name) for name in SETTINGS} == dict.fromkeys(SETTINGS, HELM)
 
 
-def test_a_value_that_was_right_before_us_stays_when_we_leave(arena: Arena, gateway: Gateway) -> None:
+def test_a_value_that_was_right_before_us_is_kept_when_we_leave(arena: Arena, gateway: Gateway) -> None:
     gateway.upgrade({RATE: "1"})
     arena.put(arena.binding())
     arena.until_ready()
@@ -80,14 +80,14 @@ def test_a_value_that_was_right_before_us_stays_when_we_leave(arena: Arena, gate
     assert gateway.traces_of_us == []
 
 
-def test_a_value_that_somebody_else_sets_too_becomes_theirs_without_a_rollout(ready: Gateway) -> None:
+def test_a_value_that_another_manager_also_sets_becomes_theirs_without_a_rollout(ready: Gateway) -> None:
     ready.upgrade(SETTINGS)
 
     ready.arena.until(lambda: all(ready.owners(name) == HELM for name in SETTINGS), "the values are Helm's alone")
     ready.arena.until_ready()
     assert ready.replica_sets == 2
 
-    ready.upgrade({**SETTINGS, RATE: "0.5"})  # without force: Helm 4 would fail here if we still owned the value
+    ready.upgrade({**SETTINGS, RATE: "0.5"})  # without force: Helm 4 fails here if we still own the value
     ready.arena.until_condition("GatewayConfigured", "False", "GatewaySettingConflict")
     assert ready.settings[RATE] == "0.5"
 
@@ -124,7 +124,7 @@ def test_without_sessions_no_lua_is_switched_on(arena: Arena, gateway: Gateway) 
     assert gateway.settings == TRACING
 
 
-def test_a_suspended_binding_keeps_what_is_there_and_changes_nothing(ready: Gateway) -> None:
+def test_a_suspended_binding_changes_nothing(ready: Gateway) -> None:
     arena, mark = ready.arena, ready.arena.mark()
 
     arena.put(arena.binding({"suspend": True, "gateway.untrustedLua": "sandbox"}))
@@ -135,7 +135,7 @@ def test_a_suspended_binding_keeps_what_is_there_and_changes_nothing(ready: Gate
     assert ready.settings == SETTINGS
 
 
-def test_a_binding_born_suspended_sets_nothing_until_it_goes_on(arena: Arena, gateway: Gateway) -> None:
+def test_a_binding_created_suspended_sets_nothing_until_it_is_resumed(arena: Arena, gateway: Gateway) -> None:
     arena.put(arena.binding({"suspend": True}))
     pending = arena.until_condition("GatewayConfigured", "Unknown", "GatewayPending")
     assert f"Deployment {arena.namespace}/kong-gateway lacks KONG_TRACING_INSTRUMENTATIONS=all" in pending["message"]
@@ -165,9 +165,9 @@ def test_verify_writes_nothing_and_names_the_helm_values_until_a_person_sets_the
     assert gateway.writes() == ()
 
 
-def test_a_gateway_that_is_verified_no_longer_gets_back_what_was_applied_to_it(ready: Gateway) -> None:
+def test_a_gateway_that_changes_to_verify_loses_the_applied_settings(ready: Gateway) -> None:
     ready.arena.put(ready.arena.binding({"gateway.management": "Verify"}))
 
-    ready.arena.until(lambda: ready.settings == {}, "given back")
+    ready.arena.until(lambda: ready.settings == {}, "the removal of the settings")
     ready.arena.until_condition("Ready", "False", "GatewaySettingsMissing")
     assert ready.traces_of_us == []

@@ -1,4 +1,4 @@
-"""Several bindings on one gateway, and bindings of other namespaces: one plan, the older one's wish, and nothing without a grant."""
+"""Several bindings on one gateway, also from other namespaces: one set of settings, the oldest binding decides, none without a grant."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.workload import LUA, Gateway
 
 NUMBER: Final = 20
 PAST_GRACE: Final = 7.0
-"""Seconds after which settings that are to be given back would have been."""
+"""Seconds in which settings would be removed if no binding needed them."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
 
 
 def another(arena: Arena, name: str, changes: dict[str, Any] | None = None) -> Manifest:
-    """A further binding of the namespace, on a path of its own."""
+    """A further binding of the namespace, on its own path."""
     return arena.binding({"routes.0.expose.path": f"/{arena.namespace}/{name}", **(changes or {})}, name)
 
 
@@ -74,7 +74,7 @@ def test_settings_stay_while_any_binding_is_left_and_go_with_the_last(arena: Are
     assert gateway.settings == SETTINGS
 
     arena.delete("FiddlerKongBinding", "second")
-    arena.until(lambda: gateway.settings == {}, "given back")
+    arena.until(lambda: gateway.settings == {}, "the removal of the settings")
     assert len(gateway.writes(mark)) == 1
     assert gateway.replica_sets == 2
 
@@ -112,7 +112,7 @@ def test_the_older_bindings_value_counts_until_it_is_gone(arena: Arena, gateway:
     assert gateway.settings == SETTINGS
 
 
-def test_an_older_binding_that_changes_its_wish_stays_the_older_one(arena: Arena, gateway: Gateway) -> None:
+def test_an_older_binding_that_changes_its_settings_is_still_the_older_one(arena: Arena, gateway: Gateway) -> None:
     arena.put(another(arena, "a-older"))
     arena.until_ready("a-older")
     arena.put(another(arena, "b-younger"))
@@ -156,11 +156,11 @@ def test_without_a_grant_nothing_is_written_and_nothing_shown(tenant: Arena, gat
     assert gateway.writes() == ()
 
 
-@pytest.mark.parametrize("allowed", ["{own}", "*", "somebody, {own} ,else"])
+@pytest.mark.parametrize("allowed", ["{own}", "*", "another, {own} ,else"])
 def test_a_grant_lets_the_binding_go_on(tenant: Arena, gateway: Gateway, allowed: str) -> None:
     tenant.put(foreign(tenant, gateway))
     tenant.until_condition("Ready", "False", "GatewayNotGranted")
-    grant(gateway, "somebody,else")
+    grant(gateway, "another,else")
     tenant.until_quiet(1)
     assert tenant.conditions()["Ready"]["reason"] == "GatewayNotGranted"
 
@@ -180,5 +180,5 @@ def test_a_grant_taken_back_takes_the_settings_back_and_pre_function_off(tenant:
 
     tenant.until_condition("Ready", "False", "GatewayNotGranted")
     tenant.until_pushed(lambda pushed: "pre-function" not in pushed.types(), "pre-function is detached")
-    gateway.arena.until(lambda: gateway.settings == {}, "the settings are given back")
+    gateway.arena.until(lambda: gateway.settings == {}, "the removal of the settings")
     assert gateway.traces_of_us == []

@@ -1,6 +1,6 @@
-"""Which Kong an image stands for, and what a gateway that cannot do it gets: its own reason, and not a single write.
+"""The Kong version of an image, and the refusal of unsuitable gateways: a specific reason, and not a single write.
 
-All tests of this module share one namespace, each with a Deployment and a binding of its own.
+All tests of this module share one namespace, each with its own Deployment and binding.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def hall(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
 
 
 def open_gateway(hall: Arena, image: str, changes: Mapping[str, Any] | None = None) -> Gateway:
-    """A further Deployment of the namespace, under a name of its own."""
+    """A further Deployment of the namespace, under its own name."""
     name = f"kong-{secrets.token_hex(3)}"
     labels = {"metadata.name": name, "spec.selector.matchLabels.app": name, "spec.template.metadata.labels.app": name}
     hall.put(changed(hall.gateway(image), {**labels, **(changes or {})}))
@@ -36,13 +36,13 @@ def open_gateway(hall: Arena, image: str, changes: Mapping[str, Any] | None = No
 
 
 def bind(gateway: Gateway, changes: Mapping[str, Any] | None = None) -> None:
-    """A binding of the gateway's name."""
+    """A binding with the gateway's name."""
     own = {"gateway.targetRef.name": gateway.name, "routes.0.expose.path": f"/{gateway.name}"}
     gateway.arena.put(gateway.arena.binding({**own, **(changes or {})}, gateway.name))
 
 
 def attached(gateway: Gateway) -> str:
-    """What is attached to the Service of the binding's route."""
+    """The plugins attached to the Service of the binding's route."""
     service = gateway.arena.existing("Service", f"{gateway.name}-openai")
     return str(service["metadata"]["annotations"]["konghq.com/plugins"])
 
@@ -53,7 +53,7 @@ def withheld(gateway: Gateway) -> bool:
 
 
 def refused(gateway: Gateway, reason: str) -> str:
-    """The message of a refusal; nothing was written to the workload, nothing of ours that runs Lua is attached."""
+    """The message of a refusal; nothing was written to the workload, no plugin of ours with Lua is attached."""
     condition = gateway.arena.until_condition("Ready", "False", reason, gateway.name)
     assert gateway.arena.conditions(gateway.name)["Stalled"]["reason"] == reason
     assert withheld(gateway)
@@ -141,7 +141,7 @@ def test_a_newer_version_works_and_says_that_sessions_are_unverified(hall: Arena
 
 
 @pytest.mark.parametrize("image", [f"kong/kong-gateway@{DIGEST}", "kong/kong-gateway:latest", "kong/kong-gateway"])
-def test_an_image_that_does_not_tell_its_version_gets_everything_and_stays_unknown(hall: Arena, image: str) -> None:
+def test_an_image_without_a_version_gets_everything_and_its_version_is_unknown(hall: Arena, image: str) -> None:
     gateway = open_gateway(hall, image)
     bind(gateway)
 

@@ -1,4 +1,4 @@
-"""A binding from its first check to its end: refused at admission, told in events, deleted without a trace."""
+"""The life of a binding: refused at admission, reported in Events, deleted without a trace."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark
 from tests.integration.arena import SETTINGS, Arena
-from tests.integration.children import CHILDREN, children, events, provide_gateway, told
+from tests.integration.children import CHILDREN, children, events, provide_gateway, write_lines
 
 SECOND: Final = "second"
 
@@ -45,7 +45,7 @@ def test_a_deleted_binding_leaves_nothing_behind(arena: Arena) -> None:
         arena.until_gone(kind, name)
     pushed = arena.until_pushed(lambda pushed: pushed.services == (), "no service")
     assert (pushed.routes, pushed.plugins, pushed.upstreams) == ((), (), ())
-    arena.until(lambda: arena.settings() == {}, "the gateway's settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
     assert children(arena) == {}
     assert arena.existing("Deployment", "kong-gateway")["spec"]["template"] == template
 
@@ -62,13 +62,13 @@ def test_the_settings_stay_until_the_last_binding_of_the_gateway_is_deleted(aren
     arena.until(lambda: children(arena, SECOND) == {}, "the end of the second binding's objects")
     arena.until_quiet(6.0)
 
-    assert (told(arena, mark), arena.settings(), children(arena)) == ([], SETTINGS, first)
+    assert (write_lines(arena, mark), arena.settings(), children(arena)) == ([], SETTINGS, first)
     arena.delete("FiddlerKongBinding", "assistant")
-    arena.until(lambda: arena.settings() == {}, "the gateway's settings given back")
-    assert told(arena, mark) == ["patch deployments kong-gateway"]
+    arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
+    assert write_lines(arena, mark) == ["patch deployments kong-gateway"]
 
 
-def test_each_transition_is_told_by_one_event(arena: Arena) -> None:
+def test_each_transition_is_reported_by_one_event(arena: Arena) -> None:
     provide_gateway(arena)
     arena.delete("Secret", "openai")
     arena.put(arena.binding())
@@ -98,9 +98,11 @@ def test_over_a_whole_life_nothing_of_a_binding_is_written_but_its_status(arena:
     metadata = arena.existing("FiddlerKongBinding", "assistant")["metadata"]
     arena.delete("FiddlerKongBinding", "assistant")
     arena.until_gone("FiddlerKongBinding", "assistant")
-    arena.until(lambda: arena.settings() == {}, "the gateway's settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the gateway's settings")
 
-    assert {write for write in told(arena, Mark(0)) if " fiddlerkongbindings" in write} == {"patch fiddlerkongbindings/status assistant"}
+    assert {write for write in write_lines(arena, Mark(0)) if " fiddlerkongbindings" in write} == {
+        "patch fiddlerkongbindings/status assistant"
+    }
     assert [field for field in ("annotations", "finalizers", "labels") if field in metadata] == []
 
 

@@ -1,4 +1,4 @@
-"""A cluster without Kong's resource definitions, and one without ours: the operator says so, and goes on when they come."""
+"""Without Kong's resource definitions, or without ours, the operator reports that, and starts to work when they are installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFINITION = "fiddlerkongbindings.integrations.fiddler.ai"
 
 
 class BareStage(Stage):
-    """A cluster and Fiddler's stand-in, nothing of Kong's."""
+    """A cluster with Fiddler's stand-in, without anything of Kong."""
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -59,7 +59,7 @@ def test_without_our_definition_the_operator_waits_and_begins_when_it_comes(bare
         bare.cluster.install_definitions(own_definitions())
 
 
-def test_without_kongs_definitions_a_binding_waits_and_goes_on_when_they_come(bare: Stage) -> None:
+def test_without_kongs_definitions_a_binding_waits_until_they_come(bare: Stage) -> None:
     with OperatorProcess(bare.cluster) as operator, own_arena(bare, operator) as arena:
         arena.put(arena.binding())
         found = arena.until_condition("Ready", "False", "KongNotInstalled")

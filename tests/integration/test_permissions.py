@@ -1,4 +1,4 @@
-"""The rights of the operator: what it asks for is what it is granted, no more and no less, with a ClusterRole and with Roles alone."""
+"""The operator uses exactly the permissions that it is granted, with a ClusterRole and with Roles alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def granted(*scopes: Scope) -> set[Right]:
 
 
 def live_through_everything(arena: Arena) -> None:
-    """What happens in the life of an operator: creation, repair, attachment, conflicts over names, removal, and a restart amid it."""
+    """Play the life of an operator: creation, repair, attachment, name conflicts, removal, and a restart in between."""
     arena.put(arena.binding(), service(arena), ingress(arena, path=f"/{arena.namespace}-llm"))
     arena.put(attached_binding(arena, name="on-service"), attached_binding(arena, "Ingress", name="on-ingress"))
     for name in ("assistant", "on-service", "on-ingress"):
@@ -48,11 +48,11 @@ def live_through_everything(arena: Arena) -> None:
     for name in ("assistant", "on-service", "on-ingress"):
         arena.delete("FiddlerKongBinding", name)
         arena.until_gone("FiddlerKongBinding", name)
-    arena.until(lambda: arena.settings() == {}, "the settings given back")
+    arena.until(lambda: arena.settings() == {}, "the removal of the settings")
 
 
 def change_by_hand(arena: Arena) -> None:
-    """One object of each kind is changed or deleted, and put right."""
+    """Change or delete one object of each kind, and wait for the repair."""
     arena.patch("KongPlugin", "assistant-opentelemetry", {"config": {"header_type": "w3c"}})
     arena.patch("Service", "assistant-openai", {"spec": {"externalName": "example.com"}})
     arena.patch("Ingress", "assistant-openai", {"metadata": {"annotations": {"konghq.com/strip-path": "false"}}})
@@ -67,7 +67,7 @@ def change_by_hand(arena: Arena) -> None:
 
 @pytest.fixture(scope="module")
 def requests(backstage: Stage) -> tuple[Write, ...]:
-    """Everything that the operator asked of the API server while it lived through everything."""
+    """Every request of the operator during its life."""
     backstage.cluster.kubectl("--namespace", NAMESPACE, "delete", "lease", "--all", "--ignore-not-found")
     log = backstage.cluster.write_log()
     mark = log.mark()
@@ -97,7 +97,7 @@ def test_the_audit_saw_reads_as_well(requests: tuple[Write, ...]) -> None:
 
 @pytest.fixture(scope="module")
 def scoped(backstage: Stage) -> Iterator[tuple[OperatorProcess, list[str]]]:
-    """An operator whose account has only what the chart grants in two namespaces; the ClusterRoleBinding is back afterwards."""
+    """An operator with only the chart's permissions in two namespaces; the ClusterRoleBinding is restored afterwards."""
     cluster, watched = backstage.cluster, ["scoped-a", "scoped-b"]
     for namespace in (*watched, "scoped-c"):
         cluster.create_namespace(namespace)
@@ -107,7 +107,7 @@ def scoped(backstage: Stage) -> Iterator[tuple[OperatorProcess, list[str]]]:
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=roles(backstage, watched))
         with OperatorProcess(cluster, f"--namespaces={','.join(watched)}", name="scoped") as operator:
             yield operator, watched
-            restore(cluster, binding)  # or the finalizers stay, and the next test's operator has the bindings of namespaces that go
+            restore(cluster, binding)  # otherwise finalizers stay, and the next test's operator gets the bindings of terminating namespaces
             cluster.kubectl("delete", "namespace", "--wait", *watched, "scoped-c")
     finally:
         restore(cluster, binding)

@@ -1,6 +1,6 @@
-"""Every answer that the trace endpoint can give, seen through the running operator: the reason, what to do, and that it is over when it is.
+"""The running operator reports every answer of the trace endpoint with a reason and an advice, and clears it when it is over.
 
-The operator runs as in production here (no http, a CA of its own), but asks every second and waits no longer than one.
+The operator runs as in production (no http, a private CA), but probes every second with a timeout of one second.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Serve = Callable[..., Sink]
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Whom the operator trusts."""
+    """The CA that the operator trusts."""
     return trustme.CA()
 
 
@@ -76,7 +76,7 @@ def serve(authority: trustme.CA, portal: BlockingPortal, tmp_path: Path) -> Iter
 
 @pytest.fixture
 def bind(arena: Arena) -> Iterator[Callable[..., str]]:
-    """Makes bindings for a URL; each is deleted with the test."""
+    """Creates bindings for a URL; each is deleted with the test."""
     made: list[str] = []
 
     def make(url: str, **changes: Any) -> str:
@@ -180,7 +180,9 @@ def test_repeated_answers_write_nothing(arena: Arena, serve: Serve, bind: Callab
         ("https://[::1]", "AddressRefused", "a loopback address, which the operator does not accept unless"),
     ],
 )
-def test_what_cannot_or_must_not_be_asked_is_told(arena: Arena, bind: Callable[..., str], url: str, reason: str, says: str) -> None:
+def test_a_url_that_cannot_or_must_not_be_probed_is_reported(
+    arena: Arena, bind: Callable[..., str], url: str, reason: str, says: str
+) -> None:
     name = bind(url)
 
     found = until_reason(arena, name, reason)
@@ -190,7 +192,7 @@ def test_what_cannot_or_must_not_be_asked_is_told(arena: Arena, bind: Callable[.
     assert (arena.get("KongPlugin", f"{name}-opentelemetry") is None) == (reason == "AddressRefused")
 
 
-def test_a_closed_port_is_told_and_over_when_it_opens(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:
+def test_a_closed_port_is_reported_until_it_opens(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         port = reserved.getsockname()[1]
@@ -208,7 +210,7 @@ def test_a_closed_port_is_told_and_over_when_it_opens(arena: Arena, serve: Serve
     [(trustme.CA(), "127.0.0.1", "it was issued by an unknown authority"), (None, "192.0.2.1", "it was issued for another address")],
     ids=["unknown authority", "another address"],
 )
-def test_a_certificate_that_is_not_trusted_is_told(
+def test_an_untrusted_certificate_is_reported(
     arena: Arena, serve: Serve, bind: Callable[..., str], issuer: trustme.CA | None, host: str, detail: str
 ) -> None:
     sink = serve(host=host, **({"issuer": issuer} if issuer else {}))
@@ -221,7 +223,7 @@ def test_a_certificate_that_is_not_trusted_is_told(
     assert list(sink.requests) == []  # the key was not sent
 
 
-def test_a_port_without_tls_is_told(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:
+def test_a_port_without_tls_is_reported(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:
     plain = serve(tls_cert=None)
 
     found = until_reason(arena, bind(plain.url.replace("http:", "https:")), "ConnectionFailed")
@@ -259,7 +261,7 @@ def test_a_rest_api_that_fails_says_nothing_against_the_binding(arena: Arena, se
     arena.until_ready(name)
 
 
-def test_a_wrong_key_is_told_until_the_secret_holds_the_right_one(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:
+def test_a_wrong_key_is_reported_until_the_secret_contains_the_right_one(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:
     arena.put(arena.secret("other", "fdl_wrong.000000000000"))
     name = bind(serve().url, apiKeySecretRef={"name": "other", "key": "api-key"})
     until_reason(arena, name, "Unauthorized")

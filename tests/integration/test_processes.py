@@ -1,14 +1,13 @@
-"""Operators as processes: two replicas of which one writes, whatever happens to it; what /healthz, /metrics and the log show."""
+"""Operators as processes: of two replicas only one writes, whatever happens to it; /healthz, /metrics and the JSON log."""
 
 from __future__ import annotations
 
 import base64
 import json
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import yaml
@@ -23,12 +22,13 @@ from tests.integration.own import own_arena
 
 LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fiddler-kong-operator"
 SHORT: Final = 2.0
-LEADS: Final = "leading; reconciling begins"
+LONG: Final = 60.0
+"""A lease longer than a test waits for the next leader: one that leads in time did not wait for the end of the lease."""
 
 
 @dataclass
 class Replica:
-    """One of the operators, and the id of its token, by which the audit log tells it from the other."""
+    """One of the operators, and the id of its token, which identifies it in the audit log."""
 
     operator: OperatorProcess
     credential: str
@@ -42,12 +42,11 @@ class Replica:
 
     @property
     def process(self) -> Process:
-        assert self.operator._process is not None
-        return self.operator._process
+        return self.operator.process
 
     @property
     def leads(self) -> bool:
-        return LEADS in self.operator.log
+        return self.operator.leads
 
     def send(self, number: signal.Signals) -> None:
         self.process.popen.send_signal(number)
@@ -59,7 +58,7 @@ class Replica:
 
 @dataclass
 class Pair:
-    """A leading and a waiting replica, in a namespace that both look after."""
+    """A leading and a waiting replica for one namespace."""
 
     arena: Arena
     leader: Replica
@@ -70,12 +69,12 @@ class Pair:
         return self.arena.stage.cluster.write_log().requests(user=USER, since=self.start)
 
     def writes(self, replica: Replica) -> list[Write]:
-        """What a replica wrote, but for the Lease."""
+        """The writes of a replica, without the Lease."""
         made = self.arena.stage.cluster.write_log().writes(user=USER, since=self.start)
         return [write for write in made if write.credential == replica.credential and write.resource != "leases"]
 
     def terms(self, replica: Replica) -> list[float]:
-        """When a replica took or renewed the Lease."""
+        """The times at which a replica acquired or renewed the Lease."""
         made = self.arena.stage.cluster.write_log().writes(user=USER, since=self.start)
         return [w.at for w in made if w.credential == replica.credential and w.resource == "leases" and w.code < 300]
 
@@ -128,18 +127,16 @@ def test_the_lease_names_its_holder(pair: Pair) -> None:
     assert spec["leaseDurationSeconds"] == SHORT
 
 
-@pytest.mark.parametrize("lease_seconds", [15.0])
-def test_a_leader_that_is_told_to_stop_finishes_its_work_and_hands_over_at_once(pair: Pair) -> None:
+@pytest.mark.parametrize("lease_seconds", [LONG])
+def test_a_leader_ended_by_sigterm_finishes_its_work_and_hands_over_at_once(pair: Pair) -> None:
     names = [f"binding-{n}" for n in range(8)]
     pair.put_bindings(*names)
     pair.arena.until(lambda: len(pair.writes(pair.leader)) > 3, "work under way")
 
     pair.leader.send(signal.SIGTERM)
-    told = time.monotonic()
 
     assert pair.leader.ended() == 0
     pair.until_waiting_leads()
-    assert time.monotonic() - told < 8  # far below the 15 s of the lease
     assert "stopped" in pair.leader.operator.log
     for name in names:
         pair.arena.until_ready(name)
@@ -159,15 +156,15 @@ def test_a_leader_that_is_killed_is_followed_when_its_lease_is_over(pair: Pair) 
     pair.until_waiting_leads()
     pair.arena.until_ready("after")
     last, first = max(pair.terms(pair.leader)), min(pair.terms(pair.waiting))
-    assert SHORT <= first - last < 4 * SHORT
+    assert first - last >= SHORT
 
 
-def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_after_its_time(pair: Pair) -> None:
+def test_a_leader_that_was_frozen_writes_nothing_when_it_continues_after_its_time(pair: Pair) -> None:
     pair.put_bindings("one")
     pair.arena.until_ready("one")
     pair.arena.until_quiet()
     pair.leader.send(signal.SIGSTOP)
-    pair.put_bindings("two", "three")  # it finds their events when it wakes
+    pair.put_bindings("two", "three")  # it gets their events when it continues
     pair.until_waiting_leads()
     pair.put_bindings("four", "five")
 
@@ -182,8 +179,8 @@ def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes_after_its_time(pa
     assert [moment for moment in pair.terms(pair.leader) if moment >= taken] == []
 
 
-def test_a_leader_that_is_frozen_amid_its_writes_takes_nothing_back_when_it_wakes_after_its_time(pair: Pair) -> None:
-    """What had passed the fence, and was not on the wire yet, is sent when it wakes. It cannot undo what was done since: a creation fails
+def test_a_leader_that_is_frozen_during_its_writes_undoes_nothing_when_it_continues_after_its_time(pair: Pair) -> None:
+    """Writes that had passed the fence but were not sent yet are sent when it continues. They cannot undo later changes: a creation fails
     where the object exists, a change where it is another version, and the gateway's settings, applied without force, are the same."""
     names = [f"binding-{n}" for n in range(6)]
     pair.put_bindings(*names)
@@ -199,7 +196,7 @@ def test_a_leader_that_is_frozen_amid_its_writes_takes_nothing_back_when_it_wake
     taken = min(pair.terms(pair.waiting))
     late = [write for write in pair.writes(pair.leader) if write.at >= taken]
     assert [str(write) for write in late if write.code < 400 and write.resource != "deployments"] == []
-    assert len(late) <= 48  # as many as its sixteen workers send at once, each three plugins
+    assert len(late) <= 48  # sixteen workers, each with three plugins at once
 
 
 # One process
@@ -215,12 +212,9 @@ def talkative(backstage: Stage) -> Iterator[Arena]:
         yield arena
 
 
-def test_healthz_shows_what_is_waiting(talkative: Arena) -> None:
-    def answer() -> dict[str, Any]:
-        return dict((talkative.operator.health() or {})["operator"])
-
-    talkative.until(lambda: answer()["probes"] == 1, "an answer of today: kopf gives the same one for ten seconds")
-    found = answer()
+def test_healthz_shows_the_waiting_keys(talkative: Arena) -> None:
+    talkative.until(lambda: talkative.operator.figures().get("probes") == 1, "new figures: kopf repeats the same ones for ten seconds")
+    found = talkative.operator.figures()
     assert (found["waiting_urgent"], found["waiting_background"], found["oldest_waiting_seconds"]) == (0, 0, 0)
     assert found["bugs"] == 0
 
@@ -245,4 +239,4 @@ def test_every_line_of_a_json_log_is_one_object(talkative: Arena) -> None:
 
     assert all(isinstance(line, dict) and {"ts", "level", "logger", "message"} <= line.keys() for line in lines)
     assert {line["level"] for line in lines} <= {"debug", "info"}
-    assert LEADS in {line["message"] for line in lines}
+    assert "leading; reconciling begins" in {line["message"] for line in lines}

@@ -1,4 +1,4 @@
-"""The quick start's binding: what Kong is given is the integration page's file, and what people see is a binding that is Ready."""
+"""The quick start's binding gives Kong the configuration of the integration page, and becomes Ready."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE: Final = Path(__file__).with_name("page.yaml")
 
 
 def page(arena: Arena) -> Configuration:
-    """The page's file as Kong would read it, defaults filled in, with this test's values in place of the placeholders."""
+    """The page's file as Kong reads it, with defaults, and with this test's values for the placeholders."""
     text = PAGE.read_text()
     values = {
         "${OPENAI_API_KEY}": arena.stage.keys.provider,
@@ -32,7 +32,7 @@ def page(arena: Arena) -> Configuration:
 
 
 def configs(configuration: Configuration, namespace: str | None = None) -> dict[str, Any]:
-    """Each plugin's config by its type."""
+    """The config of each plugin by its type."""
     return {p.name: p.config for p in configuration.plugins if namespace is None or f"k8s-namespace:{namespace}" in p.tags}
 
 
@@ -116,7 +116,7 @@ def test_the_application_is_named(ready: Arena) -> None:
 
 
 def test_becoming_ready_is_an_event(ready: Arena) -> None:
-    def told() -> bool:
+    def noted() -> bool:
         return "Ready" in [e["reason"] for e in ready.all_of("Event") if e["involvedObject"]["kind"] == "FiddlerKongBinding"]
 
-    ready.until(told, "an event of the transition")
+    ready.until(noted, "an event of the transition")

@@ -1,4 +1,4 @@
-"""Quiet: what a binding costs, and that nothing is written where nothing differs, by an operator in a hurry (it probes every second)."""
+"""The number of writes for a binding, and none where nothing differs, with an operator that probes every second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from devcluster import Cluster
 from devcluster.operator_process import OperatorProcess, install
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
-from tests.integration.children import events, provide_gateway, told
+from tests.integration.children import events, provide_gateway, write_lines
 
 FLAGS = ("--probe-interval=1", "--probe-retry-interval=1", "--sweep-interval=1")
 
@@ -29,7 +29,7 @@ NEW_BINDING = [
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """A cluster of its own, in which the operator can be stopped."""
+    """A separate cluster, in which the operator can be stopped."""
     with Cluster.start() as cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as own:
         install(cluster)
         yield own
@@ -51,7 +51,7 @@ def ready(arena: Arena) -> Arena:
 
 
 def another(arena: Arena) -> None:
-    """A second binding comes to be Ready on the same gateway: proof that the operator is awake and has worked through its queue."""
+    """A second binding becomes Ready on the same gateway, which proves that the operator has worked through its queue."""
     arena.put(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/another"}, name="another"))
     arena.until_ready("another")
     arena.until_pushed(lambda pushed: len(pushed.services) == 2, "both services")
@@ -69,7 +69,7 @@ def test_a_new_binding_costs_its_six_objects_and_one_status(arena: Arena) -> Non
     arena.until_ready()
     arena.until_quiet()
 
-    assert sorted(told(arena, mark)) == NEW_BINDING
+    assert sorted(write_lines(arena, mark)) == NEW_BINDING
     assert events(arena) == []
 
 
@@ -80,7 +80,7 @@ def test_probes_that_repeat_and_neighbours_that_come_write_nothing(ready: Arena)
     another(ready)
     ready.until_quiet()
 
-    assert first_only(told(ready, mark)) == []
+    assert first_only(write_lines(ready, mark)) == []
     assert events(ready) == []
 
 
@@ -93,7 +93,7 @@ def test_a_probe_that_fails_again_and_again_writes_once(ready: Arena) -> None:
     ready.until(lambda: len(ready.stage.sink.requests) >= probes + 2, "two more probes")
     ready.until_quiet()
 
-    assert told(ready, mark) == ["patch secrets assistant-kong-keys", STATUS, STATUS]  # not asked yet, then refused
+    assert write_lines(ready, mark) == ["patch secrets assistant-kong-keys", STATUS, STATUS]  # not probed yet, then refused
     assert events(ready) == ["Unauthorized"]
 
 
@@ -105,7 +105,7 @@ def test_a_restart_writes_nothing(ready: Arena, operator: OperatorProcess) -> No
     another(ready)
     ready.until_quiet()
 
-    assert first_only(told(ready, mark)) == []
+    assert first_only(write_lines(ready, mark)) == []
     assert events(ready) == []
 
 
@@ -120,7 +120,7 @@ def test_what_changed_while_the_operator_was_away_is_put_right_when_it_returns(r
     ready.until_ready()
     ready.until_quiet()
 
-    assert sorted(write for write in told(ready, mark) if write != STATUS) == [
+    assert sorted(write for write in write_lines(ready, mark) if write != STATUS) == [
         "create kongplugins assistant-opentelemetry",
         "patch kongplugins assistant-openai-ai-proxy",
         "patch services assistant-openai",

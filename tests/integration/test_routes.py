@@ -1,4 +1,4 @@
-"""Changes of a spec: each reaches Kong, costs the writes it must and no others, and is undone by going back."""
+"""Each change of a spec reaches Kong with only the necessary writes, and is reverted with the spec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tests.integration.arena import Arena
-from tests.integration.children import CHILDREN, PRE_FUNCTION, children, provide_gateway, told
+from tests.integration.children import CHILDREN, PRE_FUNCTION, children, provide_gateway, write_lines
 from tests.integration.pushed import Pushed
 
 STATUS: Final = "patch fiddlerkongbindings/status assistant"
@@ -95,7 +95,7 @@ def test_each_change_of_the_spec_reaches_kong_by_one_write_and_goes_back_without
         ready.put(ready.binding(changes))
         ready.until_ready()
         ready.until_pushed(holds, what)
-        assert told(ready, mark) == [f"patch {written}", STATUS], what
+        assert write_lines(ready, mark) == [f"patch {written}", STATUS], what
 
         ready.put(ready.binding())
         ready.until_ready()
@@ -110,7 +110,7 @@ def test_an_added_route_is_created_beside_the_first(ready: Arena) -> None:
     ready.until_ready()
 
     pushed = ready.until_pushed(lambda pushed: len(pushed.services) == 2, "two services")
-    assert sorted(told(ready, mark)) == sorted(
+    assert sorted(write_lines(ready, mark)) == sorted(
         [
             "patch secrets assistant-kong-keys",
             "create kongplugins assistant-chat-ai-proxy",
@@ -135,7 +135,7 @@ def test_a_removed_route_goes_traffic_first_and_its_key_last(ready: Arena) -> No
     ready.until_ready()
 
     ready.until_pushed(lambda pushed: len(pushed.services) == 1, "one service")
-    assert told(ready, mark) == [
+    assert write_lines(ready, mark) == [
         "delete ingresses assistant-chat",
         "delete services assistant-chat",
         "delete kongplugins assistant-chat-ai-proxy",
@@ -151,7 +151,7 @@ def test_a_renamed_route_is_replaced_without_a_gap(ready: Arena) -> None:
     ready.put(ready.binding({"routes.0.name": "gpt"}))
     ready.until_ready()
 
-    assert told(ready, mark) == [
+    assert write_lines(ready, mark) == [
         "patch secrets assistant-kong-keys",
         "create kongplugins assistant-gpt-ai-proxy",
         "create services assistant-gpt",
@@ -179,7 +179,7 @@ def test_sessions_disabled_takes_the_lua_from_kong_and_the_setting_from_the_gate
         lambda: arena.settings() == {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0"}, "two settings only"
     )
     arena.until_ready()
-    done = told(arena, mark)
+    done = write_lines(arena, mark)
     assert done.index("patch services assistant-openai") < done.index("delete kongplugins assistant-pre-function")
     assert arena.get(*PRE_FUNCTION) is None
 
@@ -194,12 +194,12 @@ def test_sessions_enabled_again_attach_the_lua_only_after_the_rollout(arena: Are
     arena.until_ready()
 
     arena.until_pushed(is_complete, "three plugins")
-    done = [write for write in told(arena, mark) if write != STATUS]
+    done = [write for write in write_lines(arena, mark) if write != STATUS]
     assert done[-1] == "patch services assistant-openai"
     assert sorted(done[:-1]) == ["create kongplugins assistant-pre-function", "patch deployments kong-gateway"]
 
 
-def test_an_override_of_a_protected_field_never_reaches_kong_and_says_what_to_use(ready: Arena) -> None:
+def test_an_override_of_a_protected_field_never_reaches_kong_and_names_the_alternative(ready: Arena) -> None:
     before = children(ready)
     mark = ready.mark()
     patch = [{"op": "replace", "path": "/traces_endpoint", "value": "https://collector.example/v1/traces"}]
@@ -211,7 +211,7 @@ def test_an_override_of_a_protected_field_never_reaches_kong_and_says_what_to_us
         "spec.overrides[0].patch[0]: /traces_endpoint of opentelemetry must not be changed: use spec.fiddler.url."
     )
     ready.until_quiet()
-    assert told(ready, mark) == [STATUS]
+    assert write_lines(ready, mark) == [STATUS]
     assert children(ready) == before
 
 
@@ -223,7 +223,7 @@ def test_a_suspended_binding_changes_nothing_and_catches_up_afterwards(ready: Ar
     ready.until_condition("Accepted", "Unknown", "Suspended")
     ready.patch("Service", "assistant-openai", {"spec": {"externalName": "api.example.com"}})
     ready.until_quiet()
-    assert told(ready, mark) == [STATUS]
+    assert write_lines(ready, mark) == [STATUS]
 
     ready.put(ready.binding({"routes.0.llm.model": "gpt-4.1"}))
     ready.until_ready()

@@ -1,11 +1,11 @@
-"""Keys: a binding that waits for its Secret, values that no key can have, and a key that is changed while Kong uses it."""
+"""Keys: a binding waits for its Secret, impossible values are refused, and a key changes while Kong uses it."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.integration.arena import Arena
-from tests.integration.children import CHILDREN, KEYS, children, provide_gateway, told
+from tests.integration.children import CHILDREN, KEYS, children, provide_gateway, write_lines
 from tests.integration.pushed import Pushed
 
 
@@ -32,7 +32,7 @@ def ready(arena: Arena) -> Arena:
     return arena
 
 
-def test_a_binding_waits_for_its_secret_and_goes_on_by_itself(arena: Arena) -> None:
+def test_a_binding_waits_for_its_secret_and_becomes_ready_with_it(arena: Arena) -> None:
     arena.delete("Secret", "openai")
     arena.put(arena.binding())
 
@@ -112,7 +112,7 @@ def test_a_changed_provider_key_costs_one_write_and_reaches_kong(ready: Arena) -
 
     ready.until_pushed(lambda pushed: provider_key(pushed) == "Bearer sk-rotated-9876543210", "the new provider key", seconds=10)
     ready.until_quiet()
-    assert told(ready, mark) == ["patch secrets assistant-kong-keys"]
+    assert write_lines(ready, mark) == ["patch secrets assistant-kong-keys"]
 
 
 def test_a_changed_fiddler_key_reaches_kong_and_is_asked_about(ready: Arena) -> None:
@@ -124,7 +124,7 @@ def test_a_changed_fiddler_key_reaches_kong_and_is_asked_about(ready: Arena) -> 
 
     ready.until_pushed(lambda pushed: fiddler_key(pushed) == "Bearer fdl_demo.unknown-to-fiddler", "the new Fiddler key", seconds=10)
     ready.until_condition("TraceEndpointReachable", "False", "Unauthorized")
-    assert [write for write in told(ready, mark) if "/status" not in write] == ["patch secrets assistant-kong-keys"]
+    assert [write for write in write_lines(ready, mark) if "/status" not in write] == ["patch secrets assistant-kong-keys"]
     assert {key: child for key, child in children(ready).items() if key != KEYS} == {k: c for k, c in before.items() if k != KEYS}
 
 
@@ -137,7 +137,7 @@ def test_a_key_that_turns_bad_leaves_the_working_one_with_kong(ready: Arena) -> 
 
     ready.until_condition("SecretsResolved", "False", "SecretValuePlaceholder")
     ready.until_quiet()
-    assert told(ready, mark) == ["patch fiddlerkongbindings/status assistant"]
+    assert write_lines(ready, mark) == ["patch fiddlerkongbindings/status assistant"]
     assert children(ready) == before
 
 

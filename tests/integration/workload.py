@@ -1,4 +1,4 @@
-"""The gateway's Deployment as people see it: env, owners of values, rollouts, what the operator wrote; and other managers' hands."""
+"""The gateway's Deployment: env, owners of values, rollouts, the operator's writes; and changes by other managers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RATE: Final = "KONG_TRACING_SAMPLING_RATE"
 LUA: Final = "KONG_UNTRUSTED_LUA"
 OPERATOR: Final = frozenset({names.FIELD_MANAGER})
 HOLD: Final = "devcluster/ready-after"
-"""Annotation of a pod: how long the simulated node takes until it is ready."""
+"""Annotation of a pod: the time until the simulated node makes it ready."""
 
 
 @dataclass
@@ -30,10 +30,10 @@ class Gateway:
     start: Mark = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remember the present moment: `writes` counts from here."""
+        """Remember this moment as the start of `writes`."""
         self.start = self.arena.mark()
 
-    # What is there
+    # State
 
     @property
     def raw(self) -> Manifest:
@@ -53,7 +53,7 @@ class Gateway:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The tracing settings that are there."""
+        """The present tracing settings."""
         return self.arena.settings(self.name)
 
     def owners(self, setting: str) -> frozenset[str]:
@@ -62,38 +62,38 @@ class Gateway:
 
     @property
     def traces_of_us(self) -> list[str]:
-        """Field managers and annotations of ours."""
+        """Our field managers and annotations."""
         metadata = self.raw["metadata"]
         managers = [e["manager"] for e in metadata["managedFields"] if e["manager"].startswith(names.FIELD_MANAGER)]
         return managers + [key for key in metadata.get("annotations") or {} if key == names.FORMER_SETTINGS_ANNOTATION]
 
     @property
     def former(self) -> str | None:
-        """What is recorded to be put back."""
+        """The recorded former values."""
         return (self.raw["metadata"].get("annotations") or {}).get(names.FORMER_SETTINGS_ANNOTATION)
 
     @property
     def replica_sets(self) -> int:
-        """How many different pod templates it has had."""
+        """The number of its pod templates so far."""
         path = f"/apis/apps/v1/namespaces/{self.arena.namespace}/replicasets"
         owners = [s["metadata"]["ownerReferences"][0]["name"] for s in self.arena.stage.cluster.api.get(path)["items"]]
         return owners.count(self.name)
 
     @property
     def generation(self) -> int:
-        """Counts changes of the spec."""
+        """The generation of the spec."""
         generation: int = self.raw["metadata"]["generation"]
         return generation
 
     def writes(self, since: Mark | None = None) -> tuple[Write, ...]:
-        """The operator's writes to it, refused and unchanged ones included; since the test began, or since a moment."""
+        """The operator's writes to it, including refused and unchanged ones, since the start of the test or a given moment."""
         found = self.arena.writes(since or self.start)
         return tuple(w for w in found if (w.resource, w.namespace, w.name) == ("deployments", self.arena.namespace, self.name))
 
-    # Other people's hands
+    # Changes by others
 
     def upgrade(self, env: Mapping[str, str], manager: str = "helm", *, force: bool = False) -> None:
-        """Apply the whole gateway with these values, as Helm 4 does; ApiError (409) where another manager owns one with another value."""
+        """Apply the whole gateway with these values, as Helm 4 does; ApiError (409) if another manager owns one with another value."""
         path = f"{self._path}?fieldManager={manager}&force={str(force).lower()}"
         manifest = self.arena.gateway(env=env)
         manifest["metadata"]["name"] = self.name
@@ -114,7 +114,7 @@ class Gateway:
         self.set_env(*({"name": name, "$patch": "delete"} for name in settings))
 
     def hold(self, delay: str | None = "1h") -> None:
-        """Have new pods take that long until they are ready; None: no longer than usual."""
+        """Delay the readiness of new pods; None removes the delay."""
         self.edit({"spec": {"template": {"metadata": {"annotations": {HOLD: delay}}}}})
 
     @property

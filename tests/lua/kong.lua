@@ -1,5 +1,5 @@
--- As much of Kong as pre-function's Lua may see: one request with its headers, ngx.ctx and spans, and Kong's sandbox, in which a name
--- that is not on the list does not exist. Headers arrive as bytes; a repeated one is a list, of which Kong's PDK gives the first.
+-- The part of Kong that pre-function's Lua may use: one request with its headers, ngx.ctx and spans, and Kong's sandbox, in which a name
+-- that is not on the list does not exist. Headers arrive as bytes; a repeated one is a list, of which Kong's PDK returns the first.
 local kong_fake = {}
 
 function kong_fake.span(name)
@@ -33,7 +33,7 @@ function kong_fake.environment(get_header, ctx)
   }
 end
 
--- Runs one phase; returns whether the caller saw no error, and the number of names left behind in the environment.
+-- Runs one phase; returns whether it succeeded, and the number of names that it added to the environment.
 function kong_fake.run(code, environment)
   local chunk = assert(loadstring(code))
   local before, after = 0, 0

@@ -1,4 +1,4 @@
-"""The generated Lua in LuaJIT, Kong's interpreter: the page's effect for a good id, and never an error for the caller whatever comes."""
+"""The generated Lua in LuaJIT, Kong's interpreter: same effect as the page's Lua for a good id, and no input is an error for the caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = "X-Fiddler-Conversation-Id"
 ATTRIBUTE = b"gen_ai.conversation.id"
 PHASES = {"access": build_access(HEADER), "header_filter": build_stamp(), "log": build_stamp()}
 
-# What Fiddler's integration page gives for the two phases it uses.
+# The Lua of Fiddler's integration page for its two phases.
 PAGE = {
     "access": """
 local conv_id = kong.request.get_header("X-Fiddler-Conversation-Id")
@@ -38,7 +38,7 @@ end
 
 
 class Request:
-    """One request through pre-function's phases, in which every phase must end without an error and leave no global behind."""
+    """One request through pre-function's phases; every phase must succeed and leave no global behind."""
 
     def __init__(self, *values: bytes, phases: dict[str, str] = PHASES) -> None:
         self.lua = LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False)
@@ -55,18 +55,18 @@ class Request:
         return self.lua.execute(f"return {code}".encode())
 
     def trace(self, *names: bytes) -> list[Any]:
-        """Spans as Kong keeps them, the root first."""
+        """Spans in Kong's form, the root first."""
         spans = [self.fake.span(name) for name in names]
         self.ctx[b"KONG_SPANS"] = self.lua.table(*spans)
         return spans
 
     def run(self, *phases: str) -> None:
-        """Run phases; all of them when none is named."""
+        """Run the given phases, or all."""
         for phase in phases or tuple(self._phases):
             ok, left_behind, result = self.fake.run(self._phases[phase].encode(), self.environment)
             assert ok, (phase, result)
             assert left_behind == 0, phase
-            # Kong would take a returned function for the phase's code.
+            # Kong takes a returned function for the phase's code.
             assert result is None, phase
 
 

@@ -1,7 +1,7 @@
-"""Hostile users against the real thing: after each test no key may be found anywhere but in Secrets.
+"""Hostile users against a real control plane: after each test, keys must be found only in Secrets.
 
-`arena`      a fresh namespace as in `tests.integration`, with a gateway that needs no further settings, looked after by an operator that
-             tells everything (debug level)
+`arena`      a fresh namespace as in `tests.integration`, with a gateway that needs no further settings, and an operator that
+             logs everything (debug level)
 `neighbour`  another tenant's namespace, likewise
 """
 
@@ -56,7 +56,7 @@ def _tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa
 
 
 def disband(arena: Arena) -> None:
-    """Delete the bindings eight at a time: kubectl takes minutes for a thousand, and so does one request that deletes all."""
+    """Delete the bindings eight at a time: kubectl, or one request for all, takes minutes for a thousand."""
     names = [binding["metadata"]["name"] for binding in arena.all_of("FiddlerKongBinding")]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda name: arena.delete("FiddlerKongBinding", name), names))

@@ -1,4 +1,4 @@
-"""Where the keys of a stage are found although they must not be: anywhere but in Secrets."""
+"""Finds the keys of a stage wherever they must not be: anywhere but in Secrets."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _KINDS: Final = ("FiddlerKongBinding", "KongPlugin", "Service", "Ingress", "Depl
 
 
 def leaks(arena: Arena) -> list[str]:
-    """Every object, the log, and /healthz, in which one of the two keys can be read, plain or in base64."""
+    """Names every object, log or HTTP endpoint that shows one of the two keys, plain or in base64."""
     texts = {f"{item['kind']} {item['metadata']['name']}": json.dumps(item) for kind in _KINDS for item in arena.all_of(kind)}
-    texts |= {"the log": arena.operator.log, "/healthz": json.dumps(arena.operator.health())}
+    texts |= {"the log": arena.operator.log, "its HTTP endpoints": arena.operator.published()}
     keys = [form for key in (arena.stage.keys.fiddler, arena.stage.keys.provider) for form in forms(key)]
     return [where for where, text in texts.items() if any(key in text for key in keys)]

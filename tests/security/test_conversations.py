@@ -1,4 +1,4 @@
-"""Whoever calls the gateway: hostile conversation ids reach no span, and spoil nobody's batch."""
+"""Callers of the gateway: hostile conversation ids reach no span, and do not spoil others' batches."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ HOSTILE: Final = {
     "a bit too long": b"x" * 257,
     "a tab": b"conv\tid",
     "Latin-1": b"conv-\xe9",
-    "blanks alone": b"   ",
+    "only spaces": b"   ",
     "a template": b"$(os.exit())",
     "Lua": b'"] os.exit() --',
 }
-"""Escape and DEL are answered 400 by the stand-in's HTTP server already; tests/lua has them."""
+"""Without Escape and DEL: the stand-in's HTTP server answers them with 400; tests/lua has them."""
 
 PLAIN: Final = frozenset({"a template", "Lua"})
-"""Printable, and thus ids like any other: nothing reads them as code."""
+"""Printable texts, which are valid ids: nothing interprets them as code."""
 
 
 @pytest.fixture
 def gateway(arena: Arena) -> Arena:
-    """The stage's own gateway, which the stand-in runs as, with a binding of this namespace."""
+    """The stage's own gateway, whose settings the stand-in has, with a binding of this namespace."""
     grants = {"metadata": {"annotations": {names.GRANT_ANNOTATION: "*"}}}
     arena.stage.cluster.api.request(
         "PATCH", "/apis/apps/v1/namespaces/kong/deployments/kong-gateway", grants, "application/merge-patch+json"
@@ -46,7 +46,7 @@ def gateway(arena: Arena) -> Arena:
 
 
 def call(arena: Arena, conversation: bytes) -> int:
-    """One LLM call with that id, as bytes on the wire; returns the HTTP status."""
+    """Send one LLM call with that id as raw bytes; returns the HTTP status."""
     address = urlsplit(arena.stage.gateway.proxy_url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
     body = json.dumps({"messages": [{"role": "user", "content": "Hello"}]})
@@ -66,7 +66,7 @@ def sessions(arena: Arena) -> list[str]:
     return [span.session_id for span in arena.stage.sink.spans()]
 
 
-def test_hostile_ids_fail_no_call_reach_no_span_and_cost_nobody_a_span(gateway: Arena) -> None:
+def test_hostile_ids_fail_no_call_reach_no_span_and_lose_no_span(gateway: Arena) -> None:
     gateway.stage.sink.clear()
     statuses = {title: call(gateway, conversation) for title, conversation in HOSTILE.items()}
     for number in range(3):

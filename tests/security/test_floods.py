@@ -1,4 +1,4 @@
-"""Somebody who posts, writes and nests whatever the API server takes: the operator stays up, the status bounded, the log its own."""
+"""Hostile Events, statuses and deeply nested objects: the operator keeps running, the status stays bounded, the log is not forged."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tests.integration.children import provide_gateway
 
 FORGED: Final = "x\x1b[31m\x9b0m\r\n2026-01-01T00:00:00.000Z ERROR   forged: all is lost\u2028\u202e\x00"
 ABYSS: Final = 9_000
-"""Levels; the API server takes up to 10,000."""
+"""Levels of nesting; the API server accepts up to 10,000."""
 
 
 def warning(arena: Arena, name: str, message: str, moment: str | None = None) -> Manifest:
-    """A Warning event as Kong Ingress Controller posts them, about a plugin of ours."""
+    """A Warning Event in the form of Kong Ingress Controller's, about one of our plugins."""
     about = {"apiVersion": "configuration.konghq.com/v1", "kind": "KongPlugin", "name": "assistant-opentelemetry"}
     when = moment or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
     content = {"type": "Warning", "reason": "KongConfigurationApplyFailed", "message": message, "count": 1}
@@ -29,16 +29,16 @@ def warning(arena: Arena, name: str, message: str, moment: str | None = None) ->
 
 
 def nested(manifest: Manifest) -> str:
-    """JSON of a manifest with a value nested that deep in place of `@`."""
+    """JSON of a manifest with a deeply nested value in place of `@`."""
     return json.dumps(manifest).replace('"@"', "[" * ABYSS + "]" * ABYSS)
 
 
 def send(arena: Arena, kind: str, text: str) -> int:
-    """Create an object given as JSON that Python's own encoder cannot write; returns the HTTP status."""
+    """Create an object from JSON that Python's encoder cannot write; returns the HTTP status."""
     api = arena.stage.cluster.api
     connection = http.client.HTTPSConnection(LOOPBACK, api.port, timeout=30, context=api.trust)
     try:
-        connection.request("POST", arena._path(kind), text, {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"})
+        connection.request("POST", arena.path(kind), text, {"Authorization": f"Bearer {api.token}", "Content-Type": "application/json"})
         return connection.getresponse().status
     finally:
         connection.close()
@@ -53,25 +53,25 @@ def ready(arena: Arena) -> Arena:
 
 @pytest.fixture
 def deep(arena: Arena) -> Iterator[Arena]:
-    """An arena whose deep objects are gone before anybody else looks at it."""
+    """An arena whose deep objects are deleted before other code reads it."""
     yield arena
     arena.stage.cluster.kubectl("-n", arena.namespace, "delete", "--ignore-not-found", "kongplugin/deep", "fkb/deep")
 
 
 def lives(arena: Arena) -> None:
-    """The operator works: a further binding becomes Ready."""
+    """Check that the operator works: a further binding becomes Ready."""
     arena.put(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/proof"}, "proof"))
     arena.until_ready("proof")
 
 
 def message(arena: Arena, name: str) -> str:
-    """What a binding that Python cannot parse says of itself."""
+    """The message of Ready of a binding that Python cannot parse."""
     path = 'jsonpath={.status.conditions[?(@.type=="Ready")].message}'
     return arena.stage.cluster.kubectl("-n", arena.namespace, "get", "fkb", name, "-o", path)
 
 
-def test_a_value_nested_ten_thousand_deep_blinds_the_operator_to_nothing(deep: Arena) -> None:
-    """Seen: Python's parser gives up at a thousand levels, and with it the watch of every tenant's plugins, at each start again."""
+def test_a_value_nested_ten_thousand_deep_hides_no_other_object(deep: Arena) -> None:
+    """Seen: Python's parser fails at a thousand levels, and with it the watch of every tenant's plugins, again after each restart."""
     plugin = deep.manifest("configuration.konghq.com/v1", "KongPlugin", "deep", plugin="cors", config={"a": "@"})
     patch = [{"op": "add", "path": "/queue", "value": "@"}]
     binding = deep.binding({"overrides": [{"plugin": "opentelemetry", "patch": patch}], "routes.0.expose.path": "/deep"}, "deep")
@@ -80,12 +80,12 @@ def test_a_value_nested_ten_thousand_deep_blinds_the_operator_to_nothing(deep: A
 
     assert statuses == [201, 201]
     lives(deep)
-    deep.until(lambda: "nested at most 8 levels" in message(deep, "deep"), "what is wrong with it")
+    deep.until(lambda: "nested at most 8 levels" in message(deep, "deep"), "a message about the depth")
 
 
 @pytest.mark.parametrize("moment", ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_an_event_from_the_beginning_or_the_end_of_time_changes_nothing(ready: Arena, moment: str) -> None:
-    """Seen: Python has no year 0, and one such event ended the operator, at each start again."""
+    """Seen: Python has no year 0, and one such Event ended the operator, again after each restart."""
     ready.create(warning(ready, "untimely", "x", moment))
 
     lives(ready)
@@ -104,32 +104,49 @@ def test_a_long_message_with_control_characters_is_shown_short_and_plain(ready: 
     ready.until_ready()
 
 
-def test_a_flood_of_warnings_costs_few_writes_and_holds_up_nobody(ready: Arena, neighbour: Arena) -> None:
+def test_a_flood_of_warnings_causes_few_writes_and_blocks_no_neighbour(ready: Arena, neighbour: Arena) -> None:
     mark, moment = ready.mark(), time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
     for number in range(200):
         ready.create(warning(ready, f"flood-{number}", f"flood {number}", moment))
     neighbour.put(neighbour.binding())
-    started = time.monotonic()
-    neighbour.until_ready()
 
-    assert time.monotonic() - started < 15
+    neighbour.until_ready()
     assert len([write for write in ready.writes(mark) if write.namespace == ready.namespace]) < 50
 
 
-def test_a_status_that_somebody_else_writes_is_bounded_and_put_right(ready: Arena) -> None:
-    path = f"{ready._path('FiddlerKongBinding', 'assistant')}/status"
-    now = "2026-11-24T00:00:00Z"
-    fields = {"status": "True", "reason": "Forged", "observedGeneration": 1, "lastTransitionTime": now}
-    forged = [{"type": kind, "message": "z" * 4096, **fields} for kind in ("Ready", "Accepted", *(f"Forged{n}" for n in range(8)))]
-    body: dict[str, Any] = {"status": {"conditions": forged, "routes": "99/1"}}
+def forge(arena: Arena, *types: str) -> None:
+    """Overwrite the status alone: these conditions are true, with the longest messages that the schema takes."""
+    fields = {"status": "True", "reason": "Forged", "observedGeneration": 1, "lastTransitionTime": "2026-11-24T00:00:00Z"}
+    conditions = [{"type": kind, "message": "z" * 4096, **fields} for kind in types]
+    body: dict[str, Any] = {"status": {"conditions": conditions, "routes": "99/1"}}
+    path = f"{arena.path('FiddlerKongBinding', 'assistant')}/status"
+    arena.stage.cluster.api.request("PATCH", path, body, "application/merge-patch+json")
 
-    ready.stage.cluster.api.request("PATCH", path, body, "application/merge-patch+json")
-    ready.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Disabled"}})
 
-    ready.until_ready()
+def reported(arena: Arena) -> dict[str, Any]:
+    """The status but for the times at which conditions changed: these may be the forger's."""
+    status: dict[str, Any] = arena.existing("FiddlerKongBinding", "assistant")["status"]
+    plain = [{name: value for name, value in c.items() if name != "lastTransitionTime"} for c in status["conditions"]]
+    return {**status, "conditions": sorted(plain, key=lambda condition: str(condition["type"]))}
+
+
+def test_a_forged_status_is_repaired(ready: Arena) -> None:
+    before = reported(ready)
+
+    forge(ready, "Ready", "Accepted", *(f"Forged{number}" for number in range(8)))
+
+    ready.until(lambda: reported(ready) == before, "the status as it was before")
     ready.until_quiet()
-    assert ready.conditions()["Accepted"]["reason"] == "Accepted"
-    assert ready.existing("FiddlerKongBinding", "assistant")["status"]["routes"] == "1/1"
+    assert reported(ready) == before
+
+
+def test_a_broken_binding_that_is_forged_to_be_ready_is_not_ready_again(ready: Arena) -> None:
+    ready.put(ready.binding({"fiddler.apiKeySecretRef.name": "absent"}))
+    ready.until_condition("Ready", "False", "SecretNotFound")
+
+    forge(ready, "Ready")
+
+    ready.until_condition("Ready", "False", "SecretNotFound")
 
 
 def test_a_gateway_with_a_hostile_image_does_not_keep_the_status_from_being_written(arena: Arena) -> None:

@@ -1,4 +1,4 @@
-"""Workloads of others: no grant, a grant for a name that looks alike, a grant taken back."""
+"""Workloads of others: without a grant, with a grant for a similar name, with a revoked grant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def grant(owner: Arena, value: str | None) -> None:
 
 
 def shown(arena: Arena) -> list[str]:
-    """What the status tells of the gateway."""
+    """The gateway's facts in the status."""
     status = arena.existing("FiddlerKongBinding", "assistant")["status"]
     return [str(status.get("gateway") or ""), *(c["message"] for c in status["conditions"])]
 
@@ -80,5 +80,5 @@ def test_a_grant_that_is_taken_back_takes_the_settings_and_the_sight_with_it(are
     grant(neighbour, None)
 
     arena.until_condition("Accepted", "False", "GatewayNotGranted")
-    arena.until(lambda: neighbour.settings() == {}, "the settings given back")
+    arena.until(lambda: neighbour.settings() == {}, "the removal of the settings")
     assert [text for text in shown(arena) if "3.13" in text] == []

@@ -1,4 +1,4 @@
-"""Texts that are code, templates, headers or something else to somebody down the line: refused at admission, naming the field."""
+"""Texts that are code, templates or headers for a later consumer: refused at admission, with the name of the field."""
 
 from __future__ import annotations
 
@@ -83,38 +83,38 @@ SLASHED: Final = {
     "routes.0.llm.model": {"another namespace"},
     "overrides.0.patch.0.path": {"another namespace", "a way up"},
 }
-"""What may hold slashes; a JSON pointer has no way up."""
+"""Fields that may contain slashes; a JSON pointer cannot go upwards."""
 
 
 def texts(field: str) -> list[tuple[str, str]]:
-    """What is tried on a field."""
+    """The hostile texts for a field."""
     return [(title, text) for title, text in HOSTILE.items() if title not in SLASHED.get(field, ())]
 
 
 def changes(field: str, text: str) -> dict[str, Any]:
-    """Changes of the quick start's binding that put the text into one field."""
+    """Changes of the quick start's binding that set one field to the text."""
     also: dict[str, Any] = {"overrides": [OVERRIDE]} if field.startswith("overrides") else {}
     also |= {"routes.0.attachTo": {"kind": "Service"}, "routes.0.expose": None} if "attachTo" in field else {}
     return {**also, field: f"/{text}" if field.endswith("path") else text}
 
 
 def attempt(arena: Arena, manifest: Manifest) -> str:
-    """What the API server says to a binding; it creates nothing."""
+    """The API server's answer to a binding in a dry run."""
     try:
-        arena.stage.cluster.api.request("POST", f"{arena._path('FiddlerKongBinding')}?dryRun=All", manifest)
+        arena.stage.cluster.api.request("POST", f"{arena.path('FiddlerKongBinding')}?dryRun=All", manifest)
     except ApiError as error:
         return str(error)
     return "accepted"
 
 
 def named(field: str) -> str:
-    """The field as messages write it."""
+    """The field in the form of messages."""
     steps = field.split(".")
     return "spec" + "".join(f"[{step}]" if step.isdigit() else f".{step}" for step in steps)
 
 
 def names_it(answer: str, field: str) -> bool:
-    """Whether an answer names the field, or its parent and the field, as messages of rules do."""
+    """Whether an answer names the field, or, as messages of rules do, its parent and the field."""
     parent, _, leaf = named(field).rpartition(".")
     return named(field) in answer or (f"{parent}: Invalid value" in answer and f"{leaf} must " in answer)
 
@@ -162,7 +162,7 @@ OVERRIDES: Final = {
 }
 
 
-def test_hostile_overrides_are_told_by_a_condition_and_nothing_reaches_kong(arena: Arena) -> None:
+def test_hostile_overrides_are_reported_by_a_condition_and_never_reach_kong(arena: Arena) -> None:
     for index, (title, (plugin, path, value, _)) in enumerate(OVERRIDES.items()):
         patch = {"op": "add", "path": path, "value": value}
         place = {"routes.0.expose.path": f"/{arena.namespace}/{index}"}
@@ -177,8 +177,8 @@ def test_hostile_overrides_are_told_by_a_condition_and_nothing_reaches_kong(aren
     assert arena.pushed().plugins == ()
 
 
-def test_a_path_that_kongs_controller_reads_as_an_expression_takes_nobody_elses_traffic(arena: Arena) -> None:
-    """Seen with `/~......`: Kong's route `~....../` took every path whose first part has six characters."""
+def test_a_path_that_kongs_controller_reads_as_an_expression_takes_no_other_traffic(arena: Arena) -> None:
+    """Seen with `/~......`: Kong's route `~....../` matched every path whose first part has six characters."""
     paths = ["/~......", "/a/~b", "/......", "/a.b", "/a/../b", "/a%2e%2e"]
 
     assert [

@@ -1,4 +1,4 @@
-"""Names that collide, and objects that claim to be ours: never a fight, never an overwrite, never a stranger's object deleted."""
+"""Colliding names, and objects that claim to be ours: the operator never fights, overwrites or deletes others' objects."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def bearing(manifest: Manifest, labels: dict[str, str] | None = None, owners: li
 
 
 def reference(binding: Manifest, **more: Any) -> Manifest:
-    """An ownerReference to a binding, as the operator's own."""
+    """An ownerReference to a binding, like the operator's."""
     whose = {field: binding["metadata"][field] for field in ("name", "uid")}
     return {"apiVersion": binding["apiVersion"], "kind": names.KIND, **whose, "controller": True, "blockOwnerDeletion": True, **more}
 
 
 def content(item: Manifest) -> Manifest:
-    """What somebody would miss."""
+    """The fields that their owner must keep."""
     return {k: v for k, v in item.items() if k not in {"metadata", "status"}} | {"labels": item["metadata"].get("labels")}
 
 
 def test_the_younger_of_two_bindings_with_the_same_names_gives_way(arena: Arena) -> None:
-    """`a` with route `b-c` and `a-b` with route `c` would both make `a-b-c`."""
+    """`a` with route `b-c` and `a-b` with route `c` both need `a-b-c`."""
     arena.put(route(arena, "a", "b-c"))
     arena.until_ready("a")
     mine = children(arena, "a")
@@ -54,7 +54,7 @@ def test_the_younger_of_two_bindings_with_the_same_names_gives_way(arena: Arena)
     assert arena.conditions("a")["Ready"]["status"] == "True"
 
 
-def test_the_younger_goes_on_when_the_older_is_gone(arena: Arena) -> None:
+def test_the_younger_is_served_when_the_older_is_gone(arena: Arena) -> None:
     arena.put(route(arena, "a", "b-c"))
     arena.until_ready("a")
     arena.put(route(arena, "a-b", "c"))
@@ -67,7 +67,7 @@ def test_the_younger_goes_on_when_the_older_is_gone(arena: Arena) -> None:
 
 @pytest.mark.parametrize("labels", [None, OURS], ids=["plain", "with our labels"])
 @pytest.mark.parametrize("kind", ["Secret", "KongPlugin", "Service"])
-def test_somebodys_object_with_a_childs_name_is_not_overwritten(arena: Arena, kind: str, labels: dict[str, str] | None) -> None:
+def test_a_users_object_with_a_childs_name_is_not_overwritten(arena: Arena, kind: str, labels: dict[str, str] | None) -> None:
     theirs = {
         "Secret": arena.secret("assistant-kong-keys", "my own"),
         "KongPlugin": foreign_plugin(arena, "assistant-pre-function", "cors"),
@@ -87,8 +87,8 @@ def test_somebodys_object_with_a_childs_name_is_not_overwritten(arena: Arena, ki
 
 
 def test_what_people_label_or_own_by_a_binding_is_not_pruned(arena: Arena) -> None:
-    """Kubernetes itself deletes what has an ownerReference to a binding together with it: that is what such a reference is for. We do not
-    delete it before, unless it bears our labels as well: then it is a child of ours in every respect, such as that of a former route."""
+    """Kubernetes itself deletes every object with an ownerReference to a binding together with the binding. The operator does not
+    delete it earlier, unless it also has our labels: then it is our child in every respect, such as that of a former route."""
     arena.put(arena.binding())
     arena.until_ready()
     owner = reference(arena.existing("FiddlerKongBinding", "assistant"))
@@ -109,8 +109,8 @@ def test_what_people_label_or_own_by_a_binding_is_not_pruned(arena: Arena) -> No
     assert arena.get("KongPlugin", "assistant-former-ai-proxy") is not None
 
 
-def test_a_uid_copied_into_another_namespace_reaches_nobody_there(arena: Arena, neighbour: Arena) -> None:
-    """The garbage collector deletes what has an owner that its namespace does not have, so a uid alone is looked at, on a held object."""
+def test_a_uid_copied_into_another_namespace_has_no_effect_there(arena: Arena, neighbour: Arena) -> None:
+    """The garbage collector deletes objects whose owner is in another namespace, so the test keeps one with a finalizer and checks uids."""
     arena.put(arena.binding())
     arena.until_ready()
     owner = reference(arena.existing("FiddlerKongBinding", "assistant"))

@@ -1,4 +1,4 @@
-"""One tenant's noise: a binding that never stops changing, and hundreds at once. The neighbour's is ready about as soon as without.
+"""One tenant's noise does not delay another tenant's bindings: a binding that never stops changing, and hundreds at once.
 
 A crowd is 60; with FAULTS=all another of 1,000, or of MANY_BINDINGS.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,81 +34,68 @@ def put_crowd(arena: Arena, names: list[str]) -> None:
         list(threads.map(lambda name: arena.create(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/{name}"}, name)), names))
 
 
-def seconds_for(arena: Arena, prefix: str) -> float:
-    """How long twenty bindings take."""
-    before = len(arena.all_of("FiddlerKongBinding"))
-    started = time.monotonic()
-    put_crowd(arena, [f"{prefix}{number}" for number in range(20)])
-    arena.until(lambda: is_ready(arena, before + 20), f"twenty bindings {prefix}")
-    return time.monotonic() - started
-
-
 @contextmanager
-def restless(arena: Arena) -> Iterator[None]:
-    """A binding whose spec changes as fast as the API server lets it."""
+def restless(arena: Arena) -> Iterator[list[int]]:
+    """A binding whose spec changes as fast as the API server lets it; yields the generations of its spec so far."""
     arena.put(arena.binding(name="restless"))
-    over = threading.Event()
+    over, generations = threading.Event(), [0]
 
     def patch() -> None:
-        number = 0
         while not over.is_set():
-            number += 1
-            arena.patch("FiddlerKongBinding", "restless", {"spec": {"payloads": ("Captured", "Disabled")[number % 2]}})
+            body = {"spec": {"payloads": ("Captured", "Disabled")[len(generations) % 2]}}
+            generations.append(arena.patch("FiddlerKongBinding", "restless", body)["metadata"]["generation"])
 
     thread = threading.Thread(target=patch)
     thread.start()
     try:
-        yield
+        yield generations
     finally:
         over.set()
         thread.join()
 
 
-def test_a_binding_that_never_stops_changing_slows_others_down_little(arena: Arena, neighbour: Arena) -> None:
-    alone = seconds_for(neighbour, "alone")
+def test_a_binding_that_never_stops_changing_does_not_keep_others_from_being_served(arena: Arena, neighbour: Arena) -> None:
+    with restless(arena) as generations:
+        put_crowd(neighbour, [f"beside{number}" for number in range(20)])
+        neighbour.until(lambda: is_ready(neighbour, 20), "twenty bindings beside the restless one")
+        served_at = generations[-1]
+        neighbour.until(lambda: generations[-1] > served_at, "a further change of the restless one")
 
-    with restless(arena):
-        beside = seconds_for(neighbour, "beside")
 
-    assert beside < 4 * alone + 3
-
-
-@pytest.mark.parametrize("size", [CROWD, pytest.param(HORDE, marks=pytest.mark.exhaustive)])
-def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena, size: int) -> None:
-    """Keys are served in turn by namespace: measured 9.9 s before that with a crowd of 200. Since, 0.4 to 2.5 s with a crowd of 1,000,
-    whose bindings take half a minute or more, on a busy machine. The bound is four times that: beyond it the neighbour waits in line.
-    """
+@pytest.mark.parametrize(("size", "most"), [(CROWD, CROWD), pytest.param(HORDE, HORDE // 4, marks=pytest.mark.exhaustive)])
+def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena, size: int, most: int) -> None:
+    """The queue serves namespaces in turn: at most `most` bindings of the crowd are served while the neighbour waits. With one queue for
+    all, these would be nearly half of a large crowd. A small one may be finished meanwhile; there only the memory counts."""
     before, names = memory(arena), [f"b{number}" for number in range(size)]
     put_crowd(arena, names[: size // 2])
     with ThreadPoolExecutor(1) as thread:
         rest = thread.submit(put_crowd, arena, names[size // 2 :])
-        waits = [seconds_until_served(neighbour, payloads) for payloads in ("Captured", "Disabled")]
+        served_first = [served_before_ready(arena, neighbour, payloads) for payloads in ("Captured", "Disabled")]
         rest.result()
-    waits += [seconds_until_served(neighbour, payloads) for payloads in ("Captured", "Disabled")]
+    served_first += [served_before_ready(arena, neighbour, payloads) for payloads in ("Captured", "Disabled")]
     arena.until(lambda: is_idle(arena), "the end of the work", 60 + size)
     arena.until(lambda: is_ready(arena, size), "the crowd")
 
-    assert max(waits) < 10
+    assert max(served_first) <= most
     assert memory(arena) - before < 20 * MEBIBYTE + size * MEBIBYTE // 10
 
 
-def seconds_until_served(arena: Arena, payloads: str) -> float:
-    """How long the tenant's new or changed binding takes to be Ready."""
-    started = time.monotonic()
-    arena.put(arena.binding({"payloads": payloads}))
-    arena.until_ready(seconds=120)
-    return time.monotonic() - started
+def served_before_ready(crowd: Arena, neighbour: Arena, payloads: str) -> int:
+    """Change the neighbour's binding and wait until it is Ready; how many of the crowd's bindings got a status meanwhile."""
+    mark = crowd.mark()
+    neighbour.put(neighbour.binding({"payloads": payloads}))
+    neighbour.until_ready(seconds=120)
+    statuses = [write for write in crowd.writes(mark) if write.subresource == "status"]
+    return len({write.name for write in statuses if write.namespace == crowd.namespace})
 
 
 def is_idle(arena: Arena) -> bool:
-    """Whether nothing waits in the operator: a list of everybody's conditions, asked for again and again, would be a load of its own."""
-    health = arena.operator.health()
-    return health is not None and not any(figure for name, figure in health["operator"].items() if name.startswith("waiting_"))
+    """Whether nothing waits in the operator. Listing all conditions repeatedly would itself be a load."""
+    figures = arena.operator.figures()
+    return bool(figures) and not any(figure for name, figure in figures.items() if name.startswith("waiting_"))
 
 
 def memory(arena: Arena) -> int:
-    """Bytes of main memory that the operator occupies."""
-    process = arena.operator._process
-    assert process is not None
-    status = Path(f"/proc/{process.record.pid}/status").read_text()
+    """Resident memory of the operator in bytes."""
+    status = Path(f"/proc/{arena.operator.process.record.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) * 1024

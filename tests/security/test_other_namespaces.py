@@ -1,4 +1,4 @@
-"""What belongs to another namespace: its Secrets, its plugins, its gateway."""
+"""A binding cannot reach another namespace's Secrets, plugins or gateway."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_no_field_names_another_namespaces_secret(arena: Arena, treasury: Arena)
 
 
 def test_a_secret_is_looked_for_in_the_bindings_own_namespace_alone(arena: Arena, treasury: Arena) -> None:
-    """A field `namespace` is none: the API server drops it."""
+    """There is no field `namespace`: the API server drops it."""
     ref = {"name": "treasure", "key": "api-key", "namespace": treasury.namespace}
     arena.create(arena.binding({"fiddler.apiKeySecretRef": ref}))
 

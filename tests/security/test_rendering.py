@@ -1,4 +1,4 @@
-"""`fiddler-kong render` of files in which a key stands where it should not, or where the file is broken: no word of it is printed."""
+"""`fiddler-kong render` never prints a key, even from the wrong place in a file or from a broken file."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ GOOD: Final = "".join(SECRET % (name, f"stringData: {{api-key: {KEY}}}") for nam
 
 
 def with_secret(content: str) -> str:
-    """The binding with a Secret for the provider that holds this."""
+    """The binding with a Secret for the provider with this content."""
     return BINDING + SECRET % ("fiddler", f"stringData: {{api-key: {KEY}}}") + SECRET % ("openai", content)
 
 
 def with_change(old: str, new: str) -> str:
-    """The binding with something else in place of a part, and its Secrets."""
+    """The binding with one part replaced, and its Secrets."""
     assert old in BINDING
     return BINDING.replace(old, new) + GOOD
 

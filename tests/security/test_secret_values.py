@@ -1,4 +1,4 @@
-"""Values that are JSON, patches, templates or headers: Kong gets exactly that text as one header's value, or it is refused."""
+"""Keys that are JSON, patches, templates or headers: Kong gets exactly that text as one header's value, or the key is refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def ready(arena: Arena) -> Arena:
 
 
 def keys(pushed: Pushed) -> tuple[str, str]:
-    """What Kong sends to the provider and to Fiddler."""
+    """The headers that Kong sends to the provider and to Fiddler."""
     return (
         pushed.plugin("ai-proxy")["config"]["auth"]["header_value"],
         pushed.plugin("opentelemetry")["config"]["headers"]["Authorization"],
@@ -60,7 +60,7 @@ def keys(pushed: Pushed) -> tuple[str, str]:
 
 
 def without_keys(pushed: Pushed) -> dict[str, Any]:
-    """The plugins' configuration but for these two."""
+    """The plugins' configuration without these two headers."""
     configs = {plugin["name"]: copy.deepcopy(plugin["config"]) for plugin in pushed.plugins}
     del configs["ai-proxy"]["auth"]["header_value"], configs["opentelemetry"]["headers"]["Authorization"]
     return configs
@@ -95,7 +95,7 @@ def test_what_cannot_be_one_header_value_is_refused_and_the_former_key_stays(rea
 
 
 def test_a_binding_that_refers_to_its_own_derived_secret_does_not_feed_itself(ready: Arena) -> None:
-    """Without a prefix the derived value is a JSON string, which would be quoted again in each pass."""
+    """Without a prefix the derived value is a JSON string, which each pass could quote again."""
     auth = {"secretRef": {"name": "assistant-kong-keys", "key": "ai-proxy.openai"}, "headerPrefix": ""}
     ready.put(ready.binding({"routes.0.llm.auth.headerPrefix": ""}))
     ready.until_pushed(lambda p: keys(p)[0] == ready.stage.keys.provider, "the key without a prefix")

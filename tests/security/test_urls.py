@@ -1,4 +1,4 @@
-"""URLs of a binding that lead into the machine, the cluster or the cloud: told by a condition, and nobody is asked."""
+"""URLs that lead into the machine, the cluster or the cloud: reported by a condition, and never contacted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ UPSTREAMS: Final = (
 )
 
 
-def test_each_is_told_by_a_condition_and_nothing_is_made(arena: Arena) -> None:
+def test_each_is_reported_by_a_condition_and_nothing_is_created(arena: Arena) -> None:
     for url in REFUSED:
         arena.put(arena.binding({"fiddler.url": url}))
         arena.until_condition("Accepted", "False", "EndpointRefused")
@@ -80,7 +80,7 @@ def test_credentials_and_other_schemes_are_refused_at_admission(arena: Arena, fi
 
 @dataclass
 class Servers:
-    """One that redirects everything to the other, which notes who came."""
+    """A server that redirects every request to another one, which records its visitors."""
 
     redirecting: str
     came: list[str] = field(default_factory=list)
@@ -112,7 +112,7 @@ async def _listener(handler: object) -> Listener:
     return Listener(app)
 
 
-def test_a_redirect_is_told_and_not_followed(arena: Arena, servers: Servers) -> None:
+def test_a_redirect_is_reported_and_not_followed(arena: Arena, servers: Servers) -> None:
     arena.put(arena.binding({"fiddler.url": servers.redirecting}))
 
     arena.until_condition("TraceEndpointReachable", "False", "Redirected")
@@ -121,7 +121,7 @@ def test_a_redirect_is_told_and_not_followed(arena: Arena, servers: Servers) -> 
 
 
 async def test_a_name_that_resolves_to_something_else_the_second_time_reaches_nothing_else() -> None:
-    """DNS rebinding: each probe resolves once and connects to that; the next one judges anew."""
+    """DNS rebinding: each probe resolves once and connects to that; the next one checks the address again."""
     answers = iter([["127.0.0.1"], ["169.254.169.254"]])
     asked: list[str] = []
 

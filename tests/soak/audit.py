@@ -1,38 +1,36 @@
-"""The operator's writes as the API server itself counts them, in every namespace."""
+"""The operator's writes in every namespace, from the API server's audit log."""
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from devcluster.audit import LogTail
-from devcluster.operator_process import USER
+from tests.faults.audit import logged_writes
 
 __all__ = ["AuditTail", "Write"]
 
 
 @dataclass(frozen=True)
 class Write:
-    """A write that the API server has answered, refused and unchanged ones included."""
+    """A write that the API server has answered, possibly a refused or unchanged one."""
 
     verb: str
     what: str
-    """The plural, with the subresource where there is one."""
+    """The plural, with the subresource if any."""
     namespace: str
     name: str
 
     @property
     def subject(self) -> str:
-        """Namespace and name of whom it is about: a binding's children are named `<binding>-...`, Events `<binding>.<digest>`."""
+        """Namespace and name of the binding or gateway: a binding's children are named `<binding>-...`, its Events `<binding>.<digest>`."""
         name = self.name if self.what == "deployments" else re.split(r"[-.]", self.name)[0]
         return f"{self.namespace}/{name}"
 
     @property
-    def tells(self) -> bool:
-        """Whether it only says how a binding is: its status, or an Event."""
+    def reports(self) -> bool:
+        """Whether it only reports on a binding: its status, or an Event."""
         return self.what in {"fiddlerkongbindings/status", "events"}
 
     def __str__(self) -> str:
@@ -41,33 +39,24 @@ class Write:
 
 
 class AuditTail:
-    """Reads the audit log from its present end on; takes one line after the other and keeps only the operator's."""
+    """Reads the audit log from its present end on, and keeps only the operator's lines."""
 
     def __init__(self, path: Path) -> None:
         self._tail = LogTail(path, from_end=True)
         self._answered: list[Write] = []
         self.received = 0
-        """Writes that have arrived at the API server so far, as of the last `read`; Leases do not count."""
+        """Number of writes that the API server had received at the last `read`, without Leases."""
 
     def read(self) -> int:
-        """Take in what has been logged since; the number of writes received so far."""
-        for line in self._tail.lines():
-            if USER.encode() in line:
-                self._take(json.loads(line))
+        """Read the new lines; returns the number of writes received so far."""
+        for received, *write in logged_writes(self._tail):
+            self.received += received
+            if not received:
+                self._answered.append(Write(*write))
         return self.received
 
     def take(self) -> list[Write]:
-        """The writes answered since the last call; forgets them."""
+        """Return the writes answered since the last call, once."""
         self.read()
         taken, self._answered = self._answered, []
         return taken
-
-    def _take(self, event: dict[str, Any]) -> None:
-        target = event.get("objectRef") or {}
-        if event["user"]["username"] != USER or target.get("resource") == "leases":
-            return
-        if event["stage"] == "RequestReceived":
-            self.received += 1
-            return
-        what = "/".join(filter(None, [target.get("resource"), target.get("subresource")]))
-        self._answered.append(Write(event["verb"], what, target.get("namespace", ""), target.get("name", "")))

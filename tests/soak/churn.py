@@ -1,4 +1,4 @@
-"""What people do to bindings and what belongs to them, drawn by lot; every hand is entered into the round's calls."""
+"""Random changes to bindings and their objects; each is recorded in the round's calls."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ __all__ = ["Churn"]
 Change = dict[str, Any]
 
 GATEWAY_PAUSE: Final = 300.0
-"""Seconds between two hands on one gateway's settings. Somebody who undoes them four times in ten minutes is taken for another manager,
-and rightly left alone for an hour."""
+"""Seconds between two reverts of one gateway's settings. The operator takes four reverts in ten minutes for another manager,
+and rightly stops for an hour."""
 
 BUSY: Final = 0.4
-"""The part of the bindings that people work on in one round."""
+"""The part of the bindings that may change in one round."""
 
 CHANGES: Final[tuple[Change, ...]] = (
     {"routes.0.llm.model": "gpt-4o"},
@@ -45,14 +45,14 @@ CHILDREN: Final = (
     ("Ingress", "openai"),
     ("Service", "openai"),
 )
-"""Kind and ending of the names of what a binding makes."""
+"""Kind and name suffix of a binding's children."""
 
 
 class Churn:
-    """One round's hands. One namespace and one gateway are spared, so that there are bindings that nobody touches."""
+    """The changes of one round. One namespace and one gateway are spared, so that some bindings have no cause for a write."""
 
     def __init__(self, estate: Estate, rng: random.Random, worn: dict[str, float]) -> None:
-        """`worn` remembers, from round to round, when each gateway's settings were last undone."""
+        """`worn` holds, across rounds, the time at which each gateway's settings were last reverted."""
         self.calls = Calls(estate.population)
         self._estate = estate
         self._rng = rng
@@ -77,7 +77,7 @@ class Churn:
         ]
 
     def act(self) -> None:
-        """Do one thing to one binding."""
+        """Make one random change to one binding."""
         member = self._rng.choice([member for member in self._busy if member.namespace not in self._deleted] or self._busy)
         if member.namespace in self._deleted:
             return
@@ -94,13 +94,13 @@ class Churn:
         self._estate.delete_namespace(namespace)
 
     def roll_out(self) -> None:
-        """Change a gateway in a way of its owner's, so that its pods are replaced."""
+        """Change a gateway as its owner does, so that its pods are replaced."""
         name = self._rng.choice(self._gateways)
         self.calls.gateway(name)
         self._edit_gateway(name, {"name": "KONG_LOG_LEVEL", "value": self._rng.choice(["info", "notice", "warn"])})
 
     def undo_settings(self) -> None:
-        """Take one of the settings off a gateway, as far as it may be done again."""
+        """Remove one of the settings from a gateway whose last revert is long enough ago."""
         now = time.monotonic()
         rested = [n for n in self._gateways if now - self._worn.get(n, -GATEWAY_PAUSE) >= GATEWAY_PAUSE]
         if rested:
@@ -110,7 +110,7 @@ class Churn:
             self._edit_gateway(name, {"name": "KONG_UNTRUSTED_LUA", "$patch": "delete"})
 
     def restore(self) -> None:
-        """Put everything that was touched as it was."""
+        """Restore everything that was changed."""
         for namespace in self._estate.population.namespaces:
             if namespace in self._deleted:
                 self._estate.make(namespace)
@@ -142,7 +142,7 @@ class Churn:
 
     def _replace(self, member: Member) -> None:
         self._delete(member)
-        if not member.attached:  # one with a finalizer is still there for a moment, and would only be changed
+        if not member.attached:  # a deleted one still exists until its finalizer is removed
             self._estate.put_member(member)
 
     def _lose_child(self, member: Member) -> None:
@@ -156,7 +156,7 @@ class Churn:
         self._estate.patch("Service", member.namespace, f"{member.name}-openai", {"metadata": {"annotations": {"konghq.com/plugins": "x"}}})
 
     def _move(self, member: Member) -> None:
-        """Away from a shared object to a path of its own, or to a shared object, where it meets another binding."""
+        """Move it from a shared object to its own path, or to a shared object, where it meets another binding."""
         if member.attached:
             self._estate.put_member(member, {"routes.0.attachTo": None, "routes.0.expose": member.expose})
             return
@@ -165,7 +165,7 @@ class Churn:
         self._estate.put_member(member, {"routes.0.expose": None, "routes.0.attachTo": {"kind": kind, "name": TARGETS[kind]}})
 
     def _edit_list(self, member: Member) -> None:
-        """Somebody of the namespace sets the list of a shared object."""
+        """Set the plugin list of a shared object as a user does."""
         kind = self._rng.choice(sorted(TARGETS))
         self.calls.target(kind, member.namespace)
         listed = self._rng.choice([None, "rate-limit", "rate-limit,unknown"])

@@ -1,8 +1,8 @@
-"""A whole stage of its own for the soaked operator, and a way to tell how it goes.
+"""A separate stage for the operator under test, and a way to print progress.
 
 `theatre`    API server, controllers, Kong Ingress Controller and stand-ins; the operator is installed there, but does not run yet
-`endurance`  a factory: a population with an operator behind the faults proxy, ready to be soaked
-`tell`       shows a line at once, however pytest was called
+`endurance`  a factory: a population with an operator behind the faults proxy
+`tell`       prints a line at once, despite pytest's capturing
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from anyio.from_thread import BlockingPortal
 
 from devcluster.stage import Stage
 from tests.soak.endurance import Endurance
-from tests.soak.estate import settled_estate
+from tests.soak.estate import populated_estate
 from tests.soak.population import Population
 from tests.soak.subject import observed
 from tests.staging import staged, start_visibly
@@ -33,7 +33,7 @@ Begin = Callable[[Population, int, Collection[int]], Endurance]
 
 @dataclass
 class Theatre:
-    """Where it happens."""
+    """A stage, and the portal to its event loop."""
 
     stage: Stage
     portal: BlockingPortal
@@ -46,7 +46,7 @@ def tell(pytestconfig: pytest.Config) -> Tell:
 
     def show(line: str) -> None:
         logger.info("%s", line)
-        if terminal is not None:  # a worker of pytest-xdist has none
+        if terminal is not None:  # a worker of pytest-xdist has no terminal
             with capture.global_and_fixture_disabled():
                 terminal.write_line(line)
 
@@ -66,7 +66,7 @@ def endurance(theatre: Theatre, tell: Tell) -> Iterator[Begin]:
 
         def begin(population: Population, hands: int, large: Collection[int]) -> Endurance:
             subject = stack.enter_context(observed(theatre.stage.cluster, theatre.portal))
-            estate = stack.enter_context(settled_estate(theatre.stage, theatre.portal, population))
+            estate = stack.enter_context(populated_estate(theatre.stage, theatre.portal, population))
             return Endurance(estate, subject, theatre.portal, seed, tell, hands, large)
 
         yield begin

@@ -1,4 +1,4 @@
-"""Round after round: churn and faults, everything back as it was, rest, and a look at what the operator holds on to."""
+"""Repeated rounds: churn and faults, restoring everything, a rest, and a measurement of the operator's resources."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from tests.soak.audit import AuditTail
 from tests.soak.churn import Churn
 from tests.soak.estate import Estate
 from tests.soak.subject import PROBE_INTERVAL, Subject
-from tests.soak.verdict import WARM_UP, Checkpoint, Vitals, grown, head, held_on_to, row
+from tests.soak.verdict import WARM_UP, Checkpoint, Vitals, grown, head, leaked, row
 from tests.soak.weather import Weather
 
 __all__ = ["PERMANENT", "Endurance"]
 
 SILENCE: Final = 2.0
-"""Seconds without a write after which the operator counts as being at rest."""
+"""Seconds without a write after which the operator is considered idle."""
 
 QUIET: Final = 5.0
-"""Seconds it is then watched: at least one probe of each endpoint."""
+"""Seconds of observation after that: at least one probe of each endpoint."""
 
 BREATH: Final = 0.25
-"""Seconds between two hands, as people are never as fast as the machine; what the operator does in between is its own affair."""
+"""Seconds between two changes, since users are slower than the machine."""
 
 LATE_FIGURES: Final = 60.0
-"""Seconds in which a figure must come down to where it was: a probe under way and a connection that rests are not held for ever."""
+"""Seconds in which a figure must return to its former value: running probes and idle connections end by then."""
 
 PERMANENT: Final = 5
-"""Connections without a watch that may be there at any time: up to three that renew the Lease in turn, since aiohttp takes the one that has
-rested longest and every renewal keeps it for another 15 s; the one that asks for the figures; that of a probe."""
+"""Connections without a watch that may exist at any time: up to three that renew the Lease in turn, since aiohttp takes the one that has
+been idle longest and every renewal keeps it for another 15 s; one for reading the figures; one of a probe."""
 
 
 @dataclass
 class Endurance:
-    """A soak under way. `tell` is called with each line of the table."""
+    """A running soak. `tell` is called with each line of the table."""
 
     estate: Estate
     subject: Subject
@@ -48,15 +48,15 @@ class Endurance:
     seed: int
     tell: Callable[[str], None]
     hands: int
-    """Things that people do in one round."""
+    """Changes in one round."""
     large: Collection[int]
-    """With which of these hands, counted from 0, something large happens: a namespace goes, a gateway is rolled out, or loses settings."""
+    """The changes, counted from 0, with a large one: a namespace is deleted, a gateway is rolled out, or loses settings."""
     checkpoints: list[Checkpoint] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """What was wrong in which round: writes that nothing called for."""
+    """Writes without a cause, with their round."""
 
     def __post_init__(self) -> None:
-        """Count from here."""
+        """Start counting."""
         self._rng = random.Random(self.seed)  # noqa: S311 - a soak that can be repeated
         self._audit = AuditTail(self.estate.stage.cluster.layout.audit_log)
         self._worn: dict[str, float] = {}
@@ -65,7 +65,7 @@ class Endurance:
             sink.listen(self._count)
 
     def run(self, seconds: float, fewest: int) -> None:
-        """Rounds for that long, and at least so many."""
+        """Run rounds for that many seconds, and at least `fewest`."""
         self.tell(f"seed {self.seed} (SOAK_SEED), {len(self.estate.population.members)} bindings; logs in {self.estate.stage.cluster.logs}")
         self._until(lambda: not self.estate.unready(), "the first rest")
         self._await_silence()
@@ -80,11 +80,11 @@ class Endurance:
             self.tell(row(self.checkpoints[-1]))
 
     def findings(self) -> list[str]:
-        """Everything that is wrong with what was seen so far."""
-        return [*self.problems, *self.subject.complaints(), *held_on_to(self.checkpoints), *grown(self.checkpoints)]
+        """Every problem so far."""
+        return [*self.problems, *self.subject.complaints(), *leaked(self.checkpoints), *grown(self.checkpoints)]
 
     def until_connections_have_ended(self) -> int:
-        """Wait until no connections rest but those that `PERMANENT` is about; the number that is left."""
+        """Wait until at most `PERMANENT` connections are idle; returns their number."""
         left: list[int] = [0]
 
         def ended() -> bool:
@@ -102,7 +102,7 @@ class Endurance:
         loud = self._quiet()
         writes = self._audit.take()
         self.problems += [f"round {number}, at rest: {write}" for write in writes[len(writes) - loud :]]
-        self.problems += [f"round {number}, uncalled for: {write}" for write in churn.calls.uncalled(writes)]
+        self.problems += [f"round {number}, without a cause: {write}" for write in churn.calls.uncaused(writes)]
         self.subject.proxy.exchanges.clear()
         return Checkpoint(
             number=number,
@@ -115,7 +115,7 @@ class Endurance:
         )
 
     def _live(self, number: int) -> tuple[Churn, Weather]:
-        """People and weather, for as many hands as a round has."""
+        """Make the changes of a round, with faults."""
         churn = Churn(self.estate, self._rng, self._worn)
         weather = Weather(self.estate, self.subject.proxy, self.portal, self._rng)
         large = (churn.undo_settings, churn.delete_namespace, churn.roll_out)
@@ -130,7 +130,7 @@ class Endurance:
         return churn, weather
 
     def _rest(self) -> None:
-        """Wait until all is as it was before, and nothing is written any more."""
+        """Wait until everything is as before and no writes come."""
         self._until(lambda: not self.estate.unready(), "every binding Ready again")
         try:
             self._until(lambda: self.estate.contents() == self._contents, "everything as before")
@@ -151,14 +151,14 @@ class Endurance:
         self._until(silent, "silence")
 
     def _quiet(self) -> int:
-        """Watch for a while, until fresh figures can be had; the number of writes that came."""
+        """Observe until new figures are available; returns the number of writes meanwhile."""
         before = self._audit.read()
         end = time.monotonic() + max(QUIET, 2 * PROBE_INTERVAL, self.subject.freshens_in)
         self._until(lambda: time.monotonic() >= end, "the end of the quiet")
         return self._audit.read() - before
 
     def _vitals(self) -> Vitals:
-        """What the operator holds. Where that is more than it was, whether it comes down by itself."""
+        """The operator's resources. If they exceed former values, wait for them to come down."""
         found = [self.subject.vitals()]
         if len(self.checkpoints) > WARM_UP:
             reference = self.checkpoints[WARM_UP].vitals
@@ -172,7 +172,7 @@ class Endurance:
         return found[0]
 
     def _until(self, holds: Callable[[], bool], what: str) -> None:
-        """Wait for something, as long as the operator has not ended: nobody starts it again."""
+        """Wait for a condition, and fail if the operator has ended, since it is not restarted."""
 
         def still() -> bool:
             self.subject.check()
@@ -181,7 +181,7 @@ class Endurance:
         self.estate.until(still, what)
 
     def _within(self, holds: Callable[[], bool]) -> None:
-        """Give something time, without insisting: what is measured in the end decides."""
+        """Wait for a condition for a limited time without failing: the final measurement decides."""
         end = time.monotonic() + LATE_FIGURES
         self._until(lambda: holds() or time.monotonic() > end, "a figure")
 

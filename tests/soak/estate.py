@@ -1,4 +1,4 @@
-"""The soaked cluster as its users see it: they put things there, and look whether everything is well."""
+"""The cluster as its users see it: they create and change objects, and check that everything works."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_sink.server import Sink
 from fiddler_kong_sink.settings import SinkSettings
 from tests.faults.reading import Reader
+from tests.integration.arena import is_rolled_out
 from tests.soak.population import GATEWAYS, TARGETS, Manifest, Member, Population, furniture, gateway_manifest, target_manifest
 
-__all__ = ["KEYS", "Estate", "settled_estate"]
+__all__ = ["KEYS", "Estate", "populated_estate"]
 
 KEYS: Final = {"fiddler": "fdl_soak.0123456789ab", "openai": "sk-soak-0123456789abcdef"}
-"""The right keys."""
+"""The valid keys."""
 
 PATIENCE: Final = 180.0
-"""Seconds in which what should come must come; the machine may be busy with other things."""
+"""Seconds that a condition may take on a busy machine."""
 
 _POLL: Final = 0.2
 _NOT_FOUND: Final = 404
@@ -36,7 +37,7 @@ _ASSIGNED: Final = ("clusterIP", "clusterIPs")
 
 @dataclass
 class Estate:
-    """A population on a stage. `steady` is a Fiddler that always answers, `troubled` one that is made to fail."""
+    """A population on a stage. `steady` is a Fiddler that always answers, `troubled` one with faults."""
 
     stage: Stage
     population: Population
@@ -46,7 +47,7 @@ class Estate:
     def __post_init__(self) -> None:
         self._reader = Reader(self.stage.cluster.api)
 
-    # What people do
+    # Actions of users
 
     def put(self, *manifests: Manifest) -> None:
         """Apply objects as `kubectl apply --server-side --force-conflicts` does."""
@@ -55,11 +56,11 @@ class Estate:
             self.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
 
     def patch(self, kind: str, namespace: str, name: str, body: Manifest) -> None:
-        """Merge-patch an object, if it is there."""
+        """Merge-patch an object if it exists."""
         self._unless_missing("PATCH", KINDS[kind].path(namespace, name), body, "application/merge-patch+json")
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object if it exists."""
         self._unless_missing("DELETE", KINDS[kind].path(namespace, name))
 
     def delete_namespace(self, namespace: str) -> None:
@@ -67,19 +68,19 @@ class Estate:
         self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{namespace}")
 
     def put_gateway(self, name: str) -> None:
-        """A gateway as it should be."""
+        """Apply a gateway in its original form."""
         self.put(gateway_manifest(name))
 
     def put_target(self, kind: str, namespace: str) -> None:
-        """A shared object as it should be, its list as its users know it."""
+        """Apply a shared object in its original form, with its users' plugin list."""
         self.put(target_manifest(kind, namespace))
 
     def put_member(self, member: Member, changes: Manifest | None = None) -> None:
-        """A binding, with changes if any."""
+        """Apply a binding, with changes if any."""
         self.put(member.binding(self.url(member), changes))
 
     def put_again(self, member: Member) -> None:
-        """A binding as it should be. While a deleted one still waits for its finalizer, that would change what is about to go."""
+        """Apply a binding in its original form, after waiting for the end of a deleted one with a finalizer."""
 
         def stays() -> bool:
             found = self._reader.get(BINDING.path(member.namespace, member.name))
@@ -89,15 +90,15 @@ class Estate:
         self.put_member(member)
 
     def put_keys(self, member: Member) -> None:
-        """A binding's keys as they should be."""
+        """Apply a binding's valid keys."""
         self.put(*(member.secret(whose, key) for whose, key in KEYS.items()))
 
     def url(self, member: Member) -> str:
-        """A binding's Fiddler."""
+        """The URL of a binding's Fiddler."""
         return (self.troubled if member.troubled else self.steady).url
 
     def open(self) -> None:
-        """Make the gateways and every namespace with its bindings."""
+        """Create the gateways and every namespace with its bindings."""
         self.stage.cluster.create_namespace(GATEWAYS)
         for name in self.population.gateway_names:
             self.put_gateway(name)
@@ -105,7 +106,7 @@ class Estate:
             self.make(namespace)
 
     def make(self, namespace: str) -> None:
-        """Make a namespace with everything in it, once an earlier one of its name is gone."""
+        """Create a namespace with everything in it, after an earlier one of its name is gone."""
         self.until(lambda: self._reader.get(f"/api/v1/namespaces/{namespace}") is None, f"the end of {namespace}")
         self.stage.cluster.create_namespace(namespace)
         self.put(*furniture(namespace))
@@ -115,24 +116,24 @@ class Estate:
             self.put_keys(member)
             self.put_member(member)
 
-    # What people see
+    # State
 
     def unready(self) -> list[str]:
-        """Bindings that are not Ready for their newest generation, and gateways that are not rolled out, each with what is known."""
+        """Bindings that are not Ready for their newest generation, and gateways that are not rolled out, each with its reason."""
         found = {self._key(item): item for item in self._items("FiddlerKongBinding")}
         stories = {member.key: _story(found.get(member.key)) for member in self.population.members}
-        rolling = [self._key(item) for item in self._items("Deployment", GATEWAYS) if not _rolled_out(item)]
+        rolling = [self._key(item) for item in self._items("Deployment", GATEWAYS) if not is_rolled_out(item)]
         return [f"{key}: {story}" for key, story in stories.items() if story != "Ready"] + rolling
 
     def contents(self) -> dict[str, Any]:
-        """What the bindings made, and the lists of plugins; comparable with another moment's. The gateways' env too."""
+        """The children, the lists of plugins and the gateways' env, comparable with those of another moment."""
         items = [item for kind in _OWNED for item in self._items(kind) if item["metadata"]["namespace"] in self.population.namespaces]
         children = {f"{item['kind']} {self._key(item)}": _essence(item) for item in items}
         gateways = {self._key(item): _env(item) for item in self._items("Deployment", GATEWAYS)}
         return {**children, **gateways}
 
     def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Wait for something."""
+        """Wait until the condition holds."""
         deadline = time.monotonic() + seconds
         while not holds():
             assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s; {self.unready()}"
@@ -159,7 +160,7 @@ def _path(manifest: Manifest) -> str:
 
 
 def _story(binding: Manifest | None) -> str:
-    """The deciding reason of the newest generation, with its message unless it is Ready."""
+    """The reason of Ready for the newest generation, with its message unless it is True."""
     if binding is None:
         return "missing"
     status = binding.get("status") or {}
@@ -169,14 +170,8 @@ def _story(binding: Manifest | None) -> str:
     return "Ready" if ready["status"] == "True" and ready["reason"] == "Ready" else f"{ready['reason']}: {ready['message']}"
 
 
-def _rolled_out(deployment: Manifest) -> bool:
-    status = deployment.get("status") or {}
-    counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
-    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [deployment["spec"]["replicas"]] * 3
-
-
 def _essence(item: Manifest) -> Manifest:
-    """What somebody has decided about an object. A list of plugins is a set."""
+    """The fields of an object that clients set. A list of plugins is a set."""
     metadata = item["metadata"]
     annotations = {name: sorted(value.split(",")) for name, value in (metadata.get("annotations") or {}).items()}
     spec = {name: value for name, value in (item.get("spec") or {}).items() if name not in _ASSIGNED}
@@ -189,8 +184,8 @@ def _env(deployment: Manifest) -> dict[str, Any]:
 
 
 @contextmanager
-def settled_estate(stage: Stage, portal: BlockingPortal, population: Population) -> Iterator[Estate]:
-    """A population with its two endpoints, on a stage where an operator runs; nothing is waited for."""
+def populated_estate(stage: Stage, portal: BlockingPortal, population: Population) -> Iterator[Estate]:
+    """A population with its two endpoints, on a stage where an operator runs; returns without waiting."""
     settings = SinkSettings(api_key=SecretStr(KEYS["fiddler"]))
     with ExitStack() as stack:
         sinks = [stack.enter_context(portal.wrap_async_context_manager(Sink(settings))) for _ in range(2)]

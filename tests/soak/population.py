@@ -1,4 +1,4 @@
-"""Who lives on the soaked cluster: bindings in some namespaces, on gateways that they share. Pure: manifests, no I/O."""
+"""The population of the cluster: bindings in several namespaces, on shared gateways. Pure: manifests, no I/O."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["GATEWAYS", "TARGETS", "Manifest", "Member", "Population", "gateway_m
 Manifest = dict[str, Any]
 
 GATEWAYS: Final = "gateways"
-"""The namespace of all gateways; each lets every namespace in."""
+"""The namespace of all gateways; each grants every namespace."""
 
 TARGETS: Final = {"Service": "chat", "Ingress": "page"}
-"""What people of a namespace share, with a plugin of theirs on it: name by kind."""
+"""The shared objects of a namespace, with a user's plugin on each: name by kind."""
 
 USERS_PLUGIN: Final = "rate-limit"
 
@@ -29,19 +29,19 @@ _IMAGE: Final = "kong/kong-gateway:3.13.0.3"
 
 @dataclass(frozen=True)
 class Member:
-    """One binding that is there, and Ready, at the end of each round."""
+    """One binding that exists and is Ready at the end of each round."""
 
     number: int
     namespace: str
     gateway: str
     troubled: bool
-    """Whether its endpoint is the one that fails now and then."""
+    """Whether its endpoint is the one with faults."""
     attached: str = ""
-    """The kind of the shared object it is attached to; "" where it exposes a path of its own."""
+    """The kind of the shared object it is attached to; "" if it exposes its own path."""
 
     @property
     def name(self) -> str:
-        """Its children's names begin with it and a hyphen; no name is the beginning of another."""
+        """The names of its children begin with it and a hyphen; no name is a prefix of another."""
         return f"b{self.number:02d}"
 
     @property
@@ -51,7 +51,7 @@ class Member:
 
     @property
     def expose(self) -> Manifest:
-        """A path that nobody else exposes."""
+        """A path that no other binding exposes."""
         return {"path": f"/{self.namespace}/{self.name}"}
 
     def binding(self, url: str, changes: Mapping[str, Any] | None = None) -> Manifest:
@@ -131,7 +131,7 @@ def manifest_of(kind: str, namespace: str, name: str, **content: Any) -> Manifes
 
 
 def gateway_manifest(name: str) -> Manifest:
-    """A gateway as Kong's charts make it, open to the bindings of every namespace."""
+    """A gateway as Kong's charts create it, with a grant for every namespace."""
     labels = {"app": name}
     pod = {"containers": [{"name": "proxy", "image": _IMAGE, "env": [{"name": "KONG_DATABASE", "value": "off"}]}]}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
@@ -139,7 +139,7 @@ def gateway_manifest(name: str) -> Manifest:
 
 
 def target_manifest(kind: str, namespace: str) -> Manifest:
-    """The shared Service or Ingress of a namespace with its users' list of plugins. The Ingress leads to another Service."""
+    """The shared Service or Ingress of a namespace with its users' list of plugins. The Ingress has another Service as its backend."""
     backend = {"service": {"name": "web", "port": {"number": 80}}}
     rule = {"http": {"paths": [{"path": f"/{namespace}/page", "pathType": "Prefix", "backend": backend}]}}
     spec = {"ports": [{"port": 80}]} if kind == "Service" else {"ingressClassName": "kong", "rules": [rule]}
@@ -147,7 +147,7 @@ def target_manifest(kind: str, namespace: str) -> Manifest:
 
 
 def furniture(namespace: str) -> Iterable[Manifest]:
-    """What else people have in a namespace, and never change."""
+    """Further objects of a namespace, which never change."""
     yield manifest_of("Service", namespace, "web", spec={"ports": [{"port": 80}]})
     yield manifest_of("KongPlugin", namespace, USERS_PLUGIN, plugin="rate-limiting", config={"minute": 5, "policy": "local"})
 

@@ -1,6 +1,6 @@
-"""`make soak`: minutes of churn and faults, after which the operator holds what it held before, and no more memory.
+"""`make soak`: minutes of churn and faults, after which the operator uses no more resources than before.
 
-The file's name keeps it out of `make test`. SOAK_MINUTES says how long, SOAK_SEED which lots are drawn.
+The file's name keeps it out of `make test`. SOAK_MINUTES sets the duration, SOAK_SEED the random seed.
 """
 
 from __future__ import annotations

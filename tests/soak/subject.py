@@ -1,4 +1,4 @@
-"""The operator under observation: one process with the shipped rights behind the faults proxy, and what the kernel says of it."""
+"""The operator under observation: one process with the shipped permissions behind the faults proxy, and its figures in /proc."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.soak.verdict import Vitals
 __all__ = ["PROBE_INTERVAL", "Subject", "WatchingProxy", "observed"]
 
 PROBE_INTERVAL: Final = 2.0
-"""Seconds between two probes of an endpoint; 300 would be usual."""
+"""Seconds between two probes of an endpoint; the default is 300."""
 
 PROBE_TIMEOUT: Final = 1.5
 
@@ -35,59 +35,57 @@ FLAGS: Final = (
 )
 
 REPORT_AGE: Final = 10.5
-"""Seconds for which kopf answers /healthz with the same figures, and some."""
+"""Seconds for which kopf repeats the same figures, with a margin."""
 
 _START_SECONDS: Final = 120.0
 _KIBIBYTE: Final = 1024
 _OWN_SOCKETS: Final = 3
-"""The listener of /healthz, and the pair by which signals wake asyncio's loop."""
+"""The listener of the health endpoint, and the socket pair with which signals wake asyncio's loop."""
 
 _SIGNS: Final = ("Traceback", "a bug in the operator", "never retrieved", "never awaited", "Unclosed")
-"""What a log has no line with while all is well, whatever befalls the cluster."""
+"""Texts in a log line that mean a bug, whatever happens to the cluster."""
 
 
 class WatchingProxy(Proxy):
-    """A proxy that knows how many watches pass through it."""
+    """A proxy that counts its open watches."""
 
     @property
     def open_watches(self) -> int:
-        """Watches under way."""
+        """Number of open watches."""
         return len(self._streams)
 
 
 class Subject(OperatorProcess):
-    """`fiddler-kong run` as people run it, but for short intervals, talking to the API server through `proxy`."""
+    """`fiddler-kong run` with short intervals, which talks to the API server through `proxy`."""
 
     def __init__(self, cluster: Cluster, proxy: WatchingProxy) -> None:
-        """The kubeconfig has exactly the rights of the shipped service account."""
+        """The kubeconfig has exactly the permissions of the shipped service account."""
         super().__init__(cluster, *FLAGS, name="operator-soaked")
         self.proxy = proxy
         self._kubeconfig = write_identity(read_identity(cluster), proxy.url, cluster.layout.private / "soaked.kubeconfig")
         self._asked = 0.0
 
     def start(self) -> Self:
-        """Start, and return when it leads."""
+        """Start it and wait until it leads."""
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
-        self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(self._kubeconfig)})
-        wait_until(lambda: "leading; reconciling begins" in self.log, "The operator's start", _START_SECONDS, self._process.check)
+        process = self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(self._kubeconfig)})
+        wait_until(lambda: self.leads, "The operator's start", _START_SECONDS, process.check)
         return self
 
     def check(self) -> None:
-        """ComponentDiedError where it has ended. Nobody starts it again."""
-        assert self._process is not None
-        self._process.check()
+        """ComponentDiedError if it has ended; it is not restarted."""
+        self.process.check()
 
     @property
     def freshens_in(self) -> float:
-        """Seconds until /healthz will have new figures."""
+        """Seconds until the operator publishes new figures."""
         return max(0.0, self._asked + REPORT_AGE - time.monotonic())
 
     def report(self) -> dict[str, Any]:
-        """The figures of /healthz; new ones if `freshens_in` was 0."""
+        """The published figures; new ones if `freshens_in` was 0."""
         if not self.freshens_in:
             self._asked = time.monotonic()
-        figures: dict[str, Any] = (self.health() or {})["operator"]
-        return figures
+        return self.figures()
 
     def vitals(self) -> Vitals:
         """Memory, tasks, file descriptors, connections and threads, now."""
@@ -105,12 +103,12 @@ class Subject(OperatorProcess):
         )
 
     def complaints(self) -> list[str]:
-        """Signs of a bug: lines of the log, and what was counted as one."""
+        """Signs of a bug: lines of the log, and counted bugs."""
         lines = [line for line in self.log.splitlines() if any(sign in line for sign in _SIGNS)]
         return lines + [f"{name}: {value}" for name, value in self.report().items() if name == "bugs" and value]
 
     def _warnings(self) -> int:
-        """Kong's complaints about plugins: the API server keeps them for an hour, and the store as long."""
+        """Kong's warnings about plugins, which the API server and the operator's cache keep for an hour."""
         found = self._cluster.api.get(f"{EVENT.path()}?{urlencode(EVENT.selectors)}")
         return len(found["items"])
 
@@ -119,12 +117,11 @@ class Subject(OperatorProcess):
         return int(line.split()[1])
 
     def _proc(self, name: str) -> Path:
-        assert self._process is not None
-        return Path(f"/proc/{self._process.popen.pid}/{name}")
+        return Path(f"/proc/{self.process.popen.pid}/{name}")
 
 
 def _target(link: Path) -> str:
-    """What a descriptor stands for; "" where it was closed meanwhile."""
+    """The target of a descriptor; "" if it was closed meanwhile."""
     try:
         return str(link.readlink())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The shortest soak that means anything: `make soak` runs a long one, with the same machinery."""
+"""The shortest meaningful soak; `make soak` runs a long one with the same code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.soak.population import Population
 Begin = Callable[[Population, int, Collection[int]], Endurance]
 
 
-def test_after_churn_and_faults_all_is_as_before_and_only_what_somebody_called_for_was_written(endurance: Begin) -> None:
+def test_after_churn_and_faults_all_is_as_before_and_every_write_had_a_cause(endurance: Begin) -> None:
     soak = endurance(Population(24), 8, {6})
 
     soak.run(0, fewest=1)

@@ -1,4 +1,4 @@
-"""What a soak would say of a process that holds on to something, and of writes that nobody called for."""
+"""The verdict on a process that leaks resources, and on writes without a cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.soak.audit import Write
 from tests.soak.calls import Calls
 from tests.soak.population import GATEWAYS, Member, Population
-from tests.soak.verdict import Checkpoint, Vitals, grown, growth, head, held_on_to, row
+from tests.soak.verdict import Checkpoint, Vitals, grown, growth, head, leaked, row
 
 VITALS = Vitals(rss=80.0, tasks=56, objects=300, delayed=0, files=11, idle=10, threads=11)
 POPULATION = Population(24)
@@ -37,20 +37,20 @@ def write(member: Member, what: str, ending: str = "") -> Write:
 
 
 def test_figures_that_stay_are_no_complaint() -> None:
-    assert held_on_to(rounds([VITALS] * 6)) == []
+    assert leaked(rounds([VITALS] * 6)) == []
 
 
 def test_what_is_made_in_the_first_rounds_is_no_complaint() -> None:
     small = replace(VITALS, tasks=40, files=4)
 
-    assert held_on_to(rounds([small, small, VITALS, VITALS])) == []
+    assert leaked(rounds([small, small, VITALS, VITALS])) == []
 
 
 @pytest.mark.parametrize("name", ["tasks", "objects", "delayed", "files"])
 def test_one_more_after_the_warm_up_is_named_with_its_round(name: str) -> None:
     leaky = replace(VITALS, **{name: getattr(VITALS, name) + 1})
 
-    assert held_on_to(rounds([VITALS] * 4 + [leaky])) == [f"round 5: {getattr(leaky, name)} {name}, after {getattr(VITALS, name)}"]
+    assert leaked(rounds([VITALS] * 4 + [leaky])) == [f"round 5: {getattr(leaky, name)} {name}, after {getattr(VITALS, name)}"]
 
 
 @pytest.mark.parametrize(("name", "spare"), [("idle", 24), ("threads", 8)])
@@ -58,7 +58,7 @@ def test_what_is_bounded_by_a_pool_may_fill_the_pool_and_no_more(name: str, spar
     full = replace(VITALS, **{name: getattr(VITALS, name) + spare})
     fuller = replace(VITALS, **{name: getattr(VITALS, name) + spare + 1})
 
-    assert [bool(held_on_to(rounds([VITALS] * 4 + [found]))) for found in (full, fuller)] == [False, True]
+    assert [bool(leaked(rounds([VITALS] * 4 + [found]))) for found in (full, fuller)] == [False, True]
 
 
 def test_growth_is_that_of_the_medians_of_the_last_two_thirds() -> None:
@@ -86,10 +86,10 @@ def test_the_table_has_a_head_that_names_each_column_and_lines_of_its_width() ->
     assert lines[0].split() == ["number", "seconds", "writes", "probes", "faults", "bystanders", *asdict(VITALS)]
 
 
-def test_a_write_about_a_binding_that_nobody_touched_is_uncalled_for() -> None:
+def test_a_write_about_a_binding_that_nothing_touched_has_no_cause() -> None:
     calls, member = Calls(POPULATION), exposed(troubled=False)
 
-    assert calls.uncalled([write(member, "kongplugins", "-opentelemetry")]) == [
+    assert calls.uncaused([write(member, "kongplugins", "-opentelemetry")]) == [
         f"patch kongplugins {member.namespace}/{member.name}-opentelemetry"
     ]
 
@@ -98,11 +98,11 @@ def test_a_write_about_a_binding_that_nobody_touched_is_uncalled_for() -> None:
     ("what", "ending"),
     [("kongplugins", "-openai-ai-proxy"), ("fiddlerkongbindings", ""), ("fiddlerkongbindings/status", ""), ("events", ".0123abcd")],
 )
-def test_every_write_about_a_touched_binding_is_called_for(what: str, ending: str) -> None:
+def test_every_write_about_a_touched_binding_is_has_cause(what: str, ending: str) -> None:
     calls, member = Calls(POPULATION), exposed(troubled=False)
     calls.member(member)
 
-    assert calls.uncalled([write(member, what, ending)]) == []
+    assert calls.uncaused([write(member, what, ending)]) == []
 
 
 def test_an_endpoint_that_fails_calls_for_words_about_a_binding_and_nothing_else() -> None:
@@ -110,15 +110,15 @@ def test_an_endpoint_that_fails_calls_for_words_about_a_binding_and_nothing_else
     words = [write(member, "fiddlerkongbindings/status"), write(member, "events", ".0123abcd")]
     deeds = [write(member, "secrets", "-kong-keys"), write(member, "fiddlerkongbindings")]
 
-    assert Calls(POPULATION).uncalled(words + deeds) == [str(deed) for deed in deeds]
+    assert Calls(POPULATION).uncaused(words + deeds) == [str(deed) for deed in deeds]
 
 
 def test_a_shared_object_calls_for_writes_about_those_attached_to_it() -> None:
     calls, member = Calls(POPULATION), attached("Service")
     calls.target("Service", member.namespace)
 
-    assert calls.uncalled([Write("patch", "services", member.namespace, "chat"), write(member, "fiddlerkongbindings")]) == []
-    assert calls.uncalled([Write("patch", "ingresses", member.namespace, "page")]) != []
+    assert calls.uncaused([Write("patch", "services", member.namespace, "chat"), write(member, "fiddlerkongbindings")]) == []
+    assert calls.uncaused([Write("patch", "ingresses", member.namespace, "page")]) != []
 
 
 def test_a_gateway_calls_for_writes_about_itself_and_every_binding_that_names_it() -> None:
@@ -126,8 +126,8 @@ def test_a_gateway_calls_for_writes_about_itself_and_every_binding_that_names_it
     calls.gateway(member.gateway)
     other = next(name for name in POPULATION.gateway_names if name != member.gateway)
 
-    assert calls.uncalled([Write("patch", "deployments", GATEWAYS, member.gateway), write(member, "services", "-openai")]) == []
-    assert calls.uncalled([Write("patch", "deployments", GATEWAYS, other)]) != []
+    assert calls.uncaused([Write("patch", "deployments", GATEWAYS, member.gateway), write(member, "services", "-openai")]) == []
+    assert calls.uncaused([Write("patch", "deployments", GATEWAYS, other)]) != []
 
 
 def test_bystanders_are_neither_touched_nor_on_an_endpoint_that_fails() -> None:

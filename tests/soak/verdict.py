@@ -1,4 +1,4 @@
-"""What was measured at each rest, what must hold of it, and the table that shows it. Pure."""
+"""The measurements at each rest, their limits, and the table that shows them. Pure."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from dataclasses import asdict, astuple, dataclass, fields
 from statistics import median
 from typing import Final
 
-__all__ = ["ENOUGH", "Checkpoint", "Vitals", "grown", "growth", "head", "held_on_to", "row"]
+__all__ = ["ENOUGH", "Checkpoint", "Vitals", "grown", "growth", "head", "leaked", "row"]
 
 WARM_UP: Final = 2
-"""Rests before the one that later ones are compared with: modules are read, pools and caches filled, the first time they are needed."""
+"""Rests before the reference: modules are loaded, pools and caches filled, at their first use."""
 
 SPARE: Final[dict[str, int]] = {
     "tasks": 0,
     "objects": 0,
     "delayed": 0,
     "files": 0,
-    "idle": 24,  # aiohttp keeps a connection for 15 to 30 s after its last request; a burst makes one for each write under way at once
-    "threads": 8,  # the probe's resolver keeps the threads that it made when look-ups met, at most --probe-concurrency
+    "idle": 24,  # aiohttp keeps a connection for 15 to 30 s after its last request; a burst opens one for each concurrent write
+    "threads": 8,  # the probe's resolver keeps the threads of concurrent look-ups, at most --probe-concurrency
 }
-"""What may be there beyond that rest's figure."""
+"""Tolerated excess over the reference's figures."""
 
 ALLOWED_GROWTH: Final = 2.0
-"""Mebibytes by which the median of the last third may exceed that of the middle one. CPython takes memory in arenas of 1 MiB, glibc in
-heaps of its own for each thread, and a busier round than any before leaves such pieces behind, full of holes. What the store remembers of
-deleted objects grows as well, up to its bound, and Kong's Events stay for an hour. 0.8 were seen in ten minutes."""
+"""MiB by which the median of the last third may exceed that of the middle one. CPython allocates arenas of 1 MiB, glibc
+heaps for each thread, and the busiest round so far leaves such pieces behind, fragmented. The cache's tombstones of
+deleted objects also grow, up to their bound, and Kong's Events stay for an hour. 0.8 was seen in ten minutes."""
 
 ENOUGH: Final = 9
-"""Rests from which medians of thirds say something."""
+"""Fewest rests for a meaningful median of thirds."""
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """What a process holds at one moment."""
+    """The resources of a process at one moment."""
 
     rss: float
-    """Mebibytes resident."""
+    """Resident memory in MiB."""
     tasks: int
-    """Of asyncio."""
+    """Tasks of asyncio."""
     objects: int
-    """In the store, Events left out."""
+    """Objects in the cache, without Events."""
     delayed: int
-    """Keys that will be looked at again without an event."""
+    """Keys with a scheduled requeue."""
     files: int
     """Descriptors other than sockets."""
     idle: int
-    """Sockets beyond those that have a purpose all the time, such as a watch."""
+    """Sockets without a permanent purpose such as a watch."""
     threads: int
 
     def exceeds(self, other: Vitals) -> list[str]:
-        """Figures, by name, that are above the other's by more than is spare."""
+        """Figures, by name, that exceed the other's by more than the tolerance."""
         own, theirs = asdict(self), asdict(other)
         return [name for name, spare in SPARE.items() if own[name] > theirs[name] + spare]
 
@@ -61,18 +61,18 @@ class Checkpoint:
 
     number: int
     seconds: float
-    """Of the round, its rest included."""
+    """Duration of the round, including its rest."""
     writes: int
     probes: int
     faults: int
-    """Requests to the API server that were broken, watches ended, and probes answered wrongly."""
+    """Broken requests to the API server, ended watches, and wrong answers to probes."""
     bystanders: int
-    """Bindings that nothing called for a write about."""
+    """Bindings without a cause for any write."""
     vitals: Vitals
 
 
-def held_on_to(checkpoints: Sequence[Checkpoint]) -> list[str]:
-    """What is left of a round that should have gone with it, as sentences."""
+def leaked(checkpoints: Sequence[Checkpoint]) -> list[str]:
+    """Resources that a round should have released, as sentences."""
     return [
         f"round {checkpoint.number}: {getattr(checkpoint.vitals, name)} {name}, after {getattr(reference.vitals, name)}"
         for reference in checkpoints[WARM_UP : WARM_UP + 1]
@@ -82,7 +82,7 @@ def held_on_to(checkpoints: Sequence[Checkpoint]) -> list[str]:
 
 
 def growth(checkpoints: Sequence[Checkpoint]) -> float:
-    """Mebibytes by which the median of memory in the last third exceeds that in the middle third; ValueError where there are too few."""
+    """MiB by which the median of memory in the last third exceeds that in the middle third; ValueError for too few rests."""
     if len(checkpoints) < ENOUGH:
         raise ValueError(f"{len(checkpoints)} rests say nothing about growth")
     third = len(checkpoints) // 3
@@ -91,7 +91,7 @@ def growth(checkpoints: Sequence[Checkpoint]) -> float:
 
 
 def grown(checkpoints: Sequence[Checkpoint]) -> list[str]:
-    """A sentence where memory has grown by more than is allowed; few rounds say nothing."""
+    """A sentence if memory has grown by more than the limit; none after too few rounds."""
     found = growth(checkpoints) if len(checkpoints) >= ENOUGH else 0.0
     return [f"memory has grown by {found:.1f} MiB"] if found > ALLOWED_GROWTH else []
 
@@ -108,5 +108,5 @@ def row(checkpoint: Checkpoint) -> str:
 
 
 def _line(cells: Sequence[object]) -> str:
-    """Columns to the right."""
+    """Right-aligned columns."""
     return " ".join(f"{cell:.1f}".rjust(10) if isinstance(cell, float) else str(cell).rjust(10) for cell in cells)

@@ -1,4 +1,4 @@
-"""What goes wrong around the operator while people work: between it and the API server, and at one of the trace endpoints."""
+"""Random faults around the operator: between it and the API server, and at one of the trace endpoints."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ ENDS: Final[tuple[tuple[str, int | None], ...]] = (
     ("fiddlerkongbindings", 410),
     *((resource, error) for resource in ("secrets", "kongplugins", "services", "ingresses", "deployments") for error in (None, 410, 500)),
 )
-"""Which open watches end, every one for "", and how: as by a load balancer, or with an ERROR event. One of 500 among the bindings is left
-out: kopf gives up, and the process ends to be started again."""
+"""Open watches to end (all for ""), and how: like a load balancer, or with an ERROR event. A 500 for the bindings is left
+out: kopf gives up, and the process ends for a restart."""
 
 TROUBLES: Final = (
     SinkFault(mode="401"),
@@ -68,14 +68,14 @@ TROUBLES: Final = (
 )
 
 PAUSE: Final = 1.5
-"""Seconds for which the API server does not answer."""
+"""Seconds without answers of the API server."""
 
 MOST: Final = 4
-"""Requests in a row that one fault meets at most."""
+"""Most consecutive requests that one fault hits."""
 
 
 class Weather:
-    """Changes at each `turn`, until it is `cleared`. `faults` counts what it has met so far."""
+    """Changes the faults at each `turn`, until `clear`. `faults` counts the hits so far."""
 
     def __init__(self, estate: Estate, proxy: WatchingProxy, portal: BlockingPortal, rng: random.Random) -> None:
         self._estate = estate
@@ -87,11 +87,11 @@ class Weather:
 
     @property
     def faults(self) -> int:
-        """Requests that were broken and watches that were ended."""
+        """Number of broken requests and ended watches."""
         return self._ended + sum(len(rule.met) for rule in self._rules)
 
     def turn(self) -> None:
-        """Another fault for the next requests of a kind; now and then watches end, or the endpoint fails in another way."""
+        """Choose another fault for the next requests; at times end watches, or change the endpoint's fault."""
         matches, fault = self._rng.choice(FAULTS)
         rule = Rule(matches, fault, skip=self._rng.randrange(3), times=self._rng.randint(1, MOST))
         self._rules.append(self._proxy.script.add(rule))
@@ -103,16 +103,16 @@ class Weather:
             self.trouble()
 
     def trouble(self) -> None:
-        """Have the endpoint fail."""
+        """Make the endpoint fail."""
         self._estate.troubled.faults.set(self._rng.choice(TROUBLES))
 
     def clear(self) -> None:
-        """Everything works again."""
+        """Remove all faults."""
         self._proxy.script.clear()
         self._estate.troubled.faults.clear()
 
     def _pause(self) -> None:
-        """For a moment the API server answers nothing at all."""
+        """Stop the answers of the API server for a moment."""
         end = time.monotonic() + PAUSE
 
         def meanwhile(call: Call) -> bool:

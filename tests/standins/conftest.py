@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from devcluster.gateway import ExportLimits, GatewayStandIn, ProcessSettings, StandInOptions
+from devcluster.gateway.process import Process
 from devcluster.listener import Listener
 from devcluster.provider import ProviderStandIn
 
@@ -39,7 +40,7 @@ SEED_LUA = {"access": [SEED_ACCESS], "header_filter": [SEED_HEADER_FILTER]}
 
 
 class Receiver:
-    """Keeps what is exported to it; answers with `status`."""
+    """A trace endpoint that keeps the exports and answers with `status`."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -129,7 +130,7 @@ class Rig:
 async def make_rig() -> AsyncIterator[Callable[..., Any]]:
     stack = AsyncExitStack()
 
-    async def make(process: ProcessSettings = TRACING, retry_time: float = 60.0) -> Rig:
+    async def make(process: Process | ProcessSettings = TRACING, retry_time: float = 60.0) -> Rig:
         receiver = Receiver()
         await stack.enter_async_context(receiver.listener)
         provider = await stack.enter_async_context(ProviderStandIn(PROVIDER_KEY))

@@ -148,7 +148,7 @@ async def test_push_may_be_gzipped_and_an_equal_one_is_not_modified(rig: Rig) ->
     assert rig.gateway.config == config
 
 
-async def test_status_hash_tells_whether_there_is_a_configuration(rig: Rig) -> None:
+async def test_the_status_hash_shows_whether_there_is_a_configuration(rig: Rig) -> None:
     async def digest() -> str:
         async with rig.client.get(f"{rig.gateway.admin_url}/status") as response:
             return str((await response.json())["configuration_hash"])
@@ -172,8 +172,8 @@ async def test_plugins_are_found_by_tag(rig: Rig) -> None:
     assert await _listed(rig, "plugins?tags=k8s-uid:2") == []
 
 
-async def test_lists_show_what_was_pushed_with_defaults(rig: Rig) -> None:
-    """KIC reads these lists when it starts, to have a configuration to go back to."""
+async def test_lists_show_the_push_with_defaults(rig: Rig) -> None:
+    """KIC reads these lists at its start for a configuration to fall back to."""
     await rig.push(page_config(ENDPOINT))
     (service,) = await _listed(rig, "services")
     assert [route["name"] for route in await _listed(rig, f"services/{service['id']}/routes")] == ["openai-chat-route"]

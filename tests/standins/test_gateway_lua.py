@@ -94,7 +94,7 @@ async def test_what_each_mode_allows(make_rig: Callable[..., Any], mode: str, co
     assert (await rig.chat())[0] == status
 
 
-async def test_code_may_answer_by_itself(rig: Rig) -> None:
+async def test_code_may_answer_in_place_of_the_service(rig: Rig) -> None:
     await rig.accept(pre_function={"access": ["kong.response.exit(418, '{\"teapot\": true}')"]})
     assert (await rig.chat())[:2] == (418, {"teapot": True})
 

@@ -140,7 +140,7 @@ async def test_no_spans_without_the_process_settings(make_rig: Callable[..., Any
     rig = await make_rig(process)
     await rig.accept()
     assert (await rig.chat(headers={"X-Fiddler-Conversation-Id": "c"}))[0] == 200
-    assert rig.gateway._exporter.describe() == {"delivered": 0, "retried": 0, "dropped": 0, "last_error": None, "queued": 0}
+    assert rig.gateway.describe()["exports"] == {"delivered": 0, "retried": 0, "dropped": 0, "last_error": None, "queued": 0}
 
 
 async def test_plugins_sampling_rate_overrides_the_process(make_rig: Callable[..., Any]) -> None:
@@ -172,7 +172,7 @@ async def test_unsampled_traceparent_gives_no_spans_unless_extraction_is_off(rig
     trace = "0af7651916cd43dd8448eb211c80319c"
     await rig.accept()
     await rig.chat(headers={"traceparent": f"00-{trace}-b7ad6b7169203331-00"})
-    assert rig.gateway._exporter.describe()["queued"] == 0
+    assert rig.gateway.describe()["exports"]["queued"] == 0
     await rig.chat(headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"})
     await rig.delivered()
     root = next(span for span in rig.receiver.spans if span.name == "kong")
@@ -216,7 +216,7 @@ async def test_any_success_counts_from_314(make_rig: Callable[..., Any]) -> None
 
 
 async def test_pages_lua_lets_invalid_utf8_break_the_whole_batch(rig: Rig) -> None:
-    """Why the operator's own Lua filters ids: the page's code stamps any byte, and no receiver can decode the batch."""
+    """The reason for the filter in the operator's Lua: the page's code stamps any byte, and no receiver can decode the batch."""
     await rig.accept()
     host, port = rig.gateway.proxy_url.removeprefix("http://").split(":")
     body = json.dumps({"messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -244,12 +244,11 @@ async def test_without_ai_proxy_the_request_goes_to_the_service(rig: Rig) -> Non
     assert "x-kong-llm-model" not in headers
 
 
-async def test_gateway_without_pods_answers_nothing(rig: Rig) -> None:
-    await rig.accept()
-
+async def test_a_gateway_without_pods_answers_503(make_rig: Callable[..., Any]) -> None:
     class NoPods:
         def current(self) -> None:
             return None
 
-    rig.gateway._proxy._process = NoPods()
+    rig = await make_rig(NoPods())
+    await rig.accept()
     assert (await rig.chat())[0] == 503

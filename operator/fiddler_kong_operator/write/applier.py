@@ -38,7 +38,7 @@ class Applier:
         """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`. Returns the objects written.
 
         `held` objects are left out, and nothing is pruned then. Entries of the Secret that are no longer wanted go last: Kong drops a
-        plugin whose key is missing and serves its route without it. The first stage that fails ends the pass; all its failures are reported.
+        plugin whose key is missing and serves its route without it. The first stage that fails ends the pass, and reports all its refusals.
         Raises Stale where the snapshot was out of date, Stalled(NameTaken) for a stranger's object, Refused, and what the client raises.
         Keys of the snapshot are redacted from an error's text: a webhook may quote what it was given.
         """
@@ -158,6 +158,6 @@ def _combined(failures: Sequence[BaseException]) -> BaseException:
     refusals = [failure for failure in failures if isinstance(failure, (Refused, Stalled))]
     others = [failure for failure in failures if failure not in refusals]
     if others:
-        return next((f for f in others if not isinstance(f, FiddlerKongError) or isinstance(f, NotLeader)), others[0])
+        return min(others, key=lambda failure: (isinstance(failure, FiddlerKongError), not isinstance(failure, NotLeader)))
     refusals[0].args = ("; ".join(dict.fromkeys(map(str, refusals))),)
     return refusals[0]

@@ -59,14 +59,18 @@ def test_a_write_that_fails_is_no_longer_expected() -> None:
 
 def test_two_bindings_may_write_the_same_object_at_once_and_end_in_any_order() -> None:
     writes, other = InFlightWrites(), key(binding("a-b"))
+
+    def authors() -> list[frozenset[ObjectKey]]:
+        return [writes.authors_of(key(OWN), content) for content in (b"1", b"2")]
+
     first, second = writes.writing(key(OWN), b"1", ASSISTANT), writes.writing(key(OWN), b"2", other)
     first.__enter__()
     second.__enter__()
-    assert (writes.authors_of(key(OWN), b"1"), writes.authors_of(key(OWN), b"2")) == ({ASSISTANT}, {other})
+    assert authors() == [{ASSISTANT}, {other}]
     first.__exit__(None, None, None)
-    assert (writes.authors_of(key(OWN), b"1"), writes.authors_of(key(OWN), b"2")) == (NONE, {other})
+    assert authors() == [NONE, {other}]
     second.__exit__(None, None, None)
-    assert writes.authors_of(key(OWN), b"2") == NONE
+    assert authors() == [NONE, NONE]
 
 
 def test_the_event_of_one_of_two_writes_requeues_the_other_author() -> None:

@@ -86,7 +86,7 @@ def records_of(*raws: Manifest) -> Records:
     return records
 
 
-def contents(indexes: Indexes) -> dict[object, object]:
+def contents(indexes: Indexes) -> tuple[object, object]:
     """The answers to every look-up that the objects of these tests could change."""
     lookups: dict[str, Iterable[Any]] = {
         "wanted_by": (FIDDLER, OPENAI, CHAT, GATEWAY, ANOTHER),
@@ -99,7 +99,7 @@ def contents(indexes: Indexes) -> dict[object, object]:
     }
     answers = {(name, k): (set(getattr(indexes, name)[k]), k in getattr(indexes, name)) for name, keys in lookups.items() for k in keys}
     groups = {workload: {found.key for found in its.representatives()} for workload, its in indexes.groups.items()}
-    return {**answers, "groups": groups}
+    return answers, groups
 
 
 @settings(deadline=None, max_examples=50)

@@ -162,6 +162,13 @@ async def test_the_owner_of_an_ingress_on_the_same_place_is_a_sibling() -> None:
     assert [sibling.name for sibling in found.siblings] == ["bot"]
 
 
+async def test_a_uid_copied_into_another_namespace_makes_neither_a_sibling_nor_a_child() -> None:
+    copied = [ours(ingress("copied", 1, ("", "/openai"), namespace="other"), owner) for owner in ("bot", "assistant")]
+    for raw in copied:
+        found = await Desk(binding(), binding("bot"), raw).snapshot()
+        assert (found.siblings, dict(found.children), [shown.key for shown in found.ingresses]) == ((), {}, [key(raw)])
+
+
 async def test_an_invalid_binding_has_a_snapshot_with_its_children() -> None:
     desk = Desk(binding(spec_={}), OWN)
     found = await desk.snapshot()

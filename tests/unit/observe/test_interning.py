@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec
-from fiddler_kong_operator.observe.interning import deduplicate_spec, deduplicate_status
-from tests.unit.observe.objects import EXPOSED, spec
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.observe.interning import deduplicate_spec, deduplicate_status, share
+from fiddler_kong_operator.observe.kinds import WATCHED
+from fiddler_kong_operator.observe.kinds.children import reduce_child
+from tests.unit.observe.objects import EXPOSED, ingress, key, ours, owners, plugin, secret, spec, warning
 
 CONDITION = {"type": "Ready", "status": "True", "observedGeneration": 1, "message": "Everything is in place."}
 
@@ -53,3 +60,52 @@ def test_conditions_that_differ_in_anything_are_kept_apart() -> None:
 def test_a_status_of_any_form_equals_the_original() -> None:
     odd = {"conditions": [1, None, "x", {"a": {"b": []}}, {}], "gateway": {"version": "3.13"}, "n": 1.5, "flag": False}
     assert deduplicate_status(copied(odd)) == odd
+
+
+# Texts that users choose are not held for ever
+
+MANY = 5000
+
+
+class Text(str):
+    """A text whose end can be seen. `sys.intern`, which keeps texts for ever from Python 3.12 on, refuses it."""
+
+    __slots__ = ("__weakref__",)
+
+
+def survivors(use: Callable[[Text], object]) -> int:
+    """The number of different texts that are held after all that was made of them is gone."""
+    seen = []
+    for number in range(MANY):
+        text = Text(f"chosen-by-a-user-{number}")
+        use(text)
+        seen.append(weakref.ref(text))
+    return sum(text() is not None for text in seen)
+
+
+def reduced(raw: Manifest) -> object:
+    return WATCHED[raw["kind"]].reduce(key(raw), raw, None)
+
+
+def owned(text: Text) -> object:
+    raw = ours(plugin(), ownerReferences=[{**owners("assistant")[0], "uid": text}])
+    return reduce_child(key(raw), raw)
+
+
+USES: dict[str, Callable[[Text], object]] = {
+    "any text": share,
+    "condition": lambda text: deduplicate_status({"conditions": [{"type": "Ready", "message": text}]}),
+    "status": lambda text: deduplicate_status({"routes": text, "conditions": []}),
+    "reason": lambda text: reduced({**warning("x"), "reason": text}),
+    "namespace": lambda text: reduced({**warning("x"), "involvedObject": {"namespace": text, "name": "x"}}),
+    "message": lambda text: reduced({**warning("x"), "message": text}),
+    "plugin type": lambda text: reduced(plugin(type_=text)),
+    "ingress class": lambda text: reduced(ingress(ingress_class=text)),
+    "entry of a Secret": lambda text: reduced({**secret(), "data": {text: ""}}),
+    "owner": owned,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_of_many_texts_only_a_bounded_number_is_held(use: Callable[[Text], object]) -> None:
+    assert survivors(use) < MANY / 2

@@ -38,7 +38,9 @@ class Applier:
         """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`. Returns the objects written.
 
         `held` objects are left out, and nothing is pruned then. Entries of the Secret that are no longer wanted go last: Kong drops a
-        plugin whose key is missing and serves its route without it. The first stage that fails ends the pass, and reports all its refusals.
+        plugin whose key is missing and serves its route without it. The first stage that fails ends the pass; all failures of the stage
+        are reported.
+
         Raises Stale where the snapshot was out of date, Stalled(NameTaken) for a stranger's object, Refused, and what the client raises.
         Keys of the snapshot are redacted from an error's text: a webhook may quote what it was given.
         """

@@ -161,9 +161,10 @@ def test_an_object_newer_than_the_list_stays() -> None:
 
 
 def test_a_list_of_one_namespace_says_nothing_about_others() -> None:
-    cache = cache_with(ingress(), ingress(namespace="other"))
+    here, there = (ingress("shop", 1, ("", "/x"), namespace=namespace) for namespace in ("ai", "other"))
+    cache = cache_with(here, there)
     cache.relisted(KINDS["Ingress"], "other", frozenset(), "10")
-    assert cache.keys(KINDS["Ingress"]) == {key(ingress())}
+    assert cache.keys(KINDS["Ingress"]) == {key(here)}
 
 
 def test_known_absence_is_not_deleted_again() -> None:

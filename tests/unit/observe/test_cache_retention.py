@@ -85,7 +85,7 @@ def test_a_released_secret_of_ours_keeps_its_digest_but_not_its_values() -> None
         (service(), False),
         (service(plugins=""), False),
         (service(plugins="rate-limit"), True),
-        (ingress(), True),
+        (ingress("shop", 1, ("", "/x")), True),
     ],
     ids=["plain service", "empty list", "service with plugins", "ingress"],
 )

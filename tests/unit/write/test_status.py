@@ -28,8 +28,9 @@ async def test_a_status_is_for_the_version_that_was_seen_last() -> None:
     bench = Bench()
     decided_on = bench.binding
     await bench.applier.set_finalizers(decided_on, [names.FINALIZER])
+    version = bench.cluster.objects[ASSISTANT]["metadata"]["resourceVersion"]
     await bench.applier.write_status(decided_on, {"routes": "1/1"})
-    assert bench.cluster.bodies[-1]["metadata"]["resourceVersion"] == bench.cluster.objects[ASSISTANT]["metadata"]["resourceVersion"]
+    assert bench.cluster.bodies[-1]["metadata"]["resourceVersion"] == version
 
 
 async def test_a_status_that_comes_too_late_is_followed_by_a_look_at_the_binding() -> None:

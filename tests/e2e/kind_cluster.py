@@ -1,8 +1,8 @@
 """End to end in containers: `make test-e2e`. Needs a Docker engine and access to the images of kind, Python and Kong.
 
-Only this test shows that both images build and the operator starts under Pod Security `restricted` with a read-only root, that the pod's probes answer,
-that the pod's service account token works, that names of Services resolve, and that a real Kong Gateway starts with the three settings.
-It does not run Kong Ingress Controller (tests/integration does) and does not check whether Kong accepts the plugins.
+Only this test shows that both images build, that the operator starts under Pod Security `restricted` with a read-only root, that the pod's
+probes answer, that its service account token works, that names of Services resolve, and that a real Kong Gateway starts with the three
+settings. It does not run Kong Ingress Controller (tests/integration does) and does not check whether Kong accepts the plugins.
 
 The file's name keeps it out of `make test`, which must pass without Docker. It has never been run where this project is developed.
 """

@@ -18,7 +18,7 @@ from fiddler_kong_operator.cli.render import print_yaml
 from fiddler_kong_operator.errors import Gone
 from fiddler_kong_operator.kube.contract import ClusterClient
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
@@ -36,24 +36,24 @@ NOW = 1_800_000_000.0
 
 
 class EmptyCluster:
-    """Holds nothing beyond what the store has seen."""
+    """Holds nothing beyond what the cache has seen."""
 
     async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
         raise Gone(f"{kind.name} {namespace}/{name} not found")
 
 
 def documents(case: Path) -> list[Manifest]:
-    """The objects of a case, bindings first: the store keeps of the others what a binding refers to."""
+    """The objects of a case, bindings first: the cache keeps of the others what a binding refers to."""
     read = [raw for path in (HERE / "common.yaml", case / "binding.yaml") for raw in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
     by_key = {KINDS[raw["kind"]].key(raw): raw for raw in read}
     return sorted(by_key.values(), key=lambda raw: bool(raw["kind"] != BINDING.name))
 
 
 def reader_of(case: Path) -> Reader:
-    store = Store(lambda: NOW)
+    cache = Cache(lambda: NOW)
     for raw in documents(case):
-        store.observe(raw)
-    return Reader(store, cast("ClusterClient", EmptyCluster()), clock=lambda: NOW)
+        cache.observe(raw)
+    return Reader(cache, cast("ClusterClient", EmptyCluster()), clock=lambda: NOW)
 
 
 async def outcome(reader: Reader) -> list[Manifest]:

@@ -23,6 +23,7 @@ from .groups import DemandGroups
 from .inflight import InFlightWrites
 from .kinds import WATCHED
 from .kinds.children import child_triggers, index_child, is_managed, reduce_child
+from .kinds.contract import changed
 from .records import Indexes, Record, Records
 
 __all__ = ["UNKNOWN", "Cache", "Unknown"]
@@ -206,10 +207,11 @@ class Cache:
             self._release(before, after)
         concerned = {*WATCHED[key.kind].triggers(self._records, key, before, after)}
         concerned.update(child_triggers(self._records, key, old_child, new_child))
-        return frozenset(concerned - self._authors(key, new))
+        return frozenset(concerned - self._authors(key, before, new))
 
-    def _authors(self, key: ObjectKey, record: Record | None) -> frozenset[ObjectKey]:
-        if record is None:
+    def _authors(self, key: ObjectKey, before: Any, record: Record | None) -> frozenset[ObjectKey]:
+        """The bindings whose writes account for the whole change: an edit may come in the same event as our status."""
+        if record is None or (isinstance(record.value, Binding) and changed(before, record.value, "status")):
             return _NONE
         content = record.value.status if isinstance(record.value, Binding) else record.child.digest if record.child else None
         return self.in_flight.authors_of(key, content)

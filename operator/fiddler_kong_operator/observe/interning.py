@@ -66,6 +66,6 @@ def _known(value: Hashable) -> Hashable:
     return value
 
 
-@lru_cache(maxsize=_POOL, typed=True)
+@lru_cache(maxsize=_POOL)
 def _flat(items: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     return {intern(name): share(item) if isinstance(item, str) else item for name, item in items}

@@ -37,9 +37,9 @@ class Applier:
     ) -> tuple[ObjectKey, ...]:
         """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`. Returns the objects written.
 
-        `held` objects are left out, and nothing is pruned then. Entries of the Secret that are no longer wanted go last: Kong drops a
-        plugin whose key is missing and serves its route without it. The first stage that fails ends the pass; all failures of the stage
-        are reported.
+        `held` objects are left out, and nothing is pruned then; where one of them does not exist, the later stages, which may need it, are
+        left out too. Entries of the Secret that are no longer wanted go last: Kong drops a plugin whose key is missing and serves its
+        route without it. The first stage that fails ends the pass; all failures of the stage are reported.
 
         Raises Stale where the snapshot was out of date, Stalled(NameTaken) for a stranger's object, Refused, and what the client raises.
         Keys of the snapshot are redacted from an error's text: a webhook may quote what it was given.
@@ -48,8 +48,10 @@ class Applier:
             if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):
                 await self._confirm(snapshot.binding)
             written: list[ObjectKey] = []
-            for stage in _stages(plan, held):
-                written += await self._write_stage(stage, snapshot)
+            for stage in _stages(plan):
+                written += await self._write_stage([item for item in stage if _key(item) not in held], snapshot)
+                if any(_key(item) in held and _key(item) not in snapshot.children for item in stage if isinstance(item, Desired)):
+                    return tuple(written)
             if not held:
                 await self.remove(prune, snapshot.binding)
                 await _all_of(self._trim(desired, snapshot) for desired in plan.objects if desired.key.kind == SECRET.name)
@@ -127,11 +129,11 @@ class Applier:
             raise
 
 
-def _stages(plan: BindingPlan, held: Collection[ObjectKey]) -> Iterator[list[Desired | Attachment]]:
+def _stages(plan: BindingPlan) -> Iterator[list[Desired | Attachment]]:
     """One stage for each kind, then the attachments."""
     for kind in OWNED:
-        yield [desired for desired in plan.objects if desired.key.kind == kind.name and desired.key not in held]
-    yield [attachment for attachment in plan.attachments if attachment.target not in held]
+        yield [desired for desired in plan.objects if desired.key.kind == kind.name]
+    yield [*plan.attachments]
 
 
 def _key(item: Desired | Attachment) -> ObjectKey:
@@ -160,6 +162,6 @@ def _combined(failures: Sequence[BaseException]) -> BaseException:
     refusals = [failure for failure in failures if isinstance(failure, (Refused, Stalled))]
     others = [failure for failure in failures if failure not in refusals]
     if others:
-        return next((f for f in others if not isinstance(f, FiddlerKongError) or isinstance(f, NotLeader)), others[0])
+        return min(others, key=lambda failure: (isinstance(failure, FiddlerKongError), not isinstance(failure, NotLeader)))
     refusals[0].args = ("; ".join(dict.fromkeys(map(str, refusals))),)
     return refusals[0]

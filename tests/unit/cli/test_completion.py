@@ -58,10 +58,3 @@ def test_flags_and_their_choices_are_completed() -> None:
 
 def test_shells_are_completed() -> None:
     assert completed("fiddler-kong completion ", 2) == ["bash", "zsh", "fish"]
-
-
-def test_the_help_has_one_line_for_each_shell() -> None:
-    text = CliRunner().invoke(main, ["completion", "--help"]).stdout
-
-    assert "  bash:  source <(fiddler-kong completion bash)\n  zsh:" in text
-    assert "\\b" not in text

@@ -1,4 +1,4 @@
-"""Stores that have seen some objects, and whom one more change of them concerns."""
+"""Caches that have seen some objects, and the keys that one more change of them requeues."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.plan.kinds import KINDS
 from tests.unit.observe.objects import at
 
-NOBODY: frozenset[ObjectKey] = frozenset()
+NONE: frozenset[ObjectKey] = frozenset()
 
 
 def cache_with(*objects: Manifest) -> Cache:
@@ -20,12 +20,12 @@ def cache_with(*objects: Manifest) -> Cache:
 
 
 def changed(*before: Manifest, then: Manifest) -> frozenset[ObjectKey]:
-    """Whom the last of these concerns."""
+    """The keys that the last of these requeues."""
     return cache_with(*before).observe(then)
 
 
 def deleted(*before: Manifest, then: Manifest) -> frozenset[ObjectKey]:
-    """Whom the deletion of one of these concerns."""
+    """The keys that the deletion of one of these requeues."""
     return cache_with(*before).apply_event(KINDS[then["kind"]], "DELETED", at(then, 99))
 
 

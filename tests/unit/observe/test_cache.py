@@ -1,43 +1,48 @@
 from __future__ import annotations
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.observe.cache import GRAVES, UNKNOWN, Cache
+from fiddler_kong_operator.observe.cache import TOMBSTONES, UNKNOWN, Cache
+from fiddler_kong_operator.observe.kinds.plugins import PluginFacts
 from fiddler_kong_operator.plan.kinds import KINDS
+from fiddler_kong_operator.plan.snapshot import Binding
 from tests.unit.observe.changes import cache_with
 from tests.unit.observe.objects import (
     ASSISTANT,
     CHAT,
+    EXPOSED,
     FIDDLER,
     GATEWAY,
     OPENAI,
+    at,
     binding,
     cluster_plugin,
     ingress,
     key,
     ours,
     plugin,
-    raw_object,
     secret,
     service,
     spec,
     warning,
 )
 
+OWN = ours(plugin("assistant-opentelemetry"))
+
 
 def values(cache: Cache, secret_key: ObjectKey = FIDDLER) -> object:
-    return cache.secret(secret_key)
+    return cache.lookup(secret_key)
 
 
 # Older and newer
 
 
-def test_what_is_older_than_what_is_held_is_ignored() -> None:
+def test_an_older_version_is_ignored() -> None:
     cache = cache_with(binding(), secret(version=5, value=b"new"))
     assert cache.observe(secret(version=4, value=b"old")) == frozenset()
     assert values(cache) == {"api-key": b"new"}
 
 
-def test_a_write_is_seen_at_once_and_its_event_is_no_news() -> None:
+def test_the_answer_to_a_write_is_seen_at_once_and_its_event_requeues_nothing() -> None:
     cache = cache_with(binding(), secret())
     assert cache.observe(secret(version=2, value=b"new")) == {ASSISTANT}
     assert values(cache) == {"api-key": b"new"}
@@ -72,37 +77,37 @@ def test_a_deleted_reference_is_known_not_to_exist() -> None:
     assert values(cache) is None
 
 
-def test_a_late_answer_does_not_revive_what_was_deleted() -> None:
+def test_a_late_answer_does_not_revive_a_deleted_object() -> None:
     cache = cache_with(binding(), secret())
     cache.apply_event(KINDS["Secret"], "DELETED", secret(version=2))
     assert cache.observe(secret(version=1)) == frozenset()
     assert values(cache) is None
 
 
-def test_a_late_answer_does_not_revive_what_was_never_held() -> None:
+def test_a_late_answer_does_not_revive_an_object_that_was_never_cached() -> None:
     cache = cache_with(binding())
     cache.apply_event(KINDS["Secret"], "DELETED", secret(version=2))
     cache.observe(secret(version=1))
     assert values(cache) is UNKNOWN
 
 
-def test_the_deletion_of_a_former_incarnation_leaves_the_new_one_alone() -> None:
+def test_the_deletion_of_a_former_uid_leaves_the_new_object_alone() -> None:
     cache = cache_with(binding(), secret(version=7, uid="new", value=b"new"))
     assert cache.apply_event(KINDS["Secret"], "DELETED", secret(version=6, uid="old")) == frozenset()
     assert values(cache) == {"api-key": b"new"}
 
 
-def test_an_object_made_anew_is_taken_up() -> None:
+def test_a_recreated_object_is_seen() -> None:
     cache = cache_with(binding(), secret())
     cache.apply_event(KINDS["Secret"], "DELETED", secret(version=2))
     assert cache.apply_event(KINDS["Secret"], "ADDED", secret(version=3, uid="new", value=b"new")) == {ASSISTANT}
     assert values(cache) == {"api-key": b"new"}
 
 
-def test_deleted_uids_are_forgotten_after_a_while() -> None:
+def test_the_number_of_tombstones_is_bounded() -> None:
     cache = cache_with(binding())
     cache.apply_event(KINDS["Secret"], "DELETED", secret(version=1))
-    for number in range(GRAVES):
+    for number in range(TOMBSTONES):
         cache.apply_event(KINDS["Secret"], "DELETED", secret(version=1, uid=f"other-{number}"))
     cache.observe(secret(version=1))
     assert values(cache) == {"api-key": b"the-key"}
@@ -118,16 +123,16 @@ def test_absence_is_remembered_for_references_only() -> None:
     cache = cache_with(binding())
     cache.remember_absent(FIDDLER)
     cache.remember_absent(CHAT)
-    assert (values(cache), cache.attachable(CHAT)) == (None, UNKNOWN)
+    assert (values(cache), cache.lookup(CHAT)) == (None, UNKNOWN)
 
 
-def test_an_event_counts_more_than_an_answer_that_there_is_nothing() -> None:
+def test_an_event_takes_precedence_over_an_answer_that_there_is_nothing() -> None:
     cache = cache_with(binding(), secret())
     cache.remember_absent(FIDDLER)
     assert values(cache) == {"api-key": b"the-key"}
 
 
-def test_what_was_absent_and_appears_wakes_the_binding() -> None:
+def test_an_absent_object_that_appears_requeues_the_binding() -> None:
     cache = cache_with(binding())
     cache.remember_absent(FIDDLER)
     assert cache.observe(secret()) == {ASSISTANT}
@@ -143,22 +148,23 @@ def test_remembered_absence_ends_with_the_reference() -> None:
 # Lists
 
 
-def test_what_a_list_does_not_show_is_gone() -> None:
+def test_an_object_that_a_list_does_not_show_is_gone() -> None:
     cache = cache_with(binding(), secret(version=3), secret("openai", version=3))
     assert cache.relisted(KINDS["Secret"], None, {OPENAI}, "10") == {ASSISTANT}
     assert (values(cache), values(cache, OPENAI)) == (None, {"api-key": b"the-key"})
 
 
-def test_what_is_newer_than_the_list_stays() -> None:
+def test_an_object_newer_than_the_list_stays() -> None:
     cache = cache_with(binding(), secret(version=11))
     assert cache.relisted(KINDS["Secret"], None, frozenset(), "10") == frozenset()
     assert values(cache) == {"api-key": b"the-key"}
 
 
 def test_a_list_of_one_namespace_says_nothing_about_others() -> None:
-    cache = cache_with(ingress(), ingress(namespace="other"))
+    here, there = (ingress("shop", 1, ("", "/x"), namespace=namespace) for namespace in ("ai", "other"))
+    cache = cache_with(here, there)
     cache.relisted(KINDS["Ingress"], "other", frozenset(), "10")
-    assert cache.keys(KINDS["Ingress"]) == {key(ingress())}
+    assert cache.keys(KINDS["Ingress"]) == {key(here)}
 
 
 def test_known_absence_is_not_deleted_again() -> None:
@@ -168,7 +174,7 @@ def test_known_absence_is_not_deleted_again() -> None:
     assert values(cache) is None
 
 
-def test_a_kind_that_goes_and_comes_concerns_every_binding_once() -> None:
+def test_a_kind_that_goes_and_comes_requeues_every_binding_once() -> None:
     cache = cache_with(binding("a"), binding("b"))
     both = {ObjectKey("FiddlerKongBinding", "ai", name) for name in "ab"}
     changes = [cache.set_installed(KINDS["KongPlugin"], installed=there) for there in (True, False, False, True)]
@@ -176,63 +182,104 @@ def test_a_kind_that_goes_and_comes_concerns_every_binding_once() -> None:
     assert cache.installed(KINDS["KongPlugin"])
 
 
-# What is found
+# Content
 
 
 def test_bindings_are_found_by_key_and_by_workload() -> None:
-    cache = cache_with(binding("a"), binding("b", spec_=spec(gateway={"targetRef": {"name": "another"}})))
-    found = [[b.name for b in cache.bindings_of(workload)] for workload in (GATEWAY, ObjectKey("Deployment", "ai", "another"))]
-    assert (sorted(b.name for b in cache.bindings()), found) == (["a", "b"], [["a"], ["b"]])
+    another = ObjectKey("Deployment", "ai", "another")
+    cache = cache_with(binding("a"), binding("b", spec_=spec(gateway={"targetRef": {"name": another.name}})))
+    assert {found.name for _, found in cache.values(KINDS["FiddlerKongBinding"], Binding)} == {"a", "b"}
+    assert [{found.name for found in cache.groups(workload).representatives()} for workload in (GATEWAY, another)] == [{"a"}, {"b"}]
 
 
-def test_an_invalid_binding_is_held_with_its_fault() -> None:
-    held = cache_with(binding(spec_={"routes": []})).binding(ASSISTANT)
-    assert held is not None
-    assert held.spec is None
-    assert "spec.fiddler" in (held.invalid or "")
+def test_an_invalid_binding_is_cached_with_its_violations() -> None:
+    found = cache_with(binding(spec_={"routes": []})).binding(ASSISTANT)
+    assert found is not None
+    assert found.spec is None
+    assert "spec.fiddler" in (found.invalid or "")
 
 
-def test_plugins_and_who_names_them_are_found() -> None:
+def test_values_of_another_type_are_not_given() -> None:
+    cache = cache_with(binding(), plugin())
+    assert cache.value(ASSISTANT, PluginFacts) is None
+    assert list(cache.values(KINDS["KongPlugin"], Binding)) == []
+
+
+def test_plugins_and_the_lists_that_name_them_are_found() -> None:
     cache = cache_with(service(plugins="rate-limit, kong:auth"), ingress(plugins="rate-limit"), plugin(), cluster_plugin("metrics"))
-    facts = cache.plugin(key(plugin()))
-    assert facts is not None
-    assert facts.type == "rate-limiting"
-    assert set(cache.naming(key(plugin()))) == {CHAT, key(ingress())}
-    assert list(cache.naming(ObjectKey("KongPlugin", "kong", "auth"))) == [CHAT]
-    assert [(k.name, f.type) for k, f in cache.cluster_plugins()] == [("metrics", "prometheus")]
+    assert cache.value(key(plugin()), PluginFacts) == PluginFacts("rate-limiting")
+    assert set(cache.indexes.naming[key(plugin())]) == {CHAT, key(ingress())}
+    assert set(cache.indexes.naming[ObjectKey("KongPlugin", "kong", "auth")]) == {CHAT}
+    assert [(k.name, f.type) for k, f in cache.values(KINDS["KongClusterPlugin"], PluginFacts)] == [("metrics", "prometheus")]
 
 
 def test_ingresses_are_found_by_what_they_serve() -> None:
     cache = cache_with(ingress("shop", 1, ("a.example", "/openai/")), ingress("bare", 1, ("a.example", "/openai"), ingress_class=None))
-    assert list(cache.serving(("kong", "a.example", "/openai"))) == [key(ingress("shop"))]
+    assert set(cache.indexes.serving["kong", "a.example", "/openai"]) == {key(ingress("shop"))}
 
 
 def test_children_and_warnings_are_found() -> None:
-    cache = cache_with(binding(), ours(plugin("assistant-opentelemetry")), warning("assistant-opentelemetry", message="no such field"))
-    own = ObjectKey("KongPlugin", "ai", "assistant-opentelemetry")
-    assert list(cache.children_of("uid-assistant")) == [own]
-    assert [w.message for w in cache.warnings_about(own)] == ["no such field"]
+    cache = cache_with(binding(), OWN, warning(OWN["metadata"]["name"]))
+    assert set(cache.indexes.owned_by["uid-assistant"]) == {key(OWN)}
+    assert set(cache.indexes.warning_about[key(OWN)]) == {key(warning("any"))}
 
 
-def test_the_key_of_an_object_is_held_once_however_often_it_changes() -> None:
-    own = ours(plugin("assistant-opentelemetry"))
-    cache = cache_with(binding(), own)
-    held = cache.child(key(own))
-    cache.apply_event(KINDS["KongPlugin"], "MODIFIED", ours(plugin("assistant-opentelemetry", 2)))
-    cache.apply_event(KINDS["FiddlerKongBinding"], "MODIFIED", binding(version=2))
-    now, known = cache.child(key(own)), cache.binding(ASSISTANT)
-    assert held
-    assert now
-    assert (now.resource_version, now.key is held.key) == ("2", True)
-    assert known
-    assert any(known.key is shelved for shelved in cache.keys(KINDS["FiddlerKongBinding"]))
+def test_the_owner_of_an_object_is_found() -> None:
+    cache = cache_with(binding(), OWN, plugin())
+    assert cache.owner(key(OWN)) == cache.binding(ASSISTANT)
+    assert (cache.owner(key(plugin())), cache.owner(CHAT)) == (None, None)
 
 
 def test_nothing_is_found_of_a_kind_that_was_never_seen() -> None:
     cache = Cache()
-    assert (cache.binding(ASSISTANT), cache.plugin(key(plugin())), cache.child(CHAT)) == (None, None, None)
+    assert (cache.binding(ASSISTANT), cache.value(key(plugin()), PluginFacts), cache.child(CHAT)) == (None, None, None)
+    assert (cache.uid(CHAT), len(cache), list(cache.groups(GATEWAY).representatives())) == ("", 0, [])
 
 
-def test_a_lease_is_not_kept() -> None:
-    cache = cache_with(raw_object("Lease", "operator"))
-    assert cache.keys(KINDS["Lease"]) == frozenset()
+# Defaults
+
+
+def matches(cache: Cache, wanted: bytes) -> bool:
+    child = cache.child(key(OWN))
+    return child is not None and child.matches(wanted)
+
+
+def test_the_outcome_of_a_write_matches_its_content() -> None:
+    cache = cache_with(binding(), OWN)
+    cache.note_defaults(key(OWN), "1", b"wanted")
+    assert matches(cache, b"wanted")
+
+
+def test_another_version_than_the_outcome_does_not_match() -> None:
+    cache = cache_with(binding(), at(OWN, 2, config={"drifted": True}))
+    cache.note_defaults(key(OWN), "1", b"wanted")
+    assert not matches(cache, b"wanted")
+
+
+def test_the_outcome_of_a_later_write_replaces_that_of_an_earlier_one() -> None:
+    cache = cache_with(binding(), OWN)
+    cache.note_defaults(key(OWN), "1", b"former")
+    cache.note_defaults(key(OWN), "1", b"wanted")
+    assert (matches(cache, b"wanted"), matches(cache, b"former")) == (True, False)
+
+
+def test_an_object_that_is_gone_or_not_ours_has_no_defaults() -> None:
+    cache = cache_with(plugin())
+    for unknown in (key(plugin()), key(OWN)):
+        cache.note_defaults(unknown, "1", b"wanted")
+        assert cache.child(unknown) is None
+
+
+# Names wanted by several bindings
+
+
+def test_an_object_with_a_name_that_two_bindings_want_has_ownership_facts_until_both_are_gone() -> None:
+    one, other = (binding(name, spec_=spec({**EXPOSED, "name": route})) for name, route in (("a", "b-c"), ("a-b", "c")))
+    taken = plugin("a-b-c-ai-proxy")
+    cache = cache_with(one, other)
+    for gone in (one, other):
+        cache.observe(at(taken, 1))
+        assert cache.child(key(taken)) is not None
+        cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", gone)
+    cache.observe(at(taken, 2))
+    assert cache.child(key(taken)) is None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.observe.groups import SLACK, Cohorts
+from fiddler_kong_operator.observe.groups import DemandGroups
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
@@ -46,27 +46,26 @@ WORKLOADS = st.builds(
 )
 
 
-def cohorts_of(bindings: Iterable[Binding]) -> Cohorts:
-    cohorts = Cohorts()
+def groups_of(bindings: Iterable[Binding]) -> DemandGroups:
+    groups = DemandGroups()
     for binding in bindings:
-        cohorts.put(binding)
-    return cohorts
+        groups.put(binding)
+    return groups
 
 
 @settings(deadline=None)
 @given(BINDINGS, WORKLOADS)
-def test_the_settings_of_a_workload_are_the_same_from_those_who_speak_as_from_all(bindings: list[Binding], workload: Workload) -> None:
-    speaking = cohorts_of(bindings).representatives()
-    assert plan_settings(workload, bindings) == plan_settings(workload, speaking)
+def test_the_settings_of_a_workload_are_the_same_from_the_representatives_as_from_all(bindings: list[Binding], workload: Workload) -> None:
+    assert plan_settings(workload, bindings) == plan_settings(workload, groups_of(bindings).representatives())
 
 
 @settings(deadline=None)
 @given(BINDINGS, WORKLOADS)
 def test_a_binding_decides_about_its_gateway_as_if_it_knew_all_others(bindings: list[Binding], workload: Workload) -> None:
-    cohorts = cohorts_of(bindings)
+    groups = groups_of(bindings)
     for binding in bindings:
         others = tuple(other for other in bindings if other is not binding)
-        rivals = cohorts.rivals(binding)
+        rivals = groups.rivals(binding)
         assert settings_rival(binding, others, workload) == settings_rival(binding, rivals, workload)
         full, short = (make_snapshot(binding, workload=workload, siblings=siblings) for siblings in (others, rivals))
         assert evaluate_gateway(full) == evaluate_gateway(short)
@@ -74,30 +73,36 @@ def test_a_binding_decides_about_its_gateway_as_if_it_knew_all_others(bindings: 
 
 def test_bindings_that_ask_the_same_have_no_rivals() -> None:
     bindings = [make_binding(name=name, namespace=namespace) for name in "ab" for namespace in ("kong", "team")]
-    assert [cohorts_of(bindings).rivals(binding) for binding in bindings] == [()] * 4
+    assert [groups_of(bindings).rivals(binding) for binding in bindings] == [()] * 4
+
+
+def test_a_newcomer_represents_its_group_where_it_is_older_than_all() -> None:
+    groups = groups_of([make_binding(created=2)])
+    assert groups.represents(make_binding(name="older", created=1))
+    assert not groups.represents(make_binding(name="younger", created=3))
+
+
+def test_the_only_binding_of_a_demand_would_represent_it() -> None:
+    assert DemandGroups().represents(make_binding())
+
+
+def view(groups: DemandGroups, binding: Binding) -> tuple[bool, set[object]]:
+    """How the groups look to one binding."""
+    return groups.represents(binding), {rival.key for rival in groups.rivals(binding)}
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), spec_strategy()), max_size=40))
-def test_the_oldest_of_those_that_are_there_speaks(steps: list[tuple[bool, Binding]]) -> None:
-    cohorts, present = Cohorts(), dict[object, Binding]()
+def test_any_history_ends_in_the_groups_of_the_bindings_that_are_left(steps: list[tuple[bool, Binding]]) -> None:
+    groups, present = DemandGroups(), dict[object, Binding]()
     for stays, binding in steps:
         former = present.pop(binding.key, None)
         if former and not (stays and tenancy_of(former) == tenancy_of(binding)):
-            cohorts.drop(former)
+            groups.discard(former)
         if stays:
-            cohorts.put(binding)
+            groups.put(binding)
             present[binding.key] = binding
-    assert cohorts_of(present.values()) == cohorts
-    fresh = cohorts_of(sorted(present.values(), key=seniority)).representatives()
-    assert {b.key for b in fresh} == {b.key for b in cohorts.representatives()}
-
-
-def test_a_binding_put_again_and_again_takes_no_more_memory() -> None:
-    cohorts, binding = cohorts_of([make_binding(created=2)]), make_binding(name="older", created=1)
-    for _ in range(10 * SLACK):
-        cohorts.put(binding)
-        cohorts.drop(binding)
-    (cohort,) = cohorts._cohorts.values()
-    assert len(cohort._heap) <= 2 * len(cohort.members) + SLACK + 1
-    assert not cohorts.speaks(make_binding(name="younger", created=3))
+    fresh = groups_of(present.values())
+    assert sorted(groups.representatives(), key=seniority) == sorted(fresh.representatives(), key=seniority)
+    assert [view(groups, binding) for _, binding in steps] == [view(fresh, binding) for _, binding in steps]
+    assert bool(groups) == bool(present)

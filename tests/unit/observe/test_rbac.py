@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fiddler_kong_operator.kube.objects import LEASE, Kind
-from fiddler_kong_operator.observe.kinds import REFLECTED
+from fiddler_kong_operator.observe.kinds import INFORMED
 from fiddler_kong_operator.observe.rbac import GRANTS, Grant, Scope, rules
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 
@@ -29,13 +29,13 @@ def test_no_resource_is_granted_twice_in_a_scope() -> None:
     assert len(set(rows)) == len(rows)
 
 
-@pytest.mark.parametrize("kind", [*REFLECTED, BINDING], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*INFORMED, BINDING], ids=lambda kind: kind.name)
 def test_what_is_watched_may_be_listed_and_watched(kind: Kind) -> None:
     assert {"list", "watch"} <= granted(kind, Scope.WATCHED if kind.namespaced else Scope.CLUSTER)
 
 
 def test_every_grant_is_for_a_kind_this_project_knows() -> None:
-    known = {(kind.group, kind.plural) for kind in KINDS.values()}
+    known = {(kind.group, kind.plural) for kind in (*KINDS.values(), LEASE)}
     resources = {(grant.group, resource.partition("/")[0]) for grant in GRANTS for resource in grant.resources}
 
     assert resources == known

@@ -63,12 +63,11 @@ async def test_a_binding_that_does_not_exist_has_no_snapshot() -> None:
 
 
 async def test_a_snapshot_says_when_it_was_taken() -> None:
-    found = await Desk(binding()).reader.gather(ASSISTANT)
-    assert found
+    found = await Desk(binding()).snapshot()
     assert (found.binding.name, found.now) == ("assistant", 12.0)
 
 
-async def test_what_the_store_does_not_hold_is_read_live_once() -> None:
+async def test_a_reference_that_is_not_cached_is_read_live_once() -> None:
     desk = Desk(binding(), live=(secret(value=b"live"), deployment()))
     found = await desk.snapshot()
     assert found.secrets == {"fiddler": {"api-key": b"live"}, "openai": None}
@@ -77,13 +76,13 @@ async def test_what_the_store_does_not_hold_is_read_live_once() -> None:
     assert desk.asked == []
 
 
-async def test_what_the_store_holds_is_not_read_again() -> None:
+async def test_a_cached_reference_is_not_read() -> None:
     desk = Desk(binding(spec_=spec(EXPOSED, ATTACHED)), secret(), secret("openai"), deployment(), service())
     await desk.snapshot()
     assert desk.asked == []
 
 
-async def test_an_event_that_overtakes_an_answer_counts_more() -> None:
+async def test_an_event_that_overtakes_an_answer_takes_precedence() -> None:
     desk = Desk(binding(), live=(secret(version=5, value=b"old"),))
 
     def overtake(_: str, called: ObjectKey) -> None:
@@ -158,9 +157,16 @@ async def test_siblings_that_ask_the_same_make_no_difference() -> None:
     assert found.siblings == ()
 
 
-async def test_who_owns_an_ingress_on_the_same_place_is_a_sibling() -> None:
+async def test_the_owner_of_an_ingress_on_the_same_place_is_a_sibling() -> None:
     found = await Desk(binding(), binding("bot"), ours(ingress("bot-openai", 1, ("", "/openai")), "bot")).snapshot()
     assert [sibling.name for sibling in found.siblings] == ["bot"]
+
+
+async def test_a_uid_copied_into_another_namespace_makes_neither_a_sibling_nor_a_child() -> None:
+    copied = [ours(ingress("copied", 1, ("", "/openai"), namespace="other"), owner) for owner in ("bot", "assistant")]
+    for raw in copied:
+        found = await Desk(binding(), binding("bot"), raw).snapshot()
+        assert (found.siblings, dict(found.children), [shown.key for shown in found.ingresses]) == ((), {}, [key(raw)])
 
 
 async def test_an_invalid_binding_has_a_snapshot_with_its_children() -> None:
@@ -169,7 +175,7 @@ async def test_an_invalid_binding_has_a_snapshot_with_its_children() -> None:
     assert (found.binding.spec, list(found.children), found.siblings, desk.asked) == (None, [key(OWN)], (), [])
 
 
-async def test_children_are_what_is_owned_and_what_bears_a_wanted_name() -> None:
+async def test_children_are_the_owned_objects_and_those_with_a_wanted_name() -> None:
     former = ours(plugin("assistant-former-ai-proxy"))
     stranger = service("assistant-openai")
     found = await Desk(binding(), binding("bot"), former, stranger, ours(plugin("bot-opentelemetry"), "bot")).snapshot()

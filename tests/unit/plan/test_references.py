@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fiddler_kong_operator.observe.reduce import reduce_attachable, reduce_binding
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.kinds.attachables import reduce_attachable
+from fiddler_kong_operator.observe.kinds.bindings import reduce_binding
 from fiddler_kong_operator.plan.references import (
     attach_targets,
     children_of,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -18,15 +18,16 @@ from tests.unit.write.fake_cluster import FakeCluster
 
 
 class Bench:
-    """The binding `assistant` and its two Secrets exist, and whatever else a test gives; `woken` lists whom writes concern."""
+    """The binding `assistant` and its two Secrets exist, and whatever else a test gives; `requeued` lists the keys that writes requeued."""
 
     def __init__(self, *objects: Manifest, key_value: bytes = b"sk-secret-key") -> None:
         everything = (binding(), secret("fiddler", value=key_value), secret("openai", value=b"sk-openai-key"), *objects)
         self.cluster = FakeCluster(*everything)
         self.cache = Cache()
         self.bugs: list[str] = []
-        self.woken: list[frozenset[ObjectKey]] = []
-        self.applier = Applier(self.cluster, Feed(self.cache, lambda keys, _lane: self.woken.append(keys), self.bugs.append))
+        self.requeued: list[frozenset[ObjectKey]] = []
+        self.feed = Feed(self.cache, lambda keys, _lane: self.requeued.append(keys), self.bugs.append)
+        self.applier = Applier(self.cluster, self.feed)
         for raw in everything:
             self.cache.observe(raw)
 
@@ -41,9 +42,9 @@ class Bench:
         assert found
         return found
 
-    async def apply(self, plan: BindingPlan, prune: Sequence[ObjectKey] = ()) -> tuple[ObjectKey, ...]:
+    async def apply(self, plan: BindingPlan, prune: Sequence[ObjectKey] = (), held: Collection[ObjectKey] = ()) -> tuple[ObjectKey, ...]:
         """Gather and apply, as a worker does."""
-        return await self.applier.apply(plan, await self.snapshot(), prune)
+        return await self.applier.apply(plan, await self.snapshot(), prune, held)
 
     def plugin(self, name: str = "assistant-opentelemetry", type_: str = "opentelemetry", **config: Any) -> Desired:
         return build_desired(self.binding, ObjectKey("KongPlugin", "ai", name), {"plugin": type_, "config": config})
@@ -61,16 +62,23 @@ class Bench:
     def live(self, desired: Desired) -> Manifest:
         return self.cluster.objects[desired.key]
 
-    def somebody_changes(self, desired: Desired, **content: Any) -> None:
-        """Somebody changes a child, and the watch tells of it."""
+    def drift(self, desired: Desired, **content: Any) -> None:
+        """Another client changes a child, and the watch shows it."""
         self.cache.observe(self.cluster.put({**self.live(desired), **content}))
 
 
 def refusing(word: str, error: Exception) -> Callable[[str, ObjectKey], None]:
     """Answer each write to an object of that kind or name with an error."""
 
+    return answering({word: error})
+
+
+def answering(errors: Mapping[str, Exception]) -> Callable[[str, ObjectKey], None]:
+    """Answer each write to an object of a kind or name among these with its error."""
+
     def refuse(verb: str, key: ObjectKey) -> None:
-        if verb != "get" and word in (key.kind, key.name):
+        error = errors.get(key.name) or errors.get(key.kind)
+        if verb != "get" and error:
             raise error
 
     return refuse

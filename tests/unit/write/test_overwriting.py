@@ -5,11 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from fiddler_kong_operator.observe.reduce import reduce_child
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.kinds.children import reduce_child
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape
 from fiddler_kong_operator.write.merging import overwriting_patch
@@ -70,7 +70,7 @@ async def test_a_value_that_drifted_is_put_back_without_reading_first() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme")
     await bench.apply(BindingPlan(plugins=(wanted,)))
-    bench.somebody_changes(wanted, config={"endpoint": "https://evil"})
+    bench.drift(wanted, config={"endpoint": "https://evil"})
     bench.cluster.calls.clear()
 
     await bench.apply(BindingPlan(plugins=(wanted,)))
@@ -83,7 +83,7 @@ async def test_a_version_that_is_no_longer_there_is_read_and_repaired() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme")
     await bench.apply(BindingPlan(plugins=(wanted,)))
-    bench.somebody_changes(wanted, config={"endpoint": "https://evil"})
+    bench.drift(wanted, config={"endpoint": "https://evil"})
     bench.cluster.put({**copy.deepcopy(bench.live(wanted)), "config": {"endpoint": "https://evil", "unseen": 1}})
 
     await bench.apply(BindingPlan(plugins=(wanted,)))

@@ -44,10 +44,9 @@ def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]
             yield owner
 
 
-def _triggers(records: Records, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
+def _triggers(records: Records, _key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
     if not changed(old, new, "attached_at"):
         return
-    yield from records.indexes.wanted_by[key]
     for target in (old, new):
         if target:
             yield from bindings_around(records, target)

@@ -15,7 +15,7 @@ CHANGED = 1000.0
 def snapshot(
     said_at: float, *, now: float = CHANGED + 60, reason: str = "KongConfigurationApplyFailed", listed_at: float = 0.0
 ) -> Snapshot:
-    children = {key: Child(key, "uid", "1", "uid-assistant", "assistant", b"", CHANGED) for key in (PLUGIN, SECRET)}
+    children = {key: Child(key, "uid", "1", "uid-assistant", "assistant", b"", applied_at=CHANGED) for key in (PLUGIN, SECRET)}
     target = Attachable(ObjectKey("Service", "kong", "llm"), "uid", "1", ("cors", PLUGIN.name), attached_at=listed_at)
     warning = KongWarning(PLUGIN, reason, "no such field", said_at)
     return Snapshot(make_binding(), now, children=children, targets={target.key: target}, warnings=(warning,))

@@ -8,7 +8,7 @@ from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.observe.cache import UNKNOWN, Cache
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.references import secrets_of
-from fiddler_kong_operator.plan.snapshot import Workload
+from fiddler_kong_operator.plan.snapshot import Binding, Workload
 from tests.unit.observe.changes import cache_with
 from tests.unit.observe.objects import (
     ATTACHED,
@@ -31,16 +31,16 @@ BORROWING = [{"manager": "fiddler-kong-operator", "operation": "Apply", "fieldsV
 
 
 def values(cache: Cache) -> object:
-    return cache.secret(FIDDLER)
+    return cache.lookup(FIDDLER)
 
 
-def test_a_secret_nobody_refers_to_is_not_held() -> None:
+def test_a_secret_no_binding_refers_to_is_not_kept() -> None:
     cache = cache_with(secret())
     assert values(cache) is UNKNOWN
     assert cache.keys(KINDS["Secret"]) == frozenset()
 
 
-def test_a_secret_that_is_referred_to_is_held_decoded() -> None:
+def test_a_secret_that_is_referred_to_is_kept_decoded() -> None:
     assert values(cache_with(binding(), secret(value=b"the-key"))) == {"api-key": b"the-key"}
 
 
@@ -64,12 +64,12 @@ def test_a_secret_is_released_when_the_binding_refers_to_another() -> None:
     assert values(cache) is UNKNOWN
 
 
-def test_our_own_secret_is_held_as_a_digest_only() -> None:
+def test_our_own_secret_is_kept_as_a_digest_only() -> None:
     own = ours(secret("assistant-kong-keys"))
     cache = cache_with(binding(), own)
     child = cache.child(key(own))
     assert child is not None
-    assert (child.owner_uid, cache.secret(key(own))) == ("uid-assistant", UNKNOWN)
+    assert (child.owner_uid, cache.lookup(key(own))) == ("uid-assistant", UNKNOWN)
 
 
 def test_a_released_secret_of_ours_keeps_its_digest_but_not_its_values() -> None:
@@ -80,46 +80,46 @@ def test_a_released_secret_of_ours_keeps_its_digest_but_not_its_values() -> None
 
 
 @pytest.mark.parametrize(
-    ("raw", "held"),
+    ("raw", "kept"),
     [
         (service(), False),
         (service(plugins=""), False),
         (service(plugins="rate-limit"), True),
-        (ingress(), True),
+        (ingress("shop", 1, ("", "/x")), True),
     ],
     ids=["plain service", "empty list", "service with plugins", "ingress"],
 )
-def test_targets_are_held_where_they_carry_plugins_or_serve(raw: Manifest, *, held: bool) -> None:
-    assert (cache_with(raw).attachable(key(raw)) is not UNKNOWN) == held
+def test_targets_are_kept_where_they_carry_plugins_or_serve(raw: Manifest, *, kept: bool) -> None:
+    assert (cache_with(raw).lookup(key(raw)) is not UNKNOWN) == kept
 
 
-def test_a_plain_service_is_held_while_a_binding_attaches_to_it() -> None:
+def test_a_plain_service_is_kept_while_a_binding_attaches_to_it() -> None:
     cache = cache_with(binding(spec_=spec(ATTACHED)), service())
-    assert cache.attachable(CHAT) is not UNKNOWN
+    assert cache.lookup(CHAT) is not UNKNOWN
     cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
-    assert cache.attachable(CHAT) is UNKNOWN
+    assert cache.lookup(CHAT) is UNKNOWN
 
 
-def test_a_service_whose_plugins_were_taken_off_is_let_go() -> None:
+def test_a_service_whose_plugins_were_taken_off_is_released() -> None:
     cache = cache_with(service(plugins="rate-limit"), service(version=2))
-    assert cache.attachable(CHAT) is UNKNOWN
+    assert cache.lookup(CHAT) is UNKNOWN
 
 
-def test_a_workload_is_held_while_a_binding_names_it() -> None:
+def test_a_workload_is_kept_while_a_binding_names_it() -> None:
     cache = cache_with(binding(), deployment())
-    assert isinstance(cache.workload(GATEWAY), Workload)
+    assert isinstance(cache.lookup(GATEWAY), Workload)
     cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
-    assert cache.workload(GATEWAY) is UNKNOWN
+    assert cache.lookup(GATEWAY) is UNKNOWN
 
 
-def test_a_workload_we_borrowed_from_is_held_without_any_binding() -> None:
-    assert isinstance(cache_with(deployment(managedFields=BORROWING)).workload(GATEWAY), Workload)
+def test_a_workload_we_borrow_fields_of_is_kept_without_any_binding() -> None:
+    assert isinstance(cache_with(deployment(managedFields=BORROWING)).lookup(GATEWAY), Workload)
 
 
-def test_a_workload_we_borrowed_from_stays_when_its_last_binding_goes() -> None:
+def test_a_workload_we_borrow_fields_of_stays_when_its_last_binding_goes() -> None:
     cache = cache_with(binding(), deployment(managedFields=BORROWING))
     cache.apply_event(KINDS["FiddlerKongBinding"], "DELETED", binding(version=2))
-    assert isinstance(cache.workload(GATEWAY), Workload)
+    assert isinstance(cache.lookup(GATEWAY), Workload)
 
 
 def test_a_strangers_object_with_a_childs_name_is_seen() -> None:
@@ -153,18 +153,27 @@ REFERRING = st.builds(
 SECRETS = st.builds(secret, st.sampled_from(["a", "b", "openai"]))
 
 
-def held(cache: Cache, raw: Manifest) -> Manifest:
-    """The same object as the incarnation that the cache holds."""
+def as_cached(cache: Cache, raw: Manifest) -> Manifest:
+    """The same object with the uid that the cache holds."""
     return {**raw, "metadata": {**raw["metadata"], "uid": cache.uid(key(raw))}}
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.booleans(), st.one_of(REFERRING, SECRETS)), max_size=20))
-def test_whatever_happens_only_secrets_that_are_referred_to_are_held(steps: list[tuple[bool, Manifest]]) -> None:
+def test_whatever_happens_only_secrets_that_are_referred_to_are_kept(steps: list[tuple[bool, Manifest]]) -> None:
     cache = Cache()
     for version, (present, raw) in enumerate(steps, start=1):
         life = {"uid": f"uid-{version}", "generation": version}
         latest = {**raw, "metadata": {**raw["metadata"], **life, "resourceVersion": str(version)}}
-        cache.apply_event(KINDS[raw["kind"]], "ADDED" if present else "DELETED", latest if present else held(cache, latest))
-    referred = {reference for found in cache.bindings() for reference in secrets_of(found)}
+        cache.apply_event(KINDS[raw["kind"]], "ADDED" if present else "DELETED", latest if present else as_cached(cache, latest))
+    referred = {reference for _, found in cache.values(KINDS["FiddlerKongBinding"], Binding) for reference in secrets_of(found)}
     assert cache.keys(KINDS["Secret"]) <= referred
+
+
+def test_a_cache_that_saw_everything_go_is_empty() -> None:
+    seen = [binding(spec_=spec(ATTACHED)), secret(), secret("openai"), service(), deployment(), ours(secret("assistant-kong-keys"))]
+    cache = cache_with(*seen)
+    cache.remember_absent(FIDDLER)
+    for raw in seen:
+        cache.apply_event(KINDS[raw["kind"]], "DELETED", raw)
+    assert (len(cache), FIDDLER in cache.indexes.wanted_by, cache.indexes.groups) == (0, False, {})

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from fiddler_kong_operator.kube.objects import Kind
-from fiddler_kong_operator.observe.kinds import REFLECTED
-from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, SECRET
+from fiddler_kong_operator.kube.objects import Kind, ObjectKey
+from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT, EVENT, INGRESS, KONG_CLUSTER_PLUGIN, SECRET
 
 
 @pytest.mark.parametrize(
@@ -35,14 +34,6 @@ def test_only_selectors_that_are_set_narrow_a_list() -> None:
     assert EVENT.selectors == {"fieldSelector": "involvedObject.kind=KongPlugin,type=Warning"}
 
 
-def test_a_kind_is_found_by_itself_its_name_and_a_manifest() -> None:
-    assert [kind_of(SECRET), kind_of("Secret"), kind_of({"kind": "Secret", "metadata": {}})] == [SECRET] * 3
-
-
-def test_an_unknown_kind_is_a_bug() -> None:
-    with pytest.raises(KeyError):
-        kind_of("Pod")
-
-
-def test_bindings_and_leases_are_not_reflected() -> None:
-    assert set(KINDS) - {kind.name for kind in REFLECTED} == {"FiddlerKongBinding", "Lease"}
+def test_items_of_a_list_need_no_kind_of_their_own() -> None:
+    assert SECRET.key({"metadata": {"namespace": "ai", "name": "x"}}) == ObjectKey("Secret", "ai", "x")
+    assert KONG_CLUSTER_PLUGIN.key({"metadata": {"name": "x"}}) == ObjectKey("KongClusterPlugin", "", "x")

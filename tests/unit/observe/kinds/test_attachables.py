@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.kinds.attachables import reduce_attachable
+from tests.unit.observe.changes import NONE, changed, deleted, written
+from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, binding, ingress, key, ours, plugin, service, spec
+
+OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
+ATTACHING = binding(spec_=spec(ATTACHED))
+
+
+# Reduction
+
+
+@pytest.mark.parametrize(
+    ("written_as", "expected"),
+    [(None, ()), ("", ()), ("a", ("a",)), (" a , kong:b,,a ", ("a", "kong:b", "a"))],
+)
+def test_a_plugin_list_is_split_and_trimmed(written_as: str | None, expected: tuple[str, ...]) -> None:
+    assert reduce_attachable(CHAT, service(plugins=written_as)).plugins == expected
+
+
+def test_an_ingress_keeps_class_and_rules() -> None:
+    raw = ingress("shop", 1, ("a.example", "/x"), ("", "/y"))
+    raw["spec"]["rules"] += [{"host": "b.example"}, {"host": "c.example", "http": {"paths": [{"pathType": "Prefix"}]}}]
+    found = reduce_attachable(key(raw), raw)
+    assert (found.ingress_class, found.rules) == ("kong", (("a.example", "/x"), ("", "/y"), ("c.example", "/")))
+
+
+def test_the_class_may_be_an_annotation() -> None:
+    raw = ingress(ingress_class=None, annotations={"kubernetes.io/ingress.class": "old"})
+    assert reduce_attachable(key(raw), raw).ingress_class == "old"
+
+
+# Triggers
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (service(version=2, plugins="a"), NONE),
+        (written(service(plugins="a"), 2, "2026-01-01T00:00:02Z"), NONE),
+        (service(version=2, plugins="a,b"), {ASSISTANT}),
+        (service(version=2), {ASSISTANT}),
+        (service(version=2, plugins="a", uid="new"), {ASSISTANT}),
+    ],
+    ids=["nothing", "our write", "another plugin", "no plugin", "recreated"],
+)
+def test_a_binding_is_requeued_by_its_target(later: Manifest, expected: frozenset[ObjectKey]) -> None:
+    assert changed(ATTACHING, service(plugins="a"), then=later) == expected
+
+
+def test_a_binding_is_requeued_where_its_plugin_is_put_on_an_object_it_does_not_name() -> None:
+    assert changed(binding(), OWN, then=service("unrelated", plugins="assistant-opentelemetry")) == {ASSISTANT}
+
+
+def test_a_binding_is_requeued_where_its_plugin_is_taken_off() -> None:
+    before = service("unrelated", plugins="assistant-opentelemetry")
+    assert changed(binding(), OWN, before, then=service("unrelated", 2, plugins="x")) == {ASSISTANT}
+
+
+def test_a_list_in_another_namespace_does_not_requeue_the_owner_of_a_plugin_it_names() -> None:
+    assert changed(binding(), OWN, then=service("elsewhere", plugins="ai:assistant-opentelemetry", namespace="other")) == NONE
+
+
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        (ingress("shop", 1, ("", "/openai")), {ASSISTANT}),
+        (ingress("shop", 1, ("", "/openai/")), {ASSISTANT}),
+        (ingress("shop", 1, ("", "/openai"), namespace="other"), {ASSISTANT}),
+        (ingress("shop", 1, ("a.example", "/openai")), NONE),
+        (ingress("shop", 1, ("", "/openai"), ingress_class="nginx"), NONE),
+        (ingress("shop", 1, ("", "/other")), NONE),
+    ],
+    ids=["same place", "trailing slash", "other namespace", "other host", "other class", "other path"],
+)
+def test_a_binding_is_requeued_by_an_ingress_in_its_place(then: Manifest, expected: frozenset[ObjectKey]) -> None:
+    assert changed(binding(), then=then) == expected
+
+
+def test_a_binding_is_requeued_when_its_place_becomes_free() -> None:
+    there = ingress("shop", 1, ("", "/openai"))
+    assert deleted(binding(), there, then=there) == {ASSISTANT}
+    assert changed(binding(), there, then=ingress("shop", 2, ("", "/other"))) == {ASSISTANT}

@@ -43,7 +43,7 @@ def test_without_our_definition_the_operator_waits_and_begins_when_it_comes(bare
     bare.cluster.kubectl("delete", "crd", DEFINITION)
     operator = OperatorProcess(bare.cluster, name="early")
     try:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool:  # open to the end: the kernel kills the process when the thread that started it ends
             starting = pool.submit(operator.start)  # returns when /healthz answers
             log = bare.cluster.logs / "early.log"
             wait_until(lambda: log.exists() and f"cannot list {DEFINITION}" in operator.log, "A word about it", 30, lambda: None)
@@ -51,9 +51,9 @@ def test_without_our_definition_the_operator_waits_and_begins_when_it_comes(bare
             bare.cluster.install_definitions(own_definitions())
 
             starting.result(timeout=30)
-        with own_arena(bare, operator) as arena:
-            arena.put(arena.binding())
-            arena.until_condition("Ready", "False", "KongNotInstalled")
+            with own_arena(bare, operator) as arena:
+                arena.put(arena.binding())
+                arena.until_condition("Ready", "False", "KongNotInstalled")
     finally:
         operator.stop()
         bare.cluster.install_definitions(own_definitions())

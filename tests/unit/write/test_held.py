@@ -20,10 +20,18 @@ def everything(bench: Bench) -> tuple[BindingPlan, dict[str, Desired]]:
 async def test_everything_but_the_held_object_is_written() -> None:
     bench = Bench(service())
     plan, desired = everything(bench)
-    held = desired["KongPlugin"].key
-    written = await bench.apply(plan, held={held})
-    assert set(written) == {item.key for item in desired.values()} - {held} | {CHAT}
-    assert held not in bench.cluster.objects
+    held = desired["KongPlugin"]
+    await bench.apply(BindingPlan(plugins=(held,)))
+    bench.drift(held, config={"minute": 7})
+    written = await bench.apply(plan, held={held.key})
+    assert set(written) == {item.key for item in desired.values()} - {held.key} | {CHAT}
+    assert bench.live(held)["config"] == {"minute": 7}
+
+
+async def test_nothing_that_may_need_a_held_object_is_written_before_it_exists() -> None:
+    bench = Bench(service())
+    plan, desired = everything(bench)
+    assert await bench.apply(plan, held={desired["KongPlugin"].key}) == (desired["Secret"].key,)
 
 
 async def test_a_held_attachment_is_left_out() -> None:

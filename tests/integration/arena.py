@@ -165,8 +165,8 @@ class Arena:
         return found
 
     def all_of(self, kind: str) -> list[Manifest]:
-        """Every object of a kind in this namespace."""
-        answer = self.stage.cluster.api.get(self.path(kind))
+        """Every object of a kind in this namespace; none of a kind that is not installed."""
+        answer = self.stage.cluster.api.get(self.path(kind)) or {"items": []}
         return [{**item, "kind": kind} for item in answer["items"]]
 
     def conditions(self, name: str = "assistant") -> dict[str, Manifest]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.client import WatchEvent
 from fiddler_kong_operator.kube.objects import Kind
 
 from .manifests import NAMESPACE

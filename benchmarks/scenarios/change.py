@@ -14,7 +14,7 @@ from benchmarks.manifests import NAMESPACE, binding, binding_name
 from benchmarks.sightings import Sightings, watching
 from benchmarks.stand import Stand
 from benchmarks.statistics import percentile
-from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.client import WatchEvent
 from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN
 

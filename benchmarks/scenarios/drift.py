@@ -13,7 +13,7 @@ from typing import Any, Final
 from benchmarks.manifests import NAMESPACE, binding_name
 from benchmarks.sightings import Sightings, watching
 from benchmarks.stand import Stand
-from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.client import WatchEvent
 from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 

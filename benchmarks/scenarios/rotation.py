@@ -10,7 +10,7 @@ from benchmarks.manifests import NAMESPACE, PROVIDER_SECRET, binding_name, secre
 from benchmarks.sightings import watching
 from benchmarks.stand import Stand
 from benchmarks.template import encoded_key
-from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.client import WatchEvent
 from fiddler_kong_operator.plan.kinds import SECRET
 
 __all__ = ["Rotation", "measure"]

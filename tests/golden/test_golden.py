@@ -16,7 +16,7 @@ import yaml
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.cli.render import print_yaml
 from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.reader import Reader
@@ -53,7 +53,7 @@ def reader_of(case: Path) -> Reader:
     cache = Cache(lambda: NOW)
     for raw in documents(case):
         cache.observe(raw)
-    return Reader(cache, cast("ClusterClient", EmptyCluster()), clock=lambda: NOW)
+    return Reader(cache, cast("Client", EmptyCluster()), clock=lambda: NOW)
 
 
 async def outcome(reader: Reader) -> list[Manifest]:

@@ -13,8 +13,8 @@ from anyio.from_thread import start_blocking_portal
 from devcluster.errors import ApiError
 from devcluster.listener import Listener
 from devcluster.stage import APPLICATION_ID
-from fiddler_kong_operator.probe import ProbeTarget
 from fiddler_kong_operator.probe.otlp import TraceProber
+from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
 from tests.integration.arena import Arena
 from tests.integration.children import children

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -16,15 +16,17 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Transient
 
 from .connection import APPLY, Connection, Fence, load_configuration
-from .contract import PAGE, Page, WatchEvent
 from .errors import Call, error_of, parse_status, unreachable
 from .objects import Kind, Manifest
 from .parsing import parse_json
 
-__all__ = ["Client", "RequestObserver"]
+__all__ = ["PAGE", "Client", "Page", "RequestObserver", "WatchEvent"]
 
 RequestObserver = Callable[[str, str, int, float], None]
 """Called after each request with verb, kind, HTTP status (0 without an answer) and seconds."""
+
+PAGE: Final = 200
+"""Objects in one page of a list."""
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds for a whole request; the API server gives up on its side after 60."""
@@ -43,8 +45,22 @@ _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
 _HTTP_ERRORS: Final = 300
 
 
+class Page(NamedTuple):
+    """One page of a list; `resource_version` is the collection's, the same on every page."""
+
+    items: list[Manifest]
+    resource_version: str
+
+
+class WatchEvent(NamedTuple):
+    """One event of a watch: ADDED, MODIFIED, DELETED, or BOOKMARK (whose object has only a resourceVersion)."""
+
+    type: str
+    object: Manifest
+
+
 class Client:
-    """The ClusterClient of a real API server."""
+    """Requests to an API server. A namespace of None means every namespace."""
 
     def __init__(self, connection: Connection, *, fence: Fence | None = None, on_request: RequestObserver | None = None) -> None:
         """Requests that write pass the fence once they have a connection, except those for a Lease, which opens it."""

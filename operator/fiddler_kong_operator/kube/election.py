@@ -30,7 +30,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Transient
 
-from .contract import ClusterClient
+from .client import Client
 from .objects import LEASE, Manifest
 
 __all__ = ["LeaseElector", "NoElection", "suspend_aware_clock"]
@@ -83,7 +83,7 @@ class LeaseElector:
 
     def __init__(  # noqa: PLR0913 - the seams of a test
         self,
-        client: ClusterClient,
+        client: Client,
         *,
         namespace: str,
         name: str,

@@ -1,6 +1,6 @@
 """Keeps an observer in step with the API server.
 
-`Reflector` lists one kind page by page, then watches it, again and again, into a sink:
+`Informer` lists one kind page by page, then watches it, again and again, into a sink:
 
 * A watch continues where the last one ended. Where that version is gone (410), everything is listed again, and what the list does not show
   is reported as deleted.
@@ -21,20 +21,28 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 
 from .backoff import Backoff, Doubling
-from .contract import ClusterClient
+from .client import Client
 from .objects import Kind, Manifest, ObjectKey
 
-__all__ = ["Reflector", "Resync", "Sink", "Timing", "relist"]
+__all__ = ["Informer", "Resync", "Sink", "relist"]
 
 logger: Final = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
+
+PAUSES: Final = Doubling(0.5, 30.0)
+"""Between attempts that fail; the longest one also between attempts without permission."""
+
+ABSENT: Final = 30.0
+"""Seconds between looks for a kind that is not installed."""
+
+SHORT_WATCH: Final = 1.0
+"""A watch that ends within that many seconds counts as a failure."""
 
 QUIET: Final = 3.0
 """Seconds without a further `due` after which a resync begins."""
@@ -56,21 +64,7 @@ class Sink(Protocol):
         """The kind's definition is (not) there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Pauses, in seconds."""
-
-    base: float = 0.5
-    """First pause after a failure; doubled on each further one."""
-    longest: float = 30.0
-    """Longest pause after a failure; also between attempts without permission."""
-    absent: float = 30.0
-    """Between looks for a kind that is not installed."""
-    short_watch: float = 1.0
-    """A watch that ends sooner than this counts as a failure."""
-
-
-async def relist(client: ClusterClient, kind: Kind, namespace: str | None, sink: Sink) -> str:
+async def relist(client: Client, kind: Kind, namespace: str | None, sink: Sink) -> str:
     """List a kind once into the sink, and report deletions; returns the list's version. Raises Expired, Gone, Refused and Transient."""
     seen: set[ObjectKey] = set()
     version = ""
@@ -84,17 +78,16 @@ async def relist(client: ClusterClient, kind: Kind, namespace: str | None, sink:
     return version
 
 
-class Reflector:
+class Informer:
     """One kind in one namespace (or all). `run` never returns; cancel it to stop."""
 
     def __init__(  # noqa: PLR0913 - the seams of a test
         self,
-        client: ClusterClient,
+        client: Client,
         kind: Kind,
         namespace: str | None,
         sink: Sink,
         *,
-        timing: Timing | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
@@ -104,10 +97,9 @@ class Reflector:
         self._kind = kind
         self._namespace = namespace
         self._sink = sink
-        self._timing = timing or Timing()
         self._clock = clock
         self._sleep = sleep
-        self._backoff = Backoff(Doubling(self._timing.base, self._timing.longest), uniform)
+        self._backoff = Backoff(PAUSES, uniform)
         self._version = ""
         self._complained = False
         self.synced = asyncio.Event()
@@ -158,7 +150,7 @@ class Reflector:
         try:
             await self._follow()
         finally:
-            lasted = self._clock() - started >= self._timing.short_watch
+            lasted = self._clock() - started >= SHORT_WATCH
             if lasted:
                 self._backoff.reset()
         return 0.0 if lasted else self._backoff.next()
@@ -183,13 +175,13 @@ class Reflector:
                 "%s.%s is not installed in this cluster; looking for it every %.0f s",
                 self._kind.plural,
                 self._kind.group,
-                self._timing.absent,
+                ABSENT,
             )
         self.absent, self._version = True, ""
         self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
         self._sink.installed(self._kind, installed=False)
         self.synced.set()
-        return self._timing.absent
+        return ABSENT
 
     def _refused(self, error: Refused) -> float:
         self._seen_alive()
@@ -200,7 +192,7 @@ class Reflector:
                 "%s cannot be watched: %s. The operator's service account needs %s with the rule {%s}", self.name, error, scope, rule
             )
         self._complained, self._version = True, ""
-        return max(self._timing.longest, self._backoff.next())
+        return max(PAUSES.cap, self._backoff.next())
 
 
 class Resync:
@@ -217,7 +209,7 @@ class Resync:
 
     def __init__(
         self,
-        client: ClusterClient,
+        client: Client,
         kind: Kind,
         scopes: tuple[str | None, ...],
         sink: Sink,

@@ -10,7 +10,7 @@ from typing import Final
 
 from fiddler_kong_operator.errors import FiddlerKongError
 
-from .contract import ClusterClient
+from .client import Client
 from .limiter import WriteLimiter
 from .objects import EVENT, Manifest
 
@@ -32,7 +32,7 @@ DRAIN: Final = 2.0
 class Recorder:
     """A bounded queue of Events and the one task that writes them."""
 
-    def __init__(self, client: ClusterClient, clock: Callable[[], float], count_bug: Callable[[str], None]) -> None:
+    def __init__(self, client: Client, clock: Callable[[], float], count_bug: Callable[[str], None]) -> None:
         """`clock` is monotonic; `count_bug` gets the kind of an unexpected exception (`Metrics.count_bug`)."""
         self._client = client
         self._count_bug = count_bug

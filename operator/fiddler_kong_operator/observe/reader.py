@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
@@ -27,7 +27,7 @@ class Reader:
     def __init__(
         self,
         cache: Cache,
-        client: ClusterClient,
+        client: Client,
         *,
         namespaces: tuple[str, ...] = (),
         endpoints: EndpointPolicy = STRICT,

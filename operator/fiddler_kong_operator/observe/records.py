@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from fiddler_kong_operator.kube.objects import ObjectKey, version_of
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
@@ -12,11 +13,12 @@ from fiddler_kong_operator.plan.references import Place, children_of, possible_o
 from fiddler_kong_operator.plan.snapshot import Binding, Child
 
 from .groups import DemandGroups
-from .index import Index
 
-__all__ = ["Indexes", "Record", "Records"]
+__all__ = ["Index", "Indexes", "Record", "Records"]
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,33 @@ class Record:
     def with_child(self, child: Child) -> Record:
         """The same record with other ownership facts."""
         return replace(self, child=child)
+
+
+class Index(Generic[K, V]):
+    """A map from a key to the set of values that refer to it. A key without values takes no memory."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._values: dict[K, set[V]] = {}
+
+    def __getitem__(self, key: K) -> AbstractSet[V]:
+        """The values of a key. Valid until the next change of the index."""
+        return self._values.get(key, frozenset())
+
+    def __contains__(self, key: object) -> bool:
+        """Whether the key has a value."""
+        return key in self._values
+
+    def move(self, value: V, old: Iterable[K], new: Iterable[K]) -> None:
+        """Store the value under the keys `new` instead of the keys `old`."""
+        before, after = set(old), set(new)
+        for key in before - after:
+            values = self._values.get(key, set())
+            values.discard(value)
+            if not values:
+                self._values.pop(key, None)
+        for key in after - before:
+            self._values.setdefault(key, set()).add(value)
 
 
 class Indexes:

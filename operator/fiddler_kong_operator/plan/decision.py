@@ -86,4 +86,4 @@ def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
         *(a for a in leaving if a.target in clashing),
         *(a for a in without_lua.attachments if a.target not in clashing),
     )
-    return BindingPlan(routes=without_lua.routes, attachments=attachments)
+    return BindingPlan(without_lua.objects, attachments)

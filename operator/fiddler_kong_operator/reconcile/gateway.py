@@ -9,7 +9,7 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.errors import Conflict, Gone, Refused
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
@@ -58,7 +58,7 @@ class GatewayOutcomes:
 class GatewayReconciler:
     """Reconciles the settings of gateway workloads, one workload at a time."""
 
-    def __init__(self, client: ClusterClient, feed: Feed, reader: Reader, outcomes: GatewayOutcomes, clock: Callable[[], float]) -> None:
+    def __init__(self, client: Client, feed: Feed, reader: Reader, outcomes: GatewayOutcomes, clock: Callable[[], float]) -> None:
         """`clock` is monotonic."""
         self._client = client
         self._feed = feed

@@ -13,8 +13,8 @@ from typing import Any, Final
 import kopf
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.client import PAGE
 from fiddler_kong_operator.kube.connection import Connection
-from fiddler_kong_operator.kube.contract import PAGE
 
 from .operator import Operator
 from .pacing import Pace

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.informer import Reflector, Resync
+from fiddler_kong_operator.kube.informer import Informer, Resync
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.queue import Lane, WorkQueue
@@ -27,7 +27,7 @@ from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReco
 from fiddler_kong_operator.settings import Settings
 from fiddler_kong_operator.write.applier import Applier
 
-from .health import Health
+from .health import find_stuck
 from .metrics import BindingMetrics
 from .workers import Workers
 
@@ -35,7 +35,7 @@ __all__ = ["Operator", "first_of"]
 
 
 class Operator:
-    """Everything one process holds. kopf calls `observe` for bindings; reflectors feed the store with all other kinds."""
+    """Everything one process holds. kopf calls `observe` for bindings; informers feed the store with all other kinds."""
 
     def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
         """Nothing runs yet: call `list_bindings`, `list_others`, then `start`, in the end `stop`."""
@@ -46,7 +46,7 @@ class Operator:
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
         self._cache = Cache()
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
-        self._reflectors = _reflectors(client, self._feed, scopes)
+        self._informers = _informers(client, self._feed, scopes)
         self._resync = Resync(client, BINDING, scopes, self._feed, settings.sweep_interval)
         self._prober = TraceProber(settings.probe)
         product = BindingMetrics(metrics, lambda: (binding.status for _, binding in self._cache.values(BINDING, Binding)))
@@ -59,7 +59,6 @@ class Operator:
         bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._recorder.record, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
         self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, metrics)
-        self._health = Health(lambda: self._reflectors, self._queue.working_since, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._started = False
         self._stopping = False
@@ -70,8 +69,8 @@ class Operator:
 
     async def list_others(self) -> None:
         """Start to observe, and wait until every other kind has been listed once: the barrier before any write."""
-        self._run({"resync": self._resync.run()} | {f"reflector {reflector.name}": reflector.run() for reflector in self._reflectors})
-        listed = asyncio.gather(*(reflector.synced.wait() for reflector in self._reflectors))
+        self._run({"resync": self._resync.run()} | {f"informer {informer.name}": informer.run() for informer in self._informers})
+        listed = asyncio.gather(*(informer.synced.wait() for informer in self._informers))
         await first_of(listed, self.failure())
 
     def start(self) -> None:
@@ -118,7 +117,8 @@ class Operator:
 
     def problems(self) -> list[str]:
         """A sentence for each watch or worker that is stuck; empty while healthy."""
-        return self._health.problems()
+        watches = ((informer.name, informer.last_activity) for informer in self._informers)
+        return find_stuck(watches, self._queue.working_since(), time.monotonic())
 
     def report(self) -> dict[str, Any]:
         """Figures for /healthz."""
@@ -142,10 +142,10 @@ class Operator:
         self._requeue(self._cache.indexes.wanted_by[workload])
 
 
-def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:
+def _informers(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Informer, ...]:
     """One for each kind and scope. Cluster-scoped kinds are watched only with the whole cluster, since a Role cannot permit it."""
     places = ((kind, scope) for kind in INFORMED for scope in scopes if kind.namespaced or scope is None)
-    return tuple(Reflector(client, kind, scope, feed) for kind, scope in places)
+    return tuple(Informer(client, kind, scope, feed) for kind, scope in places)
 
 
 async def first_of(*waits: Awaitable[object]) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import BINDING, OWNED, SECRET
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Applier:
     """Writes for one binding at a time."""
 
-    def __init__(self, client: ClusterClient, feed: Feed) -> None:
+    def __init__(self, client: Client, feed: Feed) -> None:
         """`feed` takes the answers and requeues other bindings that they concern."""
         self._client = client
         self._feed = feed

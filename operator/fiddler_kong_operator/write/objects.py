@@ -18,7 +18,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Gone, Stale
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN, SECRET
@@ -38,7 +38,7 @@ _IMMUTABLE: Final = {KONG_PLUGIN.name: "plugin", SECRET.name: "type"}
 class ObjectWriter:
     """Every answer goes into the cache; the binding that is written for is not requeued by it."""
 
-    def __init__(self, client: ClusterClient, feed: Feed) -> None:
+    def __init__(self, client: Client, feed: Feed) -> None:
         """`feed` takes the answers."""
         self._client = client
         self._feed = feed

@@ -6,8 +6,7 @@ from typing import Final
 
 from fiddler_kong_operator.errors import Stale, Stalled
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.observe.kinds.children import reduce_child
-from fiddler_kong_operator.observe.kinds.times import seconds_of
+from fiddler_kong_operator.observe.kinds.children import reduce_child, seconds_of
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import Binding, Child, Snapshot
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from fiddler_kong_operator.kube.contract import Page, WatchEvent
+from fiddler_kong_operator.kube.client import Page, WatchEvent
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from tests.unit.write.fake_cluster import FakeCluster
 
@@ -15,7 +15,7 @@ Step = Page | WatchEvent | Exception | float
 
 
 class EndOfScriptError(Exception):
-    """Everything was played: this ends a reflector, which otherwise never ends."""
+    """Everything was played: this ends a informer, which otherwise never ends."""
 
 
 class Clock:

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fiddler_kong_operator.errors import Expired, FiddlerKongError, Gone, Refused, Transient
-from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.contract import WatchEvent
+from fiddler_kong_operator.kube.client import Client, WatchEvent
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.kinds import SECRET, SERVICE
 from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, Answer, answer, connected, failure, hang_up, refusal, stream

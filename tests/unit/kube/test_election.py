@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fiddler_kong_operator.errors import Gone, NotLeader, Refused, Stale, Transient
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.election import LeaseElector, NoElection, suspend_aware_clock
 from fiddler_kong_operator.kube.objects import LEASE, Kind
 from tests.unit.virtual_time import loop, now, run
@@ -100,7 +100,7 @@ class Unreachable(Leases):
 
 def elector(leases: Leases, identity: str, *, wall: datetime | None = None) -> LeaseElector:
     return LeaseElector(
-        cast("ClusterClient", leases),
+        cast("Client", leases),
         namespace="ops",
         name="operator",
         identity=identity,

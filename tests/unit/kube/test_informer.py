@@ -6,8 +6,8 @@ import pytest
 
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 from fiddler_kong_operator.kube.backoff import Backoff, Doubling
-from fiddler_kong_operator.kube.contract import Page, WatchEvent
-from fiddler_kong_operator.kube.informer import Reflector, relist
+from fiddler_kong_operator.kube.client import Page, WatchEvent
+from fiddler_kong_operator.kube.informer import Informer, relist
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
@@ -33,16 +33,16 @@ def bookmark(version: int) -> WatchEvent:
 
 
 class Play:
-    """A reflector after it has played a script."""
+    """A informer after it has played a script."""
 
     def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> None:
         self.clock, self.notes = Clock(), Notes()
         self.client = Scripted(self.clock, *script)
-        self.reflector = Reflector(self.client, kind, namespace, self.notes, clock=self.clock, sleep=self.clock.sleep, uniform=lambda: 0.0)
+        self.informer = Informer(self.client, kind, namespace, self.notes, clock=self.clock, sleep=self.clock.sleep, uniform=lambda: 0.0)
 
     async def to_the_end(self) -> Play:
         with pytest.raises(EndOfScriptError):
-            await self.reflector.run()
+            await self.informer.run()
         return self
 
 
@@ -62,8 +62,8 @@ async def test_everything_is_listed_before_it_is_watched() -> None:
 async def test_it_is_synced_only_when_the_list_is_complete() -> None:
     play = Play([listed(service("a")), Transient("cut")])
     await play.to_the_end()
-    assert not play.reflector.synced.is_set()
-    assert (await played([NOTHING])).reflector.synced.is_set()
+    assert not play.informer.synced.is_set()
+    assert (await played([NOTHING])).informer.synced.is_set()
 
 
 async def test_a_watch_goes_on_where_the_last_one_ended() -> None:
@@ -81,11 +81,11 @@ async def test_bookmarks_advance_the_version_and_nothing_else() -> None:
 async def test_one_namespace_is_listed_and_watched_alone() -> None:
     play = await played([NOTHING], [LONG], kind=SECRET, namespace="ai")
     assert play.client.places == {("Secret", "ai")}
-    assert play.reflector.name == "Secret in ai"
+    assert play.informer.name == "Secret in ai"
 
 
 async def test_a_reflector_of_every_namespace_is_named_by_its_kind() -> None:
-    assert Play().reflector.name == "Service"
+    assert Play().informer.name == "Service"
 
 
 # Out of sync
@@ -160,13 +160,13 @@ async def test_a_kind_that_is_not_installed_counts_as_listed_and_is_looked_for()
     play = await played([Gone("no such kind")], [Gone("no such kind")], [NOTHING], kind=KONG_PLUGIN)
     assert play.clock.slept == [30.0, 30.0]
     assert play.notes.lines == [f"complete at {2**63}:", "KongPlugin missing"] * 2 + ["complete at 10:", "KongPlugin there"]
-    assert play.reflector.synced.is_set()
+    assert play.informer.synced.is_set()
 
 
 async def test_it_is_absent_only_while_it_is() -> None:
     play = await played([Gone("no such kind")])
-    assert play.reflector.absent
-    assert not (await played([Gone("no such kind")], [NOTHING])).reflector.absent
+    assert play.informer.absent
+    assert not (await played([Gone("no such kind")], [NOTHING])).informer.absent
 
 
 async def test_a_kind_that_is_removed_while_watched_is_listed_when_it_is_back() -> None:
@@ -183,12 +183,12 @@ async def test_a_missing_kind_is_said_once(caplog: pytest.LogCaptureFixture) -> 
 
 async def test_a_missing_permission_holds_back_the_start() -> None:
     play = await played([Refused("forbidden", 403)])
-    assert (play.reflector.synced.is_set(), play.clock.slept, play.notes.lines) == (False, [30.0], [])
+    assert (play.informer.synced.is_set(), play.clock.slept, play.notes.lines) == (False, [30.0], [])
 
 
 async def test_a_permission_that_is_given_is_used() -> None:
     play = await played([Refused("forbidden", 403)], [NOTHING])
-    assert play.reflector.synced.is_set()
+    assert play.informer.synced.is_set()
 
 
 async def test_a_permission_that_is_taken_away_leads_to_a_new_list() -> None:
@@ -220,13 +220,13 @@ async def test_a_missing_permission_is_said_once_with_the_rule_that_helps(
     ids=["list", "event", "refusal", "missing kind", "expiry", "no answer"],
 )
 async def test_the_server_was_last_heard_of_when_it_last_answered(script: list[list[Step]], expected: float) -> None:
-    assert (await played(*script)).reflector.last_activity == expected
+    assert (await played(*script)).informer.last_activity == expected
 
 
 async def test_a_bug_in_the_sink_is_not_swallowed() -> None:
     play = Play([listed({"metadata": {}})])
     with pytest.raises(KeyError):
-        await play.reflector.run()
+        await play.informer.run()
 
 
 # Into the store

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from fiddler_kong_operator.errors import NotLeader, Refused, Transient
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.kube.recorder import LIMIT, WAITING, WINDOW, Recorder
 from tests.unit.virtual_time import now, run
@@ -40,7 +40,7 @@ def recorded(scenario: Callable[[Recorder, Events], None], *, later: Callable[[R
 
     async def act() -> list[str]:
         events = Events()
-        recorder = Recorder(cast("ClusterClient", events), now, events.bugs.append)
+        recorder = Recorder(cast("Client", events), now, events.bugs.append)
         scenario(recorder, events)
         task = asyncio.create_task(recorder.run())
         await asyncio.sleep(WINDOW)
@@ -110,7 +110,7 @@ def drained(scenario: Callable[[Recorder, Events], None], seconds: float) -> tup
 
     async def act() -> tuple[list[str], float]:
         events = Events()
-        recorder = Recorder(cast("ClusterClient", events), now, events.bugs.append)
+        recorder = Recorder(cast("Client", events), now, events.bugs.append)
         scenario(recorder, events)
         task = asyncio.create_task(recorder.run())
         started = now()

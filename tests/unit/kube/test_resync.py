@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
-from fiddler_kong_operator.kube.contract import ClusterClient
+from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import QUIET, RETRY, Resync
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
@@ -41,7 +41,7 @@ class Sink:
 
 
 def new_resync(api: Api, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> Resync:
-    return Resync(cast("ClusterClient", api), BINDING, scopes, sink, INTERVAL, lambda: uniform)
+    return Resync(cast("Client", api), BINDING, scopes, sink, INTERVAL, lambda: uniform)
 
 
 def times(act: Callable[[Resync, Api], Awaitable[None]], uniform: float = 0.0) -> list[float]:
@@ -128,7 +128,7 @@ def test_a_deletion_that_no_event_told_of_is_found_and_requeues_the_binding() ->
         cache = Cache()
         feed = Feed(cache, lambda keys, lane: requeued.update((lane, key.name) for key in keys), lambda _: None)
         api = Api(binding(), binding("other"))
-        resync = Resync(cast("ClusterClient", api), BINDING, (None,), feed, INTERVAL)
+        resync = Resync(cast("Client", api), BINDING, (None,), feed, INTERVAL)
         await resync.once()
         requeued.clear()
         api.objects.pop()

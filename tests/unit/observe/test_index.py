@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fiddler_kong_operator.observe.index import Index
+from fiddler_kong_operator.observe.records import Index
 
 KEYS = range(3)
 KEY_SETS = st.frozensets(st.sampled_from(KEYS))

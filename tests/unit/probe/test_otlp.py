@@ -15,7 +15,8 @@ import trustme
 
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.plan.snapshot import ProbeResult
-from fiddler_kong_operator.probe import Answer, ProbeTarget, TraceProber
+from fiddler_kong_operator.probe.otlp import TraceProber
+from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
 from tests.unit.probe.servers import Fiddler, raw_server, serving
 

@@ -8,8 +8,8 @@ import pytest
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import ProbeResult
-from fiddler_kong_operator.probe import Answer, ProbeSchedule, ProbeTarget
-from fiddler_kong_operator.probe.schedule import CHANGE_LIMIT, CHANGE_WINDOW
+from fiddler_kong_operator.probe.schedule import CHANGE_LIMIT, CHANGE_WINDOW, ProbeSchedule
+from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
 from tests.unit.virtual_time import loop, now, run
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.kube.contract import Page, WatchEvent
+from fiddler_kong_operator.kube.client import Page, WatchEvent
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 
 

@@ -1,26 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.runtime.health import SILENCE, STUCK, Health
+from fiddler_kong_operator.runtime.health import SILENCE, STUCK, find_stuck
 
 NOW = 10_000.0
 KEY = ObjectKey("FiddlerKongBinding", "ai", "assistant")
 
 
-@dataclass
-class Watched:
-    name: str
-    last_activity: float
-
-
 def problems(silent_for: float = 0.0, working_for: float | None = None) -> list[str]:
     working = {} if working_for is None else {KEY: NOW - working_for}
-    watches = (Watched("Ingress", NOW), Watched("Secret in ai", NOW - silent_for))
-    return Health(lambda: watches, lambda: working, lambda: NOW).problems()
+    return find_stuck((("Ingress", NOW), ("Secret in ai", NOW - silent_for)), working, NOW)
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_a_bug_ends_the_process_with_its_traceback(caplog: pytest.LogCaptureFixt
 
 
 def test_a_dead_task_behind_the_workers_ends_the_process() -> None:
-    assert lived({"watch": RuntimeError("the task 'reflector Secret' has ended")}) == (
+    assert lived({"watch": RuntimeError("the task 'informer Secret' has ended")}) == (
         1,
         [*BEGINNING, "keep", "no longer kept", "drain", *END],
     )

@@ -11,17 +11,17 @@ from typing import Any
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Gone, Stale
-from fiddler_kong_operator.kube.contract import Page, WatchEvent
+from fiddler_kong_operator.kube.client import Client, Page, WatchEvent
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from tests.unit.observe.objects import key as key_of
 
 from .field_ownership import applied, strategically_merged, updated
 
 
-class FakeCluster:
+class FakeCluster(Client):
     """Objects by key. `calls` lists every request as (verb, key), `bodies` what each write sent."""
 
-    def __init__(self, *objects: Manifest) -> None:
+    def __init__(self, *objects: Manifest) -> None:  # nothing of the real client is used: no connection is made
         self.objects: dict[ObjectKey, Manifest] = {key_of(raw): copy.deepcopy(raw) for raw in objects}
         self.calls: list[tuple[str, ObjectKey]] = []
         self.bodies: list[Manifest] = []

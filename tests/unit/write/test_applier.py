@@ -29,13 +29,13 @@ def attaching() -> Bench:
 async def test_a_missing_object_is_created_as_it_is_wanted() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme")
-    assert await bench.apply(BindingPlan(plugins=(wanted,))) == (wanted.key,)
+    assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
     assert content_digest(bench.live(wanted)) == wanted.digest
 
 
 async def test_a_second_pass_finds_nothing_to_do() -> None:
     bench = Bench()
-    plan = BindingPlan(secret=(bench.secret(),), plugins=(bench.plugin(),), routes=(bench.service(), bench.ingress()))
+    plan = BindingPlan((bench.secret(), bench.plugin(), bench.service(), bench.ingress()))
     await bench.apply(plan)
     bench.cluster.calls.clear()
     assert await bench.apply(plan) == ()
@@ -44,15 +44,15 @@ async def test_a_second_pass_finds_nothing_to_do() -> None:
 
 async def test_nothing_is_written_after_a_restart() -> None:
     bench = Bench()
-    await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+    await bench.apply(BindingPlan((bench.plugin(),)))
     restarted = Bench(*bench.cluster.objects.values())
-    await restarted.apply(BindingPlan(plugins=(restarted.plugin(),)))
+    await restarted.apply(BindingPlan((restarted.plugin(),)))
     assert restarted.cluster.writes == []
 
 
 async def test_keys_come_before_plugins_before_services_before_ingresses_before_attachments() -> None:
     bench = Bench(service())
-    plan = BindingPlan((bench.secret(),), (bench.plugin(),), (bench.ingress(), bench.service()), (attachment("a"),))
+    plan = BindingPlan((bench.secret(), bench.plugin(), bench.ingress(), bench.service()), (attachment("a"),))
     written = await bench.apply(plan)
     assert [key.kind for key in written] == ["Secret", "KongPlugin", "Service", "Ingress", "Service"]
     assert tuple(called for _, called in bench.cluster.writes) == written
@@ -62,14 +62,14 @@ async def test_later_stages_are_not_written_after_a_failure() -> None:
     bench = Bench()
     bench.cluster.before = refusing("Secret", Refused("no", 422))
     with pytest.raises(Refused):
-        await bench.apply(BindingPlan((bench.secret(),), (bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.secret(), bench.plugin())))
     assert bench.cluster.writes == [("create", bench.secret().key)]
 
 
 async def test_a_key_goes_only_after_the_plugin_that_needs_it() -> None:
     bench = Bench()
     keys, former = bench.secret(), bench.plugin("assistant-former-ai-proxy", "ai-proxy")
-    await bench.apply(BindingPlan((keys,), (former,)))
+    await bench.apply(BindingPlan((keys, former)))
     bench.drift(keys, data={"openai": "b2xk", "former": "czM="})
     bench.cluster.calls.clear()
 
@@ -94,7 +94,7 @@ async def test_writes_of_one_stage_all_end_before_an_error_is_raised() -> None:
     first, second = bench.plugin(), bench.plugin("assistant-pre-function", "pre-function")
     bench.cluster.before = refusing(first.key.name, Transient("not now"))
     with pytest.raises(Transient):
-        await bench.apply(BindingPlan(plugins=(first, second)))
+        await bench.apply(BindingPlan((first, second)))
     assert bench.cache.child(second.key) is not None
 
 
@@ -102,7 +102,7 @@ async def test_a_strangers_object_that_appears_meanwhile_is_never_overwritten() 
     bench = Bench()
     stranger = bench.cluster.put(plugin("assistant-opentelemetry"))
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert bench.cluster.objects[OWN] == stranger
     child = (await bench.snapshot()).children[OWN]
     assert child.owner_uid is None
@@ -112,7 +112,7 @@ async def test_the_other_owner_is_requeued_when_a_name_is_found_taken() -> None:
     bench = Bench(binding("bot"))
     bench.cluster.put(ours(plugin("assistant-opentelemetry"), "bot"))
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert bench.requeued == [frozenset({ObjectKey("FiddlerKongBinding", "ai", "bot")})]
 
 
@@ -125,9 +125,9 @@ async def test_an_object_that_came_and_went_is_created_on_the_next_pass() -> Non
 
     bench.cluster.before = pass_by
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     bench.cluster.before = None
-    assert await bench.apply(BindingPlan(plugins=(bench.plugin(),))) == (OWN,)
+    assert await bench.apply(BindingPlan((bench.plugin(),))) == (OWN,)
 
 
 # Attaching
@@ -183,7 +183,7 @@ async def test_nothing_is_made_again_for_a_binding_that_was_deleted_meanwhile(su
     bench.cluster.calls.clear()
 
     with pytest.raises(Gone):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
 
     assert bench.cluster.writes == []
     assert bench.cache.binding(ASSISTANT) is None
@@ -197,7 +197,7 @@ async def test_nothing_is_made_again_for_a_binding_that_is_being_deleted() -> No
     bench.cluster.calls.clear()
 
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
 
     assert bench.cluster.writes == []
     assert bench.binding.deleting

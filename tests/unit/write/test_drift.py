@@ -25,9 +25,9 @@ def add_default(raw: Manifest) -> None:
 async def test_drift_is_repaired_exactly() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme", nested={"a": 1})
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"endpoint": "https://evil", "nested": {"a": 1, "b": 2}, "extra": []}, disabled=True)
-    assert await bench.apply(BindingPlan(plugins=(wanted,))) == (wanted.key,)
+    assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
     assert content_digest(bench.live(wanted)) == wanted.digest
     assert bench.cluster.bodies[-1]["config"] == {"endpoint": "https://acme", "nested": {"b": None}, "extra": None}
 
@@ -35,12 +35,12 @@ async def test_drift_is_repaired_exactly() -> None:
 async def test_labels_and_annotations_of_others_survive_a_repair() -> None:
     bench = Bench()
     wanted = bench.service({"konghq.com/protocol": "https"})
-    await bench.apply(BindingPlan(routes=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     metadata = copy.deepcopy(bench.live(wanted)["metadata"])
     metadata["labels"]["team"] = "ml"
     metadata["annotations"] = {"note": "theirs", "konghq.com/plugins": "theirs"}
     bench.drift(wanted, metadata=metadata)
-    await bench.apply(BindingPlan(routes=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     repaired = bench.live(wanted)["metadata"]
     assert repaired["annotations"] == {"note": "theirs", "konghq.com/protocol": "https"}
     assert repaired["labels"]["team"] == "ml"
@@ -49,7 +49,7 @@ async def test_labels_and_annotations_of_others_survive_a_repair() -> None:
 async def test_a_repair_is_pinned_to_what_was_read() -> None:
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"x": 1})
 
     def interfere(verb: str, _: ObjectKey) -> None:
@@ -58,21 +58,21 @@ async def test_a_repair_is_pinned_to_what_was_read() -> None:
 
     bench.cluster.before = interfere
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(wanted,)))
+        await bench.apply(BindingPlan((wanted,)))
     bench.cluster.before = None
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     assert bench.live(wanted)["config"] == {}
 
 
 async def test_nothing_is_written_where_only_the_cache_was_behind() -> None:
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     good = copy.deepcopy(bench.live(wanted))
     bench.drift(wanted, config={"x": 1})
     bench.cluster.put(good)
     bench.cluster.calls.clear()
-    assert await bench.apply(BindingPlan(plugins=(wanted,))) == ()
+    assert await bench.apply(BindingPlan((wanted,))) == ()
     assert bench.cluster.writes == []
     assert (await bench.snapshot()).children[wanted.key].digest == wanted.digest
 
@@ -81,16 +81,16 @@ async def test_an_object_found_deleted_is_created_at_once() -> None:
     """Seen: the next pass waited out a pause that had grown while the former object was about to go, and no event cut it short."""
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"x": 1})
     del bench.cluster.objects[wanted.key]
-    assert await bench.apply(BindingPlan(plugins=(wanted,))) == (wanted.key,)
+    assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
 
 
 async def test_an_object_deleted_between_read_and_patch_is_created_on_the_next_pass() -> None:
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"x": 1})
 
     def delete_first(verb: str, key: ObjectKey) -> None:
@@ -99,14 +99,14 @@ async def test_an_object_deleted_between_read_and_patch_is_created_on_the_next_p
 
     bench.cluster.before = delete_first
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(wanted,)))
-    assert await bench.apply(BindingPlan(plugins=(wanted,))) == (wanted.key,)
+        await bench.apply(BindingPlan((wanted,)))
+    assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
 
 
 async def test_an_object_recreated_while_its_absence_was_reported_is_not_lost() -> None:
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"x": 1})
     del bench.cluster.objects[wanted.key]
     recreated = ours(plugin("assistant-opentelemetry", 900, uid="new"))
@@ -117,7 +117,7 @@ async def test_an_object_recreated_while_its_absence_was_reported_is_not_lost() 
 
     bench.cluster.after = overtake
     with pytest.raises(Stale):
-        await bench.apply(BindingPlan(plugins=(wanted,)))
+        await bench.apply(BindingPlan((wanted,)))
     child = bench.cache.child(wanted.key)
     assert child is not None
     assert child.uid == "new"
@@ -127,35 +127,35 @@ async def test_an_object_recreated_while_its_absence_was_reported_is_not_lost() 
 async def test_an_object_that_is_no_longer_ours_is_left_alone(whose: list[Manifest]) -> None:
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     metadata = {**bench.live(wanted)["metadata"], "labels": {}, "ownerReferences": whose}
     bench.drift(wanted, metadata=metadata)
     bench.cluster.calls.clear()
     with pytest.raises(Stalled, match="belongs to somebody else") as caught:
-        await bench.apply(BindingPlan(plugins=(wanted,)))
+        await bench.apply(BindingPlan((wanted,)))
     assert (caught.value.reason, bench.cluster.writes) == ("NameTaken", [])
 
 
 async def test_an_object_that_lost_its_owner_but_not_our_labels_gets_it_back() -> None:
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, metadata={**bench.live(wanted)["metadata"], "ownerReferences": [], "managedFields": WRITTEN})
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     assert [owner["uid"] for owner in bench.live(wanted)["metadata"]["ownerReferences"]] == ["uid-assistant"]
 
 
 async def test_labels_put_on_by_hand_do_not_make_an_object_ours() -> None:
     bench = Bench(ours(plugin("assistant-opentelemetry"), ownerReferences=[]))
     with pytest.raises(Stalled, match="belongs to somebody else"):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert bench.cluster.writes == []
 
 
 async def test_a_plugin_of_another_type_is_recreated() -> None:
     bench = Bench(ours(plugin("assistant-opentelemetry", type_="prometheus")))
     wanted = bench.plugin()
-    assert await bench.apply(BindingPlan(plugins=(wanted,))) == (wanted.key,)
+    assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
     assert bench.cluster.writes == [("delete", wanted.key), ("create", wanted.key)]
     assert (bench.live(wanted)["plugin"], bench.live(wanted)["metadata"]["uid"] != "uid-KongPlugin-assistant-opentelemetry") == (
         "opentelemetry",
@@ -166,7 +166,7 @@ async def test_a_plugin_of_another_type_is_recreated() -> None:
 async def test_a_secret_of_another_type_is_recreated() -> None:
     bench = Bench(ours({**secret("assistant-kong-keys"), "type": "kubernetes.io/tls"}))
     wanted = bench.secret()
-    await bench.apply(BindingPlan(secret=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     assert [verb for verb, _ in bench.cluster.writes] == ["delete", "create"]
     assert (await bench.snapshot()).children[wanted.key].digest == wanted.digest
 
@@ -178,9 +178,9 @@ async def test_a_default_added_on_creation_is_not_repaired() -> None:
     bench = Bench()
     bench.cluster.defaults = add_default
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.cluster.calls.clear()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     assert bench.cluster.writes == []
 
 
@@ -188,7 +188,7 @@ async def test_a_default_found_after_a_restart_is_removed_once_at_most() -> None
     bench = Bench({**ours(plugin("assistant-opentelemetry", type_="opentelemetry")), "config": {}, "protocols": ["http"]})
     bench.cluster.defaults = add_default
     for _ in range(3):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert bench.cluster.writes == [("merge_patch", OWN)]
 
 
@@ -196,17 +196,17 @@ async def test_drift_beside_a_default_is_still_repaired() -> None:
     bench = Bench()
     bench.cluster.defaults = add_default
     wanted = bench.plugin(endpoint="https://acme")
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"endpoint": "https://evil"})
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     assert bench.live(wanted)["config"] == {"endpoint": "https://acme"}
 
 
 async def test_a_change_of_what_is_wanted_is_written_in_spite_of_a_default() -> None:
     bench = Bench()
     bench.cluster.defaults = add_default
-    await bench.apply(BindingPlan(plugins=(bench.plugin(a=1),)))
-    await bench.apply(BindingPlan(plugins=(bench.plugin(a=2),)))
+    await bench.apply(BindingPlan((bench.plugin(a=1),)))
+    await bench.apply(BindingPlan((bench.plugin(a=2),)))
     assert bench.cluster.objects[OWN]["config"] == {"a": 2}
 
 
@@ -214,7 +214,7 @@ async def with_left_over(*more: Manifest) -> tuple[Bench, Desired]:
     """A plugin left from an earlier binding of the name; `more` are its further owners."""
     bench = Bench()
     wanted = bench.plugin()
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     former = {**owners("assistant")[0], "uid": "uid-before"}
     metadata = {**bench.live(wanted)["metadata"], "ownerReferences": [former, *more], "managedFields": WRITTEN}
     bench.drift(wanted, metadata=metadata)
@@ -226,7 +226,7 @@ async def test_an_object_left_from_an_earlier_binding_of_the_name_is_waited_for(
     bench, wanted = await with_left_over()
 
     with pytest.raises(Stale, match="left from a deleted binding"):
-        await bench.apply(BindingPlan(plugins=(wanted,)))
+        await bench.apply(BindingPlan((wanted,)))
 
     assert bench.cluster.writes == []
 
@@ -237,7 +237,7 @@ async def test_an_object_left_over_that_is_not_collected_is_recreated_in_the_end
     snapshot = await bench.snapshot()
     late = datetime.fromisoformat(bench.binding.created).timestamp() + COLLECTED + 1
 
-    written = await bench.applier.apply(BindingPlan(plugins=(wanted,)), replace(snapshot, now=late))
+    written = await bench.applier.apply(BindingPlan((wanted,)), replace(snapshot, now=late))
 
     assert (written, [verb for verb, _ in bench.cluster.writes]) == ((wanted.key,), ["delete", "create"])
     assert [owner["uid"] for owner in bench.live(wanted)["metadata"]["ownerReferences"]] == ["uid-assistant"]
@@ -248,6 +248,6 @@ async def test_an_object_left_over_that_has_another_owner_is_never_deleted() -> 
     snapshot = await bench.snapshot()
 
     with pytest.raises(Stale, match="left from a deleted binding"):
-        await bench.applier.apply(BindingPlan(plugins=(wanted,)), replace(snapshot, now=4e9))
+        await bench.applier.apply(BindingPlan((wanted,)), replace(snapshot, now=4e9))
 
     assert bench.cluster.writes == []

@@ -30,7 +30,7 @@ async def test_keys_are_redacted_from_errors(error: type[FiddlerKongError], mess
     bench = Bench(key_value=b"sk-secret-key\n")
     bench.cluster.before = refusing("KongPlugin", error(message, 422) if error is Refused else error(message))
     with pytest.raises(error) as caught:
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert str(caught.value) == expected
     assert "sk-" not in "".join(traceback.format_exception(caught.value))
 
@@ -39,7 +39,7 @@ async def test_a_key_that_begins_with_another_is_redacted_whole() -> None:
     bench = Bench(key_value=b"sk-openai-key-of-acme")
     bench.cluster.before = refusing("KongPlugin", Refused("sk-openai-key-of-acme", 422))
     with pytest.raises(Refused) as caught:
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert (str(caught.value), caught.value.status) == ("[redacted]", 422)
 
 
@@ -54,7 +54,7 @@ async def test_short_values_are_no_keys() -> None:
     bench = Bench(key_value=b"a")
     bench.cluster.before = refusing("KongPlugin", Refused("a bad plugin", 422))
     with pytest.raises(Refused, match=r"^a bad plugin$"):
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
 
 
 # Several failures of one stage
@@ -63,7 +63,7 @@ async def test_short_values_are_no_keys() -> None:
 def stage(bench: Bench) -> BindingPlan:
     """Three plugins, which are written at once."""
     types = {"opentelemetry": "opentelemetry", "pre-function": "pre-function", "openai-ai-proxy": "ai-proxy"}
-    return BindingPlan(plugins=tuple(bench.plugin(f"assistant-{suffix}", type_) for suffix, type_ in types.items()))
+    return BindingPlan(tuple((bench.plugin(f"assistant-{suffix}", type_) for suffix, type_ in types.items())))
 
 
 async def failure(*errors: Exception | None, stranger: str = "") -> Exception:
@@ -119,10 +119,10 @@ async def test_a_bug_a_lost_lease_and_passing_failures_take_precedence_in_this_o
 async def test_an_object_is_written_beside_a_refused_one() -> None:
     bench = Bench()
     plan = stage(bench)
-    bench.cluster.before = refusing(plan.plugins[0].key.name, Refused("no", 422))
+    bench.cluster.before = refusing(plan.objects[0].key.name, Refused("no", 422))
     with pytest.raises(Refused):
         await bench.apply(plan)
-    assert [desired.key in bench.cluster.objects for desired in plan.plugins] == [False, True, True]
+    assert [desired.key in bench.cluster.objects for desired in plan.objects] == [False, True, True]
 
 
 # Others
@@ -132,7 +132,7 @@ async def test_the_pause_that_a_server_asks_for_is_passed_on() -> None:
     bench = Bench()
     bench.cluster.before = refusing("KongPlugin", Transient("busy", 7.0))
     with pytest.raises(Transient) as caught:
-        await bench.apply(BindingPlan(plugins=(bench.plugin(),)))
+        await bench.apply(BindingPlan((bench.plugin(),)))
     assert caught.value.retry_after == 7.0
 
 
@@ -140,5 +140,5 @@ async def test_a_lost_lease_ends_the_work() -> None:
     bench = Bench()
     bench.cluster.before = refusing("KongPlugin", NotLeader("lost"))
     with pytest.raises(NotLeader):
-        await bench.apply(BindingPlan((bench.secret(),), (bench.plugin(),), (bench.service(),)))
+        await bench.apply(BindingPlan((bench.secret(), bench.plugin(), bench.service())))
     assert [key.kind for _, key in bench.cluster.writes] == ["Secret", "KongPlugin"]

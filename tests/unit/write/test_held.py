@@ -13,7 +13,7 @@ def everything(bench: Bench) -> tuple[BindingPlan, dict[str, Desired]]:
     """A plan with an object of each kind and an attachment."""
     of_kind = {"Secret": bench.secret(), "KongPlugin": bench.plugin(), "Service": bench.service(), "Ingress": bench.ingress()}
     attachment = Attachment(CHAT, "uid-Service-chat", "1", ("assistant-opentelemetry",))
-    plan = BindingPlan((of_kind["Secret"],), (of_kind["KongPlugin"],), (of_kind["Service"], of_kind["Ingress"]), (attachment,))
+    plan = BindingPlan((of_kind["Secret"], of_kind["KongPlugin"], of_kind["Service"], of_kind["Ingress"]), (attachment,))
     return plan, of_kind
 
 
@@ -21,7 +21,7 @@ async def test_everything_but_the_held_object_is_written() -> None:
     bench = Bench(service())
     plan, desired = everything(bench)
     held = desired["KongPlugin"]
-    await bench.apply(BindingPlan(plugins=(held,)))
+    await bench.apply(BindingPlan((held,)))
     bench.drift(held, config={"minute": 7})
     written = await bench.apply(plan, held={held.key})
     assert set(written) == {item.key for item in desired.values()} - {held.key} | {CHAT}
@@ -43,10 +43,10 @@ async def test_a_held_attachment_is_left_out() -> None:
 async def test_a_rotated_key_is_written_while_a_plugin_is_held() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme")
-    await bench.apply(BindingPlan((bench.secret(),), (wanted,)))
+    await bench.apply(BindingPlan((bench.secret(), wanted)))
     bench.drift(wanted, config={"endpoint": "https://other"})
     rotated = bench.secret("bmV3")
-    assert await bench.apply(BindingPlan((rotated,), (wanted,)), held={wanted.key}) == (rotated.key,)
+    assert await bench.apply(BindingPlan((rotated, wanted)), held={wanted.key}) == (rotated.key,)
     assert bench.live(rotated)["data"] == {"openai": "bmV3"}
     assert bench.live(wanted)["config"] == {"endpoint": "https://other"}
 
@@ -54,18 +54,18 @@ async def test_a_rotated_key_is_written_while_a_plugin_is_held() -> None:
 async def test_nothing_is_pruned_while_an_object_is_held() -> None:
     bench = Bench(FORMER)
     former = bench.plugin("assistant-former-ai-proxy").key
-    await bench.apply(BindingPlan(plugins=(bench.plugin(),)), [former], held={bench.plugin().key})
+    await bench.apply(BindingPlan((bench.plugin(),)), [former], held={bench.plugin().key})
     assert former in bench.cluster.objects
-    await bench.apply(BindingPlan(plugins=(bench.plugin(),)), [former])
+    await bench.apply(BindingPlan((bench.plugin(),)), [former])
     assert former not in bench.cluster.objects
 
 
 async def test_no_entry_of_a_secret_is_trimmed_while_an_object_is_held() -> None:
     bench = Bench()
     keys, held = bench.secret(), bench.plugin()
-    await bench.apply(BindingPlan((keys,), (held,)))
+    await bench.apply(BindingPlan((keys, held)))
     bench.drift(keys, data={"openai": "b2xk", "former": "czM="})
-    await bench.apply(BindingPlan((keys,), (held,)), held={held.key})
+    await bench.apply(BindingPlan((keys, held)), held={held.key})
     assert bench.live(keys)["data"] == {"openai": "czM=", "former": "czM="}
-    await bench.apply(BindingPlan((keys,), (held,)))
+    await bench.apply(BindingPlan((keys, held)))
     assert bench.live(keys)["data"] == {"openai": "czM="}

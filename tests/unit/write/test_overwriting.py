@@ -69,11 +69,11 @@ def test_what_cannot_be_changed_in_place_is_of_another_shape() -> None:
 async def test_a_value_that_drifted_is_put_back_without_reading_first() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme")
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"endpoint": "https://evil"})
     bench.cluster.calls.clear()
 
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
 
     assert bench.cluster.calls == [("merge_patch", wanted.key)]
     assert content_digest(bench.live(wanted)) == wanted.digest
@@ -82,10 +82,10 @@ async def test_a_value_that_drifted_is_put_back_without_reading_first() -> None:
 async def test_a_version_that_is_no_longer_there_is_read_and_repaired() -> None:
     bench = Bench()
     wanted = bench.plugin(endpoint="https://acme")
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
     bench.drift(wanted, config={"endpoint": "https://evil"})
     bench.cluster.put({**copy.deepcopy(bench.live(wanted)), "config": {"endpoint": "https://evil", "unseen": 1}})
 
-    await bench.apply(BindingPlan(plugins=(wanted,)))
+    await bench.apply(BindingPlan((wanted,)))
 
     assert content_digest(bench.live(wanted)) == wanted.digest

@@ -33,7 +33,7 @@ async def test_nothing_is_deleted_before_everything_was_written() -> None:
     bench = Bench(*CHILDREN)
     bench.cluster.before = refusing("assistant-pre-function", Refused("no", 422))
     with pytest.raises(Refused):
-        await bench.apply(BindingPlan(plugins=(bench.plugin("assistant-pre-function", "pre-function"),)), KEYS)
+        await bench.apply(BindingPlan((bench.plugin("assistant-pre-function", "pre-function"),)), KEYS)
     assert deletions(bench) == []
 
 

@@ -59,7 +59,7 @@ class Pair:
         snapshot = await self.snapshot(author)
         assert SHARED in children_of(snapshot.binding)
         wanted = build_desired(snapshot.binding, SHARED, {"plugin": "ai-proxy", "config": {}})
-        return await Applier(self.cluster, self.feed).apply(BindingPlan(plugins=(wanted,)), snapshot)
+        return await Applier(self.cluster, self.feed).apply(BindingPlan((wanted,)), snapshot)
 
 
 async def created_together() -> Pair:

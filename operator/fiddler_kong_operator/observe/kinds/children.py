@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -13,9 +15,12 @@ from fiddler_kong_operator.plan.objects.digest import content_digest, content_sh
 from fiddler_kong_operator.plan.snapshot import Child
 
 from .contract import changed
-from .times import seconds_of
 
-__all__ = ["child_triggers", "index_child", "is_managed", "reduce_child", "written_at"]
+__all__ = ["child_triggers", "index_child", "is_managed", "reduce_child", "seconds_of", "written_at"]
+
+
+_RECENT: Final = 256
+"""Size of the cache of parsed times: thousands of objects are written in the same second."""
 
 
 def is_managed(raw: Manifest) -> bool:
@@ -48,6 +53,15 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
         written=any(_our_entries(metadata)),
         shape=share(content_shape(raw)),  # bindings differ in values, not in which fields their children have
     )
+
+
+@lru_cache(maxsize=_RECENT)
+def seconds_of(moment: str | None) -> float:
+    """Seconds since the epoch; 0 for a text that is no date in Python: clients choose these, and Go's years begin with 0."""
+    try:
+        return datetime.fromisoformat(moment).timestamp() if moment else 0.0
+    except ValueError:
+        return 0.0
 
 
 def written_at(metadata: Mapping[str, Any]) -> float:

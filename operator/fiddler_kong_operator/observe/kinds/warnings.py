@@ -12,8 +12,8 @@ from fiddler_kong_operator.plan import kinds
 from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning
 from fiddler_kong_operator.plan.status.programming import GRACE
 
+from .children import seconds_of
 from .contract import WatchedKind
-from .times import seconds_of
 
 __all__ = ["WARNINGS", "reduce_warning"]
 

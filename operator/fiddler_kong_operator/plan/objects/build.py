@@ -45,9 +45,9 @@ def build(
     plugins = configured_plugins(binding.spec)
     lists = _lists(binding, (i for i, _ in plugins if attach_pre_function or not PLUGINS[i.plugin].runs_lua))
     wish = Wish(binding, binding.spec, keys, plugins, lists)
-    secret, kong_plugins, services, ingresses = (builder(wish) for builder in BUILDERS)
+    objects = tuple(desired for builder in BUILDERS for desired in builder(wish))
     wanted = {key: lists[route.name] for key, route in attach_targets(binding).items() if key not in excluded_targets}
-    return BindingPlan(secret, kong_plugins, services + ingresses, build_attachments(snapshot, wanted))
+    return BindingPlan(objects, build_attachments(snapshot, wanted))
 
 
 def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str, tuple[str, ...]]:
@@ -75,7 +75,7 @@ def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
         if route_object(binding, SERVICE, route.name) in listed
     )
     kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in lua) for key, target in snapshot.targets.items()}
-    return BindingPlan(routes=services, attachments=build_attachments(snapshot, kept))
+    return BindingPlan(services, build_attachments(snapshot, kept))
 
 
 def is_lua_attached(snapshot: Snapshot) -> bool:

@@ -33,16 +33,9 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class BindingPlan:
-    """Everything one binding wants, each tuple in the order of creation. Deletion goes the other way round."""
+    """Everything that one binding wants to have written."""
 
-    secret: tuple[Desired, ...] = ()
-    plugins: tuple[Desired, ...] = ()
-    routes: tuple[Desired, ...] = ()
-    """Services, then Ingresses, of exposed routes. A Service carries its plugin list itself."""
+    objects: tuple[Desired, ...] = ()
+    """The objects it owns, in the order of creation (`kinds.OWNED`). A Service carries its plugin list itself."""
     attachments: tuple[Attachment, ...] = ()
-    """Foreign objects whose list differs from what is wanted."""
-
-    @property
-    def objects(self) -> tuple[Desired, ...]:
-        """Everything owned, in the order of creation."""
-        return self.secret + self.plugins + self.routes
+    """Foreign objects whose list differs from the wanted one."""

@@ -7,7 +7,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.v1alpha1 import BindingSpec, WorkloadRef
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.observe.workloads import reduce_workload
+from fiddler_kong_operator.observe.kinds.workloads import reduce_workload
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, deployment_rollout
@@ -95,7 +95,7 @@ def binding_of(row: WorkloadKind) -> Binding:
 @pytest.mark.parametrize("row", EVERY.values(), ids=EVERY)
 def test_the_settings_are_written_where_the_row_says(row: WorkloadKind) -> None:
     key = ObjectKey(row.kind.name, "kong", "edge")
-    workload = reduce_workload(key, raw_workload(row, [], "helm"), EVERY)
+    workload = reduce_workload(key, raw_workload(row, [], "helm"), kinds=EVERY)
 
     plan = plan_settings(workload, [binding_of(row)], EVERY)
 
@@ -112,7 +112,7 @@ def test_the_settings_are_written_where_the_row_says(row: WorkloadKind) -> None:
 @pytest.mark.parametrize(("manager", "action"), [("helm", "nothing"), (names.FIELD_MANAGER, "release")])
 def test_owners_are_read_where_the_row_says(row: WorkloadKind, manager: str, action: str) -> None:
     env = [{"name": name, "value": value} for name, value in WANTED.items()]
-    workload = reduce_workload(ObjectKey(row.kind.name, "kong", "edge"), raw_workload(row, env, manager), EVERY)
+    workload = reduce_workload(ObjectKey(row.kind.name, "kong", "edge"), raw_workload(row, env, manager), kinds=EVERY)
 
     assert {owner for owners in workload.env_managers.values() for owner in owners} == {manager}
     assert plan_settings(workload, [], EVERY).action == action
@@ -121,7 +121,7 @@ def test_owners_are_read_where_the_row_says(row: WorkloadKind, manager: str, act
 
 def test_a_kind_with_another_template_is_one_row() -> None:
     raw = raw_workload(FLEET, [{"name": "KONG_TRACING_SAMPLING_RATE", "value": "0.5"}], "helm")
-    workload = reduce_workload(ObjectKey("Fleet", "kong", "edge"), raw, EVERY)
+    workload = reduce_workload(ObjectKey("Fleet", "kong", "edge"), raw, kinds=EVERY)
 
     finding = evaluate_gateway(make_snapshot(binding_of(FLEET), workload=workload), EVERY).finding
 

@@ -45,20 +45,20 @@ def test_order_of_creation() -> None:
 
 def test_keys_stand_only_in_the_secret_as_json_strings() -> None:
     plan = plan_of(spec_of())
-    (secret,) = plan.secret
+    secret, *others = plan.objects
     values = {name: json.loads(base64.b64decode(value)) for name, value in secret.manifest["data"].items()}
     assert values == {"opentelemetry": "Bearer id.secret", "ai-proxy.openai": "Bearer sk-test"}
     assert secret.manifest["metadata"]["labels"].items() >= {"konghq.com/secret": "true", "konghq.com/validate": "plugin"}.items()
-    others = json.dumps([desired.manifest for desired in (*plan.plugins, *plan.routes)])
-    assert "sk-test" not in others
-    assert "id.secret" not in others
+    rest = json.dumps([desired.manifest for desired in others])
+    assert "sk-test" not in rest
+    assert "id.secret" not in rest
     assert "sk-test" not in repr(plan)
 
 
 def test_every_patch_finds_its_parent_and_its_key() -> None:
     plan = plan_of(spec_of(EXPOSED, ATTACHED))
-    (secret,) = plan.secret
-    patches = [(plugin.manifest, patch) for plugin in plan.plugins for patch in plugin.manifest.get("configPatches", [])]
+    secret, *others = plan.objects
+    patches = [(other.manifest, patch) for other in others for patch in other.manifest.get("configPatches", [])]
     assert len(patches) == 3
     for manifest, patch in patches:
         _, parent, field = patch["path"].split("/")

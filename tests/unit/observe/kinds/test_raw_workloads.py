@@ -6,7 +6,7 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.observe.workloads import is_borrowed, reduce_workload
+from fiddler_kong_operator.observe.kinds.workloads import is_borrowed, reduce_workload
 from fiddler_kong_operator.plan.snapshot import Container, EnvEntry
 from tests.unit.observe.objects import GATEWAY, deployment
 

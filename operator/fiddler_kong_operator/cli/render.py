@@ -97,7 +97,7 @@ def _tell(name: str, text: str) -> None:
 def _ignored(documents: Sequence[Document]) -> Iterator[str]:
     kinds = sorted({document.kind or "objects without a kind" for document in documents} - _USED)
     if kinds:
-        yield f"Not looked at: {', '.join(kinds)}."
+        yield f"Ignored: {', '.join(kinds)}."
 
 
 def _report(outcome: Outcome) -> Iterator[str]:

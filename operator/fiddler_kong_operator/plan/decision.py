@@ -66,7 +66,7 @@ def _resolved() -> Finding:
 
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     if snapshot.binding.spec is None:
-        return Finding(reason("SecretsNotEvaluated"), "Not looked at, because the spec is invalid.")
+        return Finding(reason("SecretsNotEvaluated"), "Not checked, because the spec is invalid.")
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 

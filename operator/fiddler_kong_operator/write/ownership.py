@@ -28,7 +28,7 @@ def require_replaceable(live: Manifest, snapshot: Snapshot) -> None:
     """
     child, binding = _child(live), snapshot.binding
     if not child.is_left_over(binding):
-        raise Stalled("NameTaken", f"{child.key} belongs to somebody else. Rename the route or the binding, or delete that object.")
+        raise Stalled("NameTaken", f"{child.key} has another owner. Rename the route or the binding, or delete that object.")
     if not _is_overdue(live, snapshot):
         raise Stale(f"{child.key} is left from a deleted binding of this name; the garbage collector is about to delete it")
 

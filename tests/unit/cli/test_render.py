@@ -349,7 +349,7 @@ def test_a_file_without_a_binding_is_a_usage_error() -> None:
 def test_other_kinds_are_said_to_be_ignored() -> None:
     result = render(binding(), {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"}})
     assert result.exit_code == 0
-    assert "Not looked at: Deployment." in result.stderr
+    assert "Ignored: Deployment." in result.stderr
 
 
 def test_a_file_by_name(tmp_path: Path) -> None:

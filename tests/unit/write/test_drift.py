@@ -131,7 +131,7 @@ async def test_an_object_that_is_no_longer_ours_is_left_alone(whose: list[Manife
     metadata = {**bench.live(wanted)["metadata"], "labels": {}, "ownerReferences": whose}
     bench.drift(wanted, metadata=metadata)
     bench.cluster.calls.clear()
-    with pytest.raises(Stalled, match="belongs to somebody else") as caught:
+    with pytest.raises(Stalled, match="has another owner") as caught:
         await bench.apply(BindingPlan((wanted,)))
     assert (caught.value.reason, bench.cluster.writes) == ("NameTaken", [])
 
@@ -147,7 +147,7 @@ async def test_an_object_that_lost_its_owner_but_not_our_labels_gets_it_back() -
 
 async def test_labels_put_on_by_hand_do_not_make_an_object_ours() -> None:
     bench = Bench(ours(plugin("assistant-opentelemetry"), ownerReferences=[]))
-    with pytest.raises(Stalled, match="belongs to somebody else"):
+    with pytest.raises(Stalled, match="has another owner"):
         await bench.apply(BindingPlan((bench.plugin(),)))
     assert bench.cluster.writes == []
 

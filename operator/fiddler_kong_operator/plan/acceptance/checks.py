@@ -1,11 +1,11 @@
 """Accepted: whether a binding may do what its spec says, without breaking anything that is already on the gateway.
 
-`CHECKS` reads like the specification; the first check that finds something decides.
+`CHECKS` reads like the specification. Each check returns the message for its reason, or None; the first message decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,151 +35,134 @@ class Acceptance:
 
 def evaluate_acceptance(snapshot: Snapshot) -> Acceptance:
     """Decide Accepted. Clashing targets are named whichever check decides: two plugins of a type there freeze the whole gateway."""
-    decisive = next((found for check in CHECKS if (found := check(snapshot))), None)
+    name, message = next((name, message) for name, check in CHECKS if (message := check(snapshot)))
     clashing = frozenset(conflict.target for conflict in plugin_conflicts(snapshot))
-    return Acceptance(decisive or _accepted(snapshot), clashing)
+    return Acceptance(Finding(reason(name), message), clashing)
 
 
-def _accepted(snapshot: Snapshot) -> Finding:
-    unseen = [f"{target} also lists {name}" for target, name in unresolved_names(snapshot)]
-    note = f" {'; '.join(unseen)}: no plugin of that name is visible, so its type could not be checked." if unseen else ""
-    return Finding(reason("Accepted"), f"The spec is valid and clashes with nothing.{note}")
+def _invalid(snapshot: Snapshot) -> str | None:
+    spec = snapshot.binding.spec
+    if spec is None:
+        return snapshot.binding.invalid or "The spec could not be read."
+    found = check_plugins(spec)
+    return found.message if found else None
 
 
-def _spec_invalid(snapshot: Snapshot) -> Finding | None:
-    if snapshot.binding.spec is not None:
-        return check_plugins(snapshot.binding.spec)
-    return Finding(reason("InvalidSpec"), snapshot.binding.invalid or "The spec could not be read.")
-
-
-def _kong_not_installed(snapshot: Snapshot) -> Finding | None:
+def _not_installed(snapshot: Snapshot) -> str | None:
     if snapshot.kong_installed:
         return None
-    message = f"The cluster does not know KongPlugin ({names.KONG_GROUP}). Install Kong Ingress Controller with its CRDs."
-    return Finding(reason("KongNotInstalled"), message)
+    return f"The cluster does not know KongPlugin ({names.KONG_GROUP}). Install Kong Ingress Controller with its CRDs."
 
 
-def _suspended(snapshot: Snapshot) -> Finding | None:
-    if snapshot.binding.spec is None or not snapshot.binding.spec.suspend:
-        return None
-    return Finding(reason("Suspended"), "spec.suspend is true: nothing is changed. Set it to false to go on.")
+def _suspended(snapshot: Snapshot) -> str | None:
+    suspended = snapshot.binding.spec is not None and snapshot.binding.spec.suspend
+    return "spec.suspend is true: nothing is changed. Set it to false to resume." if suspended else None
 
 
-def _endpoint_refused(snapshot: Snapshot) -> Finding | None:
-    """A key must not be sent in clear, nor traces into the machine or to a cloud's metadata service, by the gateway any more than by us."""
+def _refused_endpoint(snapshot: Snapshot) -> str | None:
+    """Neither the gateway nor the operator may send a key in clear, or traces to the machine or to a cloud's metadata service."""
     spec = snapshot.binding.spec
-    problem = refusal(spec.fiddler.url, snapshot.endpoints) if spec else None
-    problem = problem or next(_refused_upstreams(snapshot), None)
-    return Finding(reason("EndpointRefused"), problem) if problem else None
+    return (refusal(spec.fiddler.url, snapshot.endpoints) if spec else None) or _refused_upstream(snapshot)
 
 
-def _refused_upstreams(snapshot: Snapshot) -> Iterator[str]:
-    """The gateway hands a model's answer to the client: nobody may read the gateway's own machine that way."""
+def _refused_upstream(snapshot: Snapshot) -> str | None:
+    """The gateway passes a model's answer to the client, who must not read the gateway's own machine that way."""
     for index, route in enumerate(snapshot.binding.spec.routes if snapshot.binding.spec else ()):
         url = route.llm.options.upstream_url if route.llm else None
         problem = upstream_refusal(url, snapshot.endpoints) if url else None
         if problem:
-            yield f"spec.routes[{index}].llm.options.upstreamUrl: {problem}"
-
-
-def _not_granted(snapshot: Snapshot) -> Finding | None:
-    if snapshot.workload is None or granted(snapshot.binding, snapshot.workload):
-        return None
-    key = snapshot.workload.key
-    message = (
-        f"{key} (gateway.targetRef) does not allow bindings of namespace {snapshot.binding.namespace}. Ask its owner to annotate it with "
-        f"{names.GRANT_ANNOTATION}: {snapshot.binding.namespace} (a list of namespaces, or *)."
-    )
-    return Finding(reason("GatewayNotGranted"), message)
-
-
-def _settings_clash(snapshot: Snapshot) -> Finding | None:
-    if snapshot.workload is None or snapshot.binding.spec is None:
-        return None
-    rival = settings_rival(snapshot.binding, snapshot.siblings, snapshot.workload)
-    if rival is None or rival.spec is None:
-        return None
-    message = (
-        f"gateway.untrustedLua is {needed_lua(snapshot.binding.spec)}, but the older binding {rival.namespace}/{rival.name} has "
-        f"{needed_lua(rival.spec)}, and {snapshot.workload.key} can have only one {UNTRUSTED_LUA}. Use the same value in both."
-    )
-    return Finding(reason("GatewaySettingsClash"), message)
-
-
-def _target_missing(snapshot: Snapshot) -> Finding | None:
-    for target, route in attach_targets(snapshot.binding).items():
-        if target not in snapshot.targets:
-            where = f"{target} (route {route.name}, attachTo)"
-            remedy = "Create it, or correct attachTo; the binding goes on by itself."
-            return Finding(reason("TargetNotFound"), f"{where} does not exist. {remedy}")
+            return f"spec.routes[{index}].llm.options.upstreamUrl: {problem}"
     return None
 
 
-def _plugin_clash(snapshot: Snapshot) -> Finding | None:
-    conflicts = plugin_conflicts(snapshot)
-    if not conflicts:
+def _not_granted(snapshot: Snapshot) -> str | None:
+    workload, namespace = snapshot.workload, snapshot.binding.namespace
+    if workload is None or granted(snapshot.binding, workload):
         return None
-    return Finding(reason("PluginClash"), " ".join(map(_plugin_clash_message, conflicts)))
+    return (
+        f"{workload.key} (gateway.targetRef) does not allow bindings of namespace {namespace}. Ask its owner to annotate it with "
+        f"{names.GRANT_ANNOTATION}: {namespace} (a list of namespaces, or *)."
+    )
 
 
-def _plugin_clash_message(conflict: PluginConflict) -> str:
-    instead = " (or remove llm from this route)" if conflict.type == "ai-proxy" else ""
-    instead = " (or set sessions.mode to Disabled)" if conflict.type == "pre-function" else instead
+def _settings_clash(snapshot: Snapshot) -> str | None:
+    spec, workload = snapshot.binding.spec, snapshot.workload
+    rival = settings_rival(snapshot.binding, snapshot.siblings, workload) if spec and workload else None
+    if spec is None or workload is None or rival is None or rival.spec is None:
+        return None
+    return (
+        f"gateway.untrustedLua is {needed_lua(spec)}, but the older binding {rival.namespace}/{rival.name} has "
+        f"{needed_lua(rival.spec)}, and {workload.key} can have only one {UNTRUSTED_LUA}. Use the same value in both."
+    )
+
+
+def _missing_target(snapshot: Snapshot) -> str | None:
+    targets = attach_targets(snapshot.binding)
+    missing = next((target for target in targets if target not in snapshot.targets), None)
+    if missing is None:
+        return None
+    return (
+        f"{missing} (route {targets[missing].name}, attachTo) does not exist. Create it, or correct attachTo; the operator then continues."
+    )
+
+
+def _plugin_clashes(snapshot: Snapshot) -> str | None:
+    return " ".join(map(_plugin_clash, plugin_conflicts(snapshot))) or None
+
+
+def _plugin_clash(conflict: PluginConflict) -> str:
+    instead = {"ai-proxy": " (or remove llm from this route)", "pre-function": " (or set sessions.mode to Disabled)"}.get(conflict.type, "")
     return (
         f"{conflict.target} (route {conflict.route}, attachTo) already has {conflict.plugin} of type {conflict.type}; two of a type on one "
         f"{conflict.target.kind} freeze the gateway. Take {conflict.plugin} out of its annotation {names.KONG_PLUGINS_ANNOTATION}{instead}."
     )
 
 
-def _route_clash(snapshot: Snapshot) -> Finding | None:
-    conflict = next(route_conflicts(snapshot), None)
-    if conflict is None:
-        return None
-    route, host, path, other = conflict
-    message = (
-        f"Route {route.name} exposes path {path} on {f'host {host}' if host else 'all hosts'}, which {other} of the same ingress class "
-        "already serves. Choose another expose.path or expose.host, or use attachTo."
-    )
-    return Finding(reason("RouteClash"), message)
+def _route_clash(snapshot: Snapshot) -> str | None:
+    for route, host, path, other in route_conflicts(snapshot):
+        return (
+            f"Route {route.name} exposes path {path} on {f'host {host}' if host else 'all hosts'}, which {other} of the same ingress class "
+            "already serves. Choose another expose.path or expose.host, or use attachTo."
+        )
+    return None
 
 
-def _name_taken(snapshot: Snapshot) -> Finding | None:
-    taken = next(taken_names(snapshot), None)
-    if taken is None:
-        return None
-    message = f"{taken} exists already and does not belong to this binding. Rename the binding or the route, or delete that object."
-    return Finding(reason("NameTaken"), message)
+def _taken_name(snapshot: Snapshot) -> str | None:
+    for taken in taken_names(snapshot):
+        return f"{taken} exists already and does not belong to this binding. Rename the binding or the route, or delete that object."
+    return None
 
 
-def _shadows_global(snapshot: Snapshot) -> Finding | None:
-    shadowed = list(_shadowed(snapshot))
+def _shadowed_plugins(snapshot: Snapshot) -> str | None:
+    """Kong's global plugins of our types do not run on our routes."""
+    types = {instance.plugin for instance in plugin_instances(snapshot.binding.spec)} if snapshot.binding.spec else set()
+    shadowed = [f"KongClusterPlugin {snapshot.global_plugins[kind]} ({kind})" for kind in sorted(types & snapshot.global_plugins.keys())]
     if not shadowed:
         return None
-    message = (
+    return (
         f"Accepted, but on these routes the binding's plugins run in place of the global {' and '.join(shadowed)}: Kong runs only the most "
         "specific plugin of a type. Check that the global one is not needed here."
     )
-    return Finding(reason("ShadowsGlobalPlugin"), message)
 
 
-def _shadowed(snapshot: Snapshot) -> Iterator[str]:
-    spec = snapshot.binding.spec
-    types = {instance.plugin for instance in plugin_instances(spec)} if spec else set()
-    for kind in sorted(types & snapshot.global_plugins.keys()):
-        yield f"KongClusterPlugin {snapshot.global_plugins[kind]} ({kind})"
+def _accepted(snapshot: Snapshot) -> str:
+    unseen = [f"{target} also lists {name}" for target, name in unresolved_names(snapshot)]
+    note = f" {'; '.join(unseen)}: no plugin of that name is visible, so its type could not be checked." if unseen else ""
+    return f"The spec is valid and clashes with nothing.{note}"
 
 
-CHECKS: Final[tuple[Callable[[Snapshot], Finding | None], ...]] = (
-    _spec_invalid,
-    _kong_not_installed,
-    _suspended,
-    _endpoint_refused,
-    _not_granted,
-    _settings_clash,
-    _target_missing,
-    _plugin_clash,
-    _route_clash,
-    _name_taken,
-    _shadows_global,
+CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
+    ("InvalidSpec", _invalid),
+    ("KongNotInstalled", _not_installed),
+    ("Suspended", _suspended),
+    ("EndpointRefused", _refused_endpoint),
+    ("GatewayNotGranted", _not_granted),
+    ("GatewaySettingsClash", _settings_clash),
+    ("TargetNotFound", _missing_target),
+    ("PluginClash", _plugin_clashes),
+    ("RouteClash", _route_clash),
+    ("NameTaken", _taken_name),
+    ("ShadowsGlobalPlugin", _shadowed_plugins),
+    ("Accepted", _accepted),
 )
-"""What keeps a binding from being accepted, or (last) is to be said of an accepted one, in order."""
+"""Reasons and checks in order: the first rows keep a binding from being accepted, the last two are for an accepted one."""

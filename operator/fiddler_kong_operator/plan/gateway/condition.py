@@ -147,7 +147,7 @@ def _allowed(snapshot: Snapshot) -> bool:
     return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)
 
 
-_NOT_EVALUATED: Final = "Not looked at, because the binding was not accepted."
+_NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
 
 ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     Check("GatewayNotEvaluated", lambda s: s.binding.spec is None, _NOT_EVALUATED),

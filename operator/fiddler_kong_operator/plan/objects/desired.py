@@ -20,7 +20,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The wanted `konghq.com/plugins` list of a Service or Ingress that belongs to somebody else.
+    """The wanted `konghq.com/plugins` list of a Service or Ingress that has another owner.
 
     `plugins` is the whole list to be written, foreign names kept in their order; `resource_version` is the precondition.
     """

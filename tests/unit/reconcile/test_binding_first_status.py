@@ -138,3 +138,14 @@ async def test_a_binding_that_cannot_be_probed_gets_its_status_at_once(unfit: Ob
     assert stage.log == ["status"]
     assert stage.condition(kind) == ("False", reason)
     assert len(stage.probes) == 0
+
+
+async def test_an_endpoint_is_no_longer_probed_once_its_key_is_gone() -> None:
+    stage = exposing()
+    await stage.converge()
+    stage.delete(FIDDLER)
+
+    await stage.converge()
+
+    assert len(stage.probes) == 0
+    assert stage.condition("TraceEndpointReachable") == ("Unknown", "ProbePending")

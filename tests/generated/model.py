@@ -15,7 +15,8 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.kinds import BINDING
@@ -65,9 +66,9 @@ class Model:
 
     def __init__(self) -> None:
         self.cluster = FakeCluster()
-        self.store = Store(clock=lambda: 0.0)
-        self.reader = Reader(self.store, self.cluster, clock=lambda: 1_800_000_000.0)
-        self.applier = Applier(self.cluster, self.store, lambda _: None)
+        self.cache = Cache(clock=lambda: 0.0)
+        self.reader = Reader(self.cache, self.cluster, clock=lambda: 1_800_000_000.0)
+        self.applier = Applier(self.cluster, Feed(self.cache, lambda _keys, _lane: None, _fail))
         self._made = 0
         for raw in scenery():
             self.put(raw)
@@ -76,7 +77,7 @@ class Model:
 
     def put(self, raw: Manifest) -> None:
         """Create or replace an object."""
-        self.store.observe(self.cluster.put(raw))
+        self.cache.observe(self.cluster.put(raw))
 
     def bind(self, name: str, spec: Any) -> None:
         """Create a binding, or replace its spec."""
@@ -99,7 +100,7 @@ class Model:
         """Delete an object that no binding owns."""
         raw = self.cluster.objects.pop(key, None)
         if raw:
-            self.store.forget(key, raw["metadata"]["uid"])
+            self.cache.forget(key, raw["metadata"]["uid"])
 
     async def unbind(self, name: str) -> None:
         """Delete a binding: the operator detaches its plugins from others' objects, then the garbage collector deletes the children."""
@@ -134,7 +135,7 @@ class Model:
         """Pass over all bindings until a whole round writes nothing; the decisions of that round. AssertionError if writes never end."""
         for _ in range(ROUNDS):
             before = len(self.cluster.writes)
-            decisions = {key.name: await self.look(key.name) for key in sorted(self.store.keys(BINDING))}
+            decisions = {key.name: await self.look(key.name) for key in sorted(self.cache.keys(BINDING))}
             if len(self.cluster.writes) == before:
                 return decisions
         raise AssertionError(f"still writing after {ROUNDS} rounds: {self.cluster.writes[-6:]}")
@@ -172,6 +173,10 @@ class Model:
         namespace, colon, name = written.rpartition(":")
         own = self.cluster.objects.get(ObjectKey("KongPlugin", namespace if colon else target.namespace, name))
         return own or self.cluster.objects.get(ObjectKey("KongClusterPlugin", "", name))
+
+
+def _fail(kind: str) -> None:
+    raise AssertionError(f"the event of a {kind} was not handled")
 
 
 def _binding(name: str) -> ObjectKey:

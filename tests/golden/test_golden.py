@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.cli.render import print_yaml
-from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.kube.contract import ClusterClient
-from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.observe.cache import Store
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
@@ -28,6 +26,7 @@ from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.status.compute import conclude
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from tests.unit.write.fake_cluster import FakeCluster
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/binding.yaml"))
@@ -35,25 +34,18 @@ ASSISTANT = ObjectKey(BINDING.name, "ai", "assistant")
 NOW = 1_800_000_000.0
 
 
-class EmptyCluster:
-    """Holds nothing beyond what the store has seen."""
-
-    async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
-        raise Gone(f"{kind.name} {namespace}/{name} not found")
-
-
 def documents(case: Path) -> list[Manifest]:
-    """The objects of a case, bindings first: the store keeps of the others what a binding refers to."""
+    """The objects of a case, bindings first: the cache keeps of the others what a binding refers to."""
     read = [raw for path in (HERE / "common.yaml", case / "binding.yaml") for raw in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
     by_key = {KINDS[raw["kind"]].key(raw): raw for raw in read}
     return sorted(by_key.values(), key=lambda raw: bool(raw["kind"] != BINDING.name))
 
 
 def reader_of(case: Path) -> Reader:
-    store = Store(lambda: NOW)
+    cache = Cache(lambda: NOW)
     for raw in documents(case):
-        store.observe(raw)
-    return Reader(store, cast("ClusterClient", EmptyCluster()), clock=lambda: NOW)
+        cache.observe(raw)
+    return Reader(cache, FakeCluster(), clock=lambda: NOW)
 
 
 async def outcome(reader: Reader) -> list[Manifest]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.contract import ClusterClient
 from fiddler_kong_operator.kube.informer import Reflector, Resync
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -37,7 +37,7 @@ __all__ = ["Operator", "first_of"]
 class Operator:
     """Everything one process holds. kopf calls `observe` for bindings; reflectors feed the store with all other kinds."""
 
-    def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, client: ClusterClient, metrics: Metrics) -> None:
         """Nothing runs yet: call `list_bindings`, `list_others`, then `start`, in the end `stop`."""
         scopes: tuple[str | None, ...] = settings.namespaces or (None,)
         clock = time.monotonic
@@ -142,7 +142,7 @@ class Operator:
         self._requeue(self._cache.indexes.wanted_by[workload])
 
 
-def _reflectors(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:
+def _reflectors(client: ClusterClient, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Reflector, ...]:
     """One for each kind and scope. Cluster-scoped kinds are watched only with the whole cluster, since a Role cannot permit it."""
     places = ((kind, scope) for kind in INFORMED for scope in scopes if kind.namespaced or scope is None)
     return tuple(Reflector(client, kind, scope, feed) for kind, scope in places)

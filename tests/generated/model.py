@@ -12,8 +12,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-import pytest
-
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -70,7 +68,7 @@ class Model:
         self.cluster = FakeCluster()
         self.cache = Cache(clock=lambda: 0.0)
         self.reader = Reader(self.cache, self.cluster, clock=lambda: 1_800_000_000.0)
-        self.applier = Applier(self.cluster, Feed(self.cache, lambda _keys, _lane: None, pytest.fail))
+        self.applier = Applier(self.cluster, Feed(self.cache, lambda _keys, _lane: None, _fail))
         self._made = 0
         for raw in scenery():
             self.put(raw)
@@ -175,6 +173,10 @@ class Model:
         namespace, colon, name = written.rpartition(":")
         own = self.cluster.objects.get(ObjectKey("KongPlugin", namespace if colon else target.namespace, name))
         return own or self.cluster.objects.get(ObjectKey("KongClusterPlugin", "", name))
+
+
+def _fail(kind: str) -> None:
+    raise AssertionError(f"the event of a {kind} was not handled")
 
 
 def _binding(name: str) -> ObjectKey:

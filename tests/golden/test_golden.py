@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.cli.render import print_yaml
-from fiddler_kong_operator.errors import Gone
-from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
@@ -28,18 +26,12 @@ from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.status.compute import conclude
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from tests.unit.write.fake_cluster import FakeCluster
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/binding.yaml"))
 ASSISTANT = ObjectKey(BINDING.name, "ai", "assistant")
 NOW = 1_800_000_000.0
-
-
-class EmptyCluster:
-    """Holds nothing beyond what the cache has seen."""
-
-    async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
-        raise Gone(f"{kind.name} {namespace}/{name} not found")
 
 
 def documents(case: Path) -> list[Manifest]:
@@ -53,7 +45,7 @@ def reader_of(case: Path) -> Reader:
     cache = Cache(lambda: NOW)
     for raw in documents(case):
         cache.observe(raw)
-    return Reader(cache, cast("Client", EmptyCluster()), clock=lambda: NOW)
+    return Reader(cache, FakeCluster(), clock=lambda: NOW)
 
 
 async def outcome(reader: Reader) -> list[Manifest]:

@@ -35,7 +35,7 @@ __all__ = ["Operator", "first_of"]
 
 
 class Operator:
-    """Everything one process holds. kopf calls `observe` for bindings; informers feed the store with all other kinds."""
+    """Everything one process holds. kopf calls `observe` for bindings; informers feed the cache with all other kinds."""
 
     def __init__(self, settings: Settings, client: Client, metrics: Metrics) -> None:
         """Nothing runs yet: call `list_bindings`, `list_others`, then `start`, in the end `stop`."""

@@ -3,22 +3,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from collections.abc import Set as AbstractSet
-from typing import cast
 
 import pytest
 
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
-from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import QUIET, RETRY, Resync
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import BINDING
-from tests.unit.runtime.apis import Api, binding
+from tests.unit.observe.objects import binding
+from tests.unit.runtime.apis import WatchableCluster
 from tests.unit.virtual_time import now, run
 
 INTERVAL = 600.0
+OTHER = ObjectKey("FiddlerKongBinding", "ai", "other")
 
 
 class Sink:
@@ -40,15 +40,15 @@ class Sink:
         raise AssertionError(installed)
 
 
-def new_resync(api: Api, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> Resync:
-    return Resync(cast("Client", api), BINDING, scopes, sink, INTERVAL, lambda: uniform)
+def new_resync(api: WatchableCluster, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> Resync:
+    return Resync(api, BINDING, scopes, sink, INTERVAL, lambda: uniform)
 
 
-def times(act: Callable[[Resync, Api], Awaitable[None]], uniform: float = 0.0) -> list[float]:
+def times(act: Callable[[Resync, WatchableCluster], Awaitable[None]], uniform: float = 0.0) -> list[float]:
     """Seconds after the start at which a running resync had listed."""
 
     async def scenario() -> list[float]:
-        api, sink = Api(binding()), Sink()
+        api, sink = WatchableCluster(binding()), Sink()
         resync = new_resync(api, sink, uniform=uniform)
         task = asyncio.create_task(resync.run())
         await act(resync, api)
@@ -62,7 +62,9 @@ def times(act: Callable[[Resync, Api], Awaitable[None]], uniform: float = 0.0) -
 def test_every_namespace_is_listed() -> None:
     async def scenario() -> list[tuple[str | None, frozenset[str]]]:
         sink = Sink()
-        await new_resync(Api(binding(), binding("other", "ml"), binding("unseen", "secret")), sink, ("ai", "ml")).once()
+        await new_resync(
+            WatchableCluster(binding(), binding("other", namespace="ml"), binding("unseen", namespace="secret")), sink, ("ai", "ml")
+        ).once()
         return sink.lists
 
     assert run(scenario()) == [("ai", frozenset({"assistant"})), ("ml", frozenset({"other"}))]
@@ -71,7 +73,7 @@ def test_every_namespace_is_listed() -> None:
 @pytest.mark.parametrize("error", [Gone("no CRD"), Refused("forbidden", 403), Transient("503"), Expired("410")], ids=repr)
 def test_it_waits_until_the_kind_can_be_listed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> list[float]:
-        api, sink = Api(), Sink()
+        api, sink = WatchableCluster(), Sink()
         api.errors["FiddlerKongBinding"] = [error, error]
         await new_resync(api, sink).once()
         return sink.times
@@ -83,7 +85,7 @@ def test_it_waits_until_the_kind_can_be_listed(error: Exception, caplog: pytest.
 
 
 def test_it_comes_at_the_interval_stretched_by_up_to_a_tenth() -> None:
-    async def wait(_resync: Resync, _api: Api) -> None:
+    async def wait(_resync: Resync, _api: WatchableCluster) -> None:
         await asyncio.sleep(3.2 * INTERVAL)
 
     assert times(wait) == [INTERVAL, 2 * INTERVAL, 3 * INTERVAL]
@@ -91,7 +93,7 @@ def test_it_comes_at_the_interval_stretched_by_up_to_a_tenth() -> None:
 
 
 def test_it_comes_once_soon_after_the_last_of_several_calls() -> None:
-    async def listing(resync: Resync, _api: Api) -> None:
+    async def listing(resync: Resync, _api: WatchableCluster) -> None:
         for _ in range(10):
             await asyncio.sleep(1)
             resync.due()
@@ -101,7 +103,7 @@ def test_it_comes_once_soon_after_the_last_of_several_calls() -> None:
 
 
 def test_one_that_fails_is_repeated_soon() -> None:
-    async def failing(resync: Resync, api: Api) -> None:
+    async def failing(resync: Resync, api: WatchableCluster) -> None:
         api.errors["FiddlerKongBinding"] = [Transient("503"), Refused("403", 403)]
         resync.due()
         await asyncio.sleep(INTERVAL - 1)
@@ -110,7 +112,7 @@ def test_one_that_fails_is_repeated_soon() -> None:
 
 
 def test_one_that_becomes_due_while_another_lists_is_not_left_to_that_one() -> None:
-    async def listing(resync: Resync, api: Api) -> None:
+    async def listing(resync: Resync, api: WatchableCluster) -> None:
         api.held["FiddlerKongBinding"] = asyncio.Event()
         resync.due()
         await asyncio.sleep(QUIET + 1)
@@ -127,13 +129,13 @@ def test_a_deletion_that_no_event_told_of_is_found_and_requeues_the_binding() ->
         requeued: set[tuple[Lane, str]] = set()
         cache = Cache()
         feed = Feed(cache, lambda keys, lane: requeued.update((lane, key.name) for key in keys), lambda _: None)
-        api = Api(binding(), binding("other"))
-        resync = Resync(cast("Client", api), BINDING, (None,), feed, INTERVAL)
+        api = WatchableCluster(binding(), binding("other"))
+        resync = Resync(api, BINDING, (None,), feed, INTERVAL)
         await resync.once()
         requeued.clear()
-        api.objects.pop()
+        del api.objects[OTHER]
         await resync.once()
-        return cache.binding(ObjectKey("FiddlerKongBinding", "ai", "other")) is None, requeued
+        return cache.binding(OTHER) is None, requeued
 
     gone, requeued = run(scenario())
     assert gone

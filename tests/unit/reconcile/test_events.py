@@ -7,11 +7,10 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Transient
-from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.reconcile.events import MESSAGE_LIMIT, build_event
-from tests.unit.plan.plans import SECRETS
+from tests.unit.observe.objects import FIDDLER, secret
 from tests.unit.plan.situations import make_binding
-from tests.unit.reconcile.stages import REACHABLE, Stage, exposed
+from tests.unit.reconcile.stages import REACHABLE, UNAUTHORIZED, elapse, exposing
 
 NOW = 1_800_000_000.5
 
@@ -84,49 +83,51 @@ def test_two_events_of_one_binding_have_names_of_their_own() -> None:
 
 
 async def test_a_binding_that_becomes_ready_is_told_once() -> None:
-    stage = Stage(exposed(), probe=ProbeResult("Unauthorized", "401"))
-    await stage.reconcile()
-    stage.world.snapshot = exposed(binding=stage.world.current.binding, children=stage.world.current.children)
-    stage.probes.result = REACHABLE
+    stage = exposing(answer=UNAUTHORIZED)
+    await stage.converge()
+    await stage.reply(REACHABLE)
 
-    for _ in range(3):
-        await stage.reconcile()
+    await stage.converge()
 
     assert [event["reason"] for event in stage.events] == ["Unauthorized", "Ready"]
 
 
 async def test_a_binding_whose_first_status_is_ready_costs_no_event() -> None:
-    stage = Stage(exposed())
+    stage = exposing()
+
+    await stage.converge()
+
+    assert (stage.condition("Ready"), stage.events) == (("True", "Ready"), [])
+
+
+async def test_a_pending_condition_makes_no_event() -> None:
+    stage = exposing(answer=None)
+    await stage.reconcile()
+    await elapse(60)
 
     await stage.reconcile()
 
-    assert (stage.world.condition("Ready"), stage.events) == (("True", "Ready"), [])
-
-
-async def test_what_is_merely_pending_is_not_told() -> None:
-    stage = Stage(exposed(), probe=None)
-    await stage.reconcile()
-    stage.clock.now += 60
-
-    await stage.reconcile()
-
-    assert (stage.world.condition("Ready"), stage.events) == (("Unknown", "ProbePending"), [])
+    assert (stage.condition("Ready"), stage.events) == (("Unknown", "ProbePending"), [])
 
 
 async def test_each_transition_is_told() -> None:
-    stage = Stage(exposed(secrets={**SECRETS, "fiddler": None}))
-    await stage.reconcile()
-    for probe in (REACHABLE, ProbeResult("Unauthorized", "401"), REACHABLE):
-        stage.world.snapshot = exposed(binding=stage.world.current.binding, children=stage.world.current.children)
-        stage.probes.result = probe
-        await stage.reconcile()
+    stage = exposing()
+    stage.delete(FIDDLER)
+    await stage.converge()
+    stage.put(secret("fiddler", uid="uid-another"))
+    await stage.converge()
+    for answer in (UNAUTHORIZED, REACHABLE):
+        await stage.reply(answer)
+        await stage.converge()
 
     assert [event["reason"] for event in stage.events] == ["SecretNotFound", "Ready", "Unauthorized", "Ready"]
 
 
 async def test_a_status_that_could_not_be_written_is_not_told() -> None:
-    stage = Stage(exposed())
-    stage.world.own_failure = Transient("patch FiddlerKongBinding ai/assistant: no answer")
+    stage = exposing(answer=UNAUTHORIZED)
+    stage.errors["FiddlerKongBinding"] = Transient("patch FiddlerKongBinding ai/assistant: no answer")
+    await stage.reconcile()
+    await elapse(1)
 
     with pytest.raises(Transient):
         await stage.reconcile()

@@ -9,22 +9,22 @@ from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.snapshot import Workload
 from fiddler_kong_operator.reconcile.gateway import GRACE
-from tests.unit.observe.objects import GATEWAY
-from tests.unit.reconcile.gateways import WANTED, Stage
+from tests.unit.observe.objects import ASSISTANT, GATEWAY
+from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
 
-async def borrowed(**gateway: Any) -> Stage:
+async def borrowed(**gateway: Any) -> GatewayStage:
     """A gateway whose settings the operator has set for a binding that is gone now."""
-    stage = Stage({"KONG_DATABASE": "off"})
+    stage = GatewayStage({"KONG_DATABASE": "off"})
     stage.bind(**gateway)
     await stage.reconcile()
-    stage.unbind()
+    stage.delete(ASSISTANT)
     stage.cluster.calls.clear()
     return stage
 
 
 async def test_missing_settings_are_applied_once_without_force() -> None:
-    stage = Stage({"KONG_DATABASE": "off"})
+    stage = GatewayStage({"KONG_DATABASE": "off"})
 
     assert await stage.reconcile() is None
     assert await stage.reconcile() is None
@@ -34,7 +34,7 @@ async def test_missing_settings_are_applied_once_without_force() -> None:
 
 
 async def test_many_bindings_cost_one_write() -> None:
-    stage = Stage(bindings=tuple(f"b{number}" for number in range(20)))
+    stage = GatewayStage(bindings=tuple(f"b{number}" for number in range(20)))
 
     await stage.reconcile()
 
@@ -42,41 +42,41 @@ async def test_many_bindings_cost_one_write() -> None:
 
 
 async def test_the_answer_to_a_write_is_seen_at_once() -> None:
-    stage = Stage()
+    stage = GatewayStage()
 
     await stage.reconcile()
 
-    seen = stage.store.workload(GATEWAY)
-    assert isinstance(seen, Workload)
+    seen = stage.cache.value(GATEWAY, Workload)
+    assert seen
     assert seen.resource_version == stage.cluster.objects[GATEWAY]["metadata"]["resourceVersion"]
 
 
 async def test_settings_that_are_right_already_are_left_to_their_owner() -> None:
-    stage = Stage(WANTED)
+    stage = GatewayStage(WANTED)
 
     assert await stage.reconcile() is None
 
-    assert (stage.writes, stage.managers, stage.woken) == ([], {"helm"}, [])
+    assert (stage.writes, stage.managers, stage.told) == ([], {"helm"}, [])
 
 
 async def test_a_workload_that_does_not_exist_is_not_created() -> None:
-    stage = Stage()
-    stage.uninstall()
+    stage = GatewayStage()
+    stage.delete(GATEWAY)
 
     assert await stage.reconcile() is None
 
-    assert (stage.writes, stage.woken, GATEWAY in stage.cluster.objects) == ([], [], False)
+    assert (stage.writes, stage.told, GATEWAY in stage.cluster.objects) == ([], [], False)
 
 
 async def test_settings_are_released_only_after_the_grace() -> None:
     stage = await borrowed()
 
     assert await stage.reconcile() == GRACE
-    stage.clock.now += 2
+    await elapse(2)
     assert await stage.reconcile() == GRACE - 2
     assert stage.writes == []
 
-    stage.clock.now += GRACE - 2
+    await elapse(GRACE - 2)
     assert await stage.reconcile() is None
     assert (stage.env, stage.managers, stage.writes) == ({"KONG_DATABASE": "off"}, {"helm"}, ["apply"])
 
@@ -84,7 +84,7 @@ async def test_settings_are_released_only_after_the_grace() -> None:
 async def test_a_binding_that_comes_back_within_the_grace_costs_no_rollout() -> None:
     stage = await borrowed()
     await stage.reconcile()
-    stage.clock.now += GRACE
+    await elapse(GRACE)
     stage.bind()
 
     assert await stage.reconcile() is None
@@ -97,21 +97,21 @@ async def test_the_grace_starts_again_with_each_deletion() -> None:
     await stage.reconcile()
     stage.bind()
     await stage.reconcile()
-    stage.clock.now += GRACE
-    stage.unbind()
+    await elapse(GRACE)
+    stage.delete(ASSISTANT)
 
     assert await stage.reconcile() == GRACE
 
 
 async def test_a_former_value_is_restored_in_one_rollout_and_no_manager_of_ours_stays() -> None:
-    stage = Stage({SAMPLING_RATE: "0.5"})
+    stage = GatewayStage({SAMPLING_RATE: "0.5"})
     stage.bind(conflicts="Override")
     await stage.reconcile()
     assert stage.env == WANTED
-    stage.unbind()
+    stage.delete(ASSISTANT)
     stage.cluster.calls.clear()
     await stage.reconcile()
-    stage.clock.now += GRACE
+    await elapse(GRACE)
 
     assert await stage.reconcile() is None
 
@@ -123,7 +123,7 @@ async def test_a_former_value_is_restored_in_one_rollout_and_no_manager_of_ours_
 
 @pytest.mark.parametrize("options", [{"management": "Verify"}, {"suspend": True}], ids=["Verify", "suspended"])
 async def test_nothing_is_written_for_a_binding_that_only_looks_on(options: dict[str, Any]) -> None:
-    stage = Stage()
+    stage = GatewayStage()
     stage.bind(**options)
 
     assert await stage.reconcile() is None
@@ -134,10 +134,10 @@ async def test_nothing_is_written_for_a_binding_that_only_looks_on(options: dict
 async def test_the_grace_starts_again_even_where_nothing_could_be_written_in_between() -> None:
     stage = await borrowed(untrustedLua="sandbox")
     await stage.reconcile()
-    stage.clock.now += GRACE
+    await elapse(GRACE)
     stage.bind()
-    stage.fail(Refused("apply Deployment kong/gateway: deployments.apps is forbidden", 403))
+    stage.errors["Deployment"] = Refused("apply Deployment kong/gateway: deployments.apps is forbidden", 403)
     await stage.reconcile()
-    stage.unbind()
+    stage.delete(ASSISTANT)
 
     assert await stage.reconcile() == GRACE

@@ -9,25 +9,25 @@ from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConfli
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.reconcile.gateway import GRACE, REFUSED_RETRY, REVERT_LIMIT, REVERT_REST, GatewayOutcomes
-from tests.unit.observe.objects import GATEWAY
-from tests.unit.reconcile.gateways import WANTED, Stage
+from tests.unit.observe.objects import ASSISTANT, GATEWAY
+from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
 FIELD = '.spec.template.spec.containers[name="proxy"].env[name="KONG_TRACING_SAMPLING_RATE"].value'
 CONFLICT = Conflict("apply Deployment kong/gateway: conflict", (FieldConflict("helm", FIELD),))
 REFUSED = Refused("apply Deployment kong/gateway: deployments.apps is forbidden", 403)
 
 
-async def fight(stage: Stage, times: int) -> None:
+async def fight(stage: GatewayStage, times: int) -> None:
     """Another manager reverts each of that many writes, one a second."""
     for _ in range(times):
         assert await stage.reconcile() is None
         assert stage.env == WANTED
         stage.revert()
-        stage.clock.now += 1
+        await elapse(1)
 
 
 async def test_settings_that_are_reverted_again_and_again_are_left_alone() -> None:
-    stage = Stage()
+    stage = GatewayStage()
     await fight(stage, REVERT_LIMIT)
 
     assert await stage.reconcile() == REVERT_REST - 1
@@ -36,51 +36,51 @@ async def test_settings_that_are_reverted_again_and_again_are_left_alone() -> No
     assert (reason, REVERT_LIMIT) == ("GatewaySettingsReverted", len(stage.writes))
     assert message.startswith("Deployment kong/gateway was written 4 times within 10 minutes and changed back each time.")
     assert "env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua" in message
-    assert stage.woken == [GATEWAY]
+    assert stage.told == [GATEWAY]
 
 
 async def test_a_new_demand_is_no_fight() -> None:
     """Seen: the fifth change of a binding's settings within ten minutes was taken for another manager's doing."""
-    stage = Stage()
+    stage = GatewayStage()
     demands = ("on", "sandbox") * REVERT_LIMIT
     for lua in demands:
         stage.bind(untrustedLua=lua)
         await stage.reconcile()
-        stage.clock.now += 1
+        await elapse(1)
 
     assert (stage.failure, len(stage.writes)) == (("", ""), len(demands))
 
 
 async def test_coming_and_going_is_no_fight() -> None:
     """Seen: a binding that was deleted and created again four times within ten minutes found its gateway given up."""
-    stage = Stage()
+    stage = GatewayStage()
     for _ in range(2 * REVERT_LIMIT):
         await stage.reconcile()
-        stage.uninstall()
-        stage.unbind()
+        stage.delete(GATEWAY)
+        stage.delete(ASSISTANT)
         await stage.reconcile()
         stage.bind()
         stage.install({})
-        stage.clock.now += 1
+        await elapse(1)
 
     assert (stage.failure, len(stage.writes)) == (("", ""), 2 * REVERT_LIMIT)
 
 
 async def test_a_fight_does_not_keep_the_settings_from_being_released() -> None:
-    stage = Stage()
+    stage = GatewayStage()
     await fight(stage, REVERT_LIMIT - 1)
     await stage.reconcile()
-    stage.unbind()
+    stage.delete(ASSISTANT)
 
     assert await stage.reconcile() == GRACE
-    stage.clock.now += GRACE
+    await elapse(GRACE)
     assert await stage.reconcile() is None
 
     assert (stage.env, stage.managers) == ({}, {"helm"})
 
 
 async def test_a_conflict_names_field_and_manager() -> None:
-    stage = Stage()
+    stage = GatewayStage()
     stage.set_env("kubectl-edit", {"name": SAMPLING_RATE, "value": "0.5"}, seen=False)
 
     assert await stage.reconcile() is None
@@ -92,8 +92,8 @@ async def test_a_conflict_names_field_and_manager() -> None:
 
 
 async def test_a_conflict_without_causes_says_what_the_server_said() -> None:
-    stage = Stage()
-    stage.fail(Conflict("apply Deployment kong/gateway: conflict"))
+    stage = GatewayStage()
+    stage.errors["Deployment"] = Conflict("apply Deployment kong/gateway: conflict")
 
     await stage.reconcile()
 
@@ -101,18 +101,18 @@ async def test_a_conflict_without_causes_says_what_the_server_said() -> None:
 
 
 async def test_a_refused_write_is_said_and_retried_since_no_event_tells_of_a_new_permission() -> None:
-    stage = Stage()
-    stage.fail(REFUSED)
+    stage = GatewayStage()
+    stage.errors["Deployment"] = REFUSED
 
     assert await stage.reconcile() == REFUSED_RETRY
 
     assert stage.failure == ("GatewayWriteRefused", f"Deployment kong/gateway: {REFUSED}")
-    assert stage.woken == [GATEWAY]
+    assert stage.told == [GATEWAY]
 
 
 async def test_refusals_are_not_taken_for_a_manager_that_reverts_the_settings() -> None:
-    stage = Stage()
-    stage.fail(REFUSED)
+    stage = GatewayStage()
+    stage.errors["Deployment"] = REFUSED
     for _ in range(2 * REVERT_LIMIT):
         assert await stage.reconcile() == REFUSED_RETRY
 
@@ -121,22 +121,22 @@ async def test_refusals_are_not_taken_for_a_manager_that_reverts_the_settings() 
 
 @pytest.mark.parametrize("error", [CONFLICT, REFUSED], ids=["conflict", "refused"])
 async def test_success_clears_the_failure_and_wakes_the_bindings(error: FiddlerKongError) -> None:
-    stage = Stage()
-    stage.fail(error)
+    stage = GatewayStage()
+    stage.errors["Deployment"] = error
     await stage.reconcile()
     await stage.reconcile()
-    stage.fail(None)
+    stage.errors.clear()
 
     await stage.reconcile()
 
     assert (stage.failure, stage.env) == (("", ""), WANTED)
-    assert stage.woken == [GATEWAY, GATEWAY]
+    assert stage.told == [GATEWAY, GATEWAY]
 
 
-async def refused() -> Stage:
+async def refused() -> GatewayStage:
     """A gateway whose settings could not be written."""
-    stage = Stage()
-    stage.fail(REFUSED)
+    stage = GatewayStage()
+    stage.errors["Deployment"] = REFUSED
     await stage.reconcile()
     assert stage.failure[0] == "GatewayWriteRefused"
     return stage
@@ -153,7 +153,7 @@ async def test_a_failure_ends_when_another_manager_sets_the_values() -> None:
 
 async def test_a_failure_ends_with_the_workload() -> None:
     stage = await refused()
-    stage.uninstall()
+    stage.delete(GATEWAY)
 
     await stage.reconcile()
 
@@ -161,18 +161,18 @@ async def test_a_failure_ends_with_the_workload() -> None:
 
 
 async def test_a_workload_that_was_just_deleted_is_no_failure() -> None:
-    stage = Stage()
-    stage.fail(Gone("apply Deployment kong/gateway: not found"))
+    stage = GatewayStage()
+    stage.errors["Deployment"] = Gone("apply Deployment kong/gateway: not found")
 
     assert await stage.reconcile() is None
 
-    assert (stage.failure, stage.woken) == (("", ""), [])
+    assert (stage.failure, stage.told) == (("", ""), [])
 
 
 @pytest.mark.parametrize("error", [Transient("503"), Stale("changed")], ids=repr)
 async def test_any_other_failure_is_the_workers_to_retry(error: FiddlerKongError) -> None:
-    stage = Stage()
-    stage.fail(error)
+    stage = GatewayStage()
+    stage.errors["Deployment"] = error
 
     with pytest.raises(type(error)):
         await stage.reconcile()

@@ -23,7 +23,7 @@ from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.runtime.shell import Shell
 from fiddler_kong_operator.settings import Settings
 from tests.unit.kube.api_server import TOKEN, configuration, proxying
-from tests.unit.runtime.apis import binding
+from tests.unit.observe.objects import binding
 from tests.unit.runtime.kopf_server import KopfServer, serving
 
 
@@ -97,7 +97,7 @@ async def test_kopf_lists_all_bindings_in_pages_then_watches_them(observer: Obse
 
 async def test_kopf_writes_nothing_and_asks_for_nothing_else(observer: Observer) -> None:
     server = KopfServer(binding())
-    server.events = [("MODIFIED", binding()), ("MODIFIED", binding(status={})), ("ADDED", binding("new"))]
+    server.events = [("MODIFIED", binding()), ("MODIFIED", {**binding(), "status": {}}), ("ADDED", binding("new"))]
     with serving(server) as (_, url):
         async with shelled(configuration(url), observer):
             await observer.until(lambda: len(observer.seen) == 4)
@@ -112,8 +112,8 @@ async def test_a_binding_nested_thousands_deep_hides_no_other(observer: Observer
     deep: Any = 1
     for _ in range(300):
         deep = [deep]
-    server = KopfServer(binding("deep", spec={"overrides": deep}), binding())
-    server.events = [("ADDED", binding("deeper", spec={"overrides": deep})), ("ADDED", binding("last"))]
+    server = KopfServer(binding("deep", spec_={"overrides": deep}), binding())
+    server.events = [("ADDED", binding("deeper", spec_={"overrides": deep})), ("ADDED", binding("last"))]
     with serving(server) as (_, url):
         async with shelled(configuration(url), observer):
             await observer.until(lambda: ("ADDED", "last") in observer.seen)

@@ -1,0 +1,209 @@
+"""Other writers of our objects and of the lists that we are attached to."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from fiddler_kong_operator.errors import Stale
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.reconcile.binding import REPAIR_LIMIT, REPAIR_WINDOW
+from tests.unit.observe.objects import CHAT, OPENAI, plugin, service
+from tests.unit.reconcile.stages import Stage, attaching, elapse, exposing
+
+PLUGIN = ObjectKey("KongPlugin", "ai", "assistant-pre-function")
+OTHER = ObjectKey("KongPlugin", "ai", "assistant-opentelemetry")
+KEYS = ObjectKey("Secret", "ai", "assistant-kong-keys")
+REPAIRED = f"merge_patch {PLUGIN}"
+
+
+def rotate(stage: Stage, value: str) -> None:
+    """The user puts another key into the Secret of the model provider."""
+    stage.change(OPENAI, {"data": {"api-key": base64.b64encode(value.encode()).decode()}})
+
+
+async def fought() -> Stage:
+    """A plugin that another writer has reverted as often as it may be repaired within a minute."""
+    stage = exposing()
+    await stage.converge()
+    await elapse(REPAIR_WINDOW)
+    for _ in range(REPAIR_LIMIT):
+        await elapse(1)
+        stage.drift(PLUGIN)
+        await stage.reconcile()
+        assert stage.drain() == [REPAIRED]
+    return stage
+
+
+async def test_while_the_repair_holds_nothing_is_reported() -> None:
+    stage = await fought()
+
+    assert await stage.reconcile() is None
+
+    assert (stage.log, stage.condition("Ready")) == ([], ("True", "Ready"))
+
+
+async def test_an_object_that_is_reverted_again_and_again_is_left_alone_for_a_while() -> None:
+    stage = await fought()
+    await elapse(1)
+    stage.drift(PLUGIN)
+
+    assert await stage.reconcile() == REPAIR_WINDOW - REPAIR_LIMIT
+
+    assert stage.log == ["status"]
+    assert stage.condition("Stalled") == ("True", "ChildrenReverted")
+    assert stage.message("PluginsProgrammed").startswith(f"{PLUGIN}: written 10 times within 60 s and changed back.")
+    assert stage.status["routes"] == "0/1"
+
+
+async def test_a_key_is_rotated_at_once_although_a_plugin_is_being_reverted() -> None:
+    stage = await fought()
+    stage.drift(PLUGIN)
+    rotate(stage, "sk-rotated")
+
+    await stage.reconcile()
+
+    assert stage.log == [f"merge_patch {KEYS}", "status"]
+    assert "sk-rotated" in "".join(base64.b64decode(value).decode() for value in stage.cluster.objects[KEYS]["data"].values())
+    assert stage.condition("PluginsProgrammed") == ("False", "ChildrenReverted")
+    assert str(PLUGIN) in stage.message("PluginsProgrammed")
+    assert str(KEYS) not in stage.message("PluginsProgrammed")
+
+
+async def test_the_other_objects_are_repaired_and_not_named() -> None:
+    stage = await fought()
+    stage.drift(PLUGIN)
+    stage.drift(OTHER)
+
+    await stage.reconcile()
+
+    assert stage.log == [f"merge_patch {OTHER}", "status"]
+    assert str(OTHER) not in stage.message("PluginsProgrammed")
+
+
+async def test_after_the_window_it_is_repaired() -> None:
+    stage = await fought()
+    stage.drift(PLUGIN)
+    wait = await stage.reconcile()
+    assert wait is not None
+    stage.drain()
+    await elapse(wait)
+
+    await stage.reconcile()
+
+    assert stage.log == [REPAIRED, "status"]
+    assert stage.condition("Ready") == ("True", "Ready")
+
+
+async def test_editing_the_spec_again_and_again_is_no_fight() -> None:
+    """Whoever edits a binding eleven times in a minute must not be told that another writer reverts its plugins."""
+    stage = exposing()
+    await stage.converge()
+
+    for generation in range(2, REPAIR_LIMIT + 4):
+        stage.edit(sessions={"header": f"X-Session-{generation}"})
+        await stage.reconcile()
+
+    assert stage.condition("Ready") == ("True", "Ready")
+    assert stage.log.count(REPAIRED) == REPAIR_LIMIT + 2
+
+
+async def test_rotating_a_key_again_and_again_is_no_fight() -> None:
+    stage = exposing()
+    await stage.converge()
+
+    for number in range(REPAIR_LIMIT + 2):
+        rotate(stage, f"sk-rotated-{number}")
+        await stage.reconcile()
+
+    assert stage.condition("Ready") == ("True", "Ready")
+    assert stage.log.count(f"merge_patch {KEYS}") == REPAIR_LIMIT + 2
+
+
+async def test_attempts_that_wrote_nothing_are_no_fight() -> None:
+    """Seen: a binding deleted and created again waited a minute for objects that had been garbage-collected long before."""
+    stage = exposing()
+    stage.errors["KongPlugin"] = Stale("left from a deleted binding of this name")
+    for _ in range(REPAIR_LIMIT + 2):
+        with pytest.raises(Stale):
+            await stage.reconcile()
+    stage.errors.clear()
+
+    await stage.converge()
+
+    assert stage.condition("Ready") == ("True", "Ready")
+
+
+async def test_an_attachment_list_that_is_reset_again_and_again_is_left_alone_too() -> None:
+    stage = attaching("rate-limit")
+    await stage.converge()
+    await elapse(REPAIR_WINDOW)
+    for _ in range(REPAIR_LIMIT):
+        stage.put(service(CHAT.name, plugins="rate-limit"))
+        await stage.reconcile()
+    stage.drain()
+    stage.put(service(CHAT.name, plugins="rate-limit"))
+
+    assert await stage.reconcile() == REPAIR_WINDOW
+
+    assert stage.log == ["status"]
+    assert stage.condition("PluginsProgrammed") == ("False", "ChildrenReverted")
+    assert str(CHAT) in stage.message("PluginsProgrammed")
+
+
+async def test_many_passes_over_a_ready_binding_are_no_fight() -> None:
+    stage = exposing()
+    await stage.converge()
+
+    for _ in range(2 * REPAIR_LIMIT):
+        await stage.reconcile()
+
+    assert stage.log == []
+
+
+def default_a_field(raw: Manifest) -> None:
+    """The server adds a field to every plugin."""
+    if raw["kind"] == "KongPlugin":
+        raw["instance_name"] = "added"
+
+
+async def test_a_default_that_the_server_adds_is_no_fight() -> None:
+    stage = exposing()
+    stage.cluster.defaults = default_a_field
+    await stage.converge()
+
+    for _ in range(2 * REPAIR_LIMIT):
+        await stage.reconcile()
+
+    assert (stage.log, stage.condition("Ready")) == ([], ("True", "Ready"))
+
+
+def clash(stage: Stage) -> None:
+    """A user adds a second plugin of a type of ours to the target."""
+    stage.put(plugin("theirs", type_="opentelemetry"))
+    listed = stage.cluster.objects[CHAT]["metadata"]["annotations"]["konghq.com/plugins"]
+    stage.change(CHAT, annotations={"konghq.com/plugins": ",".join(filter(None, (listed, "theirs")))})
+
+
+async def test_ours_leave_a_target_where_another_plugin_of_a_type_turns_up() -> None:
+    stage = attaching()
+    await stage.converge()
+    clash(stage)
+
+    await stage.reconcile()
+
+    assert stage.log == ["list Service ai/chat theirs", "status"]
+    assert stage.condition("Ready") == ("False", "PluginClash")
+
+
+async def test_they_leave_it_however_often_they_are_put_back() -> None:
+    """Two plugins of a type freeze the gateway for all."""
+    stage = attaching("")
+    await stage.converge()
+    clash(stage)
+
+    for _ in range(REPAIR_LIMIT + 2):
+        await stage.reconcile()
+        assert stage.drain()[0] == "list Service ai/chat theirs"
+        stage.change(CHAT, annotations={"konghq.com/plugins": f"{OTHER.name},theirs"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-__all__ = ["REASONS", "ConditionType", "Finding", "Reason", "Status", "reason"]
+__all__ = ["EVERY_REASON", "REASONS", "ConditionType", "Finding", "Reason", "Status", "reason"]
 
 Status = Literal["True", "False", "Unknown"]
 
@@ -90,7 +90,7 @@ _R: Final = ConditionType.READY
 
 # Rows are easier to read in this form than in the formatter's.
 # fmt: off
-_ALL: Final = (
+EVERY_REASON: Final = (
     # Accepted
     Reason("Accepted", _A, "True", "The spec is valid and clashes with nothing."),
     Reason(
@@ -285,7 +285,7 @@ _ALL: Final = (
 )
 # fmt: on
 
-REASONS: Final[dict[str, Reason]] = {entry.name: entry for entry in _ALL}
+REASONS: Final[dict[str, Reason]] = {entry.name: entry for entry in EVERY_REASON}
 """Every reason by name. A not-ready `Ready` carries the name of the deciding condition's reason."""
 
 

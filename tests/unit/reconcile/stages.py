@@ -15,7 +15,8 @@ from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import ProbeResult
-from fiddler_kong_operator.probe import Answer, ProbeSchedule, ProbeTarget
+from fiddler_kong_operator.probe.schedule import ProbeSchedule
+from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
 from fiddler_kong_operator.settings import ProbeSettings

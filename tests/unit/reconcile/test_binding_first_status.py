@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.probe import ProbeTarget
+from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.reconcile.first_answers import PATIENCE
 from tests.unit.observe.objects import ASSISTANT, FIDDLER, binding
 from tests.unit.reconcile.stages import UNAUTHORIZED, Stage, elapse, exposing

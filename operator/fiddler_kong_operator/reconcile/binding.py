@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -108,20 +108,23 @@ class BindingReconciler:
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
         contents = dict(_contents(decision.plan, snapshot))
         held = {} if decision.retreats else self._held(contents)
+        written: list[ObjectKey] = []
         try:
             await self._keep_finalizer(snapshot, decision.plan)
-            written = await self._applier.apply(decision.plan, snapshot, decision.prune, held)
+            await self._applier.apply(decision.plan, snapshot, decision.prune, held=held, on_write=written.append)
         except Stalled as error:
             return Outcome.of(Finding(reason(error.reason), str(error)), REFUSED_RETRY)
         except Refused as error:
             return Outcome.of(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
-        self._limiter.count(*((key, contents.get(key)) for key in written))
-        if held:
-            return Outcome.of(_reverted(held), min(held.values()))
+        finally:
+            self._limiter.count(*((key, contents.get(key)) for key in written))
         now = outdate_warnings(snapshot, written)
+        next_look = _next_look(now, decision.plan, written)
+        if held:
+            return Outcome.of(_reverted(held), min(*held.values(), next_look or REFUSED_RETRY))
         if decision.retreats:
-            return Outcome(wake=_next_look(now, decision))
-        return Outcome.of(evaluate_programming(now, lua_withheld=decision.lua_withheld), _next_look(now, decision))
+            return Outcome(wake=next_look)
+        return Outcome.of(evaluate_programming(now, lua_withheld=decision.lua_withheld), next_look)
 
     def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:
         """The objects that something keeps reverting, with the seconds until each may be written again."""
@@ -182,9 +185,9 @@ def _reverted(keys: Iterable[ObjectKey]) -> Finding:
     return Finding(reason("ChildrenReverted"), message)
 
 
-def _next_look(snapshot: Snapshot, decision: Decision) -> float | None:
+def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:
     """Kong's warnings end without an event; a list that was just changed decides about the finalizer."""
-    if decision.plan.attachments:
+    if any(attachment.target in written for attachment in plan.attachments):
         return 1.0
     warning = current_warning(snapshot)
     return warning.last_seen + WARNING_LIFETIME - snapshot.now if warning else None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled
 from fiddler_kong_operator.kube.client import Client
@@ -20,8 +20,6 @@ from .redaction import redact
 
 __all__ = ["Applier"]
 
-T = TypeVar("T")
-
 
 class Applier:
     """Writes for one binding at a time."""
@@ -33,9 +31,15 @@ class Applier:
         self._objects = ObjectWriter(client, feed)
 
     async def apply(
-        self, plan: BindingPlan, snapshot: Snapshot, prune: Sequence[ObjectKey] = (), held: Collection[ObjectKey] = ()
-    ) -> tuple[ObjectKey, ...]:
-        """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`. Returns the objects written.
+        self,
+        plan: BindingPlan,
+        snapshot: Snapshot,
+        prune: Sequence[ObjectKey] = (),
+        *,
+        held: Collection[ObjectKey] = (),
+        on_write: Callable[[ObjectKey], None] = lambda _: None,
+    ) -> None:
+        """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`. `on_write` gets each object written.
 
         `held` objects are left out, and nothing is pruned then; where one of them does not exist, the later stages, which may need it, are
         left out too. Entries of the Secret that are no longer wanted go last: Kong drops a plugin whose key is missing and serves its
@@ -47,15 +51,14 @@ class Applier:
         try:
             if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):
                 await self._confirm(snapshot.binding)
-            written: list[ObjectKey] = []
             for stage in _stages(plan):
-                written += await self._write_stage([item for item in stage if _key(item) not in held], snapshot)
+                different = (item for item in stage if isinstance(item, Attachment) or _differs(item, snapshot))
+                await _all_of(self._write(item, snapshot, on_write) for item in different if _key(item) not in held)
                 if any(_key(item) in held and _key(item) not in snapshot.children for item in stage if isinstance(item, Desired)):
-                    return tuple(written)
+                    return
             if not held:
                 await self.remove(prune, snapshot.binding)
                 await _all_of(self._trim(desired, snapshot) for desired in plan.objects if desired.key.kind == SECRET.name)
-            return tuple(written)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
             raise
@@ -92,16 +95,12 @@ class Applier:
         else:
             self._feed.observe(answer, binding.key)
 
-    async def _write_stage(self, stage: Sequence[Desired | Attachment], snapshot: Snapshot) -> list[ObjectKey]:
-        different = [item for item in stage if isinstance(item, Attachment) or _differs(item, snapshot)]
-        results = await _all_of(self._write(item, snapshot) for item in different)
-        return [_key(item) for item, written in zip(different, results, strict=True) if written]
-
-    async def _write(self, item: Desired | Attachment, snapshot: Snapshot) -> bool:
-        if isinstance(item, Desired):
-            return await self._objects.put(item, snapshot, keep_data=item.key.kind == SECRET.name)
-        await self._objects.attach(item, snapshot.binding)
-        return True
+    async def _write(self, item: Desired | Attachment, snapshot: Snapshot, on_write: Callable[[ObjectKey], None]) -> None:
+        if isinstance(item, Attachment):
+            await self._objects.attach(item, snapshot.binding)
+        elif not await self._objects.put(item, snapshot, keep_data=item.key.kind == SECRET.name):
+            return
+        on_write(_key(item))
 
     async def _trim(self, desired: Desired, snapshot: Snapshot) -> None:
         """Remove entries from a Secret that the writes so far have kept."""
@@ -145,16 +144,12 @@ def _differs(desired: Desired, snapshot: Snapshot) -> bool:
     return child is None or not child.matches(desired.digest)
 
 
-async def _all_of(calls: Iterable[Awaitable[T]]) -> list[T]:
+async def _all_of(calls: Iterable[Awaitable[object]]) -> None:
     """Run independent requests at once and to their end, so that every answer is observed; then raise what failed."""
-    pending = list(calls)
-    if len(pending) <= 1:
-        return [await call for call in pending]
-    results = await asyncio.gather(*pending, return_exceptions=True)
+    results = await asyncio.gather(*calls, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     if failures:
         raise _combined(failures)
-    return [result for result in results if not isinstance(result, BaseException)]
 
 
 def _combined(failures: Sequence[BaseException]) -> BaseException:

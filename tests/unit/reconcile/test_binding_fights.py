@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from fiddler_kong_operator.errors import Stale
+from fiddler_kong_operator.errors import Refused, Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.reconcile.binding import REPAIR_LIMIT, REPAIR_WINDOW
 from tests.unit.observe.objects import CHAT, OPENAI, plugin, service
@@ -207,3 +207,20 @@ async def test_they_leave_it_however_often_they_are_put_back() -> None:
         await stage.reconcile()
         assert stage.drain()[0] == "list Service ai/chat theirs"
         stage.change(CHAT, annotations={"konghq.com/plugins": f"{OTHER.name},theirs"})
+
+
+async def test_reverts_count_although_another_object_is_refused() -> None:
+    stage = exposing()
+    await stage.converge()
+    await elapse(REPAIR_WINDOW)
+    stage.delete(OTHER)
+    stage.errors[OTHER.name] = Refused(f"create {OTHER}: not admitted", 400)
+    for _ in range(REPAIR_LIMIT):
+        stage.drift(PLUGIN)
+        await stage.reconcile()
+    stage.drain()
+
+    stage.drift(PLUGIN)
+    await stage.reconcile()
+
+    assert REPAIRED not in stage.log

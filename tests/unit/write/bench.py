@@ -43,8 +43,10 @@ class Bench:
         return found
 
     async def apply(self, plan: BindingPlan, prune: Sequence[ObjectKey] = (), held: Collection[ObjectKey] = ()) -> tuple[ObjectKey, ...]:
-        """Gather and apply, as a worker does."""
-        return await self.applier.apply(plan, await self.snapshot(), prune, held)
+        """Gather and apply, as a worker does; the objects written."""
+        written: list[ObjectKey] = []
+        await self.applier.apply(plan, await self.snapshot(), prune, held=held, on_write=written.append)
+        return tuple(written)
 
     def plugin(self, name: str = "assistant-opentelemetry", type_: str = "opentelemetry", **config: Any) -> Desired:
         return build_desired(self.binding, ObjectKey("KongPlugin", "ai", name), {"plugin": type_, "config": config})

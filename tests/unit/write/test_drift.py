@@ -237,9 +237,11 @@ async def test_an_object_left_over_that_is_not_collected_is_recreated_in_the_end
     snapshot = await bench.snapshot()
     late = datetime.fromisoformat(bench.binding.created).timestamp() + COLLECTED + 1
 
-    written = await bench.applier.apply(BindingPlan((wanted,)), replace(snapshot, now=late))
+    written: list[ObjectKey] = []
 
-    assert (written, [verb for verb, _ in bench.cluster.writes]) == ((wanted.key,), ["delete", "create"])
+    await bench.applier.apply(BindingPlan((wanted,)), replace(snapshot, now=late), on_write=written.append)
+
+    assert (written, [verb for verb, _ in bench.cluster.writes]) == ([wanted.key], ["delete", "create"])
     assert [owner["uid"] for owner in bench.live(wanted)["metadata"]["ownerReferences"]] == ["uid-assistant"]
 
 

@@ -59,7 +59,9 @@ class Pair:
         snapshot = await self.snapshot(author)
         assert SHARED in children_of(snapshot.binding)
         wanted = build_desired(snapshot.binding, SHARED, {"plugin": "ai-proxy", "config": {}})
-        return await Applier(self.cluster, self.feed).apply(BindingPlan((wanted,)), snapshot)
+        written: list[ObjectKey] = []
+        await Applier(self.cluster, self.feed).apply(BindingPlan((wanted,)), snapshot, on_write=written.append)
+        return tuple(written)
 
 
 async def created_together() -> Pair:

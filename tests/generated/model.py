@@ -20,8 +20,7 @@ from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.kinds import BINDING
-from fiddler_kong_operator.plan.objects.build import build_removal
-from fiddler_kong_operator.plan.objects.desired import BindingPlan
+from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.write.applier import Applier
 from tests.unit.observe import objects
 from tests.unit.write.fake_cluster import FakeCluster
@@ -111,7 +110,7 @@ class Model:
         snapshot = await self.reader.gather(_binding(name))
         assert snapshot is not None
         removal = build_removal(snapshot)
-        await self.applier.apply(BindingPlan(attachments=removal.attachments), snapshot, removal.objects)
+        await self.applier.apply(removal, snapshot, prune(snapshot, removal))
         self.remove(_binding(name))
         for key in list(self.children(name)):
             self.remove(key)

@@ -21,7 +21,7 @@ from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
-from fiddler_kong_operator.plan.objects.build import build_removal
+from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.status.compute import conclude
@@ -54,7 +54,7 @@ async def outcome(reader: Reader) -> list[Manifest]:
     assert snapshot
     if snapshot.binding.deleting:
         removal = build_removal(snapshot)
-        return [{"attach": _lists(removal.attachments), "delete": list(map(str, removal.objects))}]
+        return [{"attach": _lists(removal.attachments), "delete": list(map(str, prune(snapshot, removal)))}]
     decision = decide(snapshot)
     summary = {
         "status": _status(snapshot, decision),

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 
+from . import VERSIONS, ApiVersion
 from .status import BindingStatus
 from .types import ApiModel, Rule
-from .versions import VERSIONS, ApiVersion
 
 __all__ = ["CATEGORY", "COLUMNS", "NAME_RULES", "build_crd", "build_schema"]
 

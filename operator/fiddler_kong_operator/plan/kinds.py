@@ -12,18 +12,7 @@ from fiddler_kong_operator.api import STORED
 from fiddler_kong_operator.kube.objects import EVENT as ANY_EVENT
 from fiddler_kong_operator.kube.objects import Kind
 
-__all__ = [
-    "BINDING",
-    "DEPLOYMENT",
-    "EVENT",
-    "INGRESS",
-    "KINDS",
-    "KONG_CLUSTER_PLUGIN",
-    "KONG_PLUGIN",
-    "OWNED",
-    "SECRET",
-    "SERVICE",
-]
+__all__ = ["BINDING", "DEPLOYMENT", "EVENT", "INGRESS", "KINDS", "KONG_CLUSTER_PLUGIN", "KONG_PLUGIN", "OWNED", "SECRET", "SERVICE"]
 
 BINDING: Final = Kind(names.KIND, names.GROUP, STORED.name, names.PLURAL)
 

@@ -15,18 +15,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
 
-__all__ = [
-    "Attachable",
-    "Binding",
-    "Child",
-    "Container",
-    "EnvEntry",
-    "KongWarning",
-    "ProbeResult",
-    "Rollout",
-    "Snapshot",
-    "Workload",
-]
+__all__ = ["Attachable", "Binding", "Child", "Container", "EnvEntry", "KongWarning", "ProbeResult", "Rollout", "Snapshot", "Workload"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
-from fiddler_kong_operator.plan.objects.build import build_removal
+from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
@@ -98,7 +98,7 @@ class BindingReconciler:
             return None
         removal = build_removal(snapshot)
         try:
-            await self._applier.apply(BindingPlan(attachments=removal.attachments), snapshot, removal.objects)
+            await self._applier.apply(removal, snapshot, prune(snapshot, removal))
         except Refused as error:
             logger.warning("%s cannot be detached: %s", binding.key, error, extra={"object": str(binding.key)})
             return REFUSED_RETRY

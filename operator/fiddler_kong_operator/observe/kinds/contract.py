@@ -50,12 +50,12 @@ class WatchedKind:
     kind: Kind
     reduce: Callable[[ObjectKey, Manifest, Any], Any]
     """(key, raw object, value kept so far) -> the value to keep: only what a decision needs."""
-    index: Index
-    """(indexes, key, old value, new value): move the object in the reverse indexes this kind feeds. None is no value."""
     triggers: Triggers
     """(records, key, old value, new value) -> the bindings and workloads to reconcile. Called after the records and indexes changed."""
     why: str
     """Why the operator needs the verbs, for the administrator who reviews the roles."""
+    index: Index = lambda *_: None
+    """(indexes, key, old value, new value): move the object in the reverse indexes this kind feeds. None is no value."""
     verbs: tuple[str, ...] = WATCH_VERBS
     keep: Callable[[Any], bool] = always
     """Whether to keep a value of an object that no binding refers to."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
-from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan import kinds
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION
 from fiddler_kong_operator.plan.snapshot import Attachable
@@ -43,10 +43,6 @@ def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> Plug
     return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global)
 
 
-def _index(_indexes: Indexes, _key: ObjectKey, _old: Any, _new: Any) -> None:
-    """Plugins refer to nothing."""
-
-
 def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
     """The bindings that have a plugin on an object that names this one, too: two of a type clash."""
     if old != new:
@@ -65,7 +61,6 @@ def _cluster_plugin_triggers(records: Records, _key: ObjectKey, old: PluginFacts
 PLUGINS: Final = WatchedKind(
     kind=kinds.KONG_PLUGIN,
     reduce=reduce_plugin,
-    index=_index,
     triggers=_plugin_triggers,
     owned=True,
     verbs=CHILD_VERBS,
@@ -75,7 +70,6 @@ PLUGINS: Final = WatchedKind(
 CLUSTER_PLUGINS: Final = WatchedKind(
     kind=kinds.KONG_CLUSTER_PLUGIN,
     reduce=reduce_plugin,
-    index=_index,
     triggers=_cluster_plugin_triggers,
     verbs=("list", "watch"),
     why="See global plugins that a binding's would shadow.",

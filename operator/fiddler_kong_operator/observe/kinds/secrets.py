@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
-from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan import kinds
 
 from .contract import CHILD_VERBS, WatchedKind, never
@@ -32,10 +32,6 @@ def _decode(value: str | None) -> bytes:
         return b""
 
 
-def _index(_indexes: Indexes, _key: ObjectKey, _old: Any, _new: Any) -> None:
-    """Secrets refer to nothing."""
-
-
 def _triggers(records: Records, key: ObjectKey, old: SecretValues | None, new: SecretValues | None) -> Iterable[ObjectKey]:
     return records.indexes.wanted_by[key] if old != new else ()
 
@@ -43,7 +39,6 @@ def _triggers(records: Records, key: ObjectKey, old: SecretValues | None, new: S
 SECRETS: Final = WatchedKind(
     kind=kinds.SECRET,
     reduce=reduce_secret,
-    index=_index,
     triggers=_triggers,
     keep=never,
     owned=True,

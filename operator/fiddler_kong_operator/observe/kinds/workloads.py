@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
 from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Workload
 
@@ -92,10 +92,6 @@ def _items(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
             yield str(json.loads(step.removeprefix(_ITEM)).get("name", "")), content
 
 
-def _index(_indexes: Indexes, _key: ObjectKey, _old: Workload | None, _new: Workload | None) -> None:
-    """Workloads refer to nothing."""
-
-
 def _triggers(records: Records, key: ObjectKey, old: Workload | None, new: Workload | None) -> Iterator[ObjectKey]:
     if changed(old, new):
         yield key
@@ -110,7 +106,6 @@ def _row(workload: WorkloadKind) -> WatchedKind:
     return WatchedKind(
         kind=workload.kind,
         reduce=reduce_workload,
-        index=_index,
         triggers=_triggers,
         keep=_keep,
         verbs=(*WATCH_VERBS, "patch"),

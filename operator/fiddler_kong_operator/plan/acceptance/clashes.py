@@ -15,15 +15,7 @@ from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object, wanted_children
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
-__all__ = [
-    "PluginConflict",
-    "needed_types",
-    "plugin_conflicts",
-    "route_conflicts",
-    "standing_clashes",
-    "taken_names",
-    "unresolved_names",
-]
+__all__ = ["PluginConflict", "needed_types", "plugin_conflicts", "route_conflicts", "standing_clashes", "taken_names", "unresolved_names"]
 
 
 @dataclass(frozen=True, slots=True)

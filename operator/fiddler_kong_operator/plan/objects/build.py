@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -15,20 +14,12 @@ from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .attachments import build_attachments
 from .builders import BUILDERS, Wish, build_service
-from .desired import Attachment, BindingPlan
+from .desired import BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["Removal", "build", "build_lua_removal", "build_removal", "is_lua_attached", "prune"]
+__all__ = ["build", "build_lua_removal", "build_removal", "is_lua_attached", "prune"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """The deletion of a binding: first our names leave other people's lists, then the objects are deleted, in this order."""
-
-    attachments: tuple[Attachment, ...]
-    objects: tuple[ObjectKey, ...]
 
 
 def build(
@@ -57,9 +48,9 @@ def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str,
     return {route.name: tuple(name for only, name in named if only in (None, route.name)) for route in routes}
 
 
-def build_removal(snapshot: Snapshot) -> Removal:
-    """The removal of everything that the binding owns, whatever its spec says by now."""
-    return Removal(build_attachments(snapshot, {}), _deletions(snapshot, frozenset()))
+def build_removal(snapshot: Snapshot) -> BindingPlan:
+    """The plan of a binding that wants nothing any more, whatever its spec says: our names leave the lists of others."""
+    return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
 def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
@@ -89,13 +80,11 @@ def _lua_names(binding: Binding) -> frozenset[str]:
 
 
 def prune(snapshot: Snapshot, plan: BindingPlan) -> tuple[ObjectKey, ...]:
-    """The binding's own objects that the plan no longer holds, in the order of deletion."""
-    return _deletions(snapshot, frozenset(desired.key for desired in plan.objects))
+    """The binding's own objects that the plan does not hold, in the order of deletion.
 
-
-def _deletions(snapshot: Snapshot, keep: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
-    """Only what bears both our labels and the binding's ownerReference: people add such a reference to objects of their own as well."""
-    binding = snapshot.binding
+    Only objects with both our labels and the binding's ownerReference: people add such a reference to objects of their own as well.
+    """
+    binding, keep = snapshot.binding, {desired.key for desired in plan.objects}
     owned = (c for c in snapshot.children.values() if c.owner_uid == binding.uid and c.binding == binding.name)
     gone = (c.key for c in owned if c.belongs_to(binding) and c.key not in keep and not c.deleting)
     return tuple(sorted(gone, key=lambda key: (_DELETION_ORDER.index(key.kind), key)))

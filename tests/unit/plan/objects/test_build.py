@@ -133,7 +133,7 @@ def test_removal_detaches_and_deletes_only_what_is_ours() -> None:
     snapshot = snapshot_of(spec_of(ATTACHED), children=children, targets=attachable("theirs", OPENTELEMETRY, PRE_FUNCTION))
     removal = build_removal(snapshot)
     assert removal.attachments == (Attachment(CHAT, "uid-target", "7", ("theirs", PRE_FUNCTION)),)
-    assert removal.objects == (ObjectKey("KongPlugin", "ai", OPENTELEMETRY), ObjectKey("Secret", "ai", "assistant-kong-keys"))
+    assert prune(snapshot, removal) == (ObjectKey("KongPlugin", "ai", OPENTELEMETRY), ObjectKey("Secret", "ai", "assistant-kong-keys"))
 
 
 def test_removal_works_without_a_valid_spec() -> None:

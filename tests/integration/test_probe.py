@@ -237,7 +237,7 @@ def test_an_unknown_application_is_caught_until_it_is_corrected(arena: Arena, se
 
     found = until_reason(arena, name, "ApplicationNotFound")
 
-    assert f"has no application {ANOTHER_ID}; it would drop every span without a word" in found["message"]
+    assert f"has no application {ANOTHER_ID}; it would drop every span silently" in found["message"]
     assert arena.conditions(name)["Stalled"]["reason"] == "ApplicationNotFound"
     arena.put(binding(arena, name, sink.url))
     arena.until_ready(name)

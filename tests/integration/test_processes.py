@@ -171,7 +171,7 @@ def test_a_leader_that_was_frozen_writes_nothing_when_it_continues_after_its_tim
     pair.leader.send(signal.SIGCONT)
 
     assert pair.leader.ended() == 1
-    assert "the lease fiddler-kong-operator/fiddler-kong-operator is not, or no longer surely, held" in pair.leader.operator.log
+    assert "the lease fiddler-kong-operator/fiddler-kong-operator is not, or no longer certainly, held" in pair.leader.operator.log
     for name in ("one", "two", "three", "four", "five"):
         pair.arena.until_ready(name)
     taken = min(pair.terms(pair.waiting))

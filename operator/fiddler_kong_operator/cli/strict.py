@@ -1,6 +1,6 @@
 """A document -> a binding, stricter than pydantic alone: unknown fields are refused, with the name that was probably meant.
 
-The API server drops unknown fields without a word unless asked; a file that is rendered offline must not get away with a typo.
+The API server drops unknown fields silently unless asked; a file that is rendered offline must not get away with a typo.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged."""
 
-    sweep_interval: float = Field(default=600.0, ge=1)
-    """Seconds between resyncs, which compare the cache with a fresh list to find lost deletions; jittered by 10 %."""
+    resync_interval: float = Field(default=600.0, ge=1)
+    """Seconds between resyncs, which compare the cache with a fresh list of bindings to find lost deletions; jittered by 10 %."""
 
     drain_timeout: float = Field(default=20.0, ge=0)
     """Seconds that running reconciliations get to finish after SIGTERM."""

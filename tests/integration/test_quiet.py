@@ -13,7 +13,7 @@ from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import events, provide_gateway, write_lines
 
-FLAGS = ("--probe-interval=1", "--probe-retry-interval=1", "--sweep-interval=1")
+FLAGS = ("--probe-interval=1", "--probe-retry-interval=1", "--resync-interval=1")
 
 STATUS = "patch fiddlerkongbindings/status assistant"
 NEW_BINDING = [

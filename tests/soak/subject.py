@@ -31,7 +31,7 @@ FLAGS: Final = (
     f"--probe-interval={PROBE_INTERVAL}",
     "--probe-retry-interval=1",
     f"--probe-timeout={PROBE_TIMEOUT}",
-    "--sweep-interval=30",
+    "--resync-interval=30",
 )
 
 REPORT_AGE: Final = 10.5

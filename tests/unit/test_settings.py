@@ -24,7 +24,7 @@ def test_the_drain_ends_before_kopf_and_the_pod_do() -> None:
     "values",
     [
         {"workers": 0}, {"workers": 65}, {"lease_duration": 1.9}, {"health_port": -1}, {"health_port": 65536}, {"metrics_port": -1},
-        {"metrics_port": 65536}, {"log_format": "xml"}, {"log_level": "trace"}, {"sweep_interval": 0.5},
+        {"metrics_port": 65536}, {"log_format": "xml"}, {"log_level": "trace"}, {"resync_interval": 0.5},
         {"drain_timeout": -1}, {"probe": {"timeout": 0}}, {"probe": {"timeout": 61}},
         {"probe": {"interval": 0}}, {"probe": {"retry_interval": 0}}, {"probe": {"concurrency": 0}}, {"probe": {"concurrency": 65}},
     ],

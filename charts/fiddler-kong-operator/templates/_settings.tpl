@@ -5,7 +5,7 @@
 - --metrics-port={{ .Values.metricsPort }}
 - --log-format={{ .Values.logFormat }}
 - --log-level={{ .Values.logLevel }}
-- --sweep-interval={{ .Values.sweepInterval }}
+- --resync-interval={{ .Values.resyncInterval }}
 - --drain-timeout={{ .Values.drainTimeout }}
 {{- if .Values.probe.allowHttp }}
 - --probe-allow-http

@@ -1,1 +1,1 @@
-"""The process: kopf's handlers, the queue and its workers, leader election, the sweep, start and stop. kopf is known only here."""
+"""The process: kopf's handlers, the queue and its workers, leader election, the resync, start and stop. kopf is known only here."""

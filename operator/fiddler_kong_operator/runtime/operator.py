@@ -47,7 +47,7 @@ class Operator:
         self._cache = Cache()
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
         self._informers = _informers(client, self._feed, scopes)
-        self._resync = Resync(client, BINDING, scopes, self._feed, settings.sweep_interval)
+        self._resync = Resync(client, BINDING, scopes, self._feed, settings.resync_interval)
         self._prober = TraceProber(settings.probe)
         product = BindingMetrics(metrics, lambda: (binding.status for _, binding in self._cache.values(BINDING, Binding)))
         metrics.watch_queue(self._queue)

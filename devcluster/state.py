@@ -1,4 +1,4 @@
-"""A cluster's folder and state file, from which `down`, `status` and `env` know clusters of other processes."""
+"""A cluster's folder and state file, by which `down`, `status` and `env` find clusters of other processes."""
 
 from __future__ import annotations
 

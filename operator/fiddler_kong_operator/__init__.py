@@ -1,3 +1,3 @@
-"""Kubernetes operator that has LLM traffic through Kong AI Gateway observed in Fiddler."""
+"""Kubernetes operator that sends traces of the LLM traffic through Kong AI Gateway to Fiddler."""
 
 __version__ = "0.1.0"

@@ -48,7 +48,7 @@ class Stalled(FiddlerKongError):
 
 
 class Transient(FiddlerKongError):
-    """The API server did not answer, or asked for patience (429, 5xx). `retry_after` holds its `Retry-After` in seconds, if any."""
+    """The API server did not answer, is rate limiting (429) or failed (5xx). `retry_after` holds its `Retry-After` in seconds, if any."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class Conflict(FiddlerKongError):
 
 
 class Stale(FiddlerKongError):
-    """The object is no longer the one that was read: read again and decide again."""
+    """The object has changed since it was read: read again and decide again."""
 
 
 class Gone(FiddlerKongError):

@@ -46,13 +46,13 @@ KONG_PLUGINS_ANNOTATION: Final = "konghq.com/plugins"
 """Kong's attachment list on a Service or Ingress: comma-separated plugin names."""
 
 FIELD_MANAGER: Final = "fiddler-kong-operator"
-"""The field manager of every write: what `kubectl get --show-managed-fields` shows as ours."""
+"""The field manager of every write, as `kubectl get --show-managed-fields` shows it."""
 
 RESTORING_MANAGER: Final = f"{FIELD_MANAGER}-restoring"
-"""The field manager of the one patch that puts a workload's former settings back: a restored value must not look like ours."""
+"""The field manager of the one patch that restores a workload's former settings: a restored value must not look like ours."""
 
 FINALIZER: Final = f"{GROUP}/detach"
-"""Held only by bindings that attach to somebody else's object, until the attachment was taken back."""
+"""The finalizer of a binding that is attached to an object of another owner, until it is detached."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 BINDING_LABEL: Final = f"{GROUP}/binding"
@@ -62,7 +62,7 @@ GRANT_ANNOTATION: Final = f"{GROUP}/allow-bindings-from"
 """Set by the owner of a gateway workload: namespaces (comma-separated, or `*`) whose bindings may change it."""
 
 FORMER_SETTINGS_ANNOTATION: Final = f"{GROUP}/former-settings"
-"""Written by us on a workload whose settings were taken over with `conflicts: Override`: what to put back, as JSON."""
+"""Set by the operator on a workload whose settings it took over with `conflicts: Override`: the former values, as JSON."""
 
 APPLICATION_ID_HEADER: Final = "fiddler-application-id"
 """The HTTP header by which Fiddler knows the application of an export."""

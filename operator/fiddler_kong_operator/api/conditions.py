@@ -41,7 +41,7 @@ class ConditionType(StrEnum):
 
     @property
     def summed(self) -> bool:
-        """Whether `Ready` is True only where this condition is."""
+        """Whether `Ready` needs this condition to be True."""
         return self not in {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED}
 
 
@@ -286,7 +286,7 @@ EVERY_REASON: Final = (
 # fmt: on
 
 REASONS: Final[dict[str, Reason]] = {entry.name: entry for entry in EVERY_REASON}
-"""Every reason by name. A not-ready `Ready` carries the name of the deciding condition's reason."""
+"""Every reason by name. While not True, `Ready` has the reason of the deciding condition."""
 
 
 def reason(name: str) -> Reason:

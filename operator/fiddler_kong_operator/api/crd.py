@@ -25,7 +25,7 @@ CATEGORY: Final = "fiddler"
 """`kubectl get fiddler` lists every kind of this category."""
 
 MAX_NAME: Final = 40
-"""Longest name of a binding: `<binding>-<route>` and two characters to spare make a Service's 63."""
+"""Longest name of a binding: `<binding>-<route>` stays two characters below a Service's limit of 63."""
 
 NAME_RULES: Final = (
     Rule(
@@ -147,7 +147,7 @@ def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapp
 
 
 def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
-    """The node with its reference, or the one alternative that is not null, put in its place. Keys beside the reference win."""
+    """The node with its reference, or its one alternative that is not null, inlined. Keys beside the reference win."""
     alternatives = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
     found = alternatives[0] if alternatives else node
     beside = {key: value for key, value in node.items() if key not in ("anyOf", "$ref")}
@@ -163,7 +163,7 @@ def _ordered(schema: Schema) -> Schema:
 
 
 def _default(node: Mapping[str, Any], schema: Schema) -> Schema:
-    """The default, if it is more than null or an empty list. An object's default is `{}`, because its fields have their own."""
+    """The default, unless it is null or an empty list. An object's default is `{}`, because its fields have their own."""
     default = node.get("default")
     if default is None or default == []:
         return {}

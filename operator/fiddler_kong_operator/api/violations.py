@@ -1,4 +1,4 @@
-"""What pydantic finds wrong with a spec, in the words of the API: field and rule, never the value."""
+"""Turns pydantic's errors about a spec into the words of the API: field and rule, never the value."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["UNKNOWN_FIELD", "violations"]
 Location = tuple[int | str, ...]
 
 UNKNOWN_FIELD: Final = "extra_forbidden"
-"""pydantic's type of the fault that a field is unknown, which only some callers ask about: it is not among `violations`."""
+"""pydantic's error type for an unknown field. `violations` leaves it out, because only some callers ask about it."""
 
 _SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
-"""pydantic's words for what is wrong begin with the Python type."""
+"""The start of pydantic's messages, which names the Python type."""
 
 
 def violations(error: ValidationError) -> list[str]:
-    """One sentence for each fault, beginning with the field's path from `spec` on."""
+    """One sentence for each error. It begins with the field's path from `spec` on."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     places = [problem["loc"] for problem in found]
     return [
@@ -31,7 +31,7 @@ def violations(error: ValidationError) -> list[str]:
 
 
 def _is_inside(place: Location, outer: Location) -> bool:
-    """Whether a fault lies inside a list: pydantic counts only valid items, so one bad item makes the list too short as well."""
+    """Whether an error is inside a list: pydantic counts only valid items, so one bad item makes the list too short as well."""
     return len(place) > len(outer) and place[: len(outer)] == outer
 
 

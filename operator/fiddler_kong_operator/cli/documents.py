@@ -1,4 +1,4 @@
-"""YAML or JSON files of Kubernetes objects -> documents. No error of this module repeats what a file holds: it may hold keys."""
+"""YAML or JSON files of Kubernetes objects -> documents. No error of this module repeats the content of a file, which may hold keys."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class Document:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans and numbers, no timestamps, no duplicate keys: what a person sees is what is read.
+    """YAML 1.2's booleans and numbers, no timestamps, no duplicate keys, so that each value is read as it looks.
 
-    To YAML 1.1 the `1e-06` of a JSON file would be text.
+    YAML 1.1 would read the `1e-06` of a JSON file as text.
     """
 
     def __init__(self, stream: str) -> None:
@@ -62,7 +62,7 @@ class _Loader(yaml.SafeLoader):
         return str(node.value)
 
     def unique_mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
-        """Names of fields are text, as they are in JSON: to Python, `1` and `true` would be one name."""
+        """Field names are text, as in JSON: Python would take `1` and `true` for one name."""
         seen: set[str] = set()
         for key, _ in node.value:
             line = key.start_mark.line + 1
@@ -91,7 +91,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.unique_mapping)
 
 
 def read_documents(text: str) -> list[Document]:
-    """The objects of a file, those inside a `List` included; DocumentError where it is not YAML, or something in it is no object."""
+    """The objects of a file, those inside a `List` included; DocumentError where it is not YAML or contains something else."""
     try:
         return list(_documents(_Loader(text)))
     except yaml.MarkedYAMLError as error:

@@ -13,7 +13,7 @@ __all__ = ["main"]
 
 PACKAGE: Final = "fiddler_kong_operator.cli"
 SINK: Final = "fiddler_kong_sink"
-"""A distribution of its own, which the operator's image does not carry. It is named here only, as text: nothing imports it beforehand."""
+"""A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
 COMMANDS: Final = {name: f"{PACKAGE}.{name}" for name in ("completion", "render", "run")} | {"sink": f"{SINK}.cli"}
 """Each command and the module that defines it, as a click command of the same name."""
@@ -50,13 +50,13 @@ class LazyGroup(click.Group):
 
 
 class NotInstalled(click.ClickException):
-    """The command needs a package that is missing: one sentence without the usage, which is the missing package's to know."""
+    """The command needs a package that is missing: one sentence without the usage, which only the missing package knows."""
 
     exit_code = 2
 
 
 def _not_installed() -> click.Command:
-    """`sink` where its package is missing: whatever its arguments, `--help` too, it says what to install."""
+    """`sink` while its package is missing: with any arguments, even `--help`, it says what to install."""
 
     def refuse() -> NoReturn:
         raise NotInstalled("The sink is a package of its own; install it with: pip install 'fiddler-kong-operator[sink]'")

@@ -1,7 +1,7 @@
-"""What the operator would do with the bindings of a file, without a cluster. Pure.
+"""Computes what the operator would do with the bindings of a file, without a cluster. Pure.
 
-Two things keep keys out of what is printed: real ones are only judged (`resolve_keys`) and never passed on, and the objects are built from
-`REDACTED` in their place.
+Two things keep keys out of the output: real keys are only checked (`resolve_keys`) and never passed on, and the objects are built with
+`REDACTED` instead.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PLUGINS: Final = frozenset({KONG_PLUGIN.name, KONG_CLUSTER_PLUGIN.name})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one binding: what to print, what was refused (then there is nothing to print), and what is worth knowing."""
+    """The outcome for one binding: the objects to print, the findings that refuse it (then nothing is printed), and notes."""
 
     binding: Binding
     printed: tuple[Manifest, ...] = ()
@@ -62,7 +62,7 @@ class Surroundings:
     def gather(
         cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str, endpoints: EndpointPolicy = STRICT
     ) -> Surroundings:
-        """From the documents that are no bindings; `namespace` where one names none."""
+        """From the documents that are not bindings; `namespace` is for a document that names none."""
         objects = {ObjectKey(d.kind, str(d.metadata.get("namespace") or namespace), d.name): d.manifest for d in documents}
         return cls(
             tuple(bindings),
@@ -89,7 +89,7 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
 def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
     """The declarative file for a Kong without Kubernetes, with a placeholder such as `${OPENAI_API_KEY}` for each key.
 
-    Secrets are not looked at: the file holds no key, and who uses it puts the keys in.
+    Secrets are ignored: the file holds no key; its user fills in the keys.
     """
     spec = _spec(binding)
     accepted = evaluate_acceptance(_snapshot(binding, around)).finding
@@ -108,7 +108,7 @@ def _spec(binding: Binding) -> BindingSpec:
 
 
 def _advice(accepted: Finding) -> tuple[str, ...]:
-    """What is to be said of a binding although it is accepted."""
+    """The advice in the finding of an accepted binding."""
     return (accepted.message,) if accepted.status == "True" and accepted.reason.remedy else ()
 
 
@@ -135,7 +135,7 @@ def _plain(key: ObjectKey) -> Attachable:
 
 
 def _exposed(binding: Binding) -> Iterator[Attachable]:
-    """The Ingresses that another binding of the file would have."""
+    """The Ingresses that the operator would create for another binding of the file."""
     if binding.spec is None:
         return
     ingress_class = binding.spec.gateway.ingress_class_name
@@ -149,7 +149,7 @@ def _refs(spec: BindingSpec) -> list[SecretKeyRef]:
 
 
 def _secrets(binding: Binding, spec: BindingSpec, around: Surroundings) -> dict[str, Mapping[str, bytes]]:
-    """The Secrets of the file; a usable stand-in for each that the file does not hold, since the cluster may."""
+    """The Secrets of the file, and a usable stand-in for each missing one, which may exist in the cluster."""
     found: dict[str, Mapping[str, bytes]] = {}
     for ref in _refs(spec):
         given = around.secrets.get((binding.namespace, ref.name))
@@ -174,7 +174,7 @@ def _redacted(spec: BindingSpec) -> ResolvedKeys:
 
 
 def _without_data(manifest: Manifest) -> Manifest:
-    """A Secret's values are base64 of a JSON string, in which nobody would recognise the redaction: show it plainly."""
+    """Show the redaction plainly: a Secret's values are base64 of a JSON string, which would hide it."""
     return {**manifest, "data": dict.fromkeys(manifest["data"], REDACTED)} if manifest["kind"] == SECRET.name else manifest
 
 
@@ -194,7 +194,7 @@ def _gateway_note(binding: Binding, spec: BindingSpec) -> str:
 
 
 def _secret_data(manifest: Manifest) -> dict[str, bytes]:
-    """The values of a Secret. What is not base64 counts as a byte that no check lets through."""
+    """The values of a Secret. A value that is not base64 becomes a byte that every check refuses."""
     encoded, plain = manifest.get("data"), manifest.get("stringData")
     data = {key: _decode(value) for key, value in encoded.items()} if isinstance(encoded, dict) else {}
     return data | ({key: str(value).encode() for key, value in plain.items()} if isinstance(plain, dict) else {})

@@ -67,7 +67,7 @@ def _read(file: TextIO) -> list[Document]:
 
 
 def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding], bool]:
-    """The valid bindings, and whether there were others; what is wrong with those is reported here."""
+    """The valid bindings, and whether there were invalid ones, whose errors are reported here."""
     bindings: dict[str, Binding] = {}
     faulty = False
     for document in documents:
@@ -122,7 +122,7 @@ def print_yaml(manifests: Sequence[Manifest]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Programs as blocks, nothing as an anchor."""
+    """Programs as blocks; no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         """Always: each document must stand alone."""

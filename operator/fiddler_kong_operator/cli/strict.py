@@ -1,6 +1,6 @@
 """A document -> a binding, stricter than pydantic alone: unknown fields are refused, with the name that was probably meant.
 
-The API server drops unknown fields silently unless asked; a file that is rendered offline must not get away with a typo.
+The API server drops unknown fields silently unless asked; a typo in a file that is rendered offline must not pass unnoticed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .documents import Document
 __all__ = ["InvalidBindingError", "parse_binding"]
 
 UNKNOWN_UID: Final = "<uid>"
-"""Stands for the uid, which the API server gives."""
+"""A placeholder for the uid, which the API server assigns."""
 
 _TOP: Final = ("apiVersion", "kind", "metadata", "spec", "status")
 
@@ -39,7 +39,7 @@ class InvalidBindingError(ValueError):
 
 
 def parse_binding(document: Document, namespace: str) -> Binding:
-    """The binding a document holds; `namespace` where it names none. InvalidBindingError lists everything that is wrong."""
+    """The binding in a document; `namespace` is for one that names none. InvalidBindingError lists all errors."""
     problems = list(_problems_around(document))
     given = document.manifest.get("spec")
     spec = _parse(given) if isinstance(given, dict) else ["spec must be an object"]
@@ -58,7 +58,7 @@ def _problems_around(document: Document) -> Iterator[str]:
 
 
 def _parse(given: Manifest) -> BindingSpec | list[str]:
-    """The spec, or everything that is wrong with it. As to the API server, a field that is null is left out where it must not be null."""
+    """The spec, or all of its errors. Like the API server, it drops a null from a field that must not be null."""
     try:
         return BindingSpec.model_validate_json(json.dumps(given), strict=True, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:

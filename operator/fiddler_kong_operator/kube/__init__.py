@@ -1,1 +1,1 @@
-"""What any controller needs: client, informer, queue, election, recorder, metrics. Knows no binding and no Kong."""
+"""The machinery of any controller: client, informer, queue, election, recorder, metrics. Knows no binding and no Kong."""

@@ -242,7 +242,7 @@ def _event(call: Call, line: bytes) -> WatchEvent:
 
 
 def _mapping(content: Any) -> Manifest:
-    """The JSON object itself; ValueError for any other JSON, as for text that is no JSON."""
+    """The JSON object; ValueError for any other JSON, and for text that is not JSON."""
     if not isinstance(content, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - a text is wrong, not a caller's type
     return content

@@ -78,7 +78,7 @@ def _behind_proxy(host: str) -> bool:
 
 
 class Connection:
-    """Makes HTTP sessions to the API server, all with the same abilities: credentials that renew themselves, proxy, TLS server name, trust.
+    """Makes HTTP sessions to the API server. Each has renewed credentials, the proxy, the TLS server name and the trusted certificates.
 
     The client's `refresh_api_key_hook` reads a service account's token again every minute. After an HTTP 401 the whole loader runs again,
     which covers the token files and exec plugins of a kubeconfig, and the request is sent once more.

@@ -203,7 +203,7 @@ class LeaseElector:
             self._record, self._record_seen = record, self._clock()
 
     def _is_free(self) -> bool:
-        """Whether the lease may be acquired. One deleted while it was held counts until it would have expired."""
+        """Whether the lease may be acquired. A lease that was deleted while held counts until it would have expired."""
         if self._record is None or self._record[0] in {"", self._identity}:
             return True
         expires_in = float(self._record[1] or 0)

@@ -1,7 +1,7 @@
-"""Turns HTTP answers of the API server into the project's errors; nothing else does.
+"""Turns HTTP answers of the API server into the project's errors. No other module does.
 
-Texts never hold what was sent. For a Secret they leave out the server's own words as well, since a 422 or a webhook may quote a value, and
-keep the names of the fields that it complains about.
+Texts never hold a request's body. For a Secret they also leave out the server's message, since a 422 or a webhook may quote a value, and
+keep only the names of the fields that it complains about.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _INVALID: Final = 422
 _SERVER_ERROR: Final = 500
 _PATIENCE: Final = frozenset({401, 408, 429})
 _MALFORMED: Final = "failed to create typed patch object"
-"""An apply that does not fit the schema is answered with 500 (seen on 1.36), though it never will."""
+"""The server answers an apply that does not fit the schema with 500 (seen on 1.36), although a retry cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def _causes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _other_uid(status: Mapping[str, Any]) -> bool:
-    """An apply with the `metadata.uid` of a former object of that name is refused with 422 (seen on 1.36), a deletion with 409."""
+    """The server refuses an apply with the `metadata.uid` of a former object of that name with 422 (seen on 1.36), a deletion with 409."""
     return any(cause.get("field") == "metadata.uid" for cause in _causes(status))
 
 

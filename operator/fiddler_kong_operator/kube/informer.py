@@ -4,8 +4,8 @@
 
 * A watch continues where the last one ended. Where that version is gone (410), everything is listed again, and what the list does not show
   is reported as deleted.
-* The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after it
-  lasted for a while does not lengthen it.
+* The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after a
+  while does not lengthen the back-off.
 * A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is logged once, delays the
   start, and is tried again.
 
@@ -58,7 +58,7 @@ class Sink(Protocol):
         """An object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
-        """A list is complete: an object that it does not show, and that is not newer than it, is deleted."""
+        """A list is complete: each object that is not in it, and is not newer than it, was deleted."""
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
         """The kind's definition is (not) there."""
@@ -199,11 +199,11 @@ class Resync:
     """Lists a kind that others watch: once at start, then at an interval, and soon after `due`.
 
     A watcher such as kopf lists, then watches from the version of its list; it never reports what was deleted between two of its lists.
-    Together with it nothing is missed:
+    Together they miss nothing:
 
     * `once` returns when everything has been listed. The watcher starts later, so its own list shows what was created meanwhile.
-    * The watcher's list calls `due` for each object. The resync that follows is younger than that list and finds all that was deleted
-      before it; what is deleted after it, the watch reports.
+    * The watcher's list calls `due` for each object. The resync that follows is younger than that list and finds all deletions before it;
+      the watch reports those after it.
     * A watcher's list without any object calls nothing. Deletions before it are found at the next interval, not sooner.
     """
 

@@ -43,7 +43,7 @@ class WriteLimiter:
         self._writes.pop(key, None)
 
     def _purge(self, now: float) -> None:
-        """Drop the keys whose last write no longer matters. Once in that time is enough, so each write pays for a constant share of it."""
+        """Drop the keys whose last write no longer matters. It runs once in that time, so that its cost for each write is constant."""
         lifetime = max(self._window, self._rest)
         self._writes = {key: writes for key, writes in self._writes.items() if writes[-1] > now - lifetime}
         self._purge_at = now + lifetime

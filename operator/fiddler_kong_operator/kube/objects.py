@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 class ObjectKey(NamedTuple):
     """Identity of an object: its kind (unique among the kinds this project knows), namespace ("" if cluster-scoped) and name.
 
-    A tuple, since everything is looked up by it: a dataclass is hashed and compared in Python.
+    A tuple, because look-ups by key are frequent, and a dataclass is hashed and compared in Python.
     """
 
     kind: str
@@ -28,7 +28,7 @@ class ObjectKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object. `name` is unique among these kinds and stands in `ObjectKey.kind`; the selectors narrow lists and watches."""
+    """A kind of object. `name` is unique among these kinds and is used as `ObjectKey.kind`; the selectors narrow lists and watches."""
 
     name: str
     group: str
@@ -59,7 +59,7 @@ class Kind:
         return ObjectKey(self.name, metadata.get("namespace") or "", metadata["name"])
 
     def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
-        """The URL path of the collection, of one object, or of its subresource; every namespace where none is given."""
+        """The URL path of the collection, of one object, or of its subresource; all namespaces if none is given."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         scope = f"/namespaces/{namespace}" if namespace and self.namespaced else ""
         return "/".join(part for part in (f"{root}{scope}/{self.plural}", name, subresource) if part)
@@ -67,9 +67,9 @@ class Kind:
 
 EVENT: Final = Kind("Event", "", "v1", "events")
 LEASE: Final = Kind("Lease", "coordination.k8s.io", "v1", "leases", fenced=False)
-"""Writes of the Lease do not pass the fence: they are what opens it."""
+"""Writes of the Lease do not pass the fence, because they open it."""
 
 
 def version_of(resource_version: str | None) -> int:
-    """A resourceVersion as a number, so that older and newer can be told (allowed since Kubernetes 1.35); -1 for anything else."""
+    """A resourceVersion as a number, so that versions can be compared (allowed since Kubernetes 1.35); -1 for anything else."""
     return int(resource_version) if resource_version and resource_version.isdecimal() else -1

@@ -1,7 +1,7 @@
 """Parses the API server's JSON. Free-form values (a KongPlugin's `config`) may be nested 10,000 deep, which Python's parser refuses.
 
-A user who may create a KongPlugin or a binding could make the whole kind unreadable: where parsing did not fail, copying or validating
-would, and since Python 3.12 a higher recursion limit does not help. So this module cuts off what is nested deeper than anything this
+A user who may create a KongPlugin or a binding could make the whole kind unreadable: even if parsing succeeded, copying or validating would
+fail, and since Python 3.12 a higher recursion limit does not help. So this module cuts off every value that is nested deeper than this
 project reads, before the text is parsed.
 """
 

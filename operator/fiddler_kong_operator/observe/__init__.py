@@ -1,1 +1,1 @@
-"""What is observed of the cluster: the watched kinds, the cache with its indexes, and the reader that gathers snapshots."""
+"""Observes the cluster: the watched kinds, the cache with its indexes, and the reader that gathers snapshots."""

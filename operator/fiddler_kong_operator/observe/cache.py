@@ -56,7 +56,7 @@ class Cache:
         self._tombstones: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
         self.in_flight = InFlightWrites()
-        """Writes under way: what a watch shows of them does not requeue their authors."""
+        """Writes in flight: their watch events do not requeue their authors."""
 
     # Changes
 
@@ -169,13 +169,13 @@ class Cache:
         return key in self.indexes.wanted_by
 
     def _is_outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
-        """An equal version changes something only where a part of it was not kept and is wanted by now."""
+        """An equal version matters only if a part of the object was not kept and is wanted now."""
         if version < 0 or old.version < version:
             return False
         return old.version > version or not self._lacks(key, old)
 
     def _lacks(self, key: ObjectKey, record: Record) -> bool:
-        """A referenced object whose value was not kept, or one that has a wanted name since a binding came."""
+        """Whether a binding refers to it and its value was not kept, or a new binding wants its name."""
         if not record.uid:
             return False
         unclaimed = record.child is None and WATCHED[key.kind].owned
@@ -195,7 +195,7 @@ class Cache:
         return WATCHED[key.kind].owned and (is_managed(raw) or any(self._records.claimants(key)))
 
     def _put(self, key: ObjectKey, old: Record | None, new: Record | None) -> frozenset[ObjectKey]:
-        """Set a record, move the indexes, and return what the change concerns, the authors of just this write excepted."""
+        """Set a record, update the indexes, and return the keys to requeue, except the authors of this very write."""
         if old is None and new is None:
             return _NONE
         self._records.put(key, new)

@@ -41,7 +41,7 @@ class Feed:
             self._requeue(keys, Lane.URGENT if event_type else Lane.BACKGROUND)
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
-        """Take the end of a list: what it did not show, and is not newer than it, is gone."""
+        """Take the end of a list: objects that are not in it, and are not newer than it, were deleted."""
         self._requeue(self.cache.relisted(kind, namespace, seen, resource_version), Lane.BACKGROUND)
 
     def installed(self, kind: Kind, *, installed: bool) -> None:

@@ -33,7 +33,8 @@ def share(value: H) -> H:
 def deduplicate_spec(model: M) -> M:
     """The spec, or a part of one, with equal parts that were seen before.
 
-    Writes where pydantic 2 keeps fields and the set of given fields: a frozen model offers no other way, and the set is half of its memory.
+    It sets the attributes in which pydantic 2 keeps the fields and the set of given fields: a frozen model offers no other way, and the set
+    is half of its memory.
     """
     object.__setattr__(model, "__pydantic_fields_set__", share(frozenset(model.model_fields_set)))
     parts = model.__dict__

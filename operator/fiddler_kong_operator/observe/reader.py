@@ -1,4 +1,4 @@
-"""Gathers what one decision rests on from the cache; reads live only what is not cached."""
+"""Gathers the facts for one decision from the cache; reads live only objects that are not cached."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Reader"]
 
 
 class Reader:
-    """Makes snapshots. Costs as much as the binding has objects, plus one live read for each reference that is not held yet."""
+    """Makes snapshots. Costs one look-up for each object of the binding, plus one live read for each reference that is not cached yet."""
 
     def __init__(
         self,

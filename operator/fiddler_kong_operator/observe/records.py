@@ -122,7 +122,7 @@ class Records:
             self._by_kind[key.kind][key] = record
 
     def value(self, key: ObjectKey, expected: type[T]) -> T | None:
-        """What is kept of an object, where it exists, is kept, and is of this type."""
+        """The kept value of an object, if there is one of this type."""
         record = self.find(key)
         return record.value if record and isinstance(record.value, expected) else None
 
@@ -136,12 +136,12 @@ class Records:
         return self._by_kind[BINDING.name].keys()
 
     def owner_of(self, key: ObjectKey) -> ObjectKey | None:
-        """The binding that owns an object, if it is in the same namespace: anybody can copy a uid into another one."""
+        """The binding that owns an object, if it is in the same namespace: any user can copy a uid into another one."""
         child = self.child(key)
         return self.owner(child) if child else None
 
     def owner(self, child: Child) -> ObjectKey | None:
-        """As `owner_of`, of ownership facts at hand."""
+        """Like `owner_of`, for given ownership facts."""
         owners = self.indexes.by_uid[child.owner_uid] if child.owner_uid else ()
         return next((owner for owner in owners if owner.namespace == child.key.namespace), None)
 

@@ -1,1 +1,1 @@
-"""Pure decisions: from one `Snapshot` of what is observed to what is wanted and what is found. No I/O, no clock, no client."""
+"""Pure decisions: from one `Snapshot` of the cluster to the desired objects and the findings. No I/O, no clock, no client."""

@@ -1,4 +1,4 @@
-"""From one snapshot to everything there is to do and to say about a binding. Pure: the whole behaviour can be read and tested here."""
+"""Decides all writes and findings for a binding from one snapshot. Pure: the whole behaviour can be read and tested here."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["Decision", "decide"]
 class Decision:
     """The writes (`plan`, then `prune`) and the findings.
 
-    `findings` has the conditions that the plan decides. PluginsProgrammed is among them only where the plugins are not to be touched;
-    otherwise it depends on how the writes end.
+    `findings` has the conditions that the plan decides. PluginsProgrammed is among them only where the plugins must not be touched;
+    otherwise it depends on the result of the writes.
     """
 
     findings: Mapping[ConditionType, Finding]
@@ -36,16 +36,16 @@ class Decision:
 
     @property
     def retreats(self) -> bool:
-        """Whether the plan only takes away what would break a gateway."""
+        """Whether the plan only detaches plugins that would break a gateway."""
         return ConditionType.PLUGINS_PROGRAMMED in self.findings
 
 
 def decide(snapshot: Snapshot) -> Decision:
     """Decide one pass over a binding that is not being deleted.
 
-    An accepted binding with usable keys gets its whole plan. Otherwise what works is left alone, but for two things: where another plugin
-    of the same type turned up on a target, ours leaves it, since two freeze the gateway for everybody; and what runs Lua leaves a gateway
-    that runs none, where every request would fail.
+    An accepted binding with usable keys gets its whole plan. Otherwise its objects stay as they are, with two exceptions. If another plugin
+    of the same type is now on a target, ours is detached, since two freeze the gateway for all its users. And plugins that run Lua are
+    detached from a gateway that runs none, where every request would fail.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(), gateway.finding)

@@ -1,4 +1,4 @@
-"""Where a key that Kong needs comes from and goes to."""
+"""The source and the destination of a key that Kong needs."""
 
 from __future__ import annotations
 

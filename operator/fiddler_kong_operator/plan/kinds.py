@@ -30,7 +30,7 @@ EVENT: Final = replace(ANY_EVENT, field_selector="involvedObject.kind=KongPlugin
 
 OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
-plugin whose Secret is gone and goes on serving its route."""
+plugin whose Secret is gone and keeps serving its route."""
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, KONG_CLUSTER_PLUGIN, DEPLOYMENT, EVENT)})
 """Every kind by name."""

@@ -1,4 +1,4 @@
-"""The keys a binding refers to: usable values, or what is wrong with them. No message ever holds a value."""
+"""The keys a binding refers to: usable values, or their errors. No message ever holds a value."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PLACEHOLDER: Final = re.compile(r"\$\{|\$\(|\{\{|\{vault://|^<.*>$")
 """`${KEY}`, `$(KEY)`, `{{ .Values.key }}`, `<your-key>`, and Kong's vault references: these would read the *gateway's* secrets."""
 
 _USABLE: Final = re.compile(r"[!#-~][!-~]*")
-"""Printable ASCII without blanks: what fits behind `Bearer ` in a header (RFC 6750). A quote in front means a value pasted with its quotes,
-or a Secret that this operator derived: taken as a key, it would be quoted again in each pass and grow without end."""
+"""Printable ASCII without spaces, as a header allows after `Bearer ` (RFC 6750). A leading quote means a value pasted with its quotes, or a
+Secret that this operator derived: used as a key, it would be quoted again in each pass and grow without end."""
 
 _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueEmpty": "is empty. Put the bare key in.",
@@ -75,7 +75,7 @@ def _resolve(uses: Sequence[PluginKey], secrets: Mapping[str, Mapping[str, bytes
 
 
 def _decode(value: bytes) -> str:
-    """Text without the newline that most tools leave at the end; what is not ASCII becomes U+FFFD, which no check lets through."""
+    """Text without the newline that most tools leave at the end; characters beyond ASCII become U+FFFD, which every check refuses."""
     return value.decode("ascii", errors="replace").strip(" \t\r\n")
 
 

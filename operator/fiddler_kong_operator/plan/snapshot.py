@@ -1,4 +1,4 @@
-"""What one decision is made from: everything observed about one binding, gathered once, frozen.
+"""The input of one decision: everything observed about one binding, gathered once, frozen.
 
 `observe.reader` makes a `Snapshot`; the rest of `plan` decides from it without any I/O. Values are reduced on
 arrival (a child is a digest, a Service is its plugin list), so that thousands of bindings fit into little memory.
@@ -160,7 +160,7 @@ class Child:
         """Whether it may be overwritten for this very binding.
 
         A controlling ownerReference is Kubernetes' own way to hand an object over: the garbage collector deletes it with the binding.
-        Labels are not, anybody copies them: they count only where that reference was removed (drift) from what we have written.
+        Labels are not, because any user can copy them: they count only where that reference was removed (drift) from an object we wrote.
         """
         if self.key.namespace != binding.namespace:
             return False
@@ -185,7 +185,7 @@ class KongWarning:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What the trace endpoint answered: a reason of TraceEndpointReachable and its sentence; `application` where it could be read."""
+    """The trace endpoint's answer: a reason of TraceEndpointReachable and its sentence; `application` where it could be read."""
 
     reason: str
     message: str
@@ -194,7 +194,7 @@ class ProbeResult:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything a decision about one binding rests on."""
+    """All input of a decision about one binding."""
 
     binding: Binding
     now: float
@@ -206,7 +206,7 @@ class Snapshot:
     """False where the operator does not watch the workload's namespace."""
     siblings: tuple[Binding, ...] = ()
     """Of the other bindings that name the same workload, those that can make a difference: the oldest of each that ask something else of
-    it (`tenancy.demand`), and the owners of `ingresses`. More do no harm."""
+    it (`tenancy.demand`), and the owners of `ingresses`. Further ones change nothing."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     """Every Service and Ingress named in attachTo that exists, and every one (ours too) whose annotation names a plugin of this binding."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)

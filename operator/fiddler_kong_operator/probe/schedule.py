@@ -39,7 +39,7 @@ JITTER: Final = 0.1
 
 SPARE: Final = 2
 """Slots that a single namespace cannot use: while its slow endpoints hold the rest, other namespaces are probed at once. With one spare, a
-single slow endpoint of a second namespace would use it up; each further one costs a lone namespace an eighth of its pace."""
+single slow endpoint of a second namespace would use it up; each further spare slows a lone namespace by an eighth."""
 
 _REACHABLE: Final = "Reachable"
 _EXPORTED: Final = frozenset({_REACHABLE, "ApplicationNotFound"})

@@ -43,7 +43,7 @@ REPAIR_WINDOW: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What applying a decision found, and when to reconcile again (None: when something changes)."""
+    """The findings of applying a decision, and when to reconcile again (None: when something changes)."""
 
     findings: Mapping[ConditionType, Finding] = field(default_factory=dict)
     wake: float | None = None
@@ -161,14 +161,14 @@ class BindingReconciler:
                 self._announce(event)
 
     def _gateway(self, binding: Binding, decision: Decision) -> Finding:
-        """The finding about the gateway. Why settings could not be written is told only to bindings whose settings are pending."""
+        """The finding about the gateway. Only a binding whose settings are pending shows why they could not be written."""
         found = decision.findings[ConditionType.GATEWAY_CONFIGURED]
         failure = self._gateways.failure(binding.workload) if found.reason.name == "GatewayPending" else None
         return failure or found
 
 
 def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey, Hashable]]:
-    """What a pass may write, and a mark of its content. The same content written again and again is a fight; another one is a new wish."""
+    """The objects that a pass may write, each with a mark of its content. Only repeated writes of the same content are a fight."""
     for desired in plan.objects:
         child = snapshot.children.get(desired.key)
         if child is None or not child.matches(desired.digest):
@@ -186,7 +186,7 @@ def _reverted(keys: Iterable[ObjectKey]) -> Finding:
 
 
 def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:
-    """Kong's warnings end without an event; a list that was just changed decides about the finalizer."""
+    """No event announces the end of a Kong warning; after the write of a list, the next pass decides about the finalizer."""
     if any(attachment.target in written for attachment in plan.attachments):
         return 1.0
     warning = current_warning(snapshot)

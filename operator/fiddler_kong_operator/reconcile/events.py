@@ -19,10 +19,10 @@ MESSAGE_LIMIT: Final = 1024
 
 
 def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Manifest | None:
-    """The Event for a status about to be seen, or None where there is nothing to tell.
+    """The Event for a new status, or None where there is nothing to tell.
 
-    That is where the deciding reason is the same as before or still open (Unknown), and where the first status of all says Ready: nothing
-    was ever wrong, and an eighth write for each new binding would say only what the status says.
+    There is nothing to tell if the deciding reason is the same as before or still open (Unknown), nor if the first status of all is Ready:
+    nothing was ever wrong, and an eighth write for each new binding would only repeat the status.
     """
     before, after = _ready(binding.status), _ready(status)
     if after is None or after["status"] == "Unknown" or not _is_news(before, after):

@@ -64,7 +64,7 @@ class Operator:
         self._stopping = False
 
     async def list_bindings(self) -> None:
-        """Wait until the bindings have been listed once. kopf is to start after this: it looks for their definition only once."""
+        """Wait until the bindings have been listed once. Start kopf only after this: it looks for their definition only once."""
         await self._resync.once()
 
     async def list_others(self) -> None:

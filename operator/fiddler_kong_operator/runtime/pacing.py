@@ -1,4 +1,4 @@
-"""Holds kopf back where it asks too often: it repeats a watch as soon as the server has ended it, and logs in again after each 401.
+"""Slows down kopf's requests: it repeats a watch as soon as the server has ended it, and logs in again after each 401.
 
 A server that ended each watch at once was asked 270 times a second.
 """
@@ -26,7 +26,7 @@ PAUSES: Final = Doubling(0.5, 30.0)
 
 
 class Pace:
-    """Delays what is repeated too fast, each subject by itself: doubling pauses, and none after an attempt that lasted.
+    """Delays attempts that are repeated too fast, separately for each subject: doubling pauses, and none after an attempt that lasted.
 
     As a client middleware it delays watches by their path.
     """

@@ -1,6 +1,6 @@
 """Guards kopf against deep JSON: it gets nothing nested deeper than `kube.parsing.DEEPEST`.
 
-kopf parses lists and watches by itself. One binding whose override is nested thousands deep would end the watch of all bindings for good.
+kopf itself parses lists and watches. One binding whose override is nested thousands deep would end the watch of all bindings for good.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class Shell:
     """
 
     def __init__(self, settings: Settings, operator: Operator, connection: Connection, stop: asyncio.Event) -> None:
-        """Nothing runs before `start`. Signals go on to set `stop`, not kopf's own flag."""
+        """Nothing runs before `start`. Signals set `stop`, not kopf's own flag."""
         self._settings = settings
         self._registry = kopf.OperatorRegistry()
         self._on_signal = stop

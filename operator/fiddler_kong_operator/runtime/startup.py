@@ -38,8 +38,8 @@ logger: Final = logging.getLogger(__name__)
 Elector = LeaseElector | NoElection
 
 YOUNG: Final = (20_000, 20, 20)
-"""Thresholds of Python's collector of cycles. Hardly anything here makes cycles, and what is observed stays: with Python's own thresholds
-(700, 10, 10) a third of the CPU time of deciding goes into the collector at 2,000 bindings."""
+"""Thresholds of Python's collector of cycles. Hardly anything here makes cycles, and observed objects stay: with Python's own thresholds
+(700, 10, 10) the collector takes a third of the CPU time of decisions at 2,000 bindings."""
 
 
 def run(settings: Settings) -> int:

@@ -45,8 +45,8 @@ class Applier:
         left out too. Entries of the Secret that are no longer wanted go last: Kong drops a plugin whose key is missing and serves its
         route without it. The first stage that fails ends the pass; all failures of the stage are reported.
 
-        Raises Stale where the snapshot was out of date, Stalled(NameTaken) for a stranger's object, Refused, and what the client raises.
-        Keys of the snapshot are redacted from an error's text: a webhook may quote what it was given.
+        Raises Stale where the snapshot was out of date, Stalled(NameTaken) for an object of another owner, Refused, and what the client
+        raises. Keys of the snapshot are redacted from an error's text: a webhook may quote its input.
         """
         try:
             if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):

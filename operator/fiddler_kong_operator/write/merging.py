@@ -1,4 +1,4 @@
-"""The JSON merge patch (RFC 7386) that makes a live object carry exactly what is wanted, and leaves alone what is not ours to say.
+"""The JSON merge patch (RFC 7386) that gives a live object exactly the desired content, and leaves alone the fields that are not ours.
 
 Ours are the fields `plan.digest.content_digest` counts: every top-level field but metadata and status, our labels, the `konghq.com/`
 annotations and the controlling owner. Other people's labels, annotations and owners stay.
@@ -21,7 +21,7 @@ _KONG: Final = "konghq.com/"
 def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) -> Manifest | None:
     """The patch from `live` to `desired`, with uid and resourceVersion of `live` as preconditions; None where nothing differs.
 
-    `keep_data` leaves alone what a Secret holds beyond the desired entries.
+    `keep_data` keeps a Secret's entries beyond the desired ones.
     """
     patch = difference(managed_content(live), managed_content(desired))
     if keep_data:
@@ -72,7 +72,7 @@ def _without_removals(patch: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
-    """Wanted labels and annotations are set; of those there already, only Kong's that are not wanted go."""
+    """Sets the wanted labels and annotations, and removes only Kong's that are not wanted."""
     patch: dict[str, Any] = {}
     labels = _missing(live.get("labels") or {}, desired.get("labels") or {})
     annotations = _missing(live.get("annotations") or {}, desired.get("annotations") or {})
@@ -89,7 +89,7 @@ def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict
 
 
 def _with_owners(live: Iterable[Any], desired: Sequence[Any]) -> list[Any]:
-    """An object has one controlling owner, ours; the others may be anybody's."""
+    """An object has one controlling owner, ours; its other owners stay."""
     ours = {owner["uid"] for owner in desired}
     return [*(owner for owner in live if not owner.get("controller") and owner.get("uid") not in ours), *desired]
 

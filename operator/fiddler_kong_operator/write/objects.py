@@ -1,13 +1,13 @@
-"""Writes single objects: creates, repairs and deletes what a binding owns, and sets attachment lists. Never writes a stranger's object.
+"""Writes single objects: creates, repairs and deletes what a binding owns, and sets attachment lists. Never overwrites another owner's.
 
 How an owned object is written, and why not by server-side apply:
 
-* A missing object is created by POST. That fails where an object of the name exists, so no race can overwrite a stranger's. (An apply can
-  be made to create only, by a resourceVersion that no object has, but costs the API server half as much again: 4.3 ms against 2.8 ms on
-  1.36.)
+* A missing object is created by POST. That fails where an object of the name exists, so no race can overwrite an object of another owner.
+  (An apply can be made to create only, by a resourceVersion that no object has, but costs the API server half as much again: 4.3 ms against
+  2.8 ms on 1.36.)
 * A different object is read live, its owner is checked, and it gets the merge patch that makes it exactly as wanted (`merging`), with its
-  uid and resourceVersion as preconditions. An apply would leave what other managers added, and fields created by POST that are no longer
-  wanted; each would be found as drift again in every pass.
+  uid and resourceVersion as preconditions. An apply would leave fields that other managers added, and fields created by POST that are no
+  longer wanted; each would be found as drift again in every pass.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
 """
@@ -48,7 +48,7 @@ class ObjectWriter:
         """Create or repair an object; False where it already was as wanted.
 
         `keep_data` leaves entries in a Secret that are no longer wanted. Raises Stale where the snapshot was out of date,
-        Stalled(NameTaken) for a stranger's object.
+        Stalled(NameTaken) for an object of another owner.
         """
         binding = snapshot.binding
         if desired.key not in snapshot.children:

@@ -1,4 +1,4 @@
-"""Whose an object is, going by how it is now rather than by what the store holds."""
+"""Decides who owns an object, by its live state rather than by the cache."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from fiddler_kong_operator.plan.snapshot import Binding, Child, Snapshot
 __all__ = ["COLLECTED", "belongs", "require_replaceable"]
 
 COLLECTED: Final = 60.0
-"""Seconds after which what an earlier binding of the name has left should be gone: one as a rule, up to 30 in a fresh cluster."""
+"""Seconds after which the objects of an earlier binding of the name should be gone: usually one, up to 30 in a fresh cluster."""
 
 
 def belongs(live: Manifest, binding: Binding) -> bool:
-    """As `Child.belongs_to`, of the object as it is now."""
+    """Like `Child.belongs_to`, for the live object."""
     return _child(live).belongs_to(binding)
 
 
 def require_replaceable(live: Manifest, snapshot: Snapshot) -> None:
-    """Raise unless an object that is not the binding's is left from an earlier one of its name, and nobody collects it.
+    """Raise unless the object is an orphan of an earlier binding of this name that the garbage collector missed.
 
-    Stale while the garbage collector is to have its time for that; Stalled(NameTaken) for a stranger's object.
+    Stale while the garbage collector may still delete it; Stalled(NameTaken) for an object of another owner.
     """
     child, binding = _child(live), snapshot.binding
     if not child.is_left_over(binding):
@@ -34,10 +34,10 @@ def require_replaceable(live: Manifest, snapshot: Snapshot) -> None:
 
 
 def _is_overdue(live: Manifest, snapshot: Snapshot) -> bool:
-    """Whether it has nobody else to belong to, and has stood for long enough beside the binding of today.
+    """Whether it has no other owner, and has existed for long enough beside the present binding.
 
-    The collector forgets what it was to collect when the binding's definition was deleted before it had learned of it. All that such an
-    object belongs to is gone, since names are unique: the collector would delete it as well.
+    The collector forgets such an object if the binding's definition was deleted before the collector had learned of it. Every owner of such
+    an object is gone, since names are unique: the collector would delete it as well.
     """
     binding, owners = snapshot.binding, live["metadata"].get("ownerReferences") or ()
     former = all(o.get("kind") == BINDING.name and o.get("name") == binding.name and o.get("uid") != binding.uid for o in owners)

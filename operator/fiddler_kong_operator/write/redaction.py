@@ -1,4 +1,4 @@
-"""Keys taken out of texts that others wrote: a webhook that refuses an object may quote what it was given."""
+"""Redacts keys in texts that others wrote: a webhook that refuses an object may quote its content."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _BLOT: Final = "[redacted]"
 
 
 def redact(text: str, snapshot: Snapshot) -> str:
-    """The text without any key of the snapshot.
+    """The text with the snapshot's keys redacted, longer ones first, since one may begin with another.
 
-    Longer keys first, since one may begin with another; and the beginning of one that the limit of a message cut off.
+    It also redacts the start of a key that the limit of a message cut off.
     """
     found = (value.decode("utf-8", "replace").strip() for values in snapshot.secrets.values() for value in (values or {}).values())
     for key in sorted({key for key in found if len(key) >= _SHORTEST_KEY}, key=len, reverse=True):

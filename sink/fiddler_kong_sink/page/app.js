@@ -42,7 +42,7 @@ function content(where) {
   return state.session_count ? sessions(state) : empty(state);
 }
 
-/** Which <details> are open, by key, so that a refresh does not close what somebody reads. */
+/** Which <details> are open, by key, so that a refresh does not close them while they are read. */
 const openDetails = () => new Set([...document.querySelectorAll("details[open]")].map((node) => node.dataset.key));
 
 function render(where) {

@@ -83,7 +83,7 @@ def _leave_group(indexes: Indexes, binding: Binding) -> None:
 def _triggers(records: Records, key: ObjectKey, old: Binding | None, new: Binding | None) -> Iterator[ObjectKey]:
     """The binding itself, its workload, and the other bindings of the workload where a representative came or went.
 
-    A changed status counts: whoever wrote it was not this operator, whose own writes are expected (`inflight`).
+    A changed status counts: another client wrote it, since the operator's own writes are expected (`inflight`).
     """
     if not changed(old, new):
         return

@@ -37,7 +37,7 @@ def never(_value: Any) -> bool:
 
 
 def changed(old: Any, new: Any, *ignored: str) -> bool:
-    """Whether two frozen values of the same type differ in more than the resourceVersion and the ignored fields; None is no value."""
+    """Whether two frozen values of the same type differ in more than the resourceVersion and the ignored fields; None means no value."""
     if old is None or new is None:
         return old is not new
     return bool(replace(old, **{name: getattr(new, name) for name in ("resource_version", *ignored)}) != new)
@@ -55,7 +55,7 @@ class WatchedKind:
     why: str
     """Why the operator needs the verbs, for the administrator who reviews the roles."""
     index: Index = lambda *_: None
-    """(indexes, key, old value, new value): move the object in the reverse indexes this kind feeds. None is no value."""
+    """(indexes, key, old value, new value): move the object in the reverse indexes this kind feeds. None means no value."""
     verbs: tuple[str, ...] = WATCH_VERBS
     keep: Callable[[Any], bool] = always
     """Whether to keep a value of an object that no binding refers to."""

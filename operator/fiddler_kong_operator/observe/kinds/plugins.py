@@ -20,7 +20,7 @@ from .contract import CHILD_VERBS, WatchedKind
 __all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "reduce_plugin"]
 
 _FEW: Final = 32
-"""Facts that are pooled: most plugins are of a few types, and strangers choose how long these are."""
+"""Size of the pool of equal facts: most plugins are of a few types, but users choose how long a type is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> Plug
 
 
 def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
-    """The bindings that have a plugin on an object that names this one, too: two of a type clash."""
+    """The bindings with a plugin on an object that also names this one: two of a type clash."""
     if old != new:
         for target in records.indexes.naming[key]:
             attachable = records.value(target, Attachable)

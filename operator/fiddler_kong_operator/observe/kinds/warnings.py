@@ -18,7 +18,7 @@ from .contract import WatchedKind
 __all__ = ["WARNINGS", "reduce_warning"]
 
 MESSAGE_LIMIT: Final = 2048
-"""Characters of a message that are kept: Kong's own have at most 1024, but anybody may post Events of any length."""
+"""Characters of a message that are kept: Kong's own have at most 1024, but any client may post a longer Event."""
 
 REPEAT: Final = 30.0
 """Seconds in which a repetition of the same warning triggers nothing."""
@@ -61,7 +61,7 @@ def _is_news(records: Records, old: KongWarning, new: KongWarning) -> bool:
 
 
 def _changes(records: Records, plugin: ObjectKey) -> Iterator[float]:
-    """When we wrote what a warning about the plugin may be due to: the binding's objects, and the lists that name the plugin."""
+    """When we wrote the objects that may have caused a warning: the binding's objects, and the lists that name the plugin."""
     child = records.child(plugin)
     owner = child.owner_uid if child else None
     for key in (*(records.indexes.owned_by[owner] if owner else ()), *records.indexes.naming[plugin]):

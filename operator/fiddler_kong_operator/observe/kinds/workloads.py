@@ -25,7 +25,7 @@ _VALUES: Final = ("f:value", "f:valueFrom")
 
 
 def reduce_workload(key: ObjectKey, raw: Manifest, _known: object = None, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> Workload:
-    """Keep of a workload only what the decisions about the gateway depend on."""
+    """Keep only the facts of a workload that the decisions about the gateway need."""
     kind = kinds[key.kind]
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}

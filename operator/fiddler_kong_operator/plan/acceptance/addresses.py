@@ -60,7 +60,7 @@ def is_public(address: Address) -> bool:
 def shown_address(host: str) -> str | None:
     """The address that a host shows without any resolver: its own, or that of a name with a fixed meaning; None for other names.
 
-    Refuses what only some resolvers read as an address: decimal, octal, hexadecimal or shortened IPv4.
+    Refuses the notations that only some resolvers read as an address: decimal, octal, hexadecimal or shortened IPv4.
     """
     name = host.lower().rstrip(".")
     if name in _LOCAL_NAMES or name.endswith(".localhost"):

@@ -46,7 +46,7 @@ def _conflicts(snapshot: Snapshot, route: Route, target: Attachable) -> Iterator
 
 
 def standing_clashes(snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """Objects whose list holds a plugin of this binding and another of its type, or itself again, even if the spec does not name them."""
+    """Objects whose list names a plugin of this binding twice, or also another of its type, even if the spec does not name them."""
     return frozenset(key for key, target in snapshot.targets.items() if _clashes(snapshot, target))
 
 
@@ -81,7 +81,7 @@ def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, Objec
 
 
 def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:
-    """Objects with the name of one this binding creates that do not belong to it, and are not about to go."""
+    """Objects of other owners with the name of one this binding creates, except those about to be garbage-collected."""
     for key in wanted_children(snapshot.binding):
         child = snapshot.children.get(key)
         if child is not None and not (child.belongs_to(snapshot.binding) or child.is_left_over(snapshot.binding)):
@@ -100,7 +100,7 @@ def _serves(ingress: Attachable, host: str, path: str) -> bool:
 
 
 def _is_own(ingress: Attachable, snapshot: Snapshot) -> bool:
-    """Whether this binding made it, perhaps under a route's former name: it then goes once the new one is there."""
+    """Whether this binding made it, perhaps under a route's former name: it is then pruned once the new one exists."""
     child = snapshot.children.get(ingress.key)
     return child is not None and child.belongs_to(snapshot.binding)
 

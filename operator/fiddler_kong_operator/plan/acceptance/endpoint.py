@@ -1,19 +1,19 @@
 """Which URLs traces and calls may go to, and which addresses the operator probes. Pure; `probe.otlp` connects only to what passed here.
 
 A binding's author chooses the URL. The gateway sends the key and the traces there, and the probe runs in the operator's network, so its
-answer must not tell more about that network than the author could have learnt otherwise. What the URL itself shows (`refusal`) keeps a
-binding from being accepted; what its name resolves to only keeps the operator from probing it, since the gateway resolves for itself.
+answer must not tell more about that network than the author could have learnt otherwise. A binding with a forbidden URL (`refusal`) is not
+accepted. A name that resolves to a forbidden address is only not probed, since the gateway resolves names itself.
 
 - The scheme is https, unless the host is in the cluster (`*.svc`, `*.cluster.local`) or the administrator allows http.
-- Judged is each address the name resolves to, so decimal, octal, hexadecimal and other spellings of an address change nothing.
-  IPv6 forms that carry an IPv4 address (mapped, compatible, 6to4, NAT64, Teredo) are judged by both.
+- Each address that the name resolves to is checked, so decimal, octal, hexadecimal and other spellings of an address change nothing.
+  IPv6 forms that carry an IPv4 address (mapped, compatible, 6to4, NAT64, Teredo) are checked as both.
 - Refused for good: link-local, the metadata services of the clouds, multicast, unspecified and reserved addresses.
 - Refused unless `ProbeSettings.allowed_addresses` names them: loopback.
 - Private addresses are where in-cluster sinks and VPC endpoints live, so they may be probed, but only on the ports on which a Fiddler can
   be expected (`WEB_PORTS`): a binding cannot walk through the ports of a host. Any other port needs `allowed_addresses`.
-- Names that always mean one of these (`localhost`, the names of metadata services) are judged as addresses.
+- Names that always mean one of these (`localhost`, the names of metadata services) are checked as addresses.
 
-A model's URL (`upstream_refusal`) is called by the gateway, and what answers is handed to the client: link-local and metadata addresses
+The gateway calls a model's URL (`upstream_refusal`) and returns the answer to the client: link-local and metadata addresses
 would give away the credentials of the gateway's machine, loopback ones lead to Kong's own Admin API. Scheme and port are free.
 """
 
@@ -47,12 +47,12 @@ WEB_PORTS: Final = frozenset({80, 443, 4318, 8080, 8443})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _SHAPE: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
-"""Host and port as every parser reads them; what is left out here (`a[::1]`, an empty port) is read differently by Python and by Kong."""
+"""Host and port in forms that every parser reads alike. Python and Kong read the other forms (`a[::1]`, an empty port) differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointPolicy:
-    """What the operator's administrator allows beyond https to public and private addresses: see `settings.ProbeSettings`."""
+    """The endpoints that the administrator allows beyond https to public and private addresses: see `settings.ProbeSettings`."""
 
     allow_http: bool = False
     allowed_addresses: tuple[str, ...] = ()

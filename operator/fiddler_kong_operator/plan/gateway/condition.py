@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Check(Generic[T]):
-    """One row of a table: it applies where `when` gives something truthy."""
+    """One row of a table: it applies if `when` returns a truthy value."""
 
     reason: str
     when: Callable[[T], object]
     message: str
-    """A format string: `of` is the subject of the check, `found` what `when` gave, `minimum` the oldest Kong that works."""
+    """A format string: `of` is the subject of the check, `found` the value of `when`, `minimum` the oldest Kong that works."""
     works: bool = False
-    """The gateway works all the same."""
+    """The gateway works although the row applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class GatewayView:
     """The pre-function plugin may be attached: the settings are right and every pod runs with them."""
     lua_off: bool = False
     """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails. The same holds without a grant,
-    because the settings are then released, to whatever value they had before."""
+    because the settings are then released and get back their former values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
         lambda s: s.workload is None and s.binding.workload,
         "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues.",
     ),
-    Check("GatewayNotEvaluated", lambda s: not _allowed(s), _NOT_EVALUATED),  # without a grant, no word about the workload
+    Check("GatewayNotEvaluated", lambda s: not _allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
     Check(
         "GatewayContainerNotFound",
         lambda s: s.workload and (", ".join(container.name for container in s.workload.containers) or "none"),
@@ -256,4 +256,4 @@ CHECKS: Final[tuple[Check[_Case], ...]] = (
     Check("GatewayVersionAdvised", lambda c: any(d.visible for d in c.defects), _WORKS, works=True),
     Check("GatewayConfigured", lambda _: True, _WORKS, works=True),
 )
-"""What keeps a gateway from working, in order; the last rows are for one that works."""
+"""The faults of a gateway, in order; the last rows are for one that works."""

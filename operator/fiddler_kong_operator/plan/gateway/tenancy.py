@@ -38,7 +38,7 @@ def seniority(binding: Binding) -> tuple[str, str, str]:
 
 
 def demand(binding: Binding) -> Hashable:
-    """Everything of a binding that the settings of its workload depend on.
+    """All fields of a binding that affect the settings of its workload.
 
     The oldest of the bindings with equal demands represents them all: `tenants`, `settings_rival` and `plan_settings` must give the same
     result with or without the others. Every field that these functions read must therefore be in here.

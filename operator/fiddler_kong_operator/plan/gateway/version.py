@@ -1,4 +1,4 @@
-"""Kong's version as an image reference tells it, and what is known of each version.
+"""Reads Kong's version from an image reference, and lists the known facts about each version.
 
 The facts come from Kong's changelogs: GenAI spans exist only in Kong Gateway Enterprise (`kong/kong-gateway`) from 3.13 on; the open-source
 image `kong` stops before that.
@@ -18,7 +18,7 @@ _TAG: Final = re.compile(r"^v?(\d{1,2}(?:\.\d{1,4}){1,3})(?:[-+_].*)?$")
 
 @dataclass(frozen=True, slots=True)
 class KongVersion:
-    """Two to four numbers, as far as a tag states them: `3.13` stands for whichever 3.13 is newest."""
+    """Two to four numbers, as far as a tag states them: `3.13` means the newest 3.13."""
 
     parts: tuple[int, ...]
 
@@ -73,7 +73,7 @@ DEFECTS: Final = (
     Defect(KongVersion((3, 13, 0, 7)), "the export of traces crashes when a host name cannot be resolved", visible=False),
     Defect(KongVersion((3, 14, 0, 7)), "the export of traces crashes when a host name cannot be resolved", visible=False),
 )
-"""What is wrong up to which version, per minor version."""
+"""The known defects, each with the version that fixes it, per minor version."""
 
 SESSIONS_VERIFIED: Final = frozenset({(3, 13)})
 """Minor versions on which session grouping was seen to work: it reads a span list that is no stable API of Kong."""

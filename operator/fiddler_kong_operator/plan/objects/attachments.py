@@ -1,6 +1,6 @@
 """Attachment lists (`konghq.com/plugins`) of other people's Services and Ingresses.
 
-A list is handled as a set: the same plugin twice makes Kong refuse the whole configuration, and with it every later change of anybody.
+A list is handled as a set: the same plugin twice makes Kong refuse the whole configuration, and every later change with it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["build_attachments", "is_ours", "merge_list"]
 
 
 def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
-    """What must be written so that each observed foreign target names exactly the plugins `wanted` gives it, and no other of ours."""
+    """The writes after which each observed foreign target names exactly the plugins `wanted` gives it, and no other of ours."""
     return tuple(
         attachment
         for key, target in sorted(snapshot.targets.items())
@@ -27,7 +27,7 @@ def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[st
 
 
 def merge_list(present: Sequence[str], wanted: Sequence[str], ours: frozenset[str]) -> tuple[str, ...]:
-    """The list to write: foreign names stay as they are and where they are, ours appear once each if wanted, and not at all if not."""
+    """The list to write: foreign names keep their form and place; each of ours appears once if wanted, else not at all."""
     kept: list[str] = []
     for name in present:
         if name not in ours or (name in wanted and name not in kept):

@@ -1,4 +1,4 @@
-"""From an accepted binding and its keys to everything it wants in the cluster, and from what exists to what must be deleted."""
+"""Builds all objects that an accepted binding with its keys wants, and selects the existing objects to delete."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build(
     """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_plugins` finds something.
 
     `attach_pre_function` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left
-    without any plugin of ours, because one of theirs clashes.
+    without any plugin of ours, because a foreign plugin clashes there.
     """
     binding = snapshot.binding
     if binding.spec is None:
@@ -42,19 +42,19 @@ def build(
 
 
 def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str, tuple[str, ...]]:
-    """By route: the names of those plugins that it takes."""
+    """The names of a route's plugins among these, by route."""
     named = [(i.route, plugin_key(binding, i.plugin, i.route).name) for i in attached]
     routes = binding.spec.routes if binding.spec else ()
     return {route.name: tuple(name for only, name in named if only in (None, route.name)) for route in routes}
 
 
 def build_removal(snapshot: Snapshot) -> BindingPlan:
-    """The plan of a binding that wants nothing any more, whatever its spec says: our names leave the lists of others."""
+    """The plan that removes our names from foreign lists and wants nothing else, whatever the spec says."""
     return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
 def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
-    """Only what takes the plugins that run Lua off everything that names them; the rest of the lists stays."""
+    """The plan that only removes the plugins that run Lua from all lists; other names stay."""
     binding, lua = snapshot.binding, _lua_names(snapshot.binding)
     if binding.spec is None:
         return BindingPlan()

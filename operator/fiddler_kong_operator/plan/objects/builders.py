@@ -1,6 +1,6 @@
 """One small builder for each kind of child: all objects of that kind that a binding wants, or nothing.
 
-Equal, as Kong sees it, to the file on Fiddler's integration page: see `declarative`.
+Kong gets the same configuration as from the file on Fiddler's integration page: see `declarative`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ __all__ = ["build_declarative", "placeholders"]
 
 
 def placeholders(spec: BindingSpec) -> dict[SecretKeyRef, str]:
-    """A placeholder for each key, as on the integration page (`${OPENAI_API_KEY}`); counted up where a provider has several keys."""
+    """A placeholder for each key, as on the integration page (`${OPENAI_API_KEY}`); numbered where a provider has several keys."""
     texts: dict[SecretKeyRef, str] = {}
     for key in required_keys(spec):
         if key.ref not in texts:

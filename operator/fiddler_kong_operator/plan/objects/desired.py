@@ -1,4 +1,4 @@
-"""What the plan asks for: manifests in the order they are applied, and the changes to other people's attachment lists."""
+"""The result of the plan: manifests in the order they are applied, and the changes to foreign attachment lists."""
 
 from __future__ import annotations
 

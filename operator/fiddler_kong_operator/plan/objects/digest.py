@@ -1,4 +1,4 @@
-"""Digests of what this project manages in an object: what is compared, and kept in place of thousands of objects."""
+"""Digests of the fields that this project manages: compared, and kept, instead of thousands of objects."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 _KONG: Final = "konghq.com/"
 _HALF: Final = 12
-"""Bytes for each half of a digest: enough that nobody finds a second content with the first one's."""
+"""Bytes for each half of a digest: enough to make a collision infeasible."""
 
 
 def managed_content(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Every top-level field that is this project's to say: all but identity, metadata and status, without those that are null."""
+    """Every top-level field that this project manages: all but identity, metadata and status, without nulls."""
     return {name: value for name, value in manifest.items() if name not in _UNMANAGED and value is not None}
 
 
@@ -34,8 +34,8 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
     """Digest of what this project manages in an object; equal for a desired manifest and the object it became.
 
     Counts every top-level field but metadata and status (first half), our labels, all `konghq.com/` annotations, the controlling owner's
-    uid (second half). Left out is what others may add (further labels, annotations) and what a list omits (`apiVersion` and `kind` of
-    built-in kinds). So desired manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`,
+    uid (second half). It leaves out fields that others may add (further labels, annotations) and those that a list omits (`apiVersion` and
+    `kind` of built-in kinds). So desired manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`,
     `targetPort`).
     """
     meta = manifest.get("metadata") or {}
@@ -49,14 +49,14 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
 
 
 def same_metadata(one: bytes, other: bytes) -> bool:
-    """Whether two content digests differ, if at all, in what is not metadata."""
+    """Whether the metadata halves of two content digests are equal."""
     return one[_HALF:] == other[_HALF:]
 
 
 def content_shape(manifest: Mapping[str, Any]) -> bytes:
-    """Digest of which fields there are in what this project manages, whatever their values; a list counts as one value.
+    """Digest of the names of the managed fields, without their values; a list counts as one value.
 
-    Where it is equal for two objects, a merge patch with all that one holds makes the other equal to it: nothing needs to be removed.
+    If it is equal for two objects, a merge patch with the whole content of one makes the other equal to it: no field has to be removed.
     Fields at the top level (a plugin's type, a Secret's) count with their value, since some cannot be changed.
     """
     meta = manifest.get("metadata") or {}

@@ -1,7 +1,7 @@
-"""`spec.overrides`: RFC 6902 patches on generated plugin configs, for what the typed fields do not cover.
+"""`spec.overrides`: RFC 6902 patches on generated plugin configs, for options without a typed field.
 
-Refused is whatever touches a key, a field the binding's purpose depends on, or code: a binding may be written by people who may not
-create KongPlugins or read the gateway's secrets, so an override must not give them more.
+An override is refused if it touches a key, a field the binding's purpose depends on, or code: a binding may be written by people who may
+not create KongPlugins or read the gateway's secrets, so an override must not give them more.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MAX_DEPTH: Final = 8
 """Levels of nesting in a value; Kong's schemas have five."""
 
 MAX_SIZE: Final = 4096
-"""Characters of JSON that one value may have. It becomes part of what Kong holds in memory for everybody."""
+"""Characters of JSON that one value may have. Kong holds it in memory that all its users share."""
 
 MAX_NUMBER: Final = 2**53
-"""Beyond it Lua, where every number is a double, would change the value."""
+"""Lua would change a larger number, because its numbers are doubles."""
 
 _TEMPLATES: Final = {
     "$(": "Kong would evaluate it as Lua",
@@ -39,11 +39,11 @@ _TEMPLATES: Final = {
 }
 
 _MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
-"""What jsonpatch raises where a patch does not fit the document; TypeError where a path leads into a string or number."""
+"""jsonpatch's errors for a patch that does not fit the document; TypeError if a path leads into a string or number."""
 
 
 def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
-    """Every plugin with its final config. Stalled where `check_plugins` finds something: nothing refused may reach Kong, whoever calls."""
+    """Every plugin with its final config. Stalled where `check_plugins` finds something: no caller may pass a refused override to Kong."""
     found = check_plugins(spec)
     if found:
         raise Stalled(found.reason.name, found.message)

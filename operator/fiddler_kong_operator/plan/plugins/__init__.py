@@ -35,7 +35,7 @@ def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
-    """Every key the plugins of a spec need, Fiddler's first, as it stands first in the binding."""
+    """Every key the plugins of a spec need, Fiddler's first, as in the binding."""
     return keys_of(plugin_instances(spec))
 
 

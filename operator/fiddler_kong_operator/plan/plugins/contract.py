@@ -1,4 +1,4 @@
-"""What a plugin module says about its plugin."""
+"""The contract of a plugin module."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Protection:
     unless: frozenset[tuple[str, ...]] = frozenset()
 
     def covers(self, path: tuple[str, ...]) -> bool:
-        """Whether an operation at `path` would touch what is protected."""
+        """Whether an operation at `path` would touch the protected part."""
         shared = min(len(path), len(self.path))
         return path[:shared] == self.path[:shared] and path not in self.unless
 

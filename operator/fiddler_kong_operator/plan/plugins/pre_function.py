@@ -1,8 +1,8 @@
 """The `pre-function` plugin: stamps the client's conversation id on the spans, so that Fiddler sees one session. One for all routes.
 
-The effect is that of Fiddler's integration page; the Lua (`plan/lua`) in addition never fails a request and never stamps what would break
-an export batch. The request header is read in `access`; spans are stamped in `header_filter`, as on the page, and again in `log` for those
-made since (streamed answers). Both come before the `opentelemetry` plugin exports.
+It has the effect of the code on Fiddler's integration page. In addition, the Lua (`plan/lua`) never fails a request and never stamps an id
+that would break an export batch. The request header is read in `access`; spans are stamped in `header_filter`, as on the page, and again in
+`log` for those made since (streamed answers). Both come before the `opentelemetry` plugin exports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a provider module says about its provider."""
+"""The contract of a provider module."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The status of a binding, computed in one place from what was found about each condition. Pure: the same findings give the same status.
+"""The status of a binding, computed in one place from the findings. Pure: the same findings give the same status.
 
 The kstatus conditions follow sigs.k8s.io/cli-utils: `Reconciling` and `Stalled` exist only while true and never together, so that
-`kubectl wait`, Argo CD and Flux read InProgress and Failed from the same status people do.
+`kubectl wait`, Argo CD and Flux read InProgress and Failed from the same status as people.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ ASPECTS: Final = tuple(kind for kind in ConditionType if kind.summed)
 """The conditions that Ready sums up, in the order in which they are decided and shown."""
 
 _AT_REST: Final = frozenset({"Suspended", "GatewayVersionUnknown"})
-"""Reasons for not being ready with which nothing is on its way and nothing failed."""
+"""Reasons of a binding that is not ready although nothing is in progress and nothing failed."""
 
 _MESSAGE_LIMIT: Final = 4096
 """Longest message that the CRD admits."""
 
 
 def deciding_finding(findings: Mapping[ConditionType, Finding]) -> Finding | None:
-    """What keeps the binding from being ready: the first that is False, else the first that is Unknown; None where all are True."""
+    """The finding that decides Ready: the first that is False, else the first that is Unknown; None where all are True."""
     ordered = [findings[aspect] for aspect in ASPECTS]
     return next((f for status in ("False", "Unknown") for f in ordered if f.status == status), None)
 
@@ -81,7 +81,7 @@ def _rows(findings: Mapping[ConditionType, Finding]) -> Iterator[_Row]:
 
 
 def _ready_message(findings: Mapping[ConditionType, Finding]) -> str:
-    """What Ready means, and what is to be known all the same: messages of the reasons that are True but have a remedy."""
+    """The meaning of Ready, then the messages of conditions that are True but whose reason has a remedy."""
     advice = [findings[aspect].message for aspect in ASPECTS if findings[aspect].reason.remedy]
     return " ".join([reason("Ready").summary, *advice])
 
@@ -100,7 +100,7 @@ def _condition(row: _Row, generation: int, known: Mapping[str, Any] | None, now:
 
 
 def _message(text: str) -> str:
-    """On one line, of printable characters: parts of it are other people's words (Kong's, webhooks', values of the gateway's env)."""
+    """On one line, of printable characters: parts of it come from others (Kong, webhooks, values of the gateway's env)."""
     if len(text) > _MESSAGE_LIMIT:
         text = f"{text[: _MESSAGE_LIMIT - 1]}…"
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

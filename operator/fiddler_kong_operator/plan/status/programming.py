@@ -1,8 +1,8 @@
-"""Whether the plugins are where they should be and Kong has taken them: the condition PluginsProgrammed.
+"""Whether the plugins are attached and Kong has accepted them: the condition PluginsProgrammed.
 
-Kong's CRDs declare a `Programmed` condition for plugins that nobody writes. Failure shows as Warning events of Kong Ingress Controller on
-the KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a warning counts
-while it is younger, by more than `GRACE`, than the last change of what it is about, and was seen lately.
+Kong's CRDs declare a `Programmed` condition for plugins, but no controller writes it. Failure shows as Warning events of Kong Ingress
+Controller on the KongPlugin, repeated while broken and rate-limited by the client library to one in five minutes; success is silent. So a
+warning counts if it is younger than the last change of the objects behind it by more than `GRACE`, and was seen lately.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 __all__ = ["GRACE", "WARNING_LIFETIME", "current_warning", "evaluate_programming", "outdate_warnings"]
 
 WARNING_LIFETIME: Final = 600.0
-"""Seconds after which an event that was not repeated is over: twice the interval to which client-go's spam filter stretches repeats."""
+"""Seconds after which an event that was not repeated no longer counts: twice the interval to which client-go's spam filter stretches
+repeats."""
 
 GRACE: Final = 2.0
-"""Seconds after a change for which a warning may still be about what was before: the push to Kong was under way, and both times are whole
-seconds. What still is broken is said again with the next push, and counts then."""
+"""Seconds after a change in which a warning may still be about the former state: the push to Kong was under way, and both times are whole
+seconds. If the error persists, the next push repeats the warning, which then counts."""
 
 _REASONS: Final = {"KongConfigurationApplyFailed": "KongRefused", "KongConfigurationTranslationFailed": "KongTranslationFailed"}
 
 
 def current_warning(snapshot: Snapshot) -> KongWarning | None:
-    """The newest of Kong's warnings that still holds: said after the last change of the plugin, its Secret and the lists that name it."""
+    """The newest of Kong's warnings that still holds: posted after the last change of the plugin, its Secret and the lists that name it."""
     current = [w for w in snapshot.warnings if w.reason in _REASONS and _holds(w, snapshot)]
     return max(current, key=lambda w: (w.last_seen, w.plugin), default=None)
 
 
 def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
-    """The snapshot without the warnings about what has been written since it was taken: they are about what was there before."""
+    """The snapshot without the warnings about objects written since it was taken: they are about the former state."""
     if not snapshot.warnings or not written:
         return snapshot
     return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
 
 
 def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """What a warning may be due to: the plugin, the Secret, and the objects whose lists name the plugin."""
+    """The objects that may have caused a warning: the plugin, the Secret, and the objects whose lists name the plugin."""
     return frozenset(
         {warning.plugin, keys_secret(snapshot.binding), *(t.key for t in snapshot.targets.values() if warning.plugin.name in t.plugins)}
     )

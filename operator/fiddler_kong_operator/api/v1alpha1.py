@@ -95,7 +95,7 @@ class Gateway(ApiModel):
     reports what is missing, with the Helm values to set."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"
-    """Action where another field manager has set one of the settings to another value: `Refuse` reports it and changes nothing,
+    """Action when another field manager has set one of the settings to another value: `Refuse` reports it and changes nothing,
     `Override` takes the field over and restores the former value when the last binding is deleted."""
 
     untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"

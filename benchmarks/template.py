@@ -1,7 +1,7 @@
 """The seven writes of one binding, recorded from the operator's objects for one binding; `raw` sends them for every other.
 
-The operator determines every field of its objects but metadata and status, and of the metadata labels, annotations and
-owner. So these fields, read back, are the bodies it sent.
+The operator determines every field of its objects but status; of the metadata only labels, annotations and owner. So these fields, read
+back, are the bodies it sent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A stand-in for Kong Gateway: small, made for this project, and not Kong.
 
-It accepts the configuration that the real Kong Ingress Controller pushes, refuses with Kong's messages what Kong refuses, proxies LLM
+It accepts the configuration that the real Kong Ingress Controller pushes, refuses invalid configurations with Kong's messages, proxies LLM
 calls by that configuration, runs the pushed pre-function Lua in LuaJIT, makes the spans that Fiddler's integration page lists, and
 exports them as the pushed opentelemetry configuration says; spans only where the gateway's *pods* carry the process settings.
 

@@ -1,6 +1,6 @@
 """Every name this project gives to something in a cluster: API group, labels, annotations, field managers, children.
 
-Names live in one module because they are promises: changing one orphans what an older release created. Only a KongPlugin's name is made
+Names live in one module because they are promises: changing one orphans the objects of an older release. Only a KongPlugin's name is made
 elsewhere, from its type: `plan.plugins.PluginKind.object_name`.
 """
 

@@ -88,7 +88,7 @@ class Journal:
             listener(delivery)
 
     def clear(self) -> None:
-        """Delete all entries and totals. `revision` goes on counting."""
+        """Delete all entries and totals. `revision` continues to count."""
         self._deliveries.clear()
         self._drops.clear()
         self.drop_counts.clear()

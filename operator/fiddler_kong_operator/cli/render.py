@@ -125,7 +125,7 @@ class _Dumper(yaml.SafeDumper):
     """Programs as blocks; no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Always: each document must stand alone."""
+        """Always true: each document must be complete without the others."""
         del data
         return True
 

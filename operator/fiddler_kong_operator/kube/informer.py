@@ -2,8 +2,8 @@
 
 `Informer` lists one kind page by page, then watches it, again and again, into a sink:
 
-* A watch continues where the last one ended. Where that version is gone (410), everything is listed again, and what the list does not show
-  is reported as deleted.
+* A watch continues where the last one ended. Where that version is gone (410), everything is listed again, and objects missing from the
+  list are reported as deleted.
 * The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after a
   while does not lengthen the back-off.
 * A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is logged once, delays the

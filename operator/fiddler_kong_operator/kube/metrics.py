@@ -46,7 +46,7 @@ class Metrics:
     """The metrics every controller has, for one process and one event loop."""
 
     def __init__(self) -> None:
-        """All counters are zero; `watch_queue`, `watch_leader` and `collect` add what is read at each scrape."""
+        """All counters are zero; `watch_queue`, `watch_leader` and `collect` add metrics that are read at each scrape."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # or each counter has a timestamp beside it; the switch is process-wide
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)

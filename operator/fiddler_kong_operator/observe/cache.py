@@ -129,7 +129,7 @@ class Cache:
         return frozenset(key for key, record in records.items() if record.uid and namespace in (None, key.namespace))
 
     def uid(self, key: ObjectKey) -> str:
-        """Give the uid of the cached object; "" where there is none."""
+        """The uid of the cached object; "" where there is none."""
         record = self._records.find(key)
         return record.uid if record else ""
 

@@ -36,7 +36,7 @@ class Record:
 
     @property
     def version(self) -> int:
-        """The resourceVersion as a number, -1 where it is none."""
+        """The resourceVersion as a number, -1 where it is not one."""
         return version_of(self.resource_version)
 
     def with_child(self, child: Child) -> Record:

@@ -127,7 +127,7 @@ class Attachable:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An object that carries our managed-by label: what is needed to see drift and ownership without keeping the object."""
+    """An object that carries our managed-by label: the facts that show drift and ownership without the object."""
 
     key: ObjectKey
     uid: str

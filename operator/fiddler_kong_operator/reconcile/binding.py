@@ -77,7 +77,7 @@ class BindingReconciler:
         self._first_answers = FirstAnswers(clock)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Bring one binding to what its spec says; returns seconds until it must be reconciled again without an event."""
+        """Reconcile one binding; returns seconds until it must be reconciled again without an event."""
         snapshot = await self._reader.gather(key)
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)

@@ -35,7 +35,7 @@ class FirstAnswers:
         self._waiting_since.pop(key, None)
 
     def shown(self, binding: Binding, latest: ProbeResult | None) -> ProbeResult | None:
-        """The result to show: the latest one; before the first, what an earlier process found for this very spec."""
+        """The result to show: the latest one; before the first, the one that an earlier process wrote for this very spec."""
         if latest:
             self._answered.add(binding.key)
         elif binding.key not in self._answered:

@@ -1,7 +1,7 @@
 """Every kopf decorator of this project: the operator's table of contents.
 
 kopf is the shell only. Its state-keeping handlers (create, update, resume, delete, timer, daemon) are not used: they write annotations on
-bindings and need three times the writes. `on.event` writes nothing; reconciliation decides from what is observed.
+bindings and need three times the writes. `on.event` writes nothing; reconciliation decides from the observed state.
 Handlers are coroutines even where they await nothing, since kopf runs plain functions in threads.
 """
 

@@ -18,7 +18,7 @@ __all__ = ["BindingMetrics"]
 _FIELDS: Final = itemgetter("type", "status", "reason")
 _TYPES: Final = frozenset(ConditionType)
 _OTHER: Final = "Other"
-"""Stands for reasons of another release, or of another writer: the number of series is bounded whatever a status holds."""
+"""Stands for reasons of another release, or of another writer: the content of a status must not grow the number of series."""
 
 
 class BindingMetrics:

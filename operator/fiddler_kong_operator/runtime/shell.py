@@ -64,7 +64,7 @@ class Shell:
         raise FiddlerKongError(f"bindings can no longer be watched, the process has to start again: {error}") from error
 
     async def stop(self) -> None:
-        """Stop kopf, and whatever else still runs."""
+        """Stop kopf and every other task that still runs."""
         self._stop.set()
         if self._tasks:
             with contextlib.suppress(Exception):  # `failure` has raised it

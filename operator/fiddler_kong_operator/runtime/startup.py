@@ -83,7 +83,7 @@ async def live(operator: Operator, elector: Elector, shell: Shell, stop: asyncio
     """Work until `stop` is set or something fails, then stop everything in order; returns the exit code."""
     work = asyncio.create_task(_work(operator, elector, shell), name="work")
     try:
-        async with contextlib.AsyncExitStack() as stack:  # calls all of these, the last one first, whatever any of them raises
+        async with contextlib.AsyncExitStack() as stack:  # calls all of these, the last one first, even if one raises
             stack.push_async_callback(shell.stop)
             stack.push_async_callback(elector.release)
             stack.push_async_callback(_cancel, work)

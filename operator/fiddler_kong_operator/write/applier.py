@@ -153,7 +153,7 @@ async def _all_of(calls: Iterable[Awaitable[object]]) -> None:
 
 
 def _combined(failures: Sequence[BaseException]) -> BaseException:
-    """The failure that decides what to do: a bug, a lost lease, what is tried again; else all refusals in one."""
+    """The failure that decides the next step: a bug, a lost lease or a failure to retry; else all refusals in one."""
     refusals = [failure for failure in failures if isinstance(failure, (Refused, Stalled))]
     others = [failure for failure in failures if failure not in refusals]
     if others:

@@ -49,7 +49,7 @@ class WatchedKind:
 
     kind: Kind
     reduce: Callable[[ObjectKey, Manifest, Any], Any]
-    """(key, raw object, value kept so far) -> the value to keep: only what a decision needs."""
+    """(key, raw object, value kept so far) -> the value to keep: only the facts that a decision needs."""
     triggers: Triggers
     """(records, key, old value, new value) -> the bindings and workloads to reconcile. Called after the records and indexes changed."""
     why: str

@@ -1,4 +1,4 @@
-"""Which URLs traces and calls may go to, and which addresses the operator probes. Pure; `probe.otlp` connects only to what passed here.
+"""Which URLs traces and calls may go to, and which addresses the operator probes. Pure; `probe.otlp` connects only to what it allows.
 
 A binding's author chooses the URL. The gateway sends the key and the traces there, and the probe runs in the operator's network, so its
 answer must not tell more about that network than the author could have learnt otherwise. A binding with a forbidden URL (`refusal`) is not
@@ -114,7 +114,7 @@ def is_in_cluster(host: str) -> bool:
 
 
 def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
-    """The endpoint of a URL that may be probed; RefusedAddress says what is wrong with any other."""
+    """The endpoint of a URL that may be probed; RefusedAddress gives the reason for any other."""
     parts = _split(url)
     if parts.scheme not in {"http", "https"}:
         raise RefusedAddress("fiddler.url must begin with https://.")
@@ -136,9 +136,9 @@ def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
 
 
 def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iterable[str] = ()) -> tuple[str, ...]:
-    """Those of the resolved addresses that may be connected to; RefusedAddress where none is left.
+    """The resolved addresses that the operator may connect to; RefusedAddress where none is left.
 
-    `allowed` holds CIDRs that open loopback addresses and any port; what is refused for good stays refused.
+    `allowed` holds CIDRs that open loopback addresses and any port; addresses refused for good stay refused.
     """
     networks = networks_of(allowed)
     problems = {address: _problem(address, endpoint.port, networks) for address in addresses}

@@ -64,7 +64,7 @@ class SettingState(Enum):
     """The state of a needed setting in a container."""
 
     RIGHT = auto()
-    """It has a value that does what is needed; `managers` says who owns it."""
+    """It has a sufficient value; `managers` says who owns it."""
     ABSENT = auto()
     """There is no such entry, or one that has no value and no owner."""
     OUTDATED = auto()
@@ -198,7 +198,7 @@ def _judge(setting: Setting, entry: EnvEntry, managers: frozenset[str]) -> Obser
 
 
 def _suffices(setting: Setting, value: str, *, solely_ours: bool) -> bool:
-    """Whether a present value does what is needed.
+    """Whether a present value is sufficient.
 
     Another manager's KONG_UNTRUSTED_LUA=on suffices where less is needed: it is the gateway owner's decision, and session grouping works.
     A value that only this operator owns must be the very one that is needed, so that a binding can go from `on` back to `sandbox`.

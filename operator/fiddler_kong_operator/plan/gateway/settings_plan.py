@@ -70,7 +70,7 @@ class SettingsPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Desired:
-    """The value that the operator is to own in an entry; `former` is the other manager's value that it replaces now, if any."""
+    """The value that the operator will own in an entry; `former` is the other manager's value that it replaces now, if any."""
 
     value: str
     former: str | None = None
@@ -115,7 +115,7 @@ def _in_sync(workload: Workload, desired: Mapping[_Entry, _Desired], recorded: M
 
 
 def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...]) -> dict[_Entry, _Desired]:
-    """Every entry the operator is to own. The need of an active binding precedes the value that a passive one keeps."""
+    """Every entry that the operator will own. The need of an active binding precedes the value that a passive one keeps."""
     overriding = frozenset(spec.gateway.container for _, spec in counted if spec.gateway.conflicts == "Override")
     present = _values(workload)
     kept: dict[_Entry, _Desired] = {}

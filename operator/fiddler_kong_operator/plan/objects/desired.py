@@ -33,7 +33,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class BindingPlan:
-    """Everything that one binding wants to have written."""
+    """All writes that one binding wants."""
 
     objects: tuple[Desired, ...] = ()
     """The objects it owns, in the order of creation (`kinds.OWNED`). A Service carries its plugin list itself."""

@@ -39,7 +39,7 @@ def build_desired(
 
 
 def canonical(value: Any) -> Any:
-    """A JSON value as an API server returns it: it writes `1.0` as `1`, which would otherwise look like drift for ever."""
+    """A JSON value as an API server returns it: it writes `1.0` as `1`, which would otherwise always look like drift."""
     if isinstance(value, dict):
         return {name: canonical(item) for name, item in value.items()}
     if isinstance(value, list):

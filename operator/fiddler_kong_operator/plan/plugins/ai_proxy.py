@@ -1,4 +1,4 @@
-"""The `ai-proxy` plugin: calls the provider in the client's stead and makes the GenAI span. One for each route with `llm`.
+"""The `ai-proxy` plugin: calls the provider for the client and makes the GenAI span. One for each route with `llm`.
 
 Config as on Fiddler's integration page; field names of Kong's schema for 3.13.
 """

@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.keys import PluginKey
 __all__ = ["Auth", "Provider", "Upstream", "header_auth"]
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-"""A DNS name or IPv4 address: what a Service of type ExternalName takes. It has no place for an IPv6 address."""
+"""A DNS name or IPv4 address, as a Service of type ExternalName takes it. It cannot hold an IPv6 address."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 

@@ -54,7 +54,7 @@ def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
     written = (child.applied_at for key, child in snapshot.children.items() if key in subjects)
     listed = (target.attached_at for key, target in snapshot.targets.items() if key in subjects)
     changed = max((*written, *listed), default=0.0)
-    age = snapshot.now - warning.last_seen  # may be negative: whoever posts an event chooses its time
+    age = snapshot.now - warning.last_seen  # may be negative: the poster of an event chooses its time
     return warning.last_seen >= changed + GRACE and abs(age) < WARNING_LIFETIME
 
 

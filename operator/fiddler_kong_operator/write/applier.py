@@ -109,12 +109,15 @@ class Applier:
             on_write(desired.key)
 
     async def _confirm(self, binding: Binding) -> None:
-        """Raise Gone or Stale unless the binding still exists: its objects may be missing because they are being garbage-collected."""
+        """Raise Gone or Stale unless the binding still exists: its objects may be missing because they are being garbage-collected.
+
+        An edit that is seen here first requeues the binding: its event will change nothing any more.
+        """
         with self._noticing_deletion(binding):
             live: Manifest = await self._client.get(BINDING, binding.namespace, binding.name)
             if live["metadata"]["uid"] != binding.uid:
                 raise Gone(f"{binding.key} was deleted; there is another one of its name")
-        self._feed.observe(live, binding.key)
+        self._feed.observe(live)
         if live["metadata"].get("deletionTimestamp"):
             raise Stale(f"{binding.key} is being deleted")
 

@@ -66,8 +66,9 @@ class Model:
     def __init__(self) -> None:
         self.cluster = FakeCluster()
         self.cache = Cache(clock=lambda: 0.0)
-        self.reader = Reader(self.cache, self.cluster, clock=lambda: 1_800_000_000.0)
-        self.applier = Applier(self.cluster, Feed(self.cache, lambda _keys, _lane: None, _fail))
+        feed = Feed(self.cache, lambda _keys, _lane: None, _fail)
+        self.reader = Reader(feed, self.cluster, clock=lambda: 1_800_000_000.0)
+        self.applier = Applier(self.cluster, feed)
         self._made = 0
         for raw in scenery():
             self.put(raw)

@@ -17,6 +17,7 @@ from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.cli.render import print_yaml
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
@@ -45,7 +46,7 @@ def reader_of(case: Path) -> Reader:
     cache = Cache(lambda: NOW)
     for raw in documents(case):
         cache.observe(raw)
-    return Reader(cache, FakeCluster(), clock=lambda: NOW)
+    return Reader(Feed(cache, lambda _keys, _lane: None, lambda _kind: None), FakeCluster(), clock=lambda: NOW)
 
 
 async def outcome(reader: Reader) -> list[Manifest]:

@@ -15,7 +15,8 @@ from fiddler_kong_operator.plan.kinds import KINDS, KONG_CLUSTER_PLUGIN, KONG_PL
 from fiddler_kong_operator.plan.references import attach_targets, children_of, named_plugin, places_of, references_of, secrets_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
 
-from .cache import UNKNOWN, Cache
+from .cache import UNKNOWN
+from .feed import Feed
 from .kinds.plugins import PluginFacts
 
 __all__ = ["Reader"]
@@ -26,15 +27,19 @@ class Reader:
 
     def __init__(
         self,
-        cache: Cache,
+        feed: Feed,
         client: Client,
         *,
         namespaces: tuple[str, ...] = (),
         endpoints: EndpointPolicy = STRICT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` gives seconds since the epoch."""
-        self._cache = cache
+        """`feed` takes the live reads, and requeues others that they concern: the event that follows changes nothing any more.
+
+        `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` gives seconds since the epoch.
+        """
+        self._feed = feed
+        self._cache = feed.cache
         self._client = client
         self._namespaces = namespaces
         self._endpoints = endpoints
@@ -45,31 +50,31 @@ class Reader:
         seen: Binding | None = None
         while (binding := self._cache.binding(key)) is not seen:  # its references may change while they are read
             seen = binding
-            await self._fetch(reference for reference in (references_of(seen) if seen else ()) if self._visible(reference))
+            await self._fetch((reference for reference in (references_of(seen) if seen else ()) if self._visible(reference)), key)
         return self._snapshot(binding) if binding else None
 
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
         """A workload, None where it does not exist or is not visible, and the bindings that represent all that name it, oldest first."""
         if self._visible(key):
-            await self._fetch([key])
+            await self._fetch([key], key)
         representatives = self._cache.groups(key).representatives()
         return self._cache.value(key, Workload), tuple(sorted(representatives, key=seniority))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces
 
-    async def _fetch(self, keys: Iterable[ObjectKey]) -> None:
+    async def _fetch(self, keys: Iterable[ObjectKey], reader: ObjectKey) -> None:
         missing = [key for key in keys if self._cache.lookup(key) is UNKNOWN]
         if missing:
-            await asyncio.gather(*(self._read(key) for key in missing))
+            await asyncio.gather(*(self._read(key, reader) for key in missing))
 
-    async def _read(self, key: ObjectKey) -> None:
+    async def _read(self, key: ObjectKey, reader: ObjectKey) -> None:
         try:
             raw = await self._client.get(KINDS[key.kind], key.namespace, key.name)
         except Gone:
             self._cache.remember_absent(key)
         else:
-            self._cache.observe(raw)
+            self._feed.observe(raw, reader)
 
     def _snapshot(self, binding: Binding) -> Snapshot:
         cache, workload = self._cache, binding.workload

@@ -54,7 +54,7 @@ class Operator:
         self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._requeue, on_probe=product.count_probe)
         self._recorder = Recorder(client, clock, metrics.count_bug)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
-        reader = Reader(self._cache, client, namespaces=settings.namespaces, endpoints=endpoints)
+        reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints)
         outcomes = GatewayOutcomes(self._requeue_tenants)
         bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._recorder.record, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)

@@ -58,7 +58,7 @@ class Applier:
                     return
             if not held:
                 await self.remove(prune, snapshot.binding)
-                await _all_of(self._trim(desired, snapshot) for desired in plan.objects if desired.key.kind == SECRET.name)
+                await _all_of(self._trim(desired, snapshot, on_write) for desired in plan.objects if desired.key.kind == SECRET.name)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
             raise
@@ -102,19 +102,22 @@ class Applier:
             return
         on_write(_key(item))
 
-    async def _trim(self, desired: Desired, snapshot: Snapshot) -> None:
+    async def _trim(self, desired: Desired, snapshot: Snapshot, on_write: Callable[[ObjectKey], None]) -> None:
         """Remove entries from a Secret that the writes so far have kept."""
         child = self._feed.cache.child(desired.key)
-        if child and not child.matches(desired.digest):
-            await self._objects.put(desired, snapshot)
+        if child and not child.matches(desired.digest) and await self._objects.put(desired, snapshot):
+            on_write(desired.key)
 
     async def _confirm(self, binding: Binding) -> None:
-        """Raise Gone or Stale unless the binding still exists: its objects may be missing because they are being garbage-collected."""
+        """Raise Gone or Stale unless the binding still exists: its objects may be missing because they are being garbage-collected.
+
+        An edit that is seen here first requeues the binding: its event will change nothing any more.
+        """
         with self._noticing_deletion(binding):
             live: Manifest = await self._client.get(BINDING, binding.namespace, binding.name)
             if live["metadata"]["uid"] != binding.uid:
                 raise Gone(f"{binding.key} was deleted; there is another one of its name")
-        self._feed.observe(live, binding.key)
+        self._feed.observe(live)
         if live["metadata"].get("deletionTimestamp"):
             raise Stale(f"{binding.key} is being deleted")
 

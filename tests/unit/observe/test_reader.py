@@ -5,6 +5,7 @@ import pytest
 from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.snapshot import Snapshot
@@ -39,7 +40,9 @@ class Desk:
     def __init__(self, *seen: Manifest, live: tuple[Manifest, ...] = (), namespaces: tuple[str, ...] = ()) -> None:
         self.cluster = FakeCluster(*live)
         self.cache = Cache()
-        self.reader = Reader(self.cache, self.cluster, namespaces=namespaces, clock=lambda: 12.0)
+        self.requeued: set[ObjectKey] = set()
+        feed = Feed(self.cache, lambda keys, _lane: self.requeued.update(keys), lambda _kind: None)
+        self.reader = Reader(feed, self.cluster, namespaces=namespaces, clock=lambda: 12.0)
         for raw in seen:
             self.cache.observe(raw)
 
@@ -80,6 +83,17 @@ async def test_a_cached_reference_is_not_read() -> None:
     desk = Desk(binding(spec_=spec(EXPOSED, ATTACHED)), secret(), secret("openai"), deployment(), service())
     await desk.snapshot()
     assert desk.asked == []
+
+
+async def test_a_live_read_requeues_the_other_bindings_that_it_concerns() -> None:
+    """Applied together, a binding and the Ingress it attaches to come over two watches; the later event of the Ingress changes nothing."""
+    attaching = spec({"name": "shop", "attachTo": {"kind": "Ingress", "name": "shop"}})
+    exposing = spec({**EXPOSED, "expose": {"path": "/openai", "host": "llm.example.com"}})
+    desk = Desk(binding(spec_=attaching), binding("bot", spec_=exposing), live=(ingress("shop", 1, ("llm.example.com", "/openai")),))
+
+    await desk.snapshot()
+
+    assert desk.requeued == {ASSISTANT._replace(name="bot")}
 
 
 async def test_an_event_that_overtakes_an_answer_takes_precedence() -> None:

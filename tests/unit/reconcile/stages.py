@@ -69,7 +69,7 @@ class Stage:
         self.feed = Feed(self.cache, lambda keys, _lane: self.woken.extend(sorted(keys)), _fail)
         self.outcomes = GatewayOutcomes(self.told.append)
         self.probes = ProbeSchedule(self._ask, ProbeSettings(), self.woken.extend, clock=now, uniform=lambda: 0.5)
-        reader, applier = Reader(self.cache, self.cluster, clock=wall), Applier(self.cluster, self.feed)
+        reader, applier = Reader(self.feed, self.cluster, clock=wall), Applier(self.cluster, self.feed)
         self._bindings = BindingReconciler(reader, applier, self.probes, self.outcomes, self.events.append, now)
         self._gateways = GatewayReconciler(self.cluster, self.feed, reader, self.outcomes, now)
         self._probing = asyncio.ensure_future(self.probes.run())

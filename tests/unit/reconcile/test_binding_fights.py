@@ -23,6 +23,11 @@ def rotate(stage: Stage, value: str) -> None:
     stage.change(OPENAI, {"data": {"api-key": base64.b64encode(value.encode()).decode()}})
 
 
+def add_entry(stage: Stage) -> None:
+    """Another writer adds an entry to our Secret."""
+    stage.change(KEYS, {"data": {**stage.cluster.objects[KEYS]["data"], "added": "czM="}})
+
+
 async def fought() -> Stage:
     """A plugin that another writer has reverted as often as it may be repaired within a minute."""
     stage = exposing()
@@ -150,6 +155,22 @@ async def test_an_attachment_list_that_is_reset_again_and_again_is_left_alone_to
     assert stage.log == ["status"]
     assert stage.condition("PluginsProgrammed") == ("False", "ChildrenReverted")
     assert str(CHAT) in stage.message("PluginsProgrammed")
+
+
+async def test_an_entry_that_is_added_to_the_secret_again_and_again_is_left_alone_too() -> None:
+    stage = exposing()
+    await stage.converge()
+    await elapse(REPAIR_WINDOW)
+    for _ in range(REPAIR_LIMIT):
+        add_entry(stage)
+        await stage.reconcile()
+        assert stage.drain() == [f"merge_patch {KEYS}"]
+    add_entry(stage)
+
+    assert await stage.reconcile() == REPAIR_WINDOW
+
+    assert stage.log == ["status"]
+    assert stage.condition("PluginsProgrammed") == ("False", "ChildrenReverted")
 
 
 async def test_many_passes_over_a_ready_binding_are_no_fight() -> None:

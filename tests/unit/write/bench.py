@@ -38,7 +38,7 @@ class Bench:
         return found
 
     async def snapshot(self) -> Snapshot:
-        found = await Reader(self.cache, self.cluster, clock=lambda: 0.0).gather(ASSISTANT)
+        found = await Reader(self.feed, self.cluster, clock=lambda: 0.0).gather(ASSISTANT)
         assert found
         return found
 

@@ -201,3 +201,16 @@ async def test_nothing_is_made_again_for_a_binding_that_is_being_deleted() -> No
 
     assert bench.cluster.writes == []
     assert bench.binding.deleting
+
+
+async def test_an_edit_that_is_found_before_its_event_requeues_the_binding() -> None:
+    bench = Bench()
+    bench.cache.observe(bench.cluster.put({**bench.cluster.objects[ASSISTANT], "status": {"routes": "1/1"}}))
+    live = bench.cluster.objects[ASSISTANT]
+    edited = {**live, "spec": {**live["spec"], "suspend": True}, "metadata": {**live["metadata"], "generation": 2}}
+    bench.cluster.put(edited)
+
+    await bench.apply(BindingPlan((bench.plugin(),)))
+
+    assert bench.binding.generation == 2
+    assert any(ASSISTANT in keys for keys in bench.requeued)

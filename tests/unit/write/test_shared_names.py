@@ -50,7 +50,7 @@ class Pair:
             self.cache.observe(raw)
 
     async def snapshot(self, author: ObjectKey) -> Snapshot:
-        found = await Reader(self.cache, self.cluster, clock=lambda: 0.0).gather(author)
+        found = await Reader(self.feed, self.cluster, clock=lambda: 0.0).gather(author)
         assert found
         return found
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from codegen.options import OPTIONS, Option
 from codegen.text import HEADER
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.api import STORED, BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
 from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
@@ -45,7 +45,7 @@ def _api() -> str:
     header = ("Field", "Type", "Meaning")
     rules = "".join(f"- {message}\n" for message in (*(rule.message for rule in NAME_RULES), *_messages(spec)))
     return (
-        f"# {names.KIND} ({names.GROUP}/{names.VERSION})\n\n"
+        f"# {names.KIND} ({STORED.api_version})\n\n"
         "`kubectl explain fiddlerkongbinding.spec --recursive` shows the same in a cluster. Fields marked * are required.\n\n"
         f"## spec\n\n{_table(header, _fields(spec, 'spec'))}\n"
         f"## Rules over several fields\n\nThe API server refuses a binding that breaks one of these.\n\n{rules}\n"

@@ -26,7 +26,6 @@ __all__ = [
     "ROUTE_LABEL",
     "SHORT_NAME",
     "TRACES_PATH",
-    "VERSION",
     "keys_secret",
     "route_objects",
 ]
@@ -35,8 +34,6 @@ APPLICATION: Final = "fiddler-kong-operator"
 """The project's name: Deployment, Lease and User-Agent carry it."""
 
 GROUP: Final = "integrations.fiddler.ai"
-VERSION: Final = "v1alpha1"
-"""The version that the operator reads and writes: `api.STORED`."""
 KIND: Final = "FiddlerKongBinding"
 PLURAL: Final = "fiddlerkongbindings"
 SHORT_NAME: Final = "fkb"

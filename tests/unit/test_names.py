@@ -7,7 +7,6 @@ import re
 import pytest
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api import VERSIONS
 from fiddler_kong_operator.api.crd import MAX_NAME
 from fiddler_kong_operator.plan.plugins import PLUGINS
 
@@ -67,10 +66,6 @@ def test_labels_annotations_and_the_finalizer_are_qualified(name: str) -> None:
 
 def test_field_managers_fit_what_the_api_server_takes() -> None:
     assert len(names.RESTORING_MANAGER) <= 128
-
-
-def test_the_one_version_that_is_stored_is_the_one_that_is_read_and_written() -> None:
-    assert [version.name for version in VERSIONS if version.stored] == [names.VERSION]
 
 
 def test_everything_public_is_listed() -> None:

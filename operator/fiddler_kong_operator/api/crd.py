@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fiddler_kong_operator import names
 
@@ -123,7 +123,7 @@ def _root(version: ApiVersion) -> Schema:
 def build_schema(model: type[ApiModel]) -> Schema:
     """The structural schema of one type and everything inside it."""
     raw = model.model_json_schema(by_alias=True)
-    return _structural(raw | _ruled(model.RULES), raw.get("$defs", {}), _rules_by_name())
+    return _structural(raw | _ruled(model.RULES), raw.get("$defs", {}), _rules_by_name(model))
 
 
 def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
@@ -178,11 +178,15 @@ def _validations(rules: tuple[Rule, ...]) -> list[Schema]:
     return [{"rule": rule.cel, "message": rule.message} for rule in rules]
 
 
-def _rules_by_name() -> dict[str, tuple[Rule, ...]]:
-    return {model.__name__: model.RULES for model in _models(ApiModel)}
+def _rules_by_name(model: type[ApiModel]) -> dict[str, tuple[Rule, ...]]:
+    """By the names of the types in it: those of another version have the same names and may have other rules."""
+    return {found.__name__: found.RULES for found in _models(model)}
 
 
-def _models(model: type[ApiModel]) -> Iterator[type[ApiModel]]:
-    for child in model.__subclasses__():
-        yield child
-        yield from _models(child)
+def _models(kind: Any) -> Iterator[type[ApiModel]]:
+    if isinstance(kind, type) and issubclass(kind, ApiModel):
+        yield kind
+        for field in kind.model_fields.values():
+            yield from _models(field.annotation)
+    for argument in get_args(kind):
+        yield from _models(argument)

@@ -19,6 +19,7 @@ __all__ = [
     "exposed_routes",
     "keys_secret",
     "named_plugin",
+    "place_of",
     "places_of",
     "plugin_key",
     "possible_owners",
@@ -58,8 +59,12 @@ def places_of(binding: Binding) -> frozenset[Place]:
     """The places that its exposed routes serve."""
     if binding.spec is None:
         return frozenset()
-    ingress_class = binding.spec.gateway.ingress_class_name
-    return frozenset((ingress_class, expose.host or "", _plain(expose.path)) for _, expose, _ in exposed_routes(binding.spec))
+    return frozenset(place_of(binding.spec, expose) for _, expose, _ in exposed_routes(binding.spec))
+
+
+def place_of(spec: BindingSpec, expose: Expose) -> Place:
+    """The place that an exposed route serves."""
+    return spec.gateway.ingress_class_name, expose.host or "", _plain(expose.path)
 
 
 def served_places(ingress: Attachable) -> frozenset[Place]:

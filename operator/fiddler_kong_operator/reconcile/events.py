@@ -10,6 +10,7 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 
 __all__ = ["build_event"]
@@ -59,8 +60,8 @@ def _ready(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _reference(binding: Binding) -> dict[str, str]:
     return {
-        "apiVersion": f"{names.GROUP}/{names.VERSION}",
-        "kind": names.KIND,
+        "apiVersion": BINDING.api_version,
+        "kind": BINDING.name,
         "name": binding.name,
         "namespace": binding.namespace,
         "uid": binding.uid,

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import kopf
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.client import PAGE
 from fiddler_kong_operator.kube.connection import Connection
+from fiddler_kong_operator.plan.kinds import BINDING
 
 from .operator import Operator
 from .pacing import Pace
@@ -78,6 +78,6 @@ def register(registry: kopf.OperatorRegistry, operator: Operator, connection: Co
             raise kopf.PermanentError("; ".join(problems))
         return operator.report()
 
-    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    @kopf.on.event(BINDING.group, BINDING.version, BINDING.plural, registry=registry)
     async def observed(event: kopf.RawEvent, **_: object) -> None:
         operator.observe(event["type"], dict(event["object"]))

@@ -18,7 +18,8 @@ from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.kinds import INFORMED
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
+from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
@@ -75,8 +76,8 @@ class Operator:
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, once everything has been listed."""
-        self._requeue(self._cache.keys(BINDING), Lane.BACKGROUND)
-        self._requeue(self._cache.keys(DEPLOYMENT), Lane.BACKGROUND)
+        for kind in (BINDING, *(row.kind for row in WORKLOADS.values())):
+            self._requeue(self._cache.keys(kind), Lane.BACKGROUND)
         self._run({"probes": self._probes.run(), "events": self._recorder.run()})
         self._workers.start()
         self._started = True

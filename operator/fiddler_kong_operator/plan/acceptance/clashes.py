@@ -12,7 +12,7 @@ from fiddler_kong_operator.plan.gateway.tenancy import seniority
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN
 from fiddler_kong_operator.plan.objects.attachments import is_ours
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object, wanted_children
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, place_of, route_object, served_places, wanted_children
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 __all__ = ["PluginConflict", "needed_types", "plugin_conflicts", "route_conflicts", "standing_clashes", "taken_names", "unresolved_names"]
@@ -70,14 +70,13 @@ def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, Objec
     spec = snapshot.binding.spec
     if spec is None:
         return
-    ingresses = [ingress for ingress in snapshot.ingresses if ingress.ingress_class == spec.gateway.ingress_class_name]
     for route, expose, _ in exposed_routes(spec):
-        ours, host = route_object(snapshot.binding, INGRESS, route.name), expose.host or ""
-        serving = [ingress for ingress in ingresses if _serves(ingress, host, expose.path)]
+        ours, place = route_object(snapshot.binding, INGRESS, route.name), place_of(spec, expose)
+        serving = [ingress for ingress in snapshot.ingresses if place in served_places(ingress)]
         established = any(ingress.key == ours for ingress in serving)
         for other in serving:
             if other.key != ours and not _is_own(other, snapshot) and not (established and _gives_way(other, snapshot)):
-                yield route, host, expose.path, other.key
+                yield route, expose.host or "", expose.path, other.key
 
 
 def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:
@@ -93,10 +92,6 @@ def _observed_targets(snapshot: Snapshot) -> Iterator[tuple[Route, Attachable]]:
         target = snapshot.targets.get(key)
         if target is not None:
             yield route, target
-
-
-def _serves(ingress: Attachable, host: str, path: str) -> bool:
-    return any(rule_host == host and rule_path.rstrip("/") == path for rule_host, rule_path in ingress.rules)
 
 
 def _is_own(ingress: Attachable, snapshot: Snapshot) -> bool:

@@ -76,11 +76,11 @@ class Operator:
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, once everything has been listed."""
+        self._started = True
         for kind in (BINDING, *(row.kind for row in WORKLOADS.values())):
             self._requeue(self._cache.keys(kind), Lane.BACKGROUND)
         self._run({"probes": self._probes.run(), "events": self._recorder.run()})
         self._workers.start()
-        self._started = True
 
     async def first_look(self) -> int:
         """After `start`: wait until the queue is empty, and return the number of bindings."""
@@ -136,7 +136,8 @@ class Operator:
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
     def _requeue(self, keys: Iterable[ObjectKey], lane: Lane = Lane.URGENT) -> None:
-        for key in keys:
+        """Queue keys. Before `start`, which queues everything, nothing is queued: in a replica that waits for the lease it would age."""
+        for key in keys if self._started else ():
             self._queue.add(key, lane)
 
     def _requeue_tenants(self, workload: ObjectKey) -> None:

@@ -122,9 +122,20 @@ async def test_the_same_object_observed_twice_is_no_work() -> None:
     async with operating(cluster) as operator:
         await list_everything(operator)
 
+        operator.start()
         operator.observe("MODIFIED", binding())
 
         assert operator.report()["waiting_urgent"] == 0
+
+
+async def test_nothing_waits_in_the_queue_of_a_replica_that_does_not_lead() -> None:
+    async with operating(WatchableCluster(binding())) as operator:
+        await list_everything(operator)
+        operator.observe("ADDED", binding("late"))
+
+        report = operator.report()
+
+    assert (report["waiting_urgent"], report["waiting_background"], report["oldest_waiting_seconds"]) == (0, 0, 0)
 
 
 class Paused(WatchableCluster):
@@ -201,6 +212,7 @@ async def test_stopping_is_no_failure() -> None:
 async def test_the_report_counts_what_waits() -> None:
     async with operating(WatchableCluster()) as operator:
         await list_everything(operator)
+        operator.start()
         operator.observe("ADDED", binding())
 
         report = operator.report()

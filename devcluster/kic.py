@@ -100,16 +100,6 @@ class KongController:
         """Its log file."""
         return self._process.log
 
-    @property
-    def diagnostics_url(self) -> str:
-        """Base URL of its diagnostics server; `/debug/config/successful` if `dump_config` is set."""
-        return f"http://{LOOPBACK}:{self._ports.diagnostics}"
-
-    @property
-    def metrics_url(self) -> str:
-        """URL of its Prometheus metrics, which count the pushes to Kong."""
-        return f"http://{LOOPBACK}:{self._ports.metrics}/metrics"
-
     def _has_pushed(self) -> bool:
         """Whether its metrics count a push. `/readyz` is no answer: it is 200 before the first push, until the controller leads."""
         connection = http.client.HTTPConnection(LOOPBACK, self._ports.metrics, timeout=5)

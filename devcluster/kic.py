@@ -37,8 +37,6 @@ class KongControllerOptions:
     """Name of that Pod."""
     log_level: str = "info"
     """trace, debug, info or error."""
-    dump_config: bool = False
-    """Serve the last pushed configuration, without keys, under `/debug/config` of its diagnostics port."""
     feature_gates: tuple[str, ...] = ()
     """Further `--feature-gates`, such as `GatewayAlpha=true`."""
     extra: tuple[str, ...] = ()
@@ -114,7 +112,6 @@ class KongController:
 
 def _command(program: Path, layout: Layout, admin_url: str, options: KongControllerOptions, ports: _Ports) -> list[str | Path]:
     gates = [f"--feature-gates={','.join(options.feature_gates)}"] if options.feature_gates else []
-    dump = ["--dump-config"] if options.dump_config else []
     return [
         program,
         f"--kubeconfig={layout.kubeconfig('kong-ingress-controller')}",
@@ -130,7 +127,6 @@ def _command(program: Path, layout: Layout, admin_url: str, options: KongControl
         f"--metrics-bind-address={LOOPBACK}:{ports.metrics}",
         f"--diagnostic-server-port={ports.diagnostics}",
         f"--log-level={options.log_level}",
-        *dump,
         *gates,
         *options.extra,
     ]

@@ -1,9 +1,9 @@
 """Writes every generated file from its source; a development tool, not part of the package.
 
     sources                                   outputs
-    api.versions, api.crd (types, rules)      crds/, the chart's templates/crd.yaml, docs/reference/api.md
+    api, api.crd (versions, types, rules)     crds/, the chart's templates/crd.yaml, docs/reference/api.md
     api.conditions (registry of reasons)      docs/reference/conditions.md
-    rbac (table of permissions)               manifests/install/rbac.yaml, the chart's templates/rbac.yaml, docs/reference/permissions.md
+    observe.rbac (table of permissions)       manifests/install/rbac.yaml, the chart's templates/roles.yaml, docs/reference/permissions.md
     settings                                  the chart's values.yaml and values.schema.json, docs/reference/settings.md
 
 `python -m codegen` writes them, `python -m codegen --verify` fails if one differs. Each generator is a pure function that returns texts.

@@ -37,8 +37,6 @@ class KongControllerOptions:
     """Name of that Pod."""
     log_level: str = "info"
     """trace, debug, info or error."""
-    dump_config: bool = False
-    """Serve the last pushed configuration, without keys, under `/debug/config` of its diagnostics port."""
     feature_gates: tuple[str, ...] = ()
     """Further `--feature-gates`, such as `GatewayAlpha=true`."""
     extra: tuple[str, ...] = ()
@@ -100,16 +98,6 @@ class KongController:
         """Its log file."""
         return self._process.log
 
-    @property
-    def diagnostics_url(self) -> str:
-        """Base URL of its diagnostics server; `/debug/config/successful` if `dump_config` is set."""
-        return f"http://{LOOPBACK}:{self._ports.diagnostics}"
-
-    @property
-    def metrics_url(self) -> str:
-        """URL of its Prometheus metrics, which count the pushes to Kong."""
-        return f"http://{LOOPBACK}:{self._ports.metrics}/metrics"
-
     def _has_pushed(self) -> bool:
         """Whether its metrics count a push. `/readyz` is no answer: it is 200 before the first push, until the controller leads."""
         connection = http.client.HTTPConnection(LOOPBACK, self._ports.metrics, timeout=5)
@@ -124,7 +112,6 @@ class KongController:
 
 def _command(program: Path, layout: Layout, admin_url: str, options: KongControllerOptions, ports: _Ports) -> list[str | Path]:
     gates = [f"--feature-gates={','.join(options.feature_gates)}"] if options.feature_gates else []
-    dump = ["--dump-config"] if options.dump_config else []
     return [
         program,
         f"--kubeconfig={layout.kubeconfig('kong-ingress-controller')}",
@@ -140,7 +127,6 @@ def _command(program: Path, layout: Layout, admin_url: str, options: KongControl
         f"--metrics-bind-address={LOOPBACK}:{ports.metrics}",
         f"--diagnostic-server-port={ports.diagnostics}",
         f"--log-level={options.log_level}",
-        *dump,
         *gates,
         *options.extra,
     ]

@@ -15,7 +15,6 @@ __all__ = ["Mutation", "mutations"]
 Spec = dict[str, Any]
 Path = tuple[str | int, ...]
 _GONE: Final = object()
-_FILLER: Final = {"string": "a", "array": {}}
 
 
 @dataclass(frozen=True)

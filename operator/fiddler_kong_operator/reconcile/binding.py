@@ -27,14 +27,11 @@ from fiddler_kong_operator.write.applier import Applier
 
 from .events import build_event
 from .first_answers import FirstAnswers
-from .gateway import GatewayOutcomes
+from .gateway import REFUSED_RETRY, GatewayOutcomes
 
 __all__ = ["BindingReconciler"]
 
 logger: Final = logging.getLogger(__name__)
-
-REFUSED_RETRY: Final = 60.0
-"""Seconds before an object that the API server refused is tried again: a policy or a permission may have changed."""
 
 REPAIR_LIMIT: Final = 10
 REPAIR_WINDOW: Final = 60.0

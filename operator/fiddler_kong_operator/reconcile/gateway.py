@@ -17,7 +17,7 @@ from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 
-__all__ = ["GatewayOutcomes", "GatewayReconciler"]
+__all__ = ["REFUSED_RETRY", "GatewayOutcomes", "GatewayReconciler"]
 
 GRACE: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function

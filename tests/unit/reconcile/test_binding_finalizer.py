@@ -6,7 +6,7 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused, Stale
-from fiddler_kong_operator.reconcile.binding import REFUSED_RETRY
+from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
 from tests.unit.observe.objects import ASSISTANT
 from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, exposing
 

@@ -8,7 +8,7 @@ import pytest
 
 from fiddler_kong_operator.errors import Gone, NotLeader, Refused, Stale, Transient
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.reconcile.binding import REFUSED_RETRY
+from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
 from tests.unit.observe.objects import ASSISTANT, EXPOSED, binding, plugin, spec
 from tests.unit.reconcile.stages import Stage, elapse, exposing, surroundings
 from tests.unit.write.fake_cluster import FakeCluster

@@ -66,7 +66,6 @@ def _row(attachable: AttachableKind) -> WatchedKind:
         index=_index,
         triggers=_triggers,
         keep=_is_relevant,
-        owned=True,
         verbs=CHILD_VERBS,
         why=f"Keep {attachable.kind.plural} of exposed routes; attach plugins to existing ones.",
     )

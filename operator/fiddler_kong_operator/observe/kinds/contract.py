@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.plan.kinds import OWNED
 
 __all__ = ["CHILD_VERBS", "WATCH_VERBS", "Source", "WatchedKind", "always", "changed", "never"]
 
@@ -59,6 +60,9 @@ class WatchedKind:
     verbs: tuple[str, ...] = WATCH_VERBS
     keep: Callable[[Any], bool] = always
     """Whether to keep a value of an object that no binding refers to."""
-    owned: bool = False
-    """Bindings own objects of this kind: ownership facts are kept of our objects and of those that have a wanted name."""
     source: Source = Source.INFORMER
+
+    @property
+    def owned(self) -> bool:
+        """Bindings own objects of this kind: ownership facts are kept of our objects and of those that have a wanted name."""
+        return self.kind in OWNED

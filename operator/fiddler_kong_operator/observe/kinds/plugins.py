@@ -62,7 +62,6 @@ PLUGINS: Final = WatchedKind(
     kind=kinds.KONG_PLUGIN,
     reduce=reduce_plugin,
     triggers=_plugin_triggers,
-    owned=True,
     verbs=CHILD_VERBS,
     why="Keep a binding's plugins; see the type of those already attached.",
 )

@@ -41,7 +41,6 @@ SECRETS: Final = WatchedKind(
     reduce=reduce_secret,
     triggers=_triggers,
     keep=never,
-    owned=True,
     verbs=CHILD_VERBS,
     why="Read the keys a binding refers to; keep its derived Secret.",
 )

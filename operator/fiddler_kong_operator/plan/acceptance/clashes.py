@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, place_of, route_object, served_places, wanted_children
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
-__all__ = ["PluginConflict", "needed_types", "plugin_conflicts", "route_conflicts", "standing_clashes", "taken_names", "unresolved_names"]
+__all__ = ["PluginConflict", "plugin_conflicts", "route_conflicts", "standing_clashes", "taken_names", "unresolved_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PluginConflict:
     type: str
 
 
-def needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
+def _needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
     """The plugin types a binding attaches to one route's object."""
     return frozenset(instance.plugin for instance in plugin_instances(spec) if instance.route in (None, route))
 
@@ -39,7 +39,7 @@ def plugin_conflicts(snapshot: Snapshot) -> tuple[PluginConflict, ...]:
 
 
 def _conflicts(snapshot: Snapshot, route: Route, target: Attachable) -> Iterator[PluginConflict]:
-    types = needed_types(snapshot.binding.spec, route.name) if snapshot.binding.spec else frozenset()
+    types = _needed_types(snapshot.binding.spec, route.name) if snapshot.binding.spec else frozenset()
     for name in dict.fromkeys(target.plugins):
         if snapshot.plugin_types.get(name) in types and not is_ours(snapshot, name):
             yield PluginConflict(route.name, target.key, name, snapshot.plugin_types[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -84,9 +85,10 @@ class BindingReconciler:
         outcome = await self._apply(snapshot, decision)
         traced = self._probe(snapshot.binding, decision)
         wait = self._first_answers.wait(key, traced, asked=decision.keys is not None)
-        if not wait:
-            await self._report(snapshot, decision, outcome, traced)
-        return wait or outcome.wake
+        if wait:
+            return wait
+        held = await self._report(snapshot, decision, outcome, traced)
+        return min(filter(None, (held, outcome.wake)), default=None)
 
     async def _remove(self, snapshot: Snapshot) -> float | None:
         """Detach a binding with our finalizer from others' objects, then delete its own, traffic first; the rest is garbage-collected."""
@@ -145,17 +147,24 @@ class BindingReconciler:
         self._probes.want(binding.key, target)
         return self._first_answers.shown(binding, self._probes.latest(target))
 
-    async def _report(self, snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: ProbeResult | None) -> None:
+    async def _report(self, snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: ProbeResult | None) -> float | None:
+        """Write the status if it differs; returns the seconds until it may be written, if something keeps changing it back."""
         binding = snapshot.binding
         found = (self._gateway(binding, decision), _traced(decision, traced))
         findings = {**decision.findings, **{finding.type: finding for finding in found}, **outcome.findings}
         details = _details(snapshot, decision, findings[ConditionType.PLUGINS_PROGRAMMED], traced)
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
-        if needs_write(binding.status, status):
-            await self._applier.write_status(binding, status)
-            event = build_event(binding, status, snapshot.now)
-            if event:
-                self._announce(event)
+        if not needs_write(binding.status, status):
+            return None
+        content = binding.key, hash(tuple(itemgetter("type", "status", "reason", "message")(row) for row in status["conditions"]))
+        if delay := self._limiter.delay(content):
+            return delay
+        await self._applier.write_status(binding, status)
+        self._limiter.count(content)
+        event = build_event(binding, status, snapshot.now)
+        if event:
+            self._announce(event)
+        return None
 
     def _gateway(self, binding: Binding, decision: Decision) -> Finding:
         """The finding about the gateway. Only a binding whose settings are pending shows why they could not be written."""

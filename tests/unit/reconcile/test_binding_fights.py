@@ -9,7 +9,7 @@ import pytest
 from fiddler_kong_operator.errors import Refused, Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.reconcile.binding import REPAIR_LIMIT, REPAIR_WINDOW
-from tests.unit.observe.objects import CHAT, OPENAI, plugin, service
+from tests.unit.observe.objects import ASSISTANT, CHAT, OPENAI, plugin, service
 from tests.unit.reconcile.stages import Stage, attaching, elapse, exposing
 
 PLUGIN = ObjectKey("KongPlugin", "ai", "assistant-pre-function")
@@ -245,3 +245,30 @@ async def test_reverts_count_although_another_object_is_refused() -> None:
     await stage.reconcile()
 
     assert REPAIRED not in stage.log
+
+
+async def test_a_status_that_is_changed_again_and_again_is_left_alone_for_a_while() -> None:
+    stage = exposing()
+    await stage.converge()
+    await elapse(REPAIR_WINDOW)
+    wake = None
+    for _ in range(REPAIR_LIMIT + 1):
+        assert wake is None
+        await elapse(1)
+        stage.change(ASSISTANT, {"status": {"conditions": []}})
+        wake = await stage.reconcile()
+
+    assert (wake, stage.status) == (REPAIR_WINDOW - REPAIR_LIMIT, {"conditions": []})
+
+
+async def test_a_status_is_repaired_after_the_pause() -> None:
+    stage = exposing()
+    await stage.converge()
+    for _ in range(REPAIR_LIMIT + 1):
+        stage.change(ASSISTANT, {"status": {"conditions": []}})
+        wake = await stage.reconcile()
+
+    await elapse(wake or 0)
+    await stage.reconcile()
+
+    assert stage.condition("Ready") == ("True", "Ready")

@@ -142,10 +142,18 @@ class Client:
         return await self._request(call, "PATCH", path, query, manifest, APPLY)
 
     async def merge_patch(
-        self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        body: Manifest,
+        *,
+        strategic: bool = False,
+        status: bool = False,
+        manager: str = names.FIELD_MANAGER,
     ) -> Manifest:
         """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
-        path = kind.path(namespace, name)
+        path = kind.path(namespace, name, "status" if status else "")
         content_type = _STRATEGIC if strategic else _MERGE
         return await self._request(Call("patch", kind, namespace, name), "PATCH", path, {"fieldManager": manager}, body, content_type)
 

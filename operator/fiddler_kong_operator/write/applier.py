@@ -15,6 +15,7 @@ from fiddler_kong_operator.plan.kinds import BINDING, OWNED, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, BindingPlan, Desired
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
+from .merging import difference
 from .objects import ObjectWriter
 from .redaction import redact
 
@@ -80,10 +81,20 @@ class Applier:
         manifest = {"apiVersion": BINDING.api_version, "kind": BINDING.name, "metadata": metadata, "status": dict(status)}
         try:
             with self._noticing_deletion(binding), self._feed.cache.in_flight.writing(binding.key, manifest["status"], binding.key):
-                self._feed.observe(await self._client.apply(BINDING, manifest, force=True, status=True), binding.key)
+                answer = await self._client.apply(BINDING, manifest, force=True, status=True)
+                self._feed.observe(await self._without_others(answer, status), binding.key)
         except Stale:
             await self._confirm(binding)  # the watch may lag behind, and so would every further attempt
             raise
+
+    async def _without_others(self, live: Manifest, status: Mapping[str, Any]) -> Manifest:
+        """Remove the parts of a status that other field managers have added, such as a forged `Stalled`: apply keeps these."""
+        patch = difference(live.get("status") or {}, status)
+        if not patch:
+            return live
+        metadata = live["metadata"]
+        body = {"metadata": {name: metadata[name] for name in ("uid", "resourceVersion")}, "status": patch}
+        return await self._client.merge_patch(BINDING, metadata["namespace"], metadata["name"], body, status=True)
 
     async def set_finalizers(self, binding: Binding, finalizers: Sequence[str]) -> None:
         """Set the binding's finalizers to exactly these. Raises Stale where it changed since it was read, Gone where it is deleted."""

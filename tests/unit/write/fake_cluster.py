@@ -31,6 +31,8 @@ class FakeCluster(Client):
         """Called when the answer is on its way."""
         self.defaults: Callable[[Manifest], None] | None = None
         """Adds to an object what the server, or somebody's webhook, always adds."""
+        self.foreign_status: Manifest = {}
+        """Fields of a status that another field manager owns: server-side apply keeps them."""
         self.version = 100
 
     @property
@@ -60,9 +62,18 @@ class FakeCluster(Client):
         return self._keep(key, raw)
 
     async def merge_patch(
-        self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        body: Manifest,
+        *,
+        strategic: bool = False,
+        status: bool = False,
+        manager: str = names.FIELD_MANAGER,
     ) -> Manifest:
-        key = self._arrive("strategic_patch" if strategic else "merge_patch", kind, namespace, name, body)
+        verb = "strategic_patch" if strategic else f"merge_patch{' status' * status}"
+        key = self._arrive(verb, kind, namespace, name, body)
         live = self._pinned(key, body)
         return self._keep(key, updated(live, strategically_merged(live, body), manager) if strategic else merged(live, body))
 
@@ -79,7 +90,7 @@ class FakeCluster(Client):
         key = self._arrive(verb, kind, metadata["namespace"], metadata["name"], manifest)
         live = self._pinned(key, manifest)
         if status:
-            return self._keep(key, {**copy.deepcopy(live), "status": copy.deepcopy(manifest["status"])})
+            return self._keep(key, {**copy.deepcopy(live), "status": copy.deepcopy({**self.foreign_status, **manifest["status"]})})
         return self._keep(key, applied(live, manifest, names.FIELD_MANAGER, force=force))
 
     async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:

@@ -24,6 +24,14 @@ async def test_status_is_applied_to_this_very_binding() -> None:
     assert (sent["metadata"], sent["status"]) == (pinned, {"routes": "1/1"})
 
 
+async def test_parts_of_a_status_that_another_client_owns_are_removed() -> None:
+    bench = Bench()
+    bench.cluster.foreign_status = {"fiddler": {"application": "forged"}}
+    await bench.applier.write_status(bench.binding, {"routes": "1/1"})
+    assert [verb for verb, _ in bench.cluster.writes] == ["apply status by force", "merge_patch status"]
+    assert bench.cluster.objects[ASSISTANT]["status"] == {"routes": "1/1"}
+
+
 async def test_a_status_is_for_the_version_that_was_seen_last() -> None:
     bench = Bench()
     decided_on = bench.binding

@@ -142,20 +142,17 @@ class Client:
         return await self._request(call, "PATCH", path, query, manifest, APPLY)
 
     async def merge_patch(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        body: Manifest,
-        *,
-        strategic: bool = False,
-        status: bool = False,
-        manager: str = names.FIELD_MANAGER,
+        self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
     ) -> Manifest:
         """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
-        path = kind.path(namespace, name, "status" if status else "")
+        path = kind.path(namespace, name)
         content_type = _STRATEGIC if strategic else _MERGE
         return await self._request(Call("patch", kind, namespace, name), "PATCH", path, {"fieldManager": manager}, body, content_type)
+
+    async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+        """JSON merge patch of the status subresource, with the same preconditions."""
+        call = Call("patch", kind, namespace, name)
+        return await self._request(call, "PATCH", kind.path(namespace, name, "status"), {"fieldManager": names.FIELD_MANAGER}, body, _MERGE)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
         """Delete this very object; Stale where it is another one or another version, Gone where there is none."""

@@ -94,7 +94,7 @@ class Applier:
             return live
         metadata = live["metadata"]
         body = {"metadata": {name: metadata[name] for name in ("uid", "resourceVersion")}, "status": patch}
-        return await self._client.merge_patch(BINDING, metadata["namespace"], metadata["name"], body, status=True)
+        return await self._client.patch_status(BINDING, metadata["namespace"], metadata["name"], body)
 
     async def set_finalizers(self, binding: Binding, finalizers: Sequence[str]) -> None:
         """Set the binding's finalizers to exactly these. Raises Stale where it changed since it was read, Gone where it is deleted."""

@@ -62,20 +62,15 @@ class FakeCluster(Client):
         return self._keep(key, raw)
 
     async def merge_patch(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        body: Manifest,
-        *,
-        strategic: bool = False,
-        status: bool = False,
-        manager: str = names.FIELD_MANAGER,
+        self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
     ) -> Manifest:
-        verb = "strategic_patch" if strategic else f"merge_patch{' status' * status}"
-        key = self._arrive(verb, kind, namespace, name, body)
+        key = self._arrive("strategic_patch" if strategic else "merge_patch", kind, namespace, name, body)
         live = self._pinned(key, body)
         return self._keep(key, updated(live, strategically_merged(live, body), manager) if strategic else merged(live, body))
+
+    async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+        key = self._arrive("patch_status", kind, namespace, name, body)
+        return self._keep(key, merged(self._pinned(key, body), body))
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
         key = self._arrive("delete", kind, namespace, name)

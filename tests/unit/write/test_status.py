@@ -28,7 +28,7 @@ async def test_parts_of_a_status_that_another_client_owns_are_removed() -> None:
     bench = Bench()
     bench.cluster.foreign_status = {"fiddler": {"application": "forged"}}
     await bench.applier.write_status(bench.binding, {"routes": "1/1"})
-    assert [verb for verb, _ in bench.cluster.writes] == ["apply status by force", "merge_patch status"]
+    assert [verb for verb, _ in bench.cluster.writes] == ["apply status by force", "patch_status"]
     assert bench.cluster.objects[ASSISTANT]["status"] == {"routes": "1/1"}
 
 

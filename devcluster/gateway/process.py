@@ -108,6 +108,7 @@ class ClusterProcess:
     def __init__(self, kubeconfig: str, workload: Workload, *, interval: float = 0.5) -> None:
         self._workload, self._interval = workload, interval
         self._api = config.new_client_from_config(kubeconfig)  # type: ignore[no-untyped-call]
+        self._api.configuration.refresh_api_key_hook = None  # reads os.environ at each request, in a thread, while pytest changes it
         self._settings: ProcessSettings | None = None
         self._task: asyncio.Task[None] | None = None
 

@@ -20,7 +20,7 @@ from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.compute import Details, conclude, needs_write
+from fiddler_kong_operator.plan.status.compute import Details, conclude
 from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
@@ -154,7 +154,7 @@ class BindingReconciler:
         findings = {**decision.findings, **{finding.type: finding for finding in found}, **outcome.findings}
         details = _details(snapshot, decision, findings[ConditionType.PLUGINS_PROGRAMMED], traced)
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
-        if not needs_write(binding.status, status):
+        if status == binding.status:
             return None
         content = binding.key, hash(tuple(itemgetter("type", "status", "reason", "message")(row) for row in status["conditions"]))
         if delay := self._limiter.delay(content):

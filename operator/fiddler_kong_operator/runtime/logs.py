@@ -1,7 +1,4 @@
-"""Structured logs.
-
-No key ever reaches a log call, so nothing here filters them out.
-"""
+"""Structured logs. No key ever reaches a log call, so nothing here filters them out."""
 
 from __future__ import annotations
 

@@ -61,7 +61,8 @@ class Operator:
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
         self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, metrics)
         self._tasks: list[asyncio.Task[None]] = []
-        self._started = False
+        self.started = False
+        """Whether `start` was called."""
         self._stopping = False
 
     async def list_bindings(self) -> None:
@@ -76,7 +77,7 @@ class Operator:
 
     def start(self) -> None:
         """Begin to reconcile; only as leader, once everything has been listed."""
-        self._started = True
+        self.started = True
         for kind in (BINDING, *(row.kind for row in WORKLOADS.values())):
             self._requeue(self._cache.keys(kind), Lane.BACKGROUND)
         self._run({"probes": self._probes.run(), "events": self._recorder.run()})
@@ -86,11 +87,6 @@ class Operator:
         """After `start`: wait until the queue is empty, and return the number of bindings."""
         await self._queue.join()
         return len(self._cache.keys(BINDING))
-
-    @property
-    def started(self) -> bool:
-        """Whether `start` was called."""
-        return self._started
 
     async def failure(self) -> None:
         """Wait until a task ends before `stop`, which only a bug can cause, and raise RuntimeError with its error as the cause."""
@@ -124,20 +120,16 @@ class Operator:
     def report(self) -> dict[str, Any]:
         """Figures for /healthz."""
         waiting = {f"waiting_{lane.value}": depth for lane, depth in self._queue.depth.items()}
-        held = {
-            "delayed": self._queue.delayed,
-            "objects": len(self._cache),
-            "probes": len(self._probes),
-            "tasks": len(asyncio.all_tasks()),
-        }
-        return {**waiting, "oldest_waiting_seconds": round(self._queue.oldest_age, 3), **held, "bugs": self._metrics.bugs}
+        ages = {"delayed": self._queue.delayed, "oldest_waiting_seconds": round(self._queue.oldest_age, 3)}
+        held = {"objects": len(self._cache), "probes": len(self._probes), "tasks": len(asyncio.all_tasks())}
+        return {**waiting, **ages, **held, "bugs": self._metrics.bugs}
 
     def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
     def _requeue(self, keys: Iterable[ObjectKey], lane: Lane = Lane.URGENT) -> None:
         """Queue keys. Before `start`, which queues everything, nothing is queued: in a replica that waits for the lease it would age."""
-        for key in keys if self._started else ():
+        for key in keys if self.started else ():
             self._queue.add(key, lane)
 
     def _requeue_tenants(self, workload: ObjectKey) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 
-__all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "needs_write"]
+__all__ = ["ASPECTS", "Details", "conclude", "deciding_finding"]
 
 ASPECTS: Final = tuple(kind for kind in ConditionType if kind.summed)
 """The conditions that Ready sums up, in the order in which they are decided and shown."""
@@ -57,11 +57,6 @@ def conclude(
     known = {condition["type"]: condition for condition in previous.get("conditions") or ()}
     conditions = [_condition(row, generation, known.get(row[0]), now) for row in _rows(findings)]
     return {"observedGeneration": generation, "conditions": conditions, **_shown(details)}
-
-
-def needs_write(previous: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether a status differs from the one last written."""
-    return dict(previous) != dict(new)
 
 
 _Row = tuple[ConditionType, Status, str, str]

@@ -156,7 +156,10 @@ class BindingReconciler:
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
         if status == binding.status:
             return None
-        content = binding.key, hash(tuple(itemgetter("type", "status", "reason", "message")(row) for row in status["conditions"]))
+        content = (
+            binding.key,
+            hash(tuple(itemgetter("type", "status", "reason", "message", "observedGeneration")(row) for row in status["conditions"])),
+        )
         if delay := self._limiter.delay(content):
             return delay
         await self._applier.write_status(binding, status)

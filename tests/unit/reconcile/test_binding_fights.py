@@ -272,3 +272,13 @@ async def test_a_status_is_repaired_after_the_pause() -> None:
     await stage.reconcile()
 
     assert stage.condition("Ready") == ("True", "Ready")
+
+
+async def test_the_status_follows_a_spec_that_is_edited_again_and_again() -> None:
+    stage = exposing()
+    await stage.converge()
+    for _ in range(REPAIR_LIMIT + 1):
+        stage.edit()
+        await stage.reconcile()
+
+    assert stage.status["observedGeneration"] == stage.cluster.objects[ASSISTANT]["metadata"]["generation"]

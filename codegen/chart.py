@@ -103,12 +103,12 @@ def _argument(option: Option) -> str:
     """The template lines that turn a value into a flag; an empty or false value gives no flag."""
     value = f".Values.{option.value}"
     if isinstance(option.default, bool):
-        return f"{{{{- if {value} }}}}\n- {option.flag}\n{{{{- end }}}}\n"
+        return f"{{{{- if {value} }}}}\n- --{option.flag}\n{{{{- end }}}}\n"
     if isinstance(option.default, list):
-        return f'{{{{- with {value} }}}}\n- {option.flag}={{{{ join "," . }}}}\n{{{{- end }}}}\n'
+        return f'{{{{- with {value} }}}}\n- --{option.flag}={{{{ join "," . }}}}\n{{{{- end }}}}\n'
     if option.default is None:
-        return f"{{{{- with {value} }}}}\n- {option.flag}={{{{ . }}}}\n{{{{- end }}}}\n"
-    return f"- {option.flag}={{{{ {value} }}}}\n"
+        return f"{{{{- with {value} }}}}\n- --{option.flag}={{{{ . }}}}\n{{{{- end }}}}\n"
+    return f"- --{option.flag}={{{{ {value} }}}}\n"
 
 
 def _crd_template() -> str:

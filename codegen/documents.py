@@ -130,4 +130,4 @@ def _settings() -> str:
 def _setting(option: Option) -> tuple[str, ...]:
     value = f"`{option.value}`" if option.value else "(fixed)"
     default = "" if option.default in (None, []) else f"`{str(option.default).lower()}`"
-    return f"`{option.flag}`", f"`{option.variable}`", value, default, option.description
+    return f"`--{option.flag}`", f"`{option.variable}`", value, default, option.description

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
 
+from fiddler_kong_operator.cli.options import Setting, leaves
 from fiddler_kong_operator.settings import Settings
 
 __all__ = ["OPTIONS", "Option"]
@@ -24,21 +22,8 @@ _GIVEN_BY_CHART: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """One setting; `path` is its place in `Settings`."""
-
-    path: tuple[str, ...]
-    info: FieldInfo
-
-    @property
-    def flag(self) -> str:
-        """Flag of `fiddler-kong run`."""
-        return "--" + "-".join(self.path).replace("_", "-")
-
-    @property
-    def variable(self) -> str:
-        """Environment variable."""
-        return "FIDDLER_KONG_" + "_".join(self.path).upper()
+class Option(Setting):
+    """One setting as the documentation and the chart need it."""
 
     @property
     def value(self) -> str:
@@ -62,13 +47,5 @@ class Option:
         return " ".join((self.info.description or "").split())
 
 
-def _options(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[Option]:
-    for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield from _options(info.annotation, (*path, name))
-        else:
-            yield Option((*path, name), info)
-
-
-OPTIONS: Final = tuple(_options(Settings))
+OPTIONS: Final = tuple(Option(*leaf) for leaf in leaves(Settings))
 """Every setting, in the order of `Settings`."""

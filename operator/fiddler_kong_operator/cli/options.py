@@ -14,13 +14,13 @@ from pydantic.fields import FieldInfo
 
 from fiddler_kong_operator.settings import Settings
 
-__all__ = ["read_settings", "settings_options"]
+__all__ = ["Setting", "leaves", "read_settings", "settings_options"]
 
 ENV_PREFIX: Final = "FIDDLER_KONG"
 
 
 @dataclass(frozen=True, slots=True)
-class _Setting:
+class Setting:
     """One leaf of the settings: its path (`probe`, `timeout`) and pydantic's description of it."""
 
     path: tuple[str, ...]
@@ -28,11 +28,18 @@ class _Setting:
 
     @property
     def parameter(self) -> str:
+        """Name of the command's parameter."""
         return "_".join(self.path)
 
     @property
     def flag(self) -> str:
+        """The flag without its hyphens in front."""
         return self.parameter.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """Environment variable."""
+        return f"{ENV_PREFIX}_{self.parameter.upper()}"
 
     @property
     def kind(self) -> Any:
@@ -53,35 +60,37 @@ class _Words(click.ParamType[tuple[str, ...]]):
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one option for each setting."""
-    for setting in reversed(list(_leaves(Settings))):
-        command = _option(setting)(command)
+    for leaf in reversed(list(leaves(Settings))):
+        command = _option(Setting(*leaf))(command)
     return command
 
 
 def read_settings(values: Mapping[str, Any]) -> Settings:
     """The settings from the options' values; click.UsageError names the flag whose value is out of bounds."""
     tree: dict[str, Any] = {}
-    for setting in _leaves(Settings):
+    for path, info in leaves(Settings):
+        setting = Setting(path, info)
         value = values[setting.parameter]
         branch = tree
-        for step in setting.path[:-1]:
+        for step in path[:-1]:
             branch = branch.setdefault(step, {})
-        branch[setting.path[-1]] = _flat(value) if isinstance(value, tuple) else value
+        branch[path[-1]] = _flat(value) if isinstance(value, tuple) else value
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise click.UsageError("\n".join(_problems(error))) from None
 
 
-def _leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[_Setting]:
+def leaves(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Path and description of each value in a model of settings, in order."""
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            yield from _leaves(info.annotation, (*path, name))
+            yield from leaves(info.annotation, (*path, name))
         else:
-            yield _Setting((*path, name), info)
+            yield (*path, name), info
 
 
-def _option(setting: _Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _option(setting: Setting) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     negation = f"/--no-{setting.flag}" if setting.kind is bool else ""
     default = setting.info.get_default(call_default_factory=True)
     return click.option(
@@ -89,7 +98,7 @@ def _option(setting: _Setting) -> Callable[[Callable[..., Any]], Callable[..., A
         setting.parameter,
         default=default,
         show_default=default is not None and default != (),
-        envvar=f"{ENV_PREFIX}_{setting.parameter.upper()}",
+        envvar=setting.variable,
         show_envvar=True,
         help=_help(setting),
         **_type(setting.kind),
@@ -104,7 +113,7 @@ def _type(kind: Any) -> dict[str, Any]:
     return {} if kind is bool else {"type": kind}
 
 
-def _help(setting: _Setting) -> str:
+def _help(setting: Setting) -> str:
     return " ".join((setting.info.description or "").replace("`", "").split())
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Backoff", "Doubling"]
+__all__ = ["Backoff", "Doubling", "jittered"]
 
 LONGEST_DOUBLING: Final = 32
 """Doublings at most: a float would overflow after a thousand."""
@@ -43,3 +43,8 @@ class Backoff:
     def reset(self) -> None:
         """Note a success."""
         self._failures = 0
+
+
+def jittered(seconds: float, part: float, uniform: float) -> float:
+    """The time, up to `part` of it shorter or longer; `uniform` is a number from 0 to 1."""
+    return seconds * (1 - part + 2 * part * uniform)

@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Transient
 
+from .backoff import jittered
 from .client import Client
 from .objects import LEASE, Manifest
 
@@ -239,7 +240,7 @@ class LeaseElector:
         }
 
     def _jittered(self, seconds: float) -> float:
-        return seconds * (1 - JITTER + 2 * JITTER * self._uniform())
+        return jittered(seconds, JITTER, self._uniform())
 
 
 def _spec(lease: Manifest | None) -> dict[str, Any]:

@@ -78,40 +78,41 @@ class Reader:
 
     def _snapshot(self, binding: Binding) -> Snapshot:
         cache, workload = self._cache, binding.workload
-        children = self._children(binding)
-        targets = self._targets(binding, children)
+        names = frozenset(children_of(binding))
+        children = self._children(binding, names)
+        targets = self._targets(binding, names.union(children))
+        ingresses = self._ingresses(binding)
         return Snapshot(
             binding=binding,
             now=self._clock(),
             secrets={key.name: cache.value(key, dict) for key in secrets_of(binding)},
             workload=cache.value(workload, Workload) if workload else None,
             workload_visible=workload is None or self._visible(workload),
-            siblings=self._siblings(binding),
+            siblings=self._siblings(binding, ingresses),
             targets=targets,
             plugin_types=self._plugin_types(targets),
             plugin_owners=self._plugin_owners(binding, targets),
             global_plugins=self._global_plugins(binding),
-            ingresses=self._ingresses(binding),
+            ingresses=ingresses,
             children=children,
             warnings=tuple(self._warnings(children)),
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
         )
 
-    def _siblings(self, binding: Binding) -> tuple[Binding, ...]:
+    def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:
         """The bindings that can make a difference: rivals for the gateway's settings, and owners of Ingresses on the same places."""
-        owners = (self._cache.owner(ingress.key) for ingress in self._ingresses(binding))
+        owners = (self._cache.owner(ingress.key) for ingress in ingresses)
         neighbours = (owner for owner in owners if owner and owner.workload == binding.workload and owner.key != binding.key)
         rivals = self._cache.groups(binding.workload).rivals(binding) if binding.workload else ()
         return tuple({sibling.key: sibling for sibling in (*rivals, *neighbours)}.values())
 
-    def _children(self, binding: Binding) -> dict[ObjectKey, Child]:
+    def _children(self, binding: Binding, names: frozenset[ObjectKey]) -> dict[ObjectKey, Child]:
         owned = (key for key in self._cache.indexes.owned_by[binding.uid] if key.namespace == binding.namespace)  # uids can be copied
-        keys = {*owned, *children_of(binding)}
-        return {key: child for key in sorted(keys) if (child := self._cache.child(key))}
+        return {key: child for key in sorted(names.union(owned)) if (child := self._cache.child(key))}
 
-    def _targets(self, binding: Binding, children: Mapping[ObjectKey, Child]) -> dict[ObjectKey, Attachable]:
-        plugins = {key for key in (*children, *children_of(binding)) if key.kind == KONG_PLUGIN.name}
+    def _targets(self, binding: Binding, children: frozenset[ObjectKey]) -> dict[ObjectKey, Attachable]:
+        plugins = (key for key in children if key.kind == KONG_PLUGIN.name)
         naming = (target for plugin in plugins for target in self._cache.indexes.naming[plugin])
         keys = {*attach_targets(binding), *(target for target in naming if target.namespace == binding.namespace)}
         return {key: target for key in sorted(keys) if (target := self._cache.value(key, Attachable))}

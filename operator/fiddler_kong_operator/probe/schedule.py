@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fiddler_kong_operator.kube.backoff import Doubling
+from fiddler_kong_operator.kube.backoff import Doubling, jittered
 from fiddler_kong_operator.kube.fair import FairQueue
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -177,7 +177,7 @@ class ProbeSchedule:
 
     def _pause(self, failures: int, retry_after: float | None) -> float:
         pause = self._backoff.pause(failures, 0.0) if failures else self._settings.interval
-        return max(pause * (1 - JITTER + 2 * JITTER * self._uniform()), retry_after or 0.0)
+        return max(jittered(pause, JITTER, self._uniform()), retry_after or 0.0)
 
 
 def _keep_former_if_unsure(former: ProbeResult | None, answer: Answer) -> ProbeResult:

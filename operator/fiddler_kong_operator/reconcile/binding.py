@@ -38,6 +38,9 @@ REPAIR_LIMIT: Final = 10
 REPAIR_WINDOW: Final = 60.0
 """Writes of one object with the same content in that many seconds after which the operator assumes that something keeps reverting them."""
 
+_MEANING: Final = itemgetter("type", "status", "reason", "message", "observedGeneration")
+"""The fields of a condition but its time, which differs each time something is written again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -156,10 +159,7 @@ class BindingReconciler:
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
         if status == binding.status:
             return None
-        content = (
-            binding.key,
-            hash(tuple(itemgetter("type", "status", "reason", "message", "observedGeneration")(row) for row in status["conditions"])),
-        )
+        content = binding.key, hash(tuple(map(_MEANING, status["conditions"])))
         if delay := self._limiter.delay(content):
             return delay
         await self._applier.write_status(binding, status)
@@ -179,8 +179,7 @@ class BindingReconciler:
 def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey, Hashable]]:
     """The objects that a pass may write, each with a mark of its content. Only repeated writes of the same content are a fight."""
     for desired in plan.objects:
-        child = snapshot.children.get(desired.key)
-        if child is None or not child.matches(desired.digest):
+        if desired.differs(snapshot.children.get(desired.key)):
             yield desired.key, desired.digest
     for attachment in plan.attachments:
         yield attachment.target, attachment.plugins

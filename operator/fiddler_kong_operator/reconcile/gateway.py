@@ -134,7 +134,7 @@ class GatewayReconciler:
         return None
 
     async def _send(self, key: ObjectKey, plan: SettingsPlan) -> None:
-        """Send the writes of a plan in order. The store observes each answer at once, so that after a failure it holds what was written."""
+        """Send the writes of a plan in order. The cache takes each answer at once, so that after a failure it holds what was written."""
         kind = WORKLOADS[key.kind].kind
         patch = partial(self._client.merge_patch, kind, key.namespace, key.name)
         if plan.restore:

@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.kinds import BINDING, OWNED, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, BindingPlan, Desired
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
-from .merging import difference
+from .merging import status_patch
 from .objects import ObjectWriter
 from .redaction import redact
 
@@ -53,7 +53,7 @@ class Applier:
             if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):
                 await self._confirm(snapshot.binding)
             for stage in _stages(plan):
-                different = (item for item in stage if isinstance(item, Attachment) or _differs(item, snapshot))
+                different = (item for item in stage if isinstance(item, Attachment) or item.differs(snapshot.children.get(item.key)))
                 await _all_of(self._write(item, snapshot, on_write) for item in different if _key(item) not in held)
                 if any(_key(item) in held and _key(item) not in snapshot.children for item in stage if isinstance(item, Desired)):
                     return
@@ -89,12 +89,8 @@ class Applier:
 
     async def _without_others(self, live: Manifest, status: Mapping[str, Any]) -> Manifest:
         """Remove the parts of a status that other field managers have added, such as a forged `Stalled`: apply keeps these."""
-        patch = difference(live.get("status") or {}, status)
-        if not patch:
-            return live
-        metadata = live["metadata"]
-        body = {"metadata": {name: metadata[name] for name in ("uid", "resourceVersion")}, "status": patch}
-        return await self._client.patch_status(BINDING, metadata["namespace"], metadata["name"], body)
+        patch, key = status_patch(live, status), BINDING.key(live)
+        return await self._client.patch_status(BINDING, key.namespace, key.name, patch) if patch else live
 
     async def set_finalizers(self, binding: Binding, finalizers: Sequence[str]) -> None:
         """Set the binding's finalizers to exactly these. Raises Stale where it changed since it was read, Gone where it is deleted."""
@@ -116,7 +112,7 @@ class Applier:
     async def _trim(self, desired: Desired, snapshot: Snapshot, on_write: Callable[[ObjectKey], None]) -> None:
         """Remove entries from a Secret that the writes so far have kept."""
         child = self._feed.cache.child(desired.key)
-        if child and not child.matches(desired.digest) and await self._objects.put(desired, snapshot):
+        if child and desired.differs(child) and await self._objects.put(desired, snapshot):
             on_write(desired.key)
 
     async def _confirm(self, binding: Binding) -> None:
@@ -151,11 +147,6 @@ def _stages(plan: BindingPlan) -> Iterator[list[Desired | Attachment]]:
 
 def _key(item: Desired | Attachment) -> ObjectKey:
     return item.key if isinstance(item, Desired) else item.target
-
-
-def _differs(desired: Desired, snapshot: Snapshot) -> bool:
-    child = snapshot.children.get(desired.key)
-    return child is None or not child.matches(desired.digest)
 
 
 async def _all_of(calls: Iterable[Awaitable[object]]) -> None:

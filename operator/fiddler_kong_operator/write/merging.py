@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.objects.digest import controllers, managed_content, same_metadata
 from fiddler_kong_operator.plan.snapshot import Child
 
-__all__ = ["difference", "overwriting_patch", "repair_patch"]
+__all__ = ["difference", "overwriting_patch", "repair_patch", "status_patch"]
 
 _KONG: Final = "konghq.com/"
 
@@ -29,8 +29,13 @@ def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) 
     metadata = _metadata_patch(live["metadata"], desired["metadata"])
     if not patch and not metadata:
         return None
-    pinned = {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
-    return {**patch, "metadata": {**metadata, **pinned}}
+    return {**patch, "metadata": {**metadata, **_pinned(live)}}
+
+
+def status_patch(live: Manifest, status: Mapping[str, Any]) -> Manifest | None:
+    """The patch that gives `live` exactly this status, with the same preconditions; None where nothing differs."""
+    patch = difference(live.get("status") or {}, status)
+    return {"metadata": _pinned(live), "status": patch} if patch else None
 
 
 def overwriting_patch(desired: Manifest, child: Child, digest: bytes) -> Manifest:
@@ -55,6 +60,10 @@ def difference(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str,
         elif not _equal(found, wanted):
             patch[name] = wanted
     return patch
+
+
+def _pinned(live: Manifest) -> dict[str, Any]:
+    return {name: live["metadata"][name] for name in ("uid", "resourceVersion")}
 
 
 def _equal(found: Any, wanted: Any) -> bool:

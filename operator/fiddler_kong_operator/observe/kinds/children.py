@@ -11,7 +11,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
-from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape
+from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape, controllers
 from fiddler_kong_operator.plan.snapshot import Child
 
 from .contract import changed
@@ -35,7 +35,7 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
     """
     metadata = raw["metadata"]
     binding = (metadata.get("labels") or {}).get(names.BINDING_LABEL) if is_managed(raw) else None
-    uid, digest, owner = metadata.get("uid", ""), content_digest(raw), _owner(metadata)
+    uid, digest, owner = metadata.get("uid", ""), content_digest(raw), next(iter(controllers(metadata)), None)
     if known and known.uid != uid:
         known = None
     unchanged = known is not None and known.digest == digest
@@ -67,11 +67,6 @@ def seconds_of(moment: str | None) -> float:
 def written_at(metadata: Mapping[str, Any]) -> float:
     """When our field manager last wrote an object (seconds since the epoch, from managedFields); 0 where it never did."""
     return max((seconds_of(entry.get("time")) for entry in _our_entries(metadata)), default=0.0)
-
-
-def _owner(metadata: Mapping[str, Any]) -> str | None:
-    references = metadata.get("ownerReferences") or ()
-    return next((r["uid"] for r in references if r.get("controller")), None)
 
 
 def _our_entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.snapshot import Child
 
 __all__ = ["Attachment", "BindingPlan", "Desired"]
 
@@ -16,6 +17,10 @@ class Desired:
     key: ObjectKey
     manifest: Manifest = field(repr=False)
     digest: bytes
+
+    def differs(self, child: Child | None) -> bool:
+        """Whether the object, None where it does not exist, must be written."""
+        return child is None or not child.matches(self.digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class FakeCluster(Client):
         self.after: Callable[[str, ObjectKey], None] | None = None
         """Called when the answer is on its way."""
         self.defaults: Callable[[Manifest], None] | None = None
-        """Adds to an object what the server, or somebody's webhook, always adds."""
+        """Adds to an object what the server, or a webhook, always adds."""
         self.foreign_status: Manifest = {}
         """Fields of a status that another field manager owns: server-side apply keeps them."""
         self.version = 100
@@ -40,7 +40,7 @@ class FakeCluster(Client):
         return [call for call in self.calls if call[0] != "get"]
 
     def put(self, raw: Manifest) -> Manifest:
-        """Somebody else creates or replaces an object."""
+        """Another client creates or replaces an object."""
         self.objects[key_of(raw)] = self._versioned(copy.deepcopy(raw))
         return copy.deepcopy(self.objects[key_of(raw)])
 

@@ -54,7 +54,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "InvalidSpec",
         ["routes: must have at least 1 item"],
     ),
-    ("invalid spec that nobody can explain", make_snapshot(replace(make_binding(), spec=None)), "InvalidSpec", ["could not be read"]),
+    ("invalid spec without an explanation", make_snapshot(replace(make_binding(), spec=None)), "InvalidSpec", ["could not be read"]),
     (
         "a key in clear",
         make_snapshot(make_binding(make_spec(url="http://acme.example.com"))),
@@ -162,7 +162,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["platform:tracing of type opentelemetry"],
     ),
     (
-        "a name nobody can resolve",
+        "a name without an address",
         attached("ghost", "assistant-opentelemetry"),
         "Accepted",
         ["Service kong/chat also lists ghost: no plugin of that name is visible"],

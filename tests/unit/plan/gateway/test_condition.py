@@ -104,13 +104,13 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ],
     ),
     (
-        "conflict with nobody known",
+        "conflict with an unknown manager",
         with_env({**WANTED, SAMPLING_RATE: "0.5"}, managers=frozenset()),
         "GatewaySettingConflict",
         ["unknown manager"],
     ),
     (
-        "somebody changed our value",
+        "another manager changed our value",
         with_env(
             {**WANTED, SAMPLING_RATE: "0.5"},
             managers={INSTRUMENTATIONS: OURS, SAMPLING_RATE: frozenset({"kubectl-edit"}), UNTRUSTED_LUA: OURS},

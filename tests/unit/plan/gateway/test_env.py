@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.gateway.env import (
 from fiddler_kong_operator.plan.snapshot import EnvEntry
 from tests.unit.plan.situations import HELM, OURS, make_container, make_spec, make_workload
 
-NOBODY: frozenset[str] = frozenset()
+NO_MANAGER: frozenset[str] = frozenset()
 
 
 @pytest.mark.parametrize(
@@ -35,18 +35,18 @@ def test_needed_settings(sessions: str, lua: str, expected: list[str]) -> None:
     ("name", "needed", "value", "managers", "expected"),
     [
         (INSTRUMENTATIONS, "all", "all", HELM, SettingState.RIGHT),
-        (INSTRUMENTATIONS, "all", "all", NOBODY, SettingState.RIGHT),
+        (INSTRUMENTATIONS, "all", "all", NO_MANAGER, SettingState.RIGHT),
         (INSTRUMENTATIONS, "all", "request,router", HELM, SettingState.FOREIGN),
         (SAMPLING_RATE, "1.0", "1", HELM, SettingState.RIGHT),
         (SAMPLING_RATE, "1.0", "1.00", OURS, SettingState.RIGHT),
         (SAMPLING_RATE, "1.0", "0.5", HELM, SettingState.FOREIGN),
-        (SAMPLING_RATE, "1.0", "0.5", NOBODY, SettingState.FOREIGN),
+        (SAMPLING_RATE, "1.0", "0.5", NO_MANAGER, SettingState.FOREIGN),
         (SAMPLING_RATE, "1.0", "0.5", OURS, SettingState.OUTDATED),
         (SAMPLING_RATE, "1.0", "0.5", OURS | HELM, SettingState.FOREIGN),
         (SAMPLING_RATE, "1.0", "often", HELM, SettingState.FOREIGN),
         (SAMPLING_RATE, "1.0", "", HELM, SettingState.FOREIGN),
-        (SAMPLING_RATE, "1.0", "", NOBODY, SettingState.ABSENT),
-        (SAMPLING_RATE, "1.0", None, NOBODY, SettingState.ABSENT),
+        (SAMPLING_RATE, "1.0", "", NO_MANAGER, SettingState.ABSENT),
+        (SAMPLING_RATE, "1.0", None, NO_MANAGER, SettingState.ABSENT),
         (UNTRUSTED_LUA, "on", "on", HELM, SettingState.RIGHT),
         (UNTRUSTED_LUA, "on", "sandbox", HELM, SettingState.FOREIGN),
         (UNTRUSTED_LUA, "sandbox", "on", HELM, SettingState.RIGHT),

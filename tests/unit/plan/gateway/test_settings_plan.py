@@ -83,7 +83,7 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
         make_workload(make_container({}, image="kong/kong-gateway:3.13.0.7")),
         (make_binding(make_spec(untrustedLua="lax")),),
     ),
-    ("everything set, nobody knows by whom", make_workload(managers=frozenset()), (PLAIN,)),
+    ("everything set by an unknown manager", make_workload(managers=frozenset()), (PLAIN,)),
     ("everything set by us", make_workload(managers=OURS), (PLAIN,)),
     ("several bindings, one apply", make_workload(managers=OURS), (PLAIN, make_binding(name="other"))),
     ("set by us in another spelling", make_workload(make_container({**WANTED, SAMPLING_RATE: "1"}), managers=OURS), (PLAIN,)),
@@ -102,7 +102,7 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ("control plane", make_workload(make_container({"KONG_ROLE": "control_plane"})), (PLAIN,)),
     ("Kong Operator's", make_workload(make_container({}), owner_kinds=frozenset({"DataPlane"})), (OVERRIDE,)),
     ("conflict", make_workload(make_container({SAMPLING_RATE: "0.5"})), (PLAIN,)),
-    ("conflict with nobody known", make_workload(make_container({SAMPLING_RATE: "0.5"}), managers=frozenset()), (PLAIN,)),
+    ("conflict with an unknown manager", make_workload(make_container({SAMPLING_RATE: "0.5"}), managers=frozenset()), (PLAIN,)),
     (
         "our value was changed",
         make_workload(make_container(WRONG_RATE), managers={INSTRUMENTATIONS: OURS, SAMPLING_RATE: HELM, UNTRUSTED_LUA: OURS}),
@@ -120,7 +120,7 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
         make_workload(managers=OURS, former=former({SAMPLING_RATE: "0.5"})),
         (PLAIN,),
     ),
-    ("an annotation somebody copied", make_workload(make_container({}), former=former({SAMPLING_RATE: "0.5"})), ()),
+    ("a copied annotation", make_workload(make_container({}), former=former({SAMPLING_RATE: "0.5"})), ()),
 ]
 
 

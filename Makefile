@@ -44,7 +44,7 @@ demo: $(STAMP) ## See it work: a real control plane, a conversation, its session
 
 test: lint verify ## Lint, generated files, tests (TESTS=path runs only those tests)
 	@$(BIN)/python -m devcluster build >/dev/null
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
 	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py

@@ -13,7 +13,7 @@ from tests.faults.ground import World
 from tests.faults.start import start_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(pytestconfig: pytest.Config) -> Iterator[World]:
     with start_world(pytestconfig) as world:
         yield world

@@ -21,19 +21,19 @@ from tests.integration.children import breaches
 from tests.staging import staged, start_visibly
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
     with staged(start_visibly(pytestconfig)) as (started, _):
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def backstage() -> Iterator[Stage]:
     with staged(Cluster.start(audit_reads=True)) as (started, _):
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operator(stage: Stage) -> Iterator[OperatorProcess]:
     with OperatorProcess(stage.cluster) as process:
         yield process

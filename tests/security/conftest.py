@@ -22,7 +22,7 @@ from tests.integration.conftest import stage  # noqa: F401 - a fixture, found by
 from tests.security.leaks import leaks
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def operator(stage: Stage) -> Iterator[OperatorProcess]:  # noqa: F811 - pytest passes the fixture
     with OperatorProcess(stage.cluster, "--log-level=debug", name="operator-under-attack") as process:
         yield process

@@ -83,18 +83,18 @@ async def test_what_users_sent_is_text(page: Page, deliver: Deliver) -> None:
 async def test_dropped_spans_are_listed_with_their_reasons(page: Page, deliver: Deliver) -> None:
     await deliver(export(call()))
     await deliver(export(call(2), {"service.name": "kong"}))
-    await page.get_by_role("link", name="Dropped spans").click()
+    await page.get_by_role("navigation").get_by_role("link", name="Dropped spans").click()
 
     await expect(page.locator(".reasons li")).to_have_count(2)
     await expect(page.locator(".reasons")).to_contain_text("The resource had no application.id")
     await expect(page.get_by_role("cell", name="kong.access.plugin.ai-proxy").first).to_be_visible()
-    await expect(page.get_by_role("link", name="Dropped spans")).to_have_attribute("aria-current", "page")
+    await expect(page.get_by_role("navigation").get_by_role("link", name="Dropped spans")).to_have_attribute("aria-current", "page")
 
 
 async def test_deliveries_and_the_fault_are_shown(page: Page, sink: Sink, deliver: Deliver) -> None:
     sink.faults.set(Fault(mode="429", count=2))
     assert await deliver(export(call())) == 429
-    await page.get_by_role("link", name="Deliveries").click()
+    await page.get_by_role("navigation").get_by_role("link", name="Deliveries").click()
 
     await expect(page.get_by_role("alert")).to_contain_text("Failing on purpose: 429 (traces, 1 more request)")
     await expect(page.get_by_role("row").nth(1)).to_contain_text("429")

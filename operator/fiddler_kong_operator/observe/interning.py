@@ -1,6 +1,6 @@
 """Deduplicates equal parts of specs and statuses: of thousands of bindings most name the same gateway and are Ready for the same reason.
 
-At 5,000 bindings this saves more than half of the cache's memory (docs/benchmarks.md). Shared parts are never changed: parts of a spec
+Shared parts are never changed: parts of a spec
 are frozen, a status is only read. The pools are bounded, because users choose the texts; a part that left its pool is merely held twice.
 `sys.intern` is used for names of fields only: Python 3.12 never frees what was interned.
 """

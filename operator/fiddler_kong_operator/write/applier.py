@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled
@@ -40,11 +42,11 @@ class Applier:
         held: Collection[ObjectKey] = (),
         on_write: Callable[[ObjectKey], None] = lambda _: None,
     ) -> None:
-        """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`. `on_write` gets each object written.
+        """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`, in its order.
 
-        `held` objects are left out, and nothing is pruned then; where one of them does not exist, the later stages, which may need it, are
-        left out too. Entries of the Secret that are no longer wanted go last: Kong drops a plugin whose key is missing and serves its
-        route without it. The first stage that fails ends the pass; all failures of the stage are reported.
+        `on_write` gets each object written. `held` objects are left out, and nothing is pruned then; where one of them does not exist, the
+        later stages, which may need it, are left out too. Unwanted entries of the Secret go last: Kong drops a plugin whose
+        key is missing and serves its route without it. The first stage that fails ends the pass; all its failures are reported.
 
         Raises Stale where the snapshot was out of date, Stalled(NameTaken) for an object of another owner, Refused, and what the client
         raises. Keys of the snapshot are redacted from an error's text: a webhook may quote its input.
@@ -58,17 +60,12 @@ class Applier:
                 if any(_key(item) in held and _key(item) not in snapshot.children for item in stage if isinstance(item, Desired)):
                     return
             if not held:
-                await self.remove(prune, snapshot.binding)
+                for _, keys in groupby(prune, attrgetter("kind")):
+                    await _all_of(self._objects.delete(key, snapshot.binding) for key in keys)
                 await _all_of(self._trim(desired, snapshot, on_write) for desired in plan.objects if desired.key.kind == SECRET.name)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
             raise
-
-    async def remove(self, keys: Iterable[ObjectKey], binding: Binding) -> None:
-        """Delete objects that the binding owns, in the reverse order of `OWNED`."""
-        keys = tuple(keys)
-        for kind in reversed(OWNED):
-            await _all_of(self._objects.delete(key, binding) for key in keys if key.kind == kind.name)
 
     async def write_status(self, binding: Binding, status: Mapping[str, Any]) -> None:
         """Write the whole status of the binding as it was last observed. Raises Gone or Stale where it was deleted or changed.

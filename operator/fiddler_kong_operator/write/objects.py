@@ -56,13 +56,11 @@ class ObjectWriter:
             return True
         return await self._overwrite(desired, binding) or await self._repair(desired, snapshot, keep_data=keep_data)
 
-    async def delete(self, key: ObjectKey, binding: Binding) -> bool:
-        """Delete an object, after a live read, if it still belongs to the binding; False where it does not."""
+    async def delete(self, key: ObjectKey, binding: Binding) -> None:
+        """Delete an object, after a live read, if it still belongs to the binding."""
         live = await self._read(key, binding)
-        if live is None or not belongs(live, binding):
-            return False
-        await self._delete_live(key, live, binding)
-        return True
+        if live and belongs(live, binding):
+            await self._delete_live(key, live, binding)
 
     async def attach(self, attachment: Attachment, binding: Binding) -> None:
         """Set the plugin list of an object that belongs to others. Raises Stale where it changed since it was observed."""

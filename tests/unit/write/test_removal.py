@@ -5,7 +5,7 @@ import pytest
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
-from tests.unit.observe.objects import FIDDLER, WRITTEN, ingress, key, ours, owners, plugin, secret, service
+from tests.unit.observe.objects import WRITTEN, ingress, key, ours, owners, plugin, secret, service
 from tests.unit.write.bench import Bench, refusing
 
 CHILDREN = [
@@ -14,8 +14,8 @@ CHILDREN = [
     ours(service("assistant-openai")),
     ours(ingress("assistant-openai")),
 ]
-KEYS = [key(raw) for raw in CHILDREN]
-OWN = KEYS[1]
+KEYS = [key(raw) for raw in reversed(CHILDREN)]
+OWN = key(CHILDREN[1])
 
 
 def deletions(bench: Bench) -> list[ObjectKey]:
@@ -103,10 +103,3 @@ async def test_an_object_that_vanishes_before_its_deletion_is_no_error(*, replac
     bench.cluster.before = vanish
     await bench.apply(BindingPlan(), KEYS)
     assert [called for called in KEYS if called in bench.cluster.objects] == [OWN] * replaced
-
-
-async def test_a_removal_needs_no_snapshot() -> None:
-    bench = Bench(*CHILDREN)
-    await bench.applier.remove(KEYS, bench.binding)
-    assert set(deletions(bench)) == set(KEYS)
-    assert FIDDLER in bench.cluster.objects

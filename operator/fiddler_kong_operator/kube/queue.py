@@ -70,7 +70,7 @@ class WorkQueue(Generic[K]):
         self._working: dict[K, float] = {}
         self._again: dict[K, Lane] = {}
         self._failing: dict[K, Backoff] = {}
-        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # with its time, which uvloop's handles of the shortest delays lack
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -93,9 +93,9 @@ class WorkQueue(Generic[K]):
         loop = asyncio.get_running_loop()
         due = loop.time() + max(seconds, 0.0)
         pending = self._timers.get(key)
-        if pending is None or due < pending.when():
+        if pending is None or due < pending[0]:
             self._cancel_timer(key)
-            self._timers[key] = loop.call_at(due, self._add_due, key)
+            self._timers[key] = due, loop.call_at(due, self._add_due, key)
 
     def retry(self, key: K, after: float | None = None) -> float:
         """Queue a key whose work failed after a growing pause of at least `after` seconds. Returns the pause."""
@@ -172,9 +172,9 @@ class WorkQueue(Generic[K]):
         self.add(key, Lane.BACKGROUND)
 
     def _cancel_timer(self, key: K) -> None:
-        timer = self._timers.pop(key, None)
-        if timer:
-            timer.cancel()
+        pending = self._timers.pop(key, None)
+        if pending:
+            pending[1].cancel()
 
     def _take(self) -> K:
         self._handed_out += 1

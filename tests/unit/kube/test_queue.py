@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import uvloop
 
 from fiddler_kong_operator.kube.backoff import Doubling
 from fiddler_kong_operator.kube.queue import BACKGROUND_SHARE, Lane, QueueClosed, WorkQueue
@@ -93,6 +94,19 @@ def test_an_urgent_add_moves_a_key_out_of_the_background() -> None:
         return await take(queue, 2)
 
     assert run(scenario()) == ["b", "a"]
+
+
+def test_delays_too_short_for_the_products_event_loop_are_delays_too() -> None:
+    """uvloop calls back at once for less than half a millisecond, by a handle that does not know its time."""
+
+    async def scenario() -> None:
+        queue: WorkQueue[str] = WorkQueue()
+        for seconds in (0.0001, 0.0, 0.0002):
+            queue.add_after("a", seconds)
+        assert (await take(queue, 1), queue.delayed) == (["a"], 0)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(scenario(), 10))
 
 
 def test_of_several_delayed_adds_the_earliest_counts() -> None:

@@ -47,6 +47,8 @@ UPSTREAMS: Final = (
     "http://0xa9fea9fe/",
     "http://metadata.google.internal/",
     "http://0.0.0.0:8001/",
+    "http://127.0.0.1:8001/config",  # although this operator's probe may go to loopback
+    "http://ip6-loopback:8001/config",
 )
 
 

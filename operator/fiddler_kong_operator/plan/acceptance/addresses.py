@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
-__all__ = ["Address", "Network", "RefusedAddress", "contains", "is_public", "networks_of", "parse_address", "refused", "shown_address"]
+__all__ = [
+    "Address",
+    "Network",
+    "RefusedAddress",
+    "contains",
+    "forbidden",
+    "is_loopback",
+    "is_public",
+    "networks_of",
+    "parse_address",
+    "shown_address",
+]
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -28,8 +39,33 @@ _METADATA: Final = tuple(
 _NUMERIC: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 """A last label that makes a host an IPv4 address in some notation (WHATWG URL, "ends in a number")."""
 
-_LOCAL_NAMES: Final = ("localhost", "ip6-localhost", "localhost.localdomain")
-_METADATA_NAMES: Final = ("metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal")
+_LOCAL_NAMES: Final = frozenset(
+    {
+        "localhost",
+        "localhost.localdomain",
+        "loopback",
+        "ip6-localhost",  # Debian, and every pod's hosts file
+        "ip6-loopback",
+        "ipv6-localhost",  # SUSE
+        "ipv6-loopback",
+        "localhost4",  # Red Hat
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+    }
+)
+_LOCAL_ENDINGS: Final = (".localhost", ".localhost.localdomain")
+_METADATA_NAMES: Final = frozenset(
+    {
+        "metadata.goog",  # Google
+        "metadata.tencentyun.com",
+        "api.metadata.cloud.ibm.com",
+        "metadata.platformequinix.com",
+        "rancher-metadata",
+    }
+)
+_METADATA_LABELS: Final = frozenset({"metadata", "instance-data"})
+"""First labels of the names that Google, AWS and Azure give their services: alone (by a search domain) or below `internal`."""
 
 _THIS_NETWORK: Final = IPv4Network("0.0.0.0/8")
 _COMPATIBLE: Final = IPv6Network("::/96")
@@ -63,9 +99,9 @@ def shown_address(host: str) -> str | None:
     Refuses the notations that only some resolvers read as an address: decimal, octal, hexadecimal or shortened IPv4.
     """
     name = host.lower().rstrip(".")
-    if name in _LOCAL_NAMES or name.endswith(".localhost"):
+    if name in _LOCAL_NAMES or name.endswith(_LOCAL_ENDINGS):
         return "127.0.0.1"
-    if name in _METADATA_NAMES:
+    if _is_metadata_service(name):
         return "169.254.169.254"
     try:
         return str(parse_address(host))
@@ -75,14 +111,19 @@ def shown_address(host: str) -> str | None:
         return None
 
 
-def refused(address: Address, allowed: tuple[Network, ...]) -> str | None:
-    """Why an address is forbidden, or loopback and not `allowed`: the end of a sentence. None for an ordinary host's."""
-    forbidden = next((kind for kind in map(_forbidden, _forms(address)) if kind), None)
-    if forbidden:
-        return f"{forbidden}, which the operator never accepts."
-    if any(form.is_loopback for form in _forms(address)) and not contains(allowed, address):
-        return "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses."
-    return None
+def forbidden(address: Address) -> str | None:
+    """The kind of an address that nothing may be sent to, with its article; None for an ordinary host's and for loopback."""
+    return next((kind for kind in map(_forbidden, _forms(address)) if kind), None)
+
+
+def is_loopback(address: Address) -> bool:
+    """Whether an address, or an IPv4 address that it carries, is the machine itself."""
+    return any(form.is_loopback for form in _forms(address))
+
+
+def _is_metadata_service(name: str) -> bool:
+    first, _, rest = name.partition(".")
+    return name in _METADATA_NAMES or (first in _METADATA_LABELS and (not rest or f".{rest}".endswith(".internal")))
 
 
 def _forms(address: Address) -> tuple[Address, ...]:

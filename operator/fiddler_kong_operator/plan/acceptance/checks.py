@@ -69,7 +69,7 @@ def _refused_upstream(snapshot: Snapshot) -> str | None:
     """The gateway passes a model's answer to the client, who must not read the gateway's own machine that way."""
     for index, route in enumerate(snapshot.binding.spec.routes if snapshot.binding.spec else ()):
         url = route.llm.options.upstream_url if route.llm else None
-        problem = upstream_refusal(url, snapshot.endpoints) if url else None
+        problem = upstream_refusal(url) if url else None
         if problem:
             return f"spec.routes[{index}].llm.options.upstreamUrl: {problem}"
     return None

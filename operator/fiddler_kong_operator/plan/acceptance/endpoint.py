@@ -14,7 +14,8 @@ accepted. A name that resolves to a forbidden address is only not probed, since 
 - Names that always mean one of these (`localhost`, the names of metadata services) are checked as addresses.
 
 The gateway calls a model's URL (`upstream_refusal`) and returns the answer to the client: link-local and metadata addresses
-would give away the credentials of the gateway's machine, loopback ones lead to Kong's own Admin API. Scheme and port are free.
+would give away the credentials of the gateway's machine, loopback ones lead to Kong's own Admin API. No setting opens these, since
+`allowed_addresses` says where the operator may go, not the gateway. Scheme and port are free.
 """
 
 from __future__ import annotations
@@ -26,9 +27,22 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from .addresses import Network, RefusedAddress, contains, is_public, networks_of, parse_address, refused, shown_address
+from .addresses import (
+    Address,
+    Network,
+    RefusedAddress,
+    contains,
+    forbidden,
+    is_loopback,
+    is_public,
+    networks_of,
+    parse_address,
+    shown_address,
+)
 
 __all__ = [
+    "GRPC_HINT",
+    "GRPC_PORT",
     "STRICT",
     "WEB_PORTS",
     "Endpoint",
@@ -43,6 +57,9 @@ __all__ = [
 
 WEB_PORTS: Final = frozenset({80, 443, 4318, 8080, 8443})
 """Ports that may be probed on private addresses: http, https, OTLP/HTTP and their usual alternatives."""
+
+GRPC_PORT: Final = 4317
+GRPC_HINT: Final = "Port 4317 is usually OTLP/gRPC; Kong speaks OTLP/HTTP, which a collector usually serves on port 4318."
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -75,6 +92,15 @@ class Endpoint:
         """The host is a name inside the cluster."""
         return is_in_cluster(self.host)
 
+    @property
+    def service_hint(self) -> str:
+        """How to write the host if it is a Service; "" where it cannot be a Service's name."""
+        labels = self.host.rstrip(".").split(".")
+        if self.in_cluster or ":" in self.host or labels[-1].isdigit() or labels[2:3] not in ([], ["svc"]):
+            return ""
+        name, namespace = (*labels, "NAMESPACE")[:2]
+        return f"If it is a Service, write its name with namespace and .svc: {name}.{namespace}.svc."
+
     def __str__(self) -> str:
         """`host:port`, as shown in messages."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -93,19 +119,25 @@ def refusal(url: str, policy: EndpointPolicy) -> str | None:
     return None
 
 
-def upstream_refusal(url: str, policy: EndpointPolicy) -> str | None:
+def upstream_refusal(url: str) -> str | None:
     """Why the gateway must not call a model at a URL, as far as the URL itself shows: the end of a sentence. None where it may."""
     try:
         host = urlsplit(url).hostname or ""
-        address = shown_address(host)
+        shown = shown_address(host)
     except RefusedAddress as error:
         return str(error)
     except ValueError:
         return None  # no URL at all, which `providers` refuses in its own words
-    if address is None:
-        return None
-    problem = refused(parse_address(address), networks_of(policy.allowed_addresses))
+    problem = _upstream_problem(parse_address(shown)) if shown else None
     return f"{host} is {problem}" if problem else None
+
+
+def _upstream_problem(address: Address) -> str | None:
+    if kind := forbidden(address):
+        return f"{kind}, which the operator never accepts. Write the address of the model."
+    if is_loopback(address):
+        return "a loopback address, where Kong's own Admin API listens. Write the name of a Service in front of the model."
+    return None
 
 
 def is_in_cluster(host: str) -> bool:
@@ -128,11 +160,16 @@ def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
         raise RefusedAddress("fiddler.url must be a host's name or address, with nothing after it but a colon and a port.")
     endpoint = Endpoint(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
     if endpoint.scheme == "http" and not allow_http and not endpoint.in_cluster:
-        raise RefusedAddress(
-            f"fiddler.url uses http for {endpoint.host}, which is not inside the cluster: the key would cross the network in clear. "
-            "Use https, or ask the operator's administrator to set --probe-allow-http."
-        )
+        raise RefusedAddress(_in_clear(endpoint))
     return endpoint
+
+
+def _in_clear(endpoint: Endpoint) -> str:
+    """Names that the cluster's DNS would complete are not called outside the cluster."""
+    remedy = "the key would cross the network in clear. Use https, or ask the operator's administrator to set --probe-allow-http."
+    if endpoint.service_hint:
+        return f"fiddler.url uses http for {endpoint.host}. {endpoint.service_hint} Otherwise {remedy}"
+    return f"fiddler.url uses http for {endpoint.host}, which is not inside the cluster (*.svc, *.cluster.local): {remedy}"
 
 
 def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iterable[str] = ()) -> tuple[str, ...]:
@@ -165,14 +202,21 @@ def _has_valid_port(parts: SplitResult) -> bool:
 
 def _problem(text: str, port: int, allowed: tuple[Network, ...]) -> str | None:
     address = parse_address(text)
-    problem = refused(address, allowed)
-    if problem:
-        return f"{problem} fiddler.url must be your Fiddler instance."
+    if kind := forbidden(address):
+        return f"{kind}, which the operator never accepts. fiddler.url must be your Fiddler instance."
     if contains(allowed, address):
         return None
-    if port not in WEB_PORTS and not is_public(address):
+    if is_loopback(address):
         return (
-            f"a private address, where port {port} is not probed. Use one of the ports {', '.join(map(str, sorted(WEB_PORTS)))}, "
-            "or ask the operator's administrator to set --probe-allowed-addresses."
+            "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses. "
+            "fiddler.url must be your Fiddler instance."
         )
-    return None
+    return None if port in WEB_PORTS or is_public(address) else _closed_port(port)
+
+
+def _closed_port(port: int) -> str:
+    hint = f" {GRPC_HINT}" if port == GRPC_PORT else ""
+    return (
+        f"a private address, where port {port} is not probed.{hint} Use one of the ports {', '.join(map(str, sorted(WEB_PORTS)))}, "
+        "or ask the operator's administrator to set --probe-allowed-addresses."
+    )

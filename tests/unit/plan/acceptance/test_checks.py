@@ -77,6 +77,15 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "EndpointRefused",
         ["spec.routes[0].llm.options.upstreamUrl: 169.254.169.254", "metadata service"],
     ),
+    (
+        "a model in the gateway's own machine, whatever the probe may reach",
+        make_snapshot(
+            make_binding(make_spec({**EXPOSED, "llm": {**EXPOSED["llm"], "options": {"upstreamUrl": "http://127.0.0.1:8001/config"}}})),
+            endpoints=EndpointPolicy(allow_http=True, allowed_addresses=("127.0.0.0/8",)),
+        ),
+        "EndpointRefused",
+        ["upstreamUrl: 127.0.0.1 is a loopback address, where Kong's own Admin API listens", "Write the name of a Service"],
+    ),
     ("an address in decimal", make_snapshot(make_binding(make_spec(url="https://2852039166"))), "EndpointRefused", ["usual form"]),
     (
         "no Kong",

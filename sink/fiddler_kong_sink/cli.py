@@ -28,6 +28,8 @@ _SAMPLE_APPLICATION: Final = "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11"
 """Shown in the start message where every application id is accepted; the same as in the samples."""
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_HEADERS: Final = frozenset({"application_header", "content_type", "content_encoding", "user_agent"})
+"""Fields of a delivery that hold a header's value as it came. It may be a key that was put into the wrong header, so it is not printed."""
 
 
 @click.command()
@@ -58,6 +60,8 @@ def sink(output: str, **options: Any) -> None:
     settings = _settings(**options)
     try:
         asyncio.run(_serve(settings, _JsonReport() if output == "json" else _TextReport()))
+    except BrokenPipeError:
+        raise  # nobody reads the output any more: click ends quietly
     except OSError as error:
         raise click.ClickException(f"The sink cannot listen on {settings.host} port {settings.port}: {error.strerror or error}") from None
 
@@ -115,8 +119,15 @@ async def _serve(settings: SinkSettings, report: _TextReport | _JsonReport) -> N
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def deliver(delivery: Delivery) -> None:
+        try:
+            report.delivery(delivery)
+        except BrokenPipeError:  # nobody reads the output any more
+            stop.set()
+
     async with Sink(settings) as running:
-        running.listen(report.delivery)
+        running.listen(deliver)
         report.started(running)
         await stop.wait()
     report.stopped(running)
@@ -132,7 +143,8 @@ class _JsonReport:
 
     def delivery(self, delivery: Delivery) -> None:
         """Report one request."""
-        self._line("delivery", **{**asdict(delivery), "at": delivery.at.isoformat()})
+        fields = {name: value for name, value in asdict(delivery).items() if name not in _HEADERS}
+        self._line("delivery", **{**fields, "at": delivery.at.isoformat()})
 
     def stopped(self, running: Sink) -> None:
         """Report the totals."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .dashboard import Dashboard
 from .faults import Faults
@@ -22,6 +24,20 @@ from .settings import SinkSettings
 __all__ = ["Sink"]
 
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with here, not listened on
+
+
+class _WithoutTheRequest(logging.Filter):
+    """Drops the traceback of a request that is not valid HTTP: aiohttp quotes the header at which it stopped, which may be the key's."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | web.RequestPayloadError):
+            record.msg, record.args = f"{record.getMessage()}: it is not valid HTTP", ()
+            record.exc_info = None
+        return True
+
+
+logger: Final = logging.getLogger(__name__)
+logger.addFilter(_WithoutTheRequest())
 
 
 class Sink:
@@ -44,9 +60,8 @@ class Sink:
             OSError: The address is in use or not allowed, or the certificate cannot be read.
         """
         context = self._tls()
-        runner = web.AppRunner(
-            self._application(), auto_decompress=False, access_log=None, shutdown_timeout=self.settings.shutdown_grace.total_seconds()
-        )
+        grace = self.settings.shutdown_grace.total_seconds()
+        runner = web.AppRunner(self._application(), auto_decompress=False, access_log=None, logger=logger, shutdown_timeout=grace)
         await runner.setup()
         try:
             await web.TCPSite(runner, self.settings.host, self.settings.port, ssl_context=context).start()

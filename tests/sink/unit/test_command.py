@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -90,6 +91,50 @@ async def test_text_output_says_what_a_binding_needs_and_no_key(start: Start, cl
     assert "Stopped. Kept 1 span in 1 session;" in out
     assert "canary" not in first + out + error
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize(
+    "request_",
+    [
+        f"Authorization: Bearer {KEY}\x01\r\nContent-Length: 0\r\n\r\n",
+        f"Authorization: Bearer {KEY}\nX\r\nContent-Length: 0\r\n\r\n",
+        f"Authorization: Bearer {KEY}{'x' * 9000}\r\n\r\n",
+        f"Content-Length: {KEY}\r\n\r\n",
+        f"Transfer-Encoding: chunked\r\n\r\n{KEY}\r\n",
+        f"fiddler-application-id: {KEY}\r\nUser-Agent: {KEY}\r\nContent-Type: {KEY}\r\nContent-Encoding: {KEY}\r\n\r\n",
+    ],
+    ids=["control character", "newline", "too long", "bad length", "bad chunk", "wrong headers"],
+)
+async def test_no_log_line_has_a_headers_value_even_of_a_request_that_is_not_http(start: Start, output: str, request_: str) -> None:
+    process = await start("--api-key", "another", "-o", output)
+    port = re.search(r"http://127\.0\.0\.1:(\d+)", first := await line_of(process))
+    assert port
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(port[1]))
+    writer.write(f"POST /v1/traces HTTP/1.1\r\nHost: sink\r\n{request_}".encode())
+    answer = await asyncio.wait_for(reader.readline(), LIMIT)
+    writer.close()
+    out, error = await finish(process, signal.SIGINT)
+
+    assert answer.split()[1][:1] == b"4"
+    assert KEY not in first + out + error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+async def test_it_ends_quietly_when_nobody_reads_its_output_any_more(start: Start, client: aiohttp.ClientSession, output: str) -> None:
+    process = await start("-o", output)
+    url = re.search(r"http://127\.0\.0\.1:\d+", await line_of(process))
+    assert url
+    assert process.stdout is not None
+    transport: Any = process.stdout._transport  # type: ignore[attr-defined]  # asyncio offers no other way to close it
+    transport.close()
+
+    assert await send(client, url[0], b"") == 200
+    _, error = await asyncio.wait_for(process.communicate(), LIMIT)
+
+    assert (process.returncode, error) == (1, b"")
 
 
 async def test_key_file_and_fault_are_used(start: Start, client: aiohttp.ClientSession, tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from fiddler_kong_operator.cli import main
 from fiddler_kong_operator.cli.options import read_settings, settings_options
 from fiddler_kong_operator.settings import ProbeSettings, Settings
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 def settings_of(*args: str, env: dict[str, str] | None = None) -> Settings:
     """The settings that these arguments would run the operator with."""
@@ -160,3 +162,20 @@ def test_a_value_out_of_bounds_is_a_usage_error_that_names_the_flag(args: list[s
     result = CliRunner().invoke(main, ["run", *args])
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "--help"], ["completion", "bash"], ["render", "BINDINGS"]], ids=["help", "completion", "render"]
+)
+def test_it_ends_quietly_when_nobody_reads_its_output(arguments: list[str], tmp_path: Path) -> None:
+    binding = (ROOT / "tests/golden/quickstart/binding.yaml").read_text()
+    many = tmp_path / "bindings.yaml"
+    many.write_text("---\n".join(binding.replace("name: assistant", f"name: assistant-{n}") for n in range(50)))
+    command = [sys.executable, "-m", "fiddler_kong_operator", *(str(many) if a == "BINDINGS" else a for a in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert [word for word in ("Traceback", "Broken pipe", "BrokenPipe") if word in said] == []

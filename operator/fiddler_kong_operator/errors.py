@@ -101,3 +101,8 @@ class NoCluster(FiddlerKongError):
 
 class CannotListen(FiddlerKongError):
     """An address to listen on is taken, or not one of this machine: the process cannot start."""
+
+    def __init__(self, page: str, host: str, port: int, flag: str, error: OSError) -> None:
+        """`page` cannot be served there because of `error`; `flag` sets another port."""
+        cause = str(error.strerror or error).rpartition(": ")[2]
+        super().__init__(f"{page} cannot listen on {host}:{port} ({cause}); choose another port with {flag}, or 0 for none")

@@ -164,9 +164,7 @@ class MetricsServer:
             await web.TCPSite(runner, self._host, self._port).start()
         except OSError as error:
             await runner.cleanup()
-            cause = str(error.strerror or error).rpartition(": ")[2]
-            remedy = "choose another port with --metrics-port, or 0 for none"
-            raise CannotListen(f"/metrics cannot listen on {self._host}:{self._port} ({cause}); {remedy}") from error
+            raise CannotListen("/metrics", self._host, self._port, "--metrics-port", error) from error
 
     async def _answer(self, _: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import signal
 from collections.abc import Collection
 
 import kopf
 
-from fiddler_kong_operator.errors import FiddlerKongError
+from fiddler_kong_operator.errors import CannotListen, FiddlerKongError
 from fiddler_kong_operator.kube.connection import Connection
 from fiddler_kong_operator.settings import Settings
 
@@ -43,8 +42,10 @@ class Shell:
         register(self._registry, operator, connection)
 
     async def start(self) -> None:
-        """Start kopf's tasks."""
+        """Start kopf's tasks; CannotListen if /healthz cannot be served, which kopf would notice only while it works already."""
         host, port = self._settings.health_host, self._settings.health_port
+        if port:
+            await _check(host, port)
         self._tasks = await kopf.spawn_tasks(
             registry=self._registry,
             standalone=True,
@@ -59,8 +60,6 @@ class Shell:
         """Wait until kopf ends, and raise why: bindings are no longer watched (a deleted definition, a revoked permission)."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         error = next((task.exception() for task in done if not task.cancelled()), None)
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise FiddlerKongError(f"port {self._settings.health_port} of /healthz is taken; set another one with --health-port") from error
         raise FiddlerKongError(f"bindings can no longer be watched, the process has to start again: {error}") from error
 
     async def stop(self) -> None:
@@ -69,3 +68,11 @@ class Shell:
         if self._tasks:
             with contextlib.suppress(Exception):  # `failure` has raised it
                 await kopf.run_tasks(self._tasks)
+
+
+async def _check(host: str, port: int) -> None:
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
+    except OSError as error:
+        raise CannotListen("/healthz", host, port, "--health-port", error) from error
+    server.close()

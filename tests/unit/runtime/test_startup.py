@@ -132,8 +132,8 @@ def test_what_fails_while_stopping_keeps_nothing_from_being_stopped(scene: str, 
 
 
 def test_the_end_of_kopf_ends_the_process_in_order(caplog: pytest.LogCaptureFixture) -> None:
-    assert lived({"kopf": FiddlerKongError("port 8080 of /healthz is taken")}) == (1, [*BEGINNING[:3], *END])
-    assert "the work has ended: port 8080 of /healthz is taken" in caplog.text
+    assert lived({"kopf": FiddlerKongError("bindings can no longer be watched")}) == (1, [*BEGINNING[:3], *END])
+    assert "the work has ended: bindings can no longer be watched" in caplog.text
 
 
 def test_a_lost_lease_ends_the_process_with_a_failure(caplog: pytest.LogCaptureFixture) -> None:

@@ -28,8 +28,8 @@ class ProbeSettings(BaseModel):
     """Allow http:// to hosts outside the cluster. In-cluster names (`*.svc`, `*.cluster.local`) may always use http."""
 
     allowed_addresses: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
-    """CIDRs to allow in `fiddler.url` that are refused by default, such as loopback for a local sink. Link-local and metadata addresses stay
-    refused, and so does loopback in an `upstreamUrl`."""
+    """CIDRs to allow in `fiddler.url` that are refused by default, such as loopback for a local sink. Link-local and metadata addresses
+    stay refused, and so does loopback in an `upstreamUrl`."""
 
     ca_file: str | None = None
     """A PEM bundle trusted in addition to the system's."""

@@ -135,7 +135,7 @@ async def test_a_name_that_resolves_to_something_else_the_second_time_reaches_no
     app.router.add_post("/v1/traces", _empty)
     settings = ProbeSettings(allow_http=True, allowed_addresses=("127.0.0.0/8",))
     async with Listener(app) as listener:
-        target = ProbeTarget(f"http://rebinding.example:{listener.url.rpartition(':')[2]}", APPLICATION_ID, "fdl_x.y")
+        target = ProbeTarget(f"http://rebinding.example:{listener.url.rpartition(':')[2]}", APPLICATION_ID, "fdl_x.y", "a Secret")
         prober = TraceProber(settings, resolve=resolve)
         results = [(await prober.ask(target)).result.reason for _ in range(2)]
 

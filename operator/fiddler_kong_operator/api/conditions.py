@@ -246,14 +246,19 @@ EVERY_REASON: Final = (
         "ConnectionFailed", _T, "False", "The connection broke before an answer arrived.", "Check proxies between the cluster and Fiddler.",
     ),
     Reason(
-        "TlsUntrusted", _T, "False", "The server's certificate is not trusted.",
-        "For a private CA, give it to the operator (probe.caFile) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE).",
+        "TlsUntrusted", _T, "False", "The operator, or the gateway's Kong, does not trust the server's certificate.",
+        "Give a private CA to the operator (probe.caFile) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE), or see the message.",
+    ),
+    Reason("TlsExpired", _T, "False", "The server's certificate has expired, or is not valid yet.", "Renew it on the server."),
+    Reason(
+        "TlsWrongHost", _T, "False", "The server's certificate is for other hosts than the one in fiddler.url.",
+        "Use a host that it is for, or have the host added to the certificate.",
     ),
     Reason(
         "Redirected", _T, "False", "The endpoint answers with a redirect, which Kong does not follow.",
         "Use the URL it points to, if it is your Fiddler instance.",
     ),
-    Reason("Unauthorized", _T, "False", "Fiddler does not accept the API key (401).", "Put a valid key into the Secret."),
+    Reason("Unauthorized", _T, "False", "Fiddler does not accept the API key (401).", "Put a valid key into the Secret in the message."),
     Reason(
         "Forbidden", _T, "False", "The API key may not write to this application (403).",
         "Check the key's permissions and the application id.",
@@ -269,7 +274,7 @@ EVERY_REASON: Final = (
     Reason("ServerError", _T, "False", "Fiddler answers with a server error (5xx).", "Nothing to do; the operator probes again."),
     Reason(
         "UnexpectedSuccess", _T, "False", "The endpoint answers 2xx, but not 200: Kong before 3.14 would resend the same spans.",
-        "Check for a proxy between the cluster and Fiddler.",
+        "Look for what answers in place of Fiddler or a collector's OTLP receiver, such as a proxy.",
     ),
     Reason(
         "NotOtlp", _T, "False", "The server answers, but it is not an OTLP trace endpoint.",

@@ -6,7 +6,8 @@ It is safe for any URL in a binding and any server behind it:
   passed, so a name that resolves differently a moment later (DNS rebinding) reaches nothing.
 - The whole probe has a time limit, the body a size limit (`BODY_LIMIT`). Redirects are not followed, compressed answers not unpacked.
 - Proxies from the environment are not used: Kong's exporter does not use them either, and a connection through one cannot be pinned.
-- Of what the server wrote, only the status code and the application's name get into a result.
+- Of what the server wrote, only the status code, the application's name, and the dates and host names of a wrong certificate get into a
+  result; the names only of hosts that anybody can ask, or that the administrator allows.
 """
 
 from __future__ import annotations
@@ -15,20 +16,27 @@ import asyncio
 import email.utils
 import errno
 import socket
-import ssl
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from fiddler_kong_operator import __version__, names
-from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint, RefusedAddress, parse_endpoint, usable_addresses
+from fiddler_kong_operator.plan.acceptance.endpoint import (
+    Endpoint,
+    RefusedAddress,
+    may_disclose,
+    parse_endpoint,
+    usable_addresses,
+)
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .application import Application, Known, read_application, read_at_most
+from .certificate import ChainResponse, classify, describe_dates, describe_names, read_certificate
 from .resolver import NameResolver, Resolve
 from .target import Answer, ProbeTarget
 from .trust import TrustStore
@@ -39,6 +47,16 @@ __all__ = ["TraceProber"]
 LONGEST_RETRY_AFTER: Final = 3600.0
 _RATE_LIMITED: Final = frozenset({429, 503})
 """Statuses with a Retry-After that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """One probe: what is asked, by which checked addresses, and until when (on the loop's clock)."""
+
+    target: ProbeTarget
+    endpoint: Endpoint
+    addresses: tuple[str, ...]
+    deadline: float
 
 
 class TraceProber:
@@ -76,7 +94,7 @@ class TraceProber:
         except (OSError, UnicodeError):  # UnicodeError: a label that DNS cannot hold
             return Answer(judge_failure("NameNotResolved", endpoint))
         async with self._session(target, addresses) as session:
-            answer = await self._export(session, target, endpoint, deadline)
+            answer = await self._export(session, _Probe(target, endpoint, addresses, deadline))
             return await self._with_application(answer, session, target, deadline)
 
     def _session(self, target: ProbeTarget, addresses: tuple[str, ...]) -> aiohttp.ClientSession:
@@ -85,24 +103,44 @@ class TraceProber:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_headers(target),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            response_class=ChainResponse,
             auto_decompress=False,
             trust_env=False,
         )
 
-    async def _export(self, session: aiohttp.ClientSession, target: ProbeTarget, endpoint: Endpoint, deadline: float) -> Answer:
+    async def _export(self, session: aiohttp.ClientSession, probe: _Probe) -> Answer:
         try:
-            async with asyncio.timeout_at(deadline):
-                return await self._post(session, target)
+            async with asyncio.timeout_at(probe.deadline):
+                return await self._post(session, probe.target)
         except TimeoutError:
-            return Answer(judge_failure("ProbeTimeout", endpoint))
+            return Answer(judge_failure("ProbeTimeout", probe.endpoint))
+        except aiohttp.ClientConnectorCertificateError as error:
+            return Answer(await self._untrusted(error.certificate_error, probe))
         except (aiohttp.ClientError, OSError) as error:
-            return Answer(_failure(error, endpoint))
+            return Answer(_failure(error, probe.endpoint))
 
     async def _post(self, session: aiohttp.ClientSession, target: ProbeTarget) -> Answer:
         headers = {"Content-Type": "application/x-protobuf"}
         async with session.post(target.traces_endpoint, data=b"", headers=headers, allow_redirects=False) as response:
             result = judge_reply(await _reply(response), target)
             return Answer(result, self._retry_after(response))
+
+    async def _untrusted(self, error: Exception, probe: _Probe) -> ProbeResult:
+        kind, detail = classify(error)
+        if kind == "TlsExpired":
+            detail = describe_dates(await self._certificate(probe), self._now())
+        elif kind == "TlsWrongHost":
+            disclosed = may_disclose(probe.addresses[0], self._settings.allowed_addresses)
+            certificate = await self._certificate(probe) if disclosed else {}
+            detail = describe_names(certificate, probe.endpoint.host, probe.target.key)
+        return judge_failure(kind, probe.endpoint, detail)
+
+    async def _certificate(self, probe: _Probe) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout_at(probe.deadline):
+                return await read_certificate(probe.addresses[0], probe.endpoint, self._trust.lenient())
+        except OSError:  # no time is left, or the bundle cannot be read
+            return {}
 
     async def _with_application(self, answer: Answer, session: aiohttp.ClientSession, target: ProbeTarget, deadline: float) -> Answer:
         if answer.result.reason != "Reachable":
@@ -155,14 +193,13 @@ async def _reply(response: aiohttp.ClientResponse) -> Reply:
     """The answer. The body is read only with 200, where it decides."""
     body = await read_at_most(response, BODY_LIMIT) if response.status == 200 else b""  # noqa: PLR2004 - HTTP's own number
     encoded = response.headers.get("Content-Encoding", "identity").lower() != "identity"
-    return Reply(response.status, response.content_type if "Content-Type" in response.headers else "", body, encoded)
+    intermediates = response.intermediates if isinstance(response, ChainResponse) else 0
+    return Reply(response.status, response.content_type if "Content-Type" in response.headers else "", body, encoded, intermediates)
 
 
 def _failure(error: aiohttp.ClientError | OSError, endpoint: Endpoint) -> ProbeResult:
     """The result for an exception. Its text is not used: it holds addresses, and may hold more."""
     match error:
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as cause):
-            return judge_failure("TlsUntrusted", endpoint, _certificate_problem(cause))
         case aiohttp.ClientSSLError():
             return judge_failure("TlsFailed", endpoint)
         case aiohttp.InvalidURL():
@@ -173,23 +210,6 @@ def _failure(error: aiohttp.ClientError | OSError, endpoint: Endpoint) -> ProbeR
             return judge_failure("ConnectionRefused", endpoint)
         case _:
             return judge_failure("ConnectionFailed", endpoint)
-
-
-_CERTIFICATE_PROBLEMS: Final = {
-    10: "it has expired",
-    18: "it is self-signed",
-    19: "it was issued by an unknown authority",
-    20: "it was issued by an unknown authority",
-    21: "it was issued by an unknown authority",
-    9: "it is not valid yet",
-    62: "it was issued for another host name",
-    64: "it was issued for another address",
-}
-"""OpenSSL's X509_V_ERR_* numbers, in words."""
-
-
-def _certificate_problem(error: ssl.SSLCertVerificationError) -> str:
-    return _CERTIFICATE_PROBLEMS.get(error.verify_code, "it does not pass verification")
 
 
 def _add_application(answer: Answer, application: Application, target: ProbeTarget) -> Answer:

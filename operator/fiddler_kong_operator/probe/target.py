@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import Fiddler
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
 __all__ = ["Answer", "ProbeTarget"]
@@ -12,7 +13,7 @@ __all__ = ["Answer", "ProbeTarget"]
 
 @dataclass(frozen=True, slots=True)
 class ProbeTarget:
-    """One Fiddler instance, application and key. Hashable; its repr does not show the key.
+    """One Fiddler instance, application and key, as one gateway sees them. Hashable; its repr does not show the key.
 
     `url` is the Fiddler instance (scheme and host), `key` the bare key. ValueError if the key cannot be sent in an HTTP header.
     """
@@ -20,6 +21,16 @@ class ProbeTarget:
     url: str
     application_id: str
     key: str = field(repr=False)
+    key_source: str
+    """The place of the key, as messages name it."""
+    verify_depth: int | None = None
+    """Intermediate certificates that the gateway's Kong accepts; None where that is not known."""
+
+    @classmethod
+    def of(cls, fiddler: Fiddler, key: str, verify_depth: int | None) -> ProbeTarget:
+        """The target of a binding."""
+        ref = fiddler.api_key_secret_ref
+        return cls(fiddler.url, fiddler.application_id, key, f"`{ref.key}` in the Secret `{ref.name}`", verify_depth)
 
     def __post_init__(self) -> None:
         """Refuse a key that would break the request's headers or add one."""

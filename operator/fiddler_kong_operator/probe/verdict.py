@@ -1,18 +1,21 @@
 """Maps an answer of the trace endpoint, or its absence, to a reason of TraceEndpointReachable and a message. Pure.
 
-A message contains nothing that differs from one probe to the next (times, addresses) and nothing the server wrote (it might echo the key):
-an unchanged state must give an unchanged result.
+A message contains nothing that differs from one probe to the next (times, addresses): an unchanged state must give an unchanged result.
+It contains nothing the server wrote in its answer, which might echo the key.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
-from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint
+from fiddler_kong_operator.plan.acceptance.endpoint import GRPC_HINT, GRPC_PORT, Endpoint
+from fiddler_kong_operator.plan.gateway.verify_depth import RAISED, VERIFY_DEPTH
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
 from .target import ProbeTarget
@@ -26,11 +29,14 @@ _OK: Final = 200
 _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
     401: (
         "Unauthorized",
-        "{base} does not accept the API key (401). Put a valid key into the Secret named in fiddler.apiKeySecretRef.",
+        "{base} does not accept the API key (401). Put a valid key into {key_source} (fiddler.apiKeySecretRef).",
     ),
     403: (
         "Forbidden",
-        "{base} refuses the API key for application {application} (403). Check the key's permissions and fiddler.applicationId.",
+        (
+            "{base} refuses the API key for application {application} (403). Check the key's permissions and fiddler.applicationId. "
+            "The key is {key_source} (fiddler.apiKeySecretRef)."
+        ),
     ),
     404: (
         "EndpointNotFound",
@@ -49,10 +55,31 @@ _FAILURES: Final[Mapping[str, str]] = {
         "The TLS certificate of {endpoint} is not trusted: {detail}. "
         "For a private CA, give its certificate to the operator (--probe-ca-file) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE)."
     ),
+    "TlsInvalid": (
+        "The TLS certificate of {endpoint} does not pass verification: {detail}. "
+        "Have it issued again; `openssl s_client -showcerts -connect {endpoint}` shows it."
+    ),
+    "TlsExpired": (
+        "The TLS certificate of {endpoint} {detail}. Renew it on the server. "
+        "If its dates are right, the clock of the operator's node is wrong."
+    ),
+    "TlsWrongHost": (
+        "The TLS certificate of {endpoint} {detail}. "
+        "Use in fiddler.url a host that the certificate is for, or have {host} added to the server's certificate."
+    ),
     "TlsFailed": "{endpoint} does not speak TLS as expected. Check the port and the scheme in fiddler.url.",
     "NotHttp": "The server at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
 }
-_REASONS: Final = {"TlsFailed": "ConnectionFailed", "NotHttp": "NotOtlp"}
+_REASONS: Final = {"TlsFailed": "ConnectionFailed", "TlsInvalid": "TlsUntrusted", "NotHttp": "NotOtlp"}
+_OF_GRPC: Final = frozenset({"ProbeTimeout", "ConnectionFailed", "TlsFailed", "NotHttp"})
+"""How a server that speaks gRPC answers HTTP/1.1."""
+
+_RAISED: Final = ", ".join(map(str, RAISED))
+_COMMON_DEPTH: Final = 1
+"""Intermediate certificates that every version of Kong accepts."""
+
+_SHORTEST_ENCODED: Final = 12
+"""Bytes of printable text that base64 gives by chance for hardly any key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +91,65 @@ class Reply:
     body: bytes = field(default=b"", repr=False)
     encoded: bool = False
     """The body is compressed although the request did not allow it; it is then not inspected."""
+    intermediates: int = 0
+    """Certificates between the server's own and the trusted one."""
 
 
 def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResult:
-    """The result if no HTTP answer arrived. `kind` is a reason, or `TlsFailed` or `NotHttp`; `detail` must not come from the server."""
+    """The result if no HTTP answer arrived. `kind` is a reason, or `TlsFailed`, `TlsInvalid` or `NotHttp`; `detail` holds no key."""
     text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail)
-    return ProbeResult(_REASONS.get(kind, kind), text)
+    return ProbeResult(_REASONS.get(kind, kind), f"{text} {_hint(kind, endpoint)}".rstrip())
+
+
+def _hint(kind: str, endpoint: Endpoint) -> str:
+    if kind == "NameNotResolved":
+        return endpoint.service_hint
+    return GRPC_HINT if kind in _OF_GRPC and endpoint.port == GRPC_PORT else ""
 
 
 def judge_reply(reply: Reply, target: ProbeTarget) -> ProbeResult:
-    """The result of an HTTP answer to an empty export."""
-    reason, text = _TEXTS.get(reply.status) or _by_class(reply)
-    message = text.format(base=target.base, endpoint=target.traces_endpoint, application=target.application_id, status=reply.status)
-    return ProbeResult(reason, message)
+    """The result of an HTTP answer to an empty export. A chain that Kong refuses decides before the answer, which Kong would not get."""
+    reason, text = _too_deep(reply, target) or _TEXTS.get(reply.status) or _by_class(reply)
+    message = text.format(
+        base=target.base,
+        endpoint=target.traces_endpoint,
+        application=target.application_id,
+        status=reply.status,
+        intermediates=reply.intermediates,
+        accepted=target.verify_depth,
+        key_source=target.key_source,
+    )
+    return ProbeResult(reason, message + _advice(reason, reply, target))
+
+
+def _too_deep(reply: Reply, target: ProbeTarget) -> tuple[str, str] | None:
+    if target.verify_depth is None or reply.intermediates <= target.verify_depth:
+        return None
+    return "TlsUntrusted", (
+        "Kong would not trust the TLS certificate of {base}, although it is valid: its chain has {intermediates} intermediate "
+        f"certificates, and the gateway's Kong accepts {{accepted}}. Set {VERIFY_DEPTH}={{intermediates}} on the gateway, or upgrade Kong, "
+        f"which by default accepts 5 from {_RAISED} on."
+    )
+
+
+def _advice(reason: str, reply: Reply, target: ProbeTarget) -> str:
+    if reason in {"Unauthorized", "Forbidden"} and _is_encoded(target.key):
+        return " The value looks base64-encoded twice: store the bare key, as stringData or by `kubectl create secret generic`."
+    if reason == "Reachable" and target.verify_depth is None and reply.intermediates > _COMMON_DEPTH:
+        return (
+            f" Its certificate's chain has {reply.intermediates} intermediates, which Kong before {_RAISED} does not trust by default, "
+            f"and this gateway's version or its {VERIFY_DEPTH} is not known: check them."
+        )
+    return ""
+
+
+def _is_encoded(key: str) -> bool:
+    """Whether a key is the base64 form of printable text."""
+    try:
+        text = base64.b64decode(key, validate=True).strip()
+    except binascii.Error:
+        return False
+    return len(text) >= _SHORTEST_ENCODED and all(ord(" ") < byte < 0x7F for byte in text)  # noqa: PLR2004 - the end of printable ASCII
 
 
 def _by_class(reply: Reply) -> tuple[str, str]:
@@ -86,7 +159,7 @@ def _by_class(reply: Reply) -> tuple[str, str]:
     if status // 100 == 2:  # noqa: PLR2004 - the class of success
         return "UnexpectedSuccess", (
             "{endpoint} answers {status} instead of 200: Kong before 3.14 counts that as a failure and sends the same spans again. "
-            "Check for a proxy between the cluster and Fiddler."
+            "Fiddler and the OTLP receiver of a collector answer 200: look for what answers in their place, such as a proxy or a queue."
         )
     if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
         return "Redirected", (

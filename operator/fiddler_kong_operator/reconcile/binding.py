@@ -146,7 +146,7 @@ class BindingReconciler:
         if binding.spec is None or decision.keys is None:
             self._probes.forget(binding.key)
             return None
-        target = ProbeTarget(binding.spec.fiddler.url, binding.spec.fiddler.application_id, decision.keys.fiddler)
+        target = ProbeTarget.of(binding.spec.fiddler, decision.keys.fiddler, decision.gateway.verify_depth)
         self._probes.want(binding.key, target)
         return self._first_answers.shown(binding, self._probes.latest(target))
 

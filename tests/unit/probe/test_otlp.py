@@ -5,76 +5,14 @@ import email.utils
 import json
 import logging
 import socket
-import ssl
 import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-import trustme
 
-from fiddler_kong_operator.api.conditions import REASONS, ConditionType
-from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.probe.otlp import TraceProber
-from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
+from tests.unit.probe.asking import APPLICATION, BRIEF, CANARY, LOCAL, ask, probe, reason, resolve_locally, target
 from tests.unit.probe.servers import Fiddler, raw_server, serving
-
-CANARY = "canary-id.VERY-secret-0123456789"
-APPLICATION = "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11"
-LOCAL = ProbeSettings(allow_http=True, allowed_addresses=("127.0.0.0/8",), timeout=5)
-BRIEF = LOCAL.model_copy(update={"timeout": 0.3})
-
-
-def target(port: int, *, scheme: str = "http", host: str = "127.0.0.1") -> ProbeTarget:
-    return ProbeTarget(f"{scheme}://{host}:{port}", APPLICATION, CANARY)
-
-
-async def resolve_locally(host: str, port: int) -> list[str]:
-    del host, port
-    return ["127.0.0.1"]
-
-
-async def ask(wanted: ProbeTarget, settings: ProbeSettings = LOCAL) -> Answer:
-    """Probe, and check what holds for every answer."""
-    answer = await TraceProber(settings, resolve=resolve_locally, wall_clock=lambda: 1_000_000.0).ask(wanted)
-    assert REASONS[answer.result.reason].type is ConditionType.TRACE_ENDPOINT_REACHABLE
-    assert CANARY not in repr(answer)
-    assert answer.result.message.endswith(".")
-    assert len(answer.result.message) < 400
-    return answer
-
-
-async def probe(wanted: ProbeTarget, settings: ProbeSettings = LOCAL) -> ProbeResult:
-    """Probe with the system's own resolver."""
-    prober = TraceProber(settings)
-    try:
-        return (await prober.ask(wanted)).result
-    finally:
-        prober.close()
-
-
-async def reason(wanted: ProbeTarget, settings: ProbeSettings = LOCAL) -> str:
-    return (await ask(wanted, settings)).result.reason
-
-
-@pytest.fixture
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def ca_file(ca: trustme.CA, tmp_path: Path) -> str:
-    path = tmp_path / "ca.pem"
-    ca.cert_pem.write_to_path(path)
-    return str(path)
-
-
-def server_context(ca: trustme.CA, *, host: str = "fiddler.example", not_after: datetime | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    past = datetime.now(UTC) - timedelta(days=30)
-    ca.issue_cert(host, not_before=past, not_after=not_after).configure_cert(context)
-    return context
 
 
 async def test_the_request_is_an_empty_export_with_both_headers() -> None:
@@ -89,68 +27,6 @@ async def test_the_request_is_an_empty_export_with_both_headers() -> None:
     assert headers["x-fiddler-client-name"] == "fiddler-kong-operator"
     assert {"x-fiddler-client-version", "user-agent"} <= headers.keys()
     assert "cookie" not in headers
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        (200, "Reachable"),
-        (201, "UnexpectedSuccess"),
-        (202, "UnexpectedSuccess"),
-        (204, "UnexpectedSuccess"),
-        (301, "Redirected"),
-        (302, "Redirected"),
-        (307, "Redirected"),
-        (400, "UnexpectedAnswer"),
-        (401, "Unauthorized"),
-        (403, "Forbidden"),
-        (404, "EndpointNotFound"),
-        (405, "UnexpectedAnswer"),
-        (413, "UnexpectedAnswer"),
-        (415, "UnexpectedAnswer"),
-        (429, "RateLimited"),
-        (500, "ServerError"),
-        (502, "ServerError"),
-        (503, "ServerError"),
-        (504, "ServerError"),
-    ],
-)
-async def test_every_status_has_its_reason(status: int, expected: str) -> None:
-    async with serving(Fiddler(status=status, headers={"Location": "/elsewhere"})) as fiddler:
-        answer = await ask(target(fiddler.port))
-        again = await ask(target(fiddler.port))
-    assert answer.result.reason == expected
-    assert answer == again
-    assert f"127.0.0.1:{fiddler.port}" in answer.result.message
-    asked_for_application = [path for _, path, _, _ in fiddler.requests if path.startswith("/v3")]
-    assert len(asked_for_application) == (2 if status == 200 else 0)
-
-
-@pytest.mark.parametrize(
-    ("content_type", "body", "expected"),
-    [
-        ("application/x-protobuf", b"", "Reachable"),
-        ("application/x-protobuf", b"\x0a\x00", "Reachable"),
-        ("application/x-protobuf", b"\x0a\x06\x08\x00\x12\x02ok", "Reachable"),
-        ("application/x-protobuf", b"\x0a" * 70_000, "NotOtlp"),
-        ("application/json", b"{}", "Reachable"),
-        ("application/json; charset=utf-8", b'{"partialSuccess": {}}', "Reachable"),
-        ("application/json", b"[1]", "NotOtlp"),
-        ("application/json", b"{", "NotOtlp"),
-        ("text/html", b"<html>Sign in</html>", "NotOtlp"),
-        ("text/html; charset=utf-8", b"", "NotOtlp"),
-        ("text/plain", b"", "Reachable"),
-        ("text/plain", b"It works!", "NotOtlp"),
-        ("text/plain", b"{}", "Reachable"),
-        (None, b"", "Reachable"),
-        (None, b"\xff\xfe", "NotOtlp"),
-        ("application/octet-stream", b"{" * 70_000, "NotOtlp"),
-    ],
-)
-async def test_a_200_counts_only_from_an_otlp_endpoint(content_type: str | None, body: bytes, expected: str) -> None:
-    headers = {"Content-Type": content_type} if content_type else {}
-    async with serving(Fiddler(headers=headers, body=body)) as fiddler:
-        assert await reason(target(fiddler.port)) == expected
 
 
 async def test_a_compressed_answer_is_not_unpacked() -> None:
@@ -206,8 +82,7 @@ async def test_a_name_that_does_not_resolve(error: Exception) -> None:
 async def test_the_real_resolver_knows_literals_and_reports_unknown_names() -> None:
     async with serving(Fiddler()) as fiddler:
         assert (await probe(target(fiddler.port), LOCAL)).reason == "Reachable"
-    unknown = ProbeTarget("https://does-not-exist.invalid", APPLICATION, CANARY)
-    assert (await probe(unknown, LOCAL)).reason in {"NameNotResolved", "ProbeTimeout"}
+    assert (await probe(target(443, scheme="https", host="does-not-exist.invalid"), LOCAL)).reason in {"NameNotResolved", "ProbeTimeout"}
 
 
 async def test_a_hanging_resolver_is_not_waited_for() -> None:
@@ -295,60 +170,6 @@ async def test_a_server_of_another_protocol() -> None:
         assert await reason(target(port)) == "NotOtlp"
 
 
-async def test_a_trusted_certificate(ca: trustme.CA, ca_file: str) -> None:
-    settings = LOCAL.model_copy(update={"ca_file": ca_file})
-    async with serving(Fiddler(), server_context(ca)) as fiddler:
-        assert await reason(target(fiddler.port, scheme="https", host="fiddler.example"), settings) == "Reachable"
-
-
-async def test_an_unknown_authority(ca: trustme.CA) -> None:
-    async with serving(Fiddler(), server_context(ca)) as fiddler:
-        result = (await ask(target(fiddler.port, scheme="https", host="fiddler.example"))).result
-    assert result.reason == "TlsUntrusted"
-    assert "unknown authority" in result.message
-    assert "KONG_LUA_SSL_TRUSTED_CERTIFICATE" in result.message
-    assert fiddler.requests == []
-
-
-async def test_an_expired_certificate(ca: trustme.CA, ca_file: str) -> None:
-    settings = LOCAL.model_copy(update={"ca_file": ca_file})
-    yesterday = datetime.now(UTC) - timedelta(days=1)
-    async with serving(Fiddler(), server_context(ca, not_after=yesterday)) as fiddler:
-        result = (await ask(target(fiddler.port, scheme="https", host="fiddler.example"), settings)).result
-    assert (result.reason, "expired" in result.message) == ("TlsUntrusted", True)
-
-
-async def test_a_certificate_for_another_name(ca: trustme.CA, ca_file: str) -> None:
-    settings = LOCAL.model_copy(update={"ca_file": ca_file})
-    async with serving(Fiddler(), server_context(ca, host="other.example")) as fiddler:
-        result = (await ask(target(fiddler.port, scheme="https", host="fiddler.example"), settings)).result
-    assert (result.reason, "another host name" in result.message) == ("TlsUntrusted", True)
-
-
-async def test_https_to_a_port_that_speaks_http() -> None:
-    async with serving(Fiddler()) as fiddler:
-        result = (await ask(target(fiddler.port, scheme="https", host="fiddler.example"))).result
-    assert (result.reason, "does not speak TLS" in result.message) == ("ConnectionFailed", True)
-
-
-async def test_a_replaced_ca_bundle_is_used_without_a_restart(ca: trustme.CA, tmp_path: Path) -> None:
-    path = tmp_path / "bundle.pem"
-    trustme.CA().cert_pem.write_to_path(path)
-    prober = TraceProber(LOCAL.model_copy(update={"ca_file": str(path)}), resolve=resolve_locally)
-    async with serving(Fiddler(), server_context(ca)) as fiddler:
-        wanted = target(fiddler.port, scheme="https", host="fiddler.example")
-        assert (await prober.ask(wanted)).result.reason == "TlsUntrusted"
-        path.write_text("half of a file")
-        assert (await prober.ask(wanted)).result.reason == "TlsUntrusted"
-        ca.cert_pem.write_to_path(path)
-        assert (await prober.ask(wanted)).result.reason == "Reachable"
-
-
-def test_a_missing_ca_bundle_is_noticed_at_start() -> None:
-    with pytest.raises(OSError, match="nowhere"):
-        TraceProber(ProbeSettings(ca_file="/nowhere/ca.pem"))
-
-
 async def test_loopback_is_refused_by_default() -> None:
     async with serving(Fiddler()) as fiddler:
         settings = ProbeSettings(allow_http=True)
@@ -363,7 +184,7 @@ async def test_an_address_in_an_unusual_form_is_refused_even_where_loopback_is_a
 
 
 async def test_http_outside_the_cluster_is_refused_by_default() -> None:
-    answer = await TraceProber(ProbeSettings(), resolve=resolve_locally).ask(ProbeTarget("http://acme.example", APPLICATION, CANARY))
+    answer = await TraceProber(ProbeSettings(), resolve=resolve_locally).ask(target(80, host="acme.example"))
     assert answer.result.reason == "AddressRefused"
 
 
@@ -438,12 +259,9 @@ async def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("key", ["", "two\nlines", "with blank", "caf\u00e9", "x\r\nX-Evil: 1", "tab\t"])
 def test_a_key_that_would_break_the_request_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ValueError, match="printable ASCII") as error:
-        ProbeTarget("https://acme.example", APPLICATION, key)
+        target(443, key=key)
     assert not key or key not in str(error.value)
 
 
 def test_targets_are_the_same_if_url_application_and_key_are() -> None:
-    one = ProbeTarget("https://acme.example", APPLICATION, CANARY)
-    same = ProbeTarget("https://acme.example", APPLICATION, CANARY)
-    other = ProbeTarget("https://acme.example", APPLICATION, CANARY + "x")
-    assert len({one, same, other}) == 2
+    assert len({target(443), target(443), target(443, key=CANARY + "x")}) == 2

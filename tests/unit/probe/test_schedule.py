@@ -24,7 +24,7 @@ def key(name: str) -> ObjectKey:
 
 
 def target(name: str = "one") -> ProbeTarget:
-    return ProbeTarget("https://acme.example", APPLICATION, f"key-{name}")
+    return ProbeTarget("https://acme.example", APPLICATION, f"key-{name}", "`api-key` in the Secret `fiddler`")
 
 
 class Desk:

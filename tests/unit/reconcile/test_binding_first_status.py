@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.gateway.verify_depth import VERIFY_DEPTH
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.reconcile.first_answers import PATIENCE
-from tests.unit.observe.objects import ASSISTANT, FIDDLER, binding
-from tests.unit.reconcile.stages import UNAUTHORIZED, Stage, elapse, exposing
+from tests.unit.observe.objects import ASSISTANT, FIDDLER, binding, spec
+from tests.unit.reconcile.stages import UNAUTHORIZED, WANTED, Stage, elapse, exposing, surroundings
 
 
 async def test_a_first_status_waits_for_the_first_probe_while_the_objects_do_not() -> None:
@@ -113,12 +114,13 @@ async def test_after_a_restart_a_result_that_is_not_about_this_spec_or_not_known
     assert stage.condition("TraceEndpointReachable") == ("Unknown", "ProbePending")
 
 
-async def test_the_probe_is_of_the_binding_s_endpoint_application_and_key() -> None:
-    stage = exposing()
+async def test_the_probe_is_of_the_binding_s_endpoint_application_and_key_and_of_its_gateway() -> None:
+    stage = Stage(binding(spec_=spec()), *surroundings({**WANTED, VERIFY_DEPTH: "3"}))
 
     await stage.converge()
 
-    assert stage.asked == [ProbeTarget("https://acme.fiddler.ai", "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11", "id.secret")]
+    place = "`api-key` in the Secret `fiddler`"
+    assert stage.asked == [ProbeTarget("https://acme.fiddler.ai", "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11", "id.secret", place, 3)]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ __all__ = [
     "EndpointPolicy",
     "RefusedAddress",
     "is_in_cluster",
+    "may_disclose",
     "parse_endpoint",
     "refusal",
     "upstream_refusal",
@@ -162,6 +163,12 @@ def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
     if endpoint.scheme == "http" and not allow_http and not endpoint.in_cluster:
         raise RefusedAddress(_in_clear(endpoint))
     return endpoint
+
+
+def may_disclose(address: str, allowed: Iterable[str] = ()) -> bool:
+    """Whether a binding's author may read what a server there tells anybody: a private network is not to be explored by bindings."""
+    parsed = parse_address(address)
+    return is_public(parsed) or contains(networks_of(allowed), parsed)
 
 
 def _in_clear(endpoint: Endpoint) -> str:

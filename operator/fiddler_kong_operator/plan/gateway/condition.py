@@ -18,6 +18,7 @@ from fiddler_kong_operator.plan.snapshot import Container, Snapshot, Workload
 from . import env
 from .env import Observation, Observations, Setting, SettingState
 from .tenancy import granted, managed_elsewhere, tenants
+from .verify_depth import verify_depth
 from .version import MINIMUM, SESSIONS_VERIFIED, Defect, Image, known_defects, parse_image, sessions_verified
 from .workload_kinds import WORKLOADS, WorkloadKind
 
@@ -50,6 +51,8 @@ class GatewayView:
     lua_off: bool = False
     """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails. The same holds without a grant,
     because the settings are then released and get back their former values."""
+    verify_depth: int | None = None
+    """Intermediate certificates that its Kong accepts in a server's chain; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,14 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         return GatewayView(finding, lua_off=not _allowed(snapshot))
     check, finding = _first(CHECKS, case)
     version = case.image.version
-    return GatewayView(finding, str(version) if version else None, case.container.image, check.works, env.lua_is_off(case.container))
+    return GatewayView(
+        finding,
+        str(version) if version else None,
+        case.container.image,
+        check.works,
+        env.lua_is_off(case.container),
+        verify_depth(case.container, version),
+    )
 
 
 def _first(checks: tuple[Check[T], ...], subject: T) -> tuple[Check[T], Finding]:

@@ -8,6 +8,7 @@ from fiddler_kong_operator.plan.acceptance.endpoint import (
     EndpointPolicy,
     RefusedAddress,
     is_in_cluster,
+    may_disclose,
     parse_endpoint,
     refusal,
     upstream_refusal,
@@ -162,6 +163,12 @@ def test_ports_of_private_hosts_cannot_be_walked_through() -> None:
         usable_addresses(["::ffff:10.0.0.7"], ssh)
     assert usable_addresses(["10.0.0.7"], ssh, ["10.0.0.0/8"]) == ("10.0.0.7",)
     assert usable_addresses(["93.184.216.34"], ssh) == ("93.184.216.34",)
+
+
+def test_what_servers_of_a_private_network_tell_is_not_passed_on_unless_the_administrator_allows_them() -> None:
+    addresses = ["93.184.216.34", "10.0.0.7", "127.0.0.1", "::ffff:10.0.0.7", "fd12::7"]
+    assert [may_disclose(address) for address in addresses] == [True, False, False, False, False]
+    assert [may_disclose(address, ["10.0.0.0/8"]) for address in addresses] == [True, True, False, False, False]
 
 
 def test_only_the_good_ones_of_several_addresses_are_used() -> None:

@@ -10,10 +10,11 @@ from fiddler_kong_operator.plan.kinds import BINDING, INGRESS, KONG_PLUGIN, SECR
 
 from .contender import Operator, Raw
 from .manifests import NAMESPACE, binding_name
-from .scenarios import change, cold, drift, newcomer, rest, restart, rollout, rotation
+from .scenarios import change, cold, drift, lua, newcomer, rest, restart, rollout, rotation
 from .scenarios.change import Change
 from .scenarios.cold import Cold
 from .scenarios.drift import Drift
+from .scenarios.lua import Lua
 from .scenarios.newcomer import Newcomer
 from .scenarios.rest import Rest
 from .scenarios.restart import Restart
@@ -27,7 +28,7 @@ __all__ = ["PAIRED", "SCENARIOS", "Course", "Outcome"]
 PAIRED: Final = ("cold", "rotation")
 """Measured for both contenders, alternating."""
 
-SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "restart", "rollout", "probes")
+SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "restart", "rollout", "probes", "lua")
 
 _AT_REST: Final = frozenset({"cold", "rotation", "rest", "newcomer", "change", "drift", "restart"})
 _REST_SECONDS: Final = 20.0
@@ -52,6 +53,7 @@ class Outcome:
     restart: Restart | None = None
     rollout: Rollout | None = None
     probes: Rest | None = None
+    lua: Lua | None = None
 
 
 class Course:
@@ -72,6 +74,8 @@ class Course:
                     await self._raw(template, first=turn == 0)
         if self._scenarios & {"rollout", "probes"}:
             await self._unready()
+        if "lua" in self._scenarios:
+            self._outcome.lua = lua.measure()
         return self._outcome
 
     async def _operator(self, *, first: bool) -> Template:

@@ -20,7 +20,7 @@ _SMALL: Final = 100
 
 def summarize(outcome: Outcome) -> tuple[Figure, ...]:
     """The figures of one number of bindings, in the order of the table."""
-    return (*_cold(outcome), *_at_rest(outcome), *_restart(outcome), *_paired(outcome), *_unready(outcome))
+    return (*_cold(outcome), *_at_rest(outcome), *_restart(outcome), *_paired(outcome), *_unready(outcome), *_lua(outcome))
 
 
 def _cold(outcome: Outcome) -> Iterator[Figure]:
@@ -83,6 +83,13 @@ def _unready(outcome: Outcome) -> Iterator[Figure]:
         yield Figure("probes in a minute, where each binding has its own", n, outcome.probes.exports)
         yield Figure("CPU with these", n, outcome.probes.cpu_percent, "% of a core", 25)
         yield Figure("write requests with these", n, outcome.probes.writes, goal=0)
+
+
+def _lua(outcome: Outcome) -> Iterator[Figure]:
+    if outcome.lua:
+        yield _median("Lua of a call, the integration page's", outcome.bindings, outcome.lua.page, "ns")
+        yield _median("Lua of a call, ours", outcome.bindings, outcome.lua.ours, "ns")
+        yield Figure("Lua of a call, ours / the page's", outcome.bindings, outcome.lua.ratio, goal=2)
 
 
 def _median(name: str, bindings: int, samples: Sequence[float], unit: str = "", goal: float | None = None) -> Figure:

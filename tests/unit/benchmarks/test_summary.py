@@ -8,6 +8,7 @@ from benchmarks.course import Outcome
 from benchmarks.scenarios.change import Change
 from benchmarks.scenarios.cold import Cold
 from benchmarks.scenarios.drift import Drift
+from benchmarks.scenarios.lua import Lua
 from benchmarks.scenarios.newcomer import Newcomer
 from benchmarks.scenarios.rest import Rest
 from benchmarks.scenarios.restart import Restart
@@ -66,6 +67,11 @@ def test_a_newcomer_costs_its_objects_and_one_status() -> None:
 def test_a_rotation_writes_each_derived_secret_once() -> None:
     found = summary(rotation=[Rotation(1.2, 100)], raw_rotation=[Rotation(1.0, 100)])
     assert (found["write requests of a rotation"], found["rotation of a shared Secret, operator / raw loop"]) == ((100, True), (1.2, False))
+
+
+def test_the_lua_is_compared_with_the_integration_pages() -> None:
+    found = summary(lua=Lua(ours=(900.0, 1000.0, 5000.0), page=(700.0, 400.0, 300.0)))
+    assert found["Lua of a call, ours / the page's"] == (2.5, False)
 
 
 def test_what_was_not_measured_is_not_shown() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from .check import Schema
-from .fields import BOOLEAN, INTEGER, STRING, Field, choice, integer, list_of, number, record
+from .fields import BOOLEAN, HOST_PART, INTEGER, STRING, Field, choice, integer, list_of, number, record
 from .rules import forbids, needs, together
 
 __all__ = ["AI_PROXY"]
@@ -69,13 +69,13 @@ _OPTIONS: Final = record(
     upstream_url=STRING,
     upstream_path=STRING,
     anthropic_version=STRING,
-    azure_instance=STRING,
+    azure_instance=HOST_PART,
     azure_deployment_id=STRING,
     azure_api_version=STRING,
     llama2_format=choice("raw", "openai", "ollama"),
     mistral_format=choice("openai", "ollama"),
     bedrock=record(
-        aws_region=STRING,
+        aws_region=HOST_PART,
         aws_assume_role_arn=STRING,
         aws_role_session_name=STRING,
         aws_sts_endpoint_url=STRING,
@@ -90,8 +90,8 @@ _OPTIONS: Final = record(
         wait_for_model=BOOLEAN,
     ),
     dashscope=record(international=BOOLEAN),
-    databricks=replace(record(workspace_instance_id=STRING), since=_NEW),
-    gemini=record(api_endpoint=STRING, project_id=STRING, location_id=STRING, endpoint_id=STRING),
+    databricks=replace(record(workspace_instance_id=HOST_PART), since=_NEW),
+    gemini=record(api_endpoint=STRING, project_id=STRING, location_id=HOST_PART, endpoint_id=STRING),
     huggingface=record(use_cache=BOOLEAN, wait_for_model=BOOLEAN),
 )
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 __all__ = [
     "BOOLEAN",
     "HEADER",
+    "HOST_PART",
     "INTEGER",
     "KNOWN_MINORS",
     "NUMBER",
@@ -31,13 +32,18 @@ Minor = tuple[int, ...]
 KNOWN_MINORS: Final[tuple[Minor, ...]] = ((3, 13), (3, 14), (3, 15))
 """The versions whose schemas the tables follow, oldest first."""
 
-Kind = Literal["string", "header", "boolean", "integer", "number", "list", "map", "record"]
+Kind = Literal["string", "header", "host part", "boolean", "integer", "number", "list", "map", "record"]
 
-_HEADER: Final = re.compile(r"[A-Za-z0-9_-]+")
+_PATTERNS: Final[Mapping[Kind, re.Pattern[str]]] = {
+    "string": re.compile(r".+", re.DOTALL),
+    "header": re.compile(r"[A-Za-z0-9_-]+"),
+    "host part": re.compile(r"[A-Za-z0-9.-]+"),
+}
 
 _WORDS: Final[Mapping[Kind, str]] = {
     "string": "a string that is not empty",
     "header": "the name of a header: letters, digits, - and _",
+    "host part": "a part of a host's name: letters, digits, - and .",
     "boolean": "true or false",
     "integer": "an integer",
     "number": "a number",
@@ -97,10 +103,8 @@ class Field:
 
     def _fits_kind(self, value: Any) -> bool:
         match self.kind:
-            case "string":
-                return isinstance(value, str) and value != ""
-            case "header":
-                return isinstance(value, str) and _HEADER.fullmatch(value) is not None
+            case "string" | "header" | "host part":
+                return isinstance(value, str) and _PATTERNS[self.kind].fullmatch(value) is not None
             case "boolean":
                 return isinstance(value, bool)
             case "integer":
@@ -126,6 +130,8 @@ def _is_number(value: Any) -> bool:
 
 STRING: Final = Field(kind="string")
 HEADER: Final = Field(kind="header")
+HOST_PART: Final = Field(kind="host part")
+"""Kong makes a provider's address from it. Its schema takes any string, and with one such as `10.0.0.1/` calls another host."""
 BOOLEAN: Final = Field(kind="boolean")
 INTEGER: Final = Field(kind="integer")
 NUMBER: Final = Field(kind="number")

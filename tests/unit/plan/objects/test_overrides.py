@@ -127,6 +127,11 @@ def test_patches_that_do_not_fit_are_refused(plugin: str, operation: dict[str, A
     assert message(patched(plugin, operation)).startswith(where)
 
 
+@pytest.mark.parametrize("path", ["/model/options/gemini/api_endpoint", "/model/options/bedrock/aws_sts_endpoint_url"])
+def test_an_override_cannot_name_an_address_to_call(path: str) -> None:
+    assert "an address that nobody has checked" in message(patched("ai-proxy", add(path, "169.254.169.254")))
+
+
 def test_overrides_of_plugins_that_are_not_made_are_refused() -> None:
     operation = add("/sampling_rate", 0.5)
     assert "no opentelemetry plugin for the route `openai`" in message(patched("opentelemetry", operation, route="openai"))
@@ -202,6 +207,11 @@ def test_every_problem_is_told() -> None:
         ("ai-proxy", add("/response_streaming", "maybe"), "/response_streaming of ai-proxy must be one of allow, always, deny."),
         ("ai-proxy", add("/model_name_header", "yes"), "/model_name_header of ai-proxy must be true or false."),
         ("ai-proxy", {"op": "remove", "path": "/route_type"}, "/route_type of ai-proxy must be set, to one of "),
+        (
+            "ai-proxy",
+            add("/model/options/azure_instance", "10.0.0.1/"),
+            "/model/options/azure_instance of ai-proxy must be a part of a host's",
+        ),
         ("ai-proxy", add("/model/options/bedrock", []), "/model/options/bedrock of ai-proxy must be an object."),
         (
             "ai-proxy",

@@ -106,5 +106,10 @@ INVALID: Final = (
         {"overrides": [{"plugin": "ai-proxy", "patch": [{"op": "remove", "path": "x"}]}]},
         "spec.overrides[0].patch[0].path",
     ),
+    Case(
+        "an override of the Lua",
+        {"overrides": [{"plugin": "pre-function", "patch": [{"op": "add", "path": "/access", "value": ["os.exit()"]}]}]},
+        'supported values: "ai-proxy", "opentelemetry"',
+    ),
 )
 """Refused by the schema."""

@@ -16,6 +16,7 @@ Draw = Callable[[SearchStrategy[Any]], Any]
 _PLAIN: Final = st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=12)
 _ADDED: Final[dict[str, dict[str, SearchStrategy[Any]]]] = {
     "opentelemetry": {
+        "/queue/max_entries": st.integers(1, 1000),
         "/queue": st.fixed_dictionaries({"max_batch_size": st.integers(1, 1000)}, optional={"max_coalescing_delay": st.integers(0, 9)}),
         "/sampling_rate": st.floats(0, 1) | st.sampled_from([0.0, 1.0]),
         "/connect_timeout": st.integers(1, 60000),

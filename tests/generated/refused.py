@@ -79,8 +79,16 @@ REFUSED: Final = (
     Refusal(
         "a name beyond Unicode's basic plane", _override("opentelemetry", "/queue", {"\U0001f680lua": 1}), "InvalidSpec", "\U0001f680lua"
     ),
-    Refusal("Lua", _override("pre-function", "/log", ["os.exit()"]), "InvalidSpec", "nothing of a binding may run as code"),
-    Refusal("a misfit", _override("opentelemetry", "/nowhere/at/all", 1), "InvalidSpec", "does not fit the config"),
+    Refusal("a misfit", _override("opentelemetry", "/sampling_rate/x", 1), "InvalidSpec", "does not fit the config"),
+    Refusal(
+        "an unknown field", _override("opentelemetry", "/nowhere/at/all", 1), "InvalidSpec", "/nowhere of opentelemetry is unknown to Kong"
+    ),
+    Refusal(
+        "out of bounds", _override("opentelemetry", "/queue/max_entries", 0), "InvalidSpec", "must be an integer between 1 and 1000000"
+    ),
+    Refusal(
+        "an empty attribute", _override("opentelemetry", "/resource_attributes/x", ""), "InvalidSpec", "must be a string that is not empty"
+    ),
     Refusal("null", _override("opentelemetry", "/queue", None), "InvalidSpec", "needs a value without null"),
     Refusal("http", _put("fiddler", url="http://acme.fiddler.ai"), "EndpointRefused", "not inside the cluster"),
     Refusal("metadata service", _put("fiddler", url="https://169.254.169.254"), "EndpointRefused", "fiddler.url must be your Fiddler"),

@@ -232,12 +232,16 @@ def refusing_operator(backstage: Stage) -> Iterator[OperatorProcess]:
 
 @pytest.fixture
 def refusing_arena(backstage: Stage, refusing_operator: OperatorProcess) -> Iterator[Arena]:
+    """A gateway whose image claims a newer Kong than the stand-in is: the operator then accepts what Kong refuses."""
     with own_arena(backstage, refusing_operator) as arena:
+        arena.put(arena.gateway("kong/kong-gateway:3.15.0.1"))
+        arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
         yield arena
         assert arena.pushed().doubles() == []
 
 
-NONSENSE: Final = {"overrides": [{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/colour", "value": "blue"}]}]}
+AI_METRICS: Final = {"op": "add", "path": "/metrics/enable_ai_metrics", "value": True}
+NONSENSE: Final = {"overrides": [{"plugin": "opentelemetry", "patch": [AI_METRICS]}]}
 
 
 def test_kongs_refusal_is_reported_in_its_own_words_until_it_is_repaired(refusing_arena: Arena) -> None:
@@ -248,7 +252,7 @@ def test_kongs_refusal_is_reported_in_its_own_words_until_it_is_repaired(refusin
 
     plugin = f"KongPlugin {arena.namespace}/assistant-opentelemetry"
     assert refused["message"].startswith(f"Kong Ingress Controller says of {plugin}: ")
-    assert "colour" in refused["message"]
+    assert "metrics" in refused["message"]
     assert "unknown field" in refused["message"]
     assert arena.conditions()["Stalled"]["reason"] == "KongRefused"
     assert arena.existing("FiddlerKongBinding", "assistant")["status"]["routes"] == "0/1"

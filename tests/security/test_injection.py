@@ -156,7 +156,7 @@ OVERRIDES: Final = {
     "a long text": ("opentelemetry", "/resource_attributes/x", LONG, "at most 4096 characters"),
     "a second endpoint": ("opentelemetry", "/logs_endpoint", "https://evil.example", "send the Fiddler key there"),
     "a header": ("opentelemetry", "/headers/X-Copy", "1", "hold the Fiddler key"),
-    "Lua": ("pre-function", "/access", ["os.exit()"], "nothing of a binding may run as code"),
+    "Lua": ("opentelemetry", "/access_logs/custom_attributes_by_lua/a", "os.exit()", "nothing of a binding may run as code"),
     "where calls go": ("ai-proxy", "/model/options/upstream_url", "http://169.254.169.254", "use llm.options.upstreamUrl"),
     "a key": ("ai-proxy", "/auth/header_value", "{vault://env/x}", "must not be changed"),
 }

@@ -18,7 +18,7 @@ class PatchOperation(ApiModel):
     """Operation to apply."""
 
     path: str = Field(min_length=1, max_length=256, pattern=r"^(/([A-Za-z0-9_.-]|~[01])+)+$")
-    """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`."""
+    """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`. `add` also makes missing objects around the field."""
 
     value: JsonValue | None = None
     """The value for `add` and `replace`."""
@@ -27,11 +27,12 @@ class PatchOperation(ApiModel):
 class Override(ApiModel):
     """Patches of a generated plugin's config, for options that have no field here."""
 
-    plugin: Literal["ai-proxy", "pre-function", "opentelemetry"]
-    """Type of the plugin to patch."""
+    plugin: Literal["ai-proxy", "opentelemetry"]
+    """Type of the plugin to patch. `pre-function` is not among them: nothing of a binding may run as code in the gateway."""
 
     route: RouteName | None = None
     """Only this route's `ai-proxy`; every route's when left out."""
 
     patch: tuple[PatchOperation, ...] = Field(min_length=1, max_length=16)
-    """RFC 6902 operations, applied in order. Fields that hold keys or that Fiddler depends on must not be touched."""
+    """RFC 6902 operations, applied in order. Fields that hold keys or that Fiddler depends on must not be touched, and the result must be
+    valid for the gateway's version of Kong."""

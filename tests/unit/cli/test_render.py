@@ -369,10 +369,19 @@ def test_a_suspended_binding_prints_nothing() -> None:
 
 
 def test_what_is_printed_means_the_same_to_kubectl() -> None:
-    odd = binding(spec__overrides=[{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/batch_span_count", "value": "y"}]}])
+    patch = [{"op": "add", "path": "/resource_attributes/team", "value": "y"}]
+    odd = binding(spec__overrides=[{"plugin": "opentelemetry", "patch": patch}])
     result = render(odd)
     assert result.exit_code == 0
-    assert 'batch_span_count: "y"' in result.stdout
+    assert 'team: "y"' in result.stdout
+
+
+def test_an_override_that_kong_would_refuse_is_refused_in_the_words_of_the_condition() -> None:
+    patch = [{"op": "add", "path": "/queue/max_batch_size", "value": 0}]
+    result = render(binding(spec__overrides=[{"plugin": "opentelemetry", "patch": patch}]))
+    assert (result.exit_code, result.stdout) == (1, "")
+    words = "spec.overrides[0].patch[0]: /queue/max_batch_size of opentelemetry must be an integer between 1 and 1000000."
+    assert f"InvalidSpec: {words}" in result.stderr
 
 
 def test_a_question_ends_without_a_full_stop() -> None:

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
+from fiddler_kong_operator.plan.gateway.version import parse_image
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import attach_targets
+from fiddler_kong_operator.plan.schemas import Minor
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names, unresolved_names
@@ -44,8 +47,16 @@ def _invalid(snapshot: Snapshot) -> str | None:
     spec = snapshot.binding.spec
     if spec is None:
         return snapshot.binding.invalid or "The spec could not be read."
-    found = check_plugins(spec)
+    found = check_plugins(spec, _kong_minor(snapshot, spec))
     return found.message if found else None
+
+
+def _kong_minor(snapshot: Snapshot, spec: BindingSpec) -> Minor | None:
+    """The gateway's version, where its image tells it and its owner lets the binding know."""
+    workload = snapshot.workload
+    container = workload.container(spec.gateway.container) if workload and granted(snapshot.binding, workload) else None
+    version = parse_image(container.image).version if container else None
+    return version.minor if version else None
 
 
 def _not_installed(snapshot: Snapshot) -> str | None:

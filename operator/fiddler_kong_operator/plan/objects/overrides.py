@@ -1,7 +1,8 @@
 """`spec.overrides`: RFC 6902 patches on generated plugin configs, for options without a typed field.
 
 An override is refused if it touches a key, a field the binding's purpose depends on, or code: a binding may be written by people who may
-not create KongPlugins or read the gateway's secrets, so an override must not give them more.
+not create KongPlugins or read the gateway's secrets, so an override must not give them more. It is also refused where Kong would refuse the
+resulting config (`plan.schemas`), since one plugin that Kong refuses holds back every change of the gateway.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from jsonpatch import JsonPatch, JsonPatchException
-from jsonpointer import JsonPointer, JsonPointerException
+from jsonpointer import JsonPointer
 from pydantic import JsonValue
 
 from fiddler_kong_operator.api import BindingSpec, Override, PatchOperation
@@ -21,8 +21,11 @@ from fiddler_kong_operator.errors import Stalled
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKind, plugin_instances
 from fiddler_kong_operator.plan.providers import check_providers
+from fiddler_kong_operator.plan.schemas import Minor
 
-__all__ = ["check_overrides", "check_plugins", "configured_plugins"]
+from .patching import concerns, patched
+
+__all__ = ["check_plugins", "configured_plugins"]
 
 MAX_DEPTH: Final = 8
 """Levels of nesting in a value; Kong's schemas have five."""
@@ -38,56 +41,32 @@ _TEMPLATES: Final = {
     "{vault://": "Kong would put one of the gateway's own secrets there",
 }
 
-_MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
-"""jsonpatch's errors for a patch that does not fit the document; TypeError if a path leads into a string or number."""
-
 
 def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
     """Every plugin with its final config. Stalled where `check_plugins` finds something: no caller may pass a refused override to Kong."""
     found = check_plugins(spec)
     if found:
         raise Stalled(found.reason.name, found.message)
-    return tuple((instance, _patched(spec, instance)[0]) for instance in plugin_instances(spec))
+    return tuple((instance, patched(spec, instance).config) for instance in plugin_instances(spec))
 
 
-def check_plugins(spec: BindingSpec) -> Finding | None:
-    """InvalidSpec where a model or an override breaks a rule; None where every plugin can be built."""
-    return check_providers(spec) or check_overrides(spec)
+def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | None:
+    """InvalidSpec naming each model and override that breaks a rule, and each field that Kong would refuse; None where all is well.
+
+    `kong` is the gateway's version; None where it is unknown.
+    """
+    return check_providers(spec) or _check_overrides(spec, kong)
 
 
-def _patched(spec: BindingSpec, instance: PluginInstance) -> tuple[Manifest, list[str]]:
-    """The config with the overrides that concern it, and a sentence for each of them that does not fit."""
-    config, misfits = instance.config, []
-    for index, override in enumerate(spec.overrides):
-        if _concerns(override, instance):
-            try:
-                config = JsonPatch([_operation(operation) for operation in override.patch]).apply(config)
-            except _MISFITS:
-                misfits.append(_misfit(index, instance))
-    return config, misfits
-
-
-def check_overrides(spec: BindingSpec) -> Finding | None:
-    """InvalidSpec naming every override that is refused and why; None where all may be applied, and can be."""
-    if not spec.overrides:
-        return None
+def _check_overrides(spec: BindingSpec, kong: Minor | None) -> Finding | None:
     problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
-    problems = problems or [misfit for instance in plugin_instances(spec) for misfit in _patched(spec, instance)[1]]
-    return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
-
-
-def _concerns(override: Override, instance: PluginInstance) -> bool:
-    return override.plugin == instance.plugin and override.route in (None, instance.route)
-
-
-def _operation(operation: PatchOperation) -> dict[str, JsonValue]:
-    value = {} if operation.op == "remove" else {"value": operation.value}
-    return {"op": operation.op, "path": operation.path, **value}
+    problems = problems or [problem for instance in plugin_instances(spec) for problem in patched(spec, instance, kong).problems]
+    return Finding.of_problems(reason("InvalidSpec"), list(dict.fromkeys(problems))) if problems else None
 
 
 def _problems(spec: BindingSpec, index: int, override: Override) -> Iterator[str]:
     where = f"spec.overrides[{index}]"
-    if not any(_concerns(override, instance) for instance in plugin_instances(spec)):
+    if not any(concerns(override, instance) for instance in plugin_instances(spec)):
         route = f" for the route `{override.route}`" if override.route else ""
         yield f"{where}: this binding makes no {override.plugin} plugin{route}. Correct plugin and route, or remove the override."
     for number, operation in enumerate(override.patch):
@@ -150,11 +129,3 @@ def _text_fault(text: str) -> str | None:
     if not text.isprintable():
         return "must not have control characters in its value"
     return next((f"must not have `{mark}` in its value: {why}" for mark, why in _TEMPLATES.items() if mark in text), None)
-
-
-def _misfit(index: int, instance: PluginInstance) -> str:
-    route = f" of the route `{instance.route}`" if instance.route else ""
-    return (
-        f"spec.overrides[{index}]: the patch does not fit the config of {instance.plugin}{route}: "
-        "`add` needs the parent to exist, `replace` and `remove` the field itself. See `fiddler-kong render`."
-    )

@@ -51,5 +51,8 @@ AI_PROXY: Final = PluginKind(
         Protection(("model", "provider"), "use llm.provider"),
         Protection(("logging",), "Fiddler's token counts depend on it; use spec.payloads for log_payloads"),
     ),
-    refused_fields=(RefusedField(re.compile(r"upstream_url"), "use llm.options.upstreamUrl, which the Service follows"),),
+    refused_fields=(
+        RefusedField(re.compile(r"upstream_url"), "use llm.options.upstreamUrl, which the Service follows"),
+        RefusedField(re.compile(r"(.*_)?endpoint(_url)?"), "the gateway would call an address that nobody has checked"),
+    ),
 )

@@ -25,10 +25,7 @@ class PluginInstance:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A part of a plugin's config that overrides must leave alone: everything at, below and above `path`, except what `unless` names.
-
-    An empty path protects the whole config.
-    """
+    """A part of a plugin's config that overrides must leave alone: everything at, below and above `path`, except what `unless` names."""
 
     path: tuple[str, ...]
     why: str
@@ -56,7 +53,7 @@ class PluginKind:
     """Kong's name of it; the field `plugin` of a KongPlugin."""
     instances: Callable[[BindingSpec], tuple[PluginInstance, ...]]
     """The instances a spec asks for; none where it does not want the plugin."""
-    protections: tuple[Protection, ...]
+    protections: tuple[Protection, ...] = ()
     per_route: bool = False
     """Each route has an instance of its own; otherwise all routes of a binding share one."""
     refused_fields: tuple[RefusedField, ...] = ()

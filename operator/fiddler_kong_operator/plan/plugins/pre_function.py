@@ -13,7 +13,7 @@ from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
 
-from .contract import PluginInstance, PluginKind, Protection
+from .contract import PluginInstance, PluginKind
 
 __all__ = ["MAX_ID_LENGTH", "PRE_FUNCTION", "build_access", "build_stamp"]
 
@@ -49,8 +49,5 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 PRE_FUNCTION: Final = PluginKind(
     type=_TYPE,
     instances=_instances,
-    protections=(
-        Protection((), "it is Lua, and nothing of a binding may run as code in the gateway; use a KongPlugin of your own for that"),
-    ),
     runs_lua=True,
 )

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from fiddler_kong_operator.api import Override, PatchOperation
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
-from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec, make_workload
+from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 CHAT = ObjectKey("Service", "kong", "chat")
 OWN_INGRESS = ObjectKey("Ingress", "kong", "assistant-openai")
@@ -42,6 +43,8 @@ def child(kind: str, name: str, owner: str | None, label: str | None = "assistan
 
 
 OPENAI = ("", "/openai")
+AI_METRICS = PatchOperation(op="add", path="/metrics/enable_ai_metrics", value=True)
+LATER = make_spec().model_copy(update={"overrides": (Override(plugin="opentelemetry", patch=(AI_METRICS,)),)})
 RIVAL = make_binding(make_spec(EXPOSED), name="rival", created=1)
 YOUNG_RIVAL = make_binding(make_spec(EXPOSED), name="rival", created=9)
 RIVAL_INGRESS = ingress("rival-openai", OPENAI)
@@ -85,6 +88,30 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ),
         "EndpointRefused",
         ["upstreamUrl: 127.0.0.1 is a loopback address, where Kong's own Admin API listens", "Write the name of a Service"],
+    ),
+    (
+        "a field that the gateway's Kong does not have yet",
+        make_snapshot(make_binding(LATER)),
+        "InvalidSpec",
+        ["spec.overrides[0].patch[0]: /metrics/enable_ai_metrics of opentelemetry exists from Kong 3.14 on, the gateway runs 3.13"],
+    ),
+    (
+        "a field that the gateway's Kong has",
+        make_snapshot(make_binding(LATER), workload=make_workload(make_container(image="kong/kong-gateway:3.14.0.7"))),
+        "Accepted",
+        [],
+    ),
+    (
+        "a field that the gateway's Kong may have",
+        make_snapshot(make_binding(LATER), workload=make_workload(make_container(image="kong/kong-gateway:latest"))),
+        "Accepted",
+        [],
+    ),
+    (
+        "a gateway that tells no stranger its version",
+        make_snapshot(make_binding(LATER, namespace="ai")),
+        "GatewayNotGranted",
+        [],
     ),
     ("an address in decimal", make_snapshot(make_binding(make_spec(url="https://2852039166"))), "EndpointRefused", ["usual form"]),
     (

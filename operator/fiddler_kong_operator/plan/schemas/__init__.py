@@ -1,0 +1,21 @@
+"""What Kong accepts as configuration of the plugins that this project makes, by minor version; one module for each plugin.
+
+Kong's own schemas decide in the end, and refuse the whole configuration of the gateway for one wrong field. So a plugin is checked here
+before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from .ai_proxy import AI_PROXY
+from .check import Path, Schema, Violation, violations
+from .fields import KNOWN_MINORS, Minor
+from .opentelemetry import OPENTELEMETRY
+
+__all__ = ["KNOWN_MINORS", "SCHEMAS", "Minor", "Path", "Schema", "Violation", "violations"]
+
+SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType({"ai-proxy": AI_PROXY, "opentelemetry": OPENTELEMETRY})
+"""By plugin type. `pre-function` has none: it holds Lua of ours, which nobody can change."""

@@ -1,0 +1,51 @@
+"""Every sample becomes Ready, with the objects that its comment asks for and with this stage's addresses in place of placeholders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from devcluster.stage import APPLICATION_ID
+from tests.integration.arena import Arena, Manifest, changed
+from tests.integration.children import provide_gateway
+from tests.integration.targets import foreign_plugin, ingress, service
+
+FOLDER: Final = Path(__file__).parents[2] / "manifests" / "samples"
+SAMPLES: Final = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "kustomization")
+
+
+def binding_of(sample: Path, arena: Arena) -> Manifest:
+    """The sample's binding in this namespace, whose gateway and Secrets stand for those of the sample."""
+    (binding,) = (raw for raw in yaml.safe_load_all(sample.read_text()) if raw["kind"] == "FiddlerKongBinding")
+    changes: dict[str, Any] = {
+        "metadata.namespace": arena.namespace,
+        "spec.fiddler.url": arena.stage.sink.url,
+        "spec.fiddler.applicationId": APPLICATION_ID,
+        "spec.gateway.targetRef": {"name": "kong-gateway"},
+    }
+    return changed(binding, changes)
+
+
+def prepare(arena: Arena, binding: Manifest) -> None:
+    """The objects that a sample takes for granted: settings that Helm has set, and the Service `chat` with its own ai-proxy."""
+    if binding["spec"]["gateway"].get("management") == "Verify":
+        provide_gateway(arena)
+    if "attachTo" in binding["spec"]["routes"][0]:
+        arena.put(foreign_plugin(arena, "model", "ai-proxy"), service(arena, "chat", "model"), ingress(arena, "chat", backend="chat"))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_every_sample_becomes_ready_and_reaches_kong(arena: Arena, sample: Path) -> None:
+    binding, refused = binding_of(sample, arena), len(arena.stage.gateway.refusals)
+    prepare(arena, binding)
+
+    arena.put(binding)
+
+    arena.until_ready(binding["metadata"]["name"])
+    pushed = arena.until_pushed(lambda pushed: set(pushed.types()) == {"ai-proxy", "opentelemetry", "pre-function"}, "three plugins")
+    assert list(arena.stage.gateway.refusals)[refused:] == []
+    overridden = [operation["value"] for override in binding["spec"].get("overrides", ()) for operation in override["patch"]]
+    assert [pushed.plugin("opentelemetry")["config"]["queue"]["max_batch_size"]] == (overridden or [200])

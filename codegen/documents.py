@@ -43,20 +43,23 @@ def _table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
 def _api() -> str:
     spec, status = build_schema(BindingSpec), build_schema(BindingStatus)
     header = ("Field", "Type", "Meaning")
-    rules = "".join(f"- {message}\n" for message in (*(rule.message for rule in NAME_RULES), *_messages(spec)))
+    rules = "".join(f"- `{path}` {message}\n" for path, message in (*((r.field, r.message) for r in NAME_RULES), *_rules(spec, "spec")))
     return (
         f"# {names.KIND} ({STORED.api_version})\n\n"
         "`kubectl explain fiddlerkongbinding.spec --recursive` shows the same in a cluster. Fields marked * are required.\n\n"
         f"## spec\n\n{_table(header, _fields(spec, 'spec'))}\n"
-        f"## Rules over several fields\n\nThe API server refuses a binding that breaks one of these.\n\n{rules}\n"
+        f"## Rules\n\nThe API server refuses a binding that breaks one of these. Names of routes must differ.\n\n{rules}\n"
         f"## status\n\n{_table(header, _fields(status, 'status'))}"
     )
 
 
-def _messages(schema: Schema) -> Iterator[str]:
-    yield from (rule["message"] for rule in schema.get("x-kubernetes-validations", ()))
-    for child in (*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])):
-        yield from _messages(child)
+def _rules(schema: Schema, path: str) -> Iterator[tuple[str, str]]:
+    """The field that a rule names, and its message."""
+    yield from ((path + rule.get("fieldPath", ""), rule["message"]) for rule in schema.get("x-kubernetes-validations", ()))
+    for name, child in schema.get("properties", {}).items():
+        yield from _rules(child, f"{path}.{name}")
+    if "items" in schema:
+        yield from _rules(schema["items"], f"{path}[]")
 
 
 def _fields(schema: Schema, path: str) -> Iterator[tuple[str, str, str]]:

@@ -12,22 +12,40 @@ __all__ = ["INVALID", "RULED", "VALID", "Case"]
 
 @dataclass(frozen=True)
 class Case:
-    """One binding. `says` is part of the refusal; "" for a valid one."""
+    """One binding. `says` is part of the refusal, and `field` what it names; "" for a valid one."""
 
     title: str
     changes: dict[str, Any] = field(default_factory=dict)
     says: str = ""
     name: str = "sample"
+    field: str = ""
 
     def __str__(self) -> str:
         """The title, for pytest."""
         return self.title
 
 
+def _exposed(**fields: Any) -> dict[str, Any]:
+    return {"routes": [EXPOSED | {"expose": {"path": "/x"} | fields}]}
+
+
+def _auth(**fields: Any) -> dict[str, Any]:
+    return {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"auth": EXPOSED["llm"]["auth"] | fields}}]}
+
+
+def _upstream(url: str, route_type: str = "llm/v1/chat") -> dict[str, Any]:
+    return {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"routeType": route_type, "options": {"upstreamUrl": url}}}]}
+
+
 VALID: Final = (
     Case("minimal"),
     Case("exposed", {"routes": [EXPOSED]}),
     Case("exposed on two hosts", {"routes": [EXPOSED, EXPOSED | {"name": "two", "expose": {"path": "/openai", "host": "a.example"}}]}),
+    Case("exposed with timeouts", _exposed(timeouts={"connect": "1ms", "read": "1h30m", "write": "596h"}, retries=0)),
+    Case("a model with a URL of its own", _upstream("http://10.0.0.7:8080/v1/chat/completions?api-version=2024-10-21")),
+    Case("a model with a path of its own", _upstream("https://proxy.example/team-a/invocations")),
+    Case("completions", _upstream("https://a.example/v1/completions", "llm/v1/completions")),
+    Case("a host of digits and letters", _exposed(host="1.2.3.example")),
     Case("attached with a model", {"routes": [ROUTE | {"llm": EXPOSED["llm"]}]}),
     Case("sixteen routes", {"routes": [ROUTE | {"name": f"r{i}", "attachTo": {"kind": "Service", "name": f"s{i}"}} for i in range(16)]}),
     Case("a name of 40 characters", name="a" * 40),
@@ -40,57 +58,144 @@ VALID: Final = (
     ),
 )
 
+_URL: Final = "must be http:// or https:// and a host"
+_UUID: Final = "must be the UUID in the application's settings"
+_LABEL: Final = "must be lower-case letters, digits and '-'"
+_SUBDOMAIN: Final = "must be lower-case letters, digits, '-' and '.'"
+_DURATION: Final = "must be a duration such as 30s, 10m or 1m30s"
+
+
 RULED: Final = (
-    Case("url without scheme", {"fiddler.url": "acme.fiddler.ai"}, "url must be http:// or https:// and a host"),
-    Case("url with a path", {"fiddler.url": "https://acme.fiddler.ai/v1/traces"}, "url must be http:// or https:// and a host"),
-    Case("url with another scheme", {"fiddler.url": "ftp://acme.fiddler.ai"}, "url must be http:// or https:// and a host"),
-    Case("url with credentials", {"fiddler.url": "https://me:secret@acme.fiddler.ai"}, "url must be http:// or https:// and a host"),
-    Case("url with a Lua template", {"fiddler.url": "https://$(os.exit())"}, "url must be http:// or https:// and a host"),
-    Case("url with a newline", {"fiddler.url": "https://acme.fiddler.ai\n"}, "url must be http:// or https:// and a host"),
-    Case("placeholder url", {"fiddler.url": "${FIDDLER_URL}"}, "url must be http:// or https:// and a host"),
-    Case("placeholder application", {"fiddler.applicationId": "${FIDDLER_APP_ID}"}, "applicationId must be the UUID"),
-    Case("application without dashes", {"fiddler.applicationId": "3f0c9a548a5e4c1c9d536d1f6d1b7c11"}, "applicationId must be the UUID"),
+    Case("url without scheme", {"fiddler.url": "acme.fiddler.ai"}, _URL, field="spec.fiddler.url"),
+    Case("url with a path", {"fiddler.url": "https://acme.fiddler.ai/v1/traces"}, _URL, field="spec.fiddler.url"),
+    Case("url with another scheme", {"fiddler.url": "ftp://acme.fiddler.ai"}, _URL, field="spec.fiddler.url"),
+    Case("url with credentials", {"fiddler.url": "https://me:secret@acme.fiddler.ai"}, _URL, field="spec.fiddler.url"),
+    Case("url with a Lua template", {"fiddler.url": "https://$(os.exit())"}, _URL, field="spec.fiddler.url"),
+    Case("url with a newline", {"fiddler.url": "https://acme.fiddler.ai\n"}, _URL, field="spec.fiddler.url"),
+    Case("placeholder url", {"fiddler.url": "${FIDDLER_URL}"}, _URL, field="spec.fiddler.url"),
+    Case("placeholder application", {"fiddler.applicationId": "${FIDDLER_APP_ID}"}, _UUID, field="spec.fiddler.applicationId"),
+    Case(
+        "application without dashes",
+        {"fiddler.applicationId": "3f0c9a548a5e4c1c9d536d1f6d1b7c11"},
+        _UUID,
+        field="spec.fiddler.applicationId",
+    ),
+    Case("an upper-case Secret", {"fiddler.apiKeySecretRef.name": "Fiddler"}, _SUBDOMAIN, field="spec.fiddler.apiKeySecretRef.name"),
+    Case(
+        "a Secret's key with a slash",
+        {"fiddler.apiKeySecretRef.key": "a/b"},
+        "must be letters, digits",
+        field="spec.fiddler.apiKeySecretRef.key",
+    ),
+    Case("an upper-case namespace", {"gateway.targetRef.namespace": "Kong"}, _LABEL, field="spec.gateway.targetRef.namespace"),
+    Case("an upper-case route", {"routes.0.name": "Chat"}, _LABEL, field="spec.routes[0].name"),
     Case(
         "expose and attachTo",
         {"routes": [EXPOSED | {"attachTo": ROUTE["attachTo"]}]},
-        "each route must have exactly one of expose and attachTo",
+        "must not be given beside expose",
+        field="spec.routes[0].attachTo",
+    ),
+    Case("neither of them", {"routes": [{"name": "x"}]}, "must be given where attachTo is not", field="spec.routes[0].expose"),
+    Case(
+        "expose without llm",
+        {"routes.0": {"name": "x", "expose": {"path": "/x"}}},
+        "must be given beside expose",
+        field="spec.routes[0].llm",
+    ),
+    Case("an address as host", _exposed(host="10.0.0.7"), "must be a name, not digits and dots", field="spec.routes[0].expose.host"),
+    Case("half an address as host", _exposed(host="1.2.3"), "must be a name, not digits and dots", field="spec.routes[0].expose.host"),
+    Case("a number as host", _exposed(host="123"), "must be a name, not digits and dots", field="spec.routes[0].expose.host"),
+    Case("a path with a quote", _exposed(path='/a"b'), "must be a path such as /openai", field="spec.routes[0].expose.path"),
+    Case(
+        "a path that Kong reads as an expression",
+        _exposed(path="/~......"),
+        "must be a path such as /openai",
+        field="spec.routes[0].expose.path",
+    ),
+    Case("a timeout without a unit", _exposed(timeouts={"read": "600"}), _DURATION, field="spec.routes[0].expose.timeouts.read"),
+    Case("a timeout of nothing", _exposed(timeouts={"connect": "0s"}), _DURATION, field="spec.routes[0].expose.timeouts.connect"),
+    Case("a timeout of a month", _exposed(timeouts={"write": "720h"}), _DURATION, field="spec.routes[0].expose.timeouts.write"),
+    Case(
+        "a model with a template",
+        {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"model": "$(headers.x)"}}]},
+        "must be the model's name",
+        field="spec.routes[0].llm.model",
     ),
     Case(
-        "an address as host",
-        {"routes": [EXPOSED | {"expose": {"path": "/x", "host": "10.0.0.7"}}]},
-        "host must be a name, not an IP address",
+        "an upstream of another scheme", _upstream("ftp://a.example/x"), "must be http://", field="spec.routes[0].llm.options.upstreamUrl"
     ),
-    Case("neither of them", {"routes": [{"name": "x"}]}, "each route must have exactly one of expose and attachTo"),
-    Case("expose without llm", {"routes.0": {"name": "x", "expose": {"path": "/x"}}}, "a route with expose must have llm"),
+    Case("a base URL", _upstream("https://a.example/v1"), "must be the full URL", field="spec.routes[0].llm.options.upstreamUrl"),
+    Case("a URL with a host only", _upstream("https://a.example"), "must be the full URL", field="spec.routes[0].llm.options.upstreamUrl"),
     Case(
-        "two routes of one name",
-        {"routes": [ROUTE, ROUTE | {"attachTo": {"kind": "Service", "name": "other"}}]},
-        "routes must have names that differ",
+        "http without a port",
+        _upstream("http://a.example/v1/chat/completions"),
+        "must name the port where it is http",
+        field="spec.routes[0].llm.options.upstreamUrl",
     ),
     Case(
-        "one object attached twice", {"routes": [ROUTE, ROUTE | {"name": "two"}]}, "an object must be named by attachTo in only one route"
+        "a key in the query",
+        _upstream("https://a.example/v1/chat/completions?v=1&Key=x"),
+        "must hold no key in its query",
+        field="spec.routes[0].llm.options.upstreamUrl",
+    ),
+    Case(
+        "the URL of another operation",
+        _upstream("https://a.example/v1/chat/completions", "llm/v1/embeddings"),
+        "must be the URL of the operation that routeType names",
+        field="spec.routes[0].llm.options.upstreamUrl",
+    ),
+    Case(
+        "one object attached twice",
+        {"routes": [ROUTE, ROUTE | {"name": "two"}]},
+        "must name an object by attachTo in only one",
+        field="spec.routes",
+    ),
+    Case(
+        "one path exposed twice",
+        {"routes": [EXPOSED, EXPOSED | {"name": "two"}]},
+        "must expose a host and path by only one",
+        field="spec.routes",
     ),
     Case(
         "a key in the header Host",
-        {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"auth": EXPOSED["llm"]["auth"] | {"headerName": "hOST"}}}]},
-        "headerName must not be one that HTTP itself uses",
+        _auth(headerName="hOST"),
+        "must not be a header that HTTP itself uses",
+        field="spec.routes[0].llm.auth.headerName",
     ),
-    Case("credentials as session ids", {"sessions": {"header": "AUTHORIZATION"}}, "header must not be one that carries credentials"),
-    Case("one path exposed twice", {"routes": [EXPOSED, EXPOSED | {"name": "two"}]}, "a host and path must be exposed by only one route"),
+    Case(
+        "a prefix without its space",
+        _auth(headerPrefix="Bearer"),
+        "must be empty, or one word",
+        field="spec.routes[0].llm.auth.headerPrefix",
+    ),
+    Case(
+        "credentials as session ids",
+        {"sessions": {"header": "AUTHORIZATION"}},
+        "must not be a header that carries credentials",
+        field="spec.sessions.header",
+    ),
+    Case("a header with a quote", {"sessions": {"header": 'X-"]'}}, "must be the name of an HTTP header", field="spec.sessions.header"),
+    Case(
+        "a header with a line break",
+        {"sessions": {"header": "X-A\r\nB"}},
+        "must be the name of an HTTP header",
+        field="spec.sessions.header",
+    ),
+    Case(
+        "an override that is no pointer",
+        {"overrides": [{"plugin": "ai-proxy", "patch": [{"op": "remove", "path": "x"}]}]},
+        "must be a JSON pointer",
+        field="spec.overrides[0].patch[0].path",
+    ),
 )
-"""Refused by a rule, in CEL and in Python with the same words."""
+"""Refused by a rule, in CEL and in Python with the same field and words."""
 
 INVALID: Final = (
     Case("no routes", {"routes": []}, "spec.routes: Invalid value: 0: spec.routes in body should have at least 1 items"),
     Case("17 routes", {"routes": [ROUTE | {"name": f"r{i}"} for i in range(17)]}, "must have at most 16 items"),
     Case("no gateway", {"gateway": None}, "spec.gateway: Required value"),
     Case("no Secret", {"fiddler.apiKeySecretRef": None}, "spec.fiddler.apiKeySecretRef: Required value"),
-    Case("a path with a quote", {"routes": [EXPOSED | {"expose": {"path": '/a"b'}}]}, "spec.routes[0].expose.path"),
-    Case("a path that Kong reads as an expression", {"routes": [EXPOSED | {"expose": {"path": "/~......"}}]}, "spec.routes[0].expose.path"),
-    Case("an upper-case route", {"routes.0.name": "Chat"}, "spec.routes[0].name"),
     Case("a route name of 21", {"routes.0.name": "a" * 21}, "spec.routes[0].name: Too long: may not be more than 20"),
-    Case("a header with a quote", {"sessions": {"header": 'X-"]'}}, "spec.sessions.header"),
-    Case("a header with a line break", {"sessions": {"header": "X-A\r\nB"}}, "spec.sessions.header"),
     Case("an unknown provider", {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"provider": "acme"}}]}, 'supported values: "openai"'),
     Case("a hot temperature", {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"options": {"temperature": 6}}}]}, "less than or equal to 5"),
     Case(
@@ -102,14 +207,15 @@ INVALID: Final = (
     Case("a bare on of YAML 1.1", {"gateway.untrustedLua": True}, "spec.gateway.untrustedLua in body must be of type string"),
     Case("an unknown field", {"gateway.manage": "Verify"}, 'unknown field "spec.gateway.manage"'),
     Case(
-        "an override that is no pointer",
-        {"overrides": [{"plugin": "ai-proxy", "patch": [{"op": "remove", "path": "x"}]}]},
-        "spec.overrides[0].patch[0].path",
+        "two routes of one name",
+        {"routes": [ROUTE, ROUTE | {"attachTo": {"kind": "Service", "name": "other"}}]},
+        'spec.routes[1]: Duplicate value: {"name":"chat"}',
     ),
     Case(
         "an override of the Lua",
         {"overrides": [{"plugin": "pre-function", "patch": [{"op": "add", "path": "/access", "value": ["os.exit()"]}]}]},
         'supported values: "ai-proxy", "opentelemetry"',
     ),
+    Case("retries beyond Kong's", _exposed(retries=32768), "less than or equal to 32767"),
 )
 """Refused by the schema."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from devcluster import Cluster, DevClusterError
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.crd import NAME_RULES
+from fiddler_kong_operator.api.violations import violations
 from tests.crd.bindings import binding, spec
 from tests.crd.cases import INVALID, RULED, VALID, Case
 
@@ -34,7 +35,9 @@ def test_invalid_is_refused_with_its_message(cluster: Cluster, case: Case) -> No
     with pytest.raises(DevClusterError) as refusal:
         create(cluster, binding(case.changes))
 
+    assert f"{case.field}: " in str(refusal.value)
     assert case.says in str(refusal.value)
+    assert "^" not in str(refusal.value)  # no regular expression
 
 
 @pytest.mark.parametrize("case", RULED, ids=str)
@@ -42,7 +45,7 @@ def test_python_refuses_with_the_same_words(case: Case) -> None:
     with pytest.raises(ValidationError) as refusal:
         BindingSpec.model_validate(spec(case.changes))
 
-    assert case.says in str(refusal.value)
+    assert [said for said in violations(refusal.value) if said.startswith(f"{case.field}: {case.says}")]
 
 
 @pytest.mark.parametrize("case", [case for case in INVALID if "unknown field" not in case.says], ids=str)
@@ -53,14 +56,18 @@ def test_python_refuses_what_the_schema_refuses(case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("a" * 41, "must have at most 40 characters"), ("a.b", "must be lower-case letters"), ("1a", "and begin with a letter")],
+    [
+        ("a" * 41, "metadata.name: Invalid value: must have at most 40 characters"),
+        ("a.b", "metadata.name: Invalid value: must be lower-case letters"),
+        ("1a", "begin with a letter"),
+    ],
 )
 def test_name_is_refused_by_both(cluster: Cluster, name: str, says: str) -> None:
     with pytest.raises(DevClusterError) as refusal:
         create(cluster, binding({}, name))
 
     assert says in str(refusal.value)
-    assert [says in rule.message for rule in NAME_RULES if not rule.holds(name)] == [True]
+    assert [says.rpartition(": ")[2] in rule.message for rule in NAME_RULES if not rule.holds(name)] == [True]
 
 
 def test_defaults_are_filled_in_by_the_server(cluster: Cluster) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from devcluster import Cluster
 from fiddler_kong_operator.api.crd import build_crd
-from tests.crd.bindings import EXPOSED, binding
+from tests.crd.bindings import EXPOSED, ROUTE, binding
 
 STATUS = {
     "observedGeneration": 1,
@@ -79,6 +79,27 @@ def test_status_is_not_written_through_the_spec(cluster: Cluster, shown: str) ->
     cluster.kubectl("patch", "fkb", shown, "--type=merge", '--patch={"status": {"routes": "9/9"}}')
 
     assert cluster.kubectl("get", "fkb", shown, "--output=jsonpath={.status.routes}") == "1/1"
+
+
+def test_the_first_status_is_that_of_no_generation(cluster: Cluster) -> None:
+    """So that kstatus, Helm and kubectl do not take a new binding for a finished one."""
+    created = json.loads(cluster.kubectl("create", "--output=json", "--filename=-", stdin=json.dumps(binding({}, "unseen"))))
+    read = json.loads(cluster.kubectl("get", "fkb", "unseen", "--output=json"))
+    cluster.kubectl("delete", "fkb", "unseen")
+
+    assert (created["status"], read["status"]) == ({"observedGeneration": -1}, {"observedGeneration": -1})
+
+
+def test_routes_are_applied_one_by_one(cluster: Cluster) -> None:
+    """The list is merged by name: a GitOps controller that applies server-side sees no difference where defaults were filled in."""
+    manifest = binding({"routes": [EXPOSED]}, "applied")
+    cluster.kubectl("apply", "--server-side", "--field-manager=git", "--filename=-", stdin=json.dumps(manifest))
+    manifest["spec"]["routes"] = [ROUTE]
+    cluster.kubectl("apply", "--server-side", "--field-manager=hand", "--filename=-", stdin=json.dumps(manifest))
+    names = cluster.kubectl("get", "fkb", "applied", "--output=jsonpath={.spec.routes[*].name}")
+    cluster.kubectl("delete", "fkb", "applied")
+
+    assert names == "openai chat"
 
 
 def described(schema: dict[str, Any], path: str = "") -> Iterator[str]:

@@ -39,7 +39,7 @@ def drafts() -> SearchStrategy[Spec]:
         "gateway.ingressClassName": st.sampled_from(["kong", "kong", "kong", "internal"]),
         "routes[].llm.auth.secretRef": refs,
         "routes[].llm.options.upstreamUrl": st.sampled_from(
-            ["https://llm.example", "http://llm.example:8080/v1", "https://Models.example:8443/"]
+            ["https://llm.example/call", "http://llm.example:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
         ),
         "routes[].name": st.sampled_from(["openai", "chat", "b-c", "0"]),
         "routes[].expose.path": st.from_regex(r"(/[A-Za-z0-9_-]{1,9}){1,3}", fullmatch=True).map(lambda path: f"{path}/@"),

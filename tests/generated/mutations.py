@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.generated.fields import SCHEMA, Schema
+from tests.generated.fields import SCHEMA, Schema, fits, form_of
 
 __all__ = ["Mutation", "mutations"]
 
@@ -37,7 +36,7 @@ def mutations(spec: Spec) -> Iterator[Mutation]:
     for title, field, change, says in _RULES:
         broken = copy.deepcopy(spec)
         if change(broken):
-            yield Mutation(title, field, broken, (says,))
+            yield Mutation(title, field, broken, says if isinstance(says, tuple) else (says,))
 
 
 def _of_node(spec: Spec, path: Path, value: Any, node: Schema) -> Iterator[Mutation]:
@@ -80,24 +79,23 @@ def _text_faults(value: str, node: Schema) -> Iterator[tuple[str, Any, tuple[str
     long = _lengthened(value, node)
     if long is not None:
         yield "too long", long, ("Too long", "at most")
-    if node.get("minLength") and "pattern" not in node:
+    if node.get("minLength"):
         yield "empty", "", ("at least",)
-    if "pattern" in node:
+    if form_of(node):
         for title, wrong in (
             ("a quote", f'{value}"'),
             ("a line break", f"{value}\n"),
             ("another script", f"{value}\u00e9"),
             ("a space", f" {value}"),
         ):
-            if len(wrong) <= node["maxLength"] and not re.fullmatch(node["pattern"], wrong):
-                yield title, wrong, ("should match", "must match")
+            if len(wrong) <= node["maxLength"] and not fits(wrong, node):
+                yield title, wrong, tuple(rule["message"] for rule in node["x-kubernetes-validations"])
 
 
 def _lengthened(value: str, node: Schema) -> str | None:
-    """Too long and otherwise valid; None if the pattern allows no such text."""
+    """Too long and otherwise valid; None if the rules allow no such text."""
     excess = "a" * (node["maxLength"] + 1 - len(value))
-    fits = (text for text in (value + excess, excess + value) if "pattern" not in node or re.fullmatch(node["pattern"], text))
-    return next(fits, None)
+    return next((text for text in (value + excess, excess + value) if fits(text, node)), None)
 
 
 def _with(spec: Spec, path: Path, value: Any) -> Spec:
@@ -135,16 +133,6 @@ def _both(spec: Spec) -> bool:
     return True
 
 
-def _host(host: str) -> Callable[[Spec], bool]:
-    def change(spec: Spec) -> bool:
-        exposed = [route for route in spec["routes"] if "expose" in route]
-        for route in exposed[:1]:
-            route["expose"]["host"] = host
-        return bool(exposed)
-
-    return change
-
-
 def _neither(spec: Spec) -> bool:
     for way in ("expose", "attachTo"):
         spec["routes"][0].pop(way, None)
@@ -180,25 +168,60 @@ def _twice(what: str) -> Callable[[Spec], bool]:
     return change
 
 
-_URL: Final = "url must be http:// or https:// and a host"
-_RULES: Final[list[tuple[str, str, Callable[[Spec], bool], str]]] = [
+def _exposed(field: str, value: Any) -> Callable[[Spec], bool]:
+    """A field of the first exposed route."""
+
+    def change(spec: Spec) -> bool:
+        exposed = [route for route in spec["routes"] if "expose" in route]
+        for route in exposed[:1]:
+            route["expose"][field] = value
+        return bool(exposed)
+
+    return change
+
+
+def _upstream(url: str, route_type: str = "llm/v1/chat") -> Callable[[Spec], bool]:
+    def change(spec: Spec) -> bool:
+        models = [route["llm"] for route in spec["routes"] if "llm" in route]
+        for llm in models[:1]:
+            llm |= {"routeType": route_type, "options": {"upstreamUrl": url}}
+        return bool(models)
+
+    return change
+
+
+_URL: Final = "must be http:// or https:// and a host"
+_RULES: Final[list[tuple[str, str, Callable[[Spec], bool], str | tuple[str, ...]]]] = [
     *[
         (f"url {url!r}", "url", _put("fiddler", "url", url), _URL)
         for url in ("acme.fiddler.ai", "ftp://a.b", "https://a/v1", "https://u:p@a", "https://$(x)")
     ],
-    ("no UUID", "applicationId", _put("fiddler", "applicationId", "3f0c9a54"), "applicationId must be the UUID"),
+    ("no UUID", "applicationId", _put("fiddler", "applicationId", "3f0c9a54"), "must be the UUID"),
     (
         "credentials as conversation id",
         "header",
         _put("sessions", "header", "Authorization"),
-        "header must not be one that carries credentials",
+        "must not be a header that carries credentials",
     ),
-    ("expose and attachTo", "expose", _both, "each route must have exactly one of expose and attachTo"),
-    ("an address as host", "expose", _host("10.0.0.7"), "host must be a name, not an IP address"),
-    ("neither expose nor attachTo", "expose", _neither, "each route must have exactly one of expose and attachTo"),
-    ("expose without llm", "llm", _no_model, "a route with expose must have llm"),
-    ("a name twice", "name", _twice("name"), "routes must have names that differ"),
-    ("a target twice", "attachTo", _twice("attachTo"), "an object must be named by attachTo in only one route"),
-    ("a path twice", "path", _twice("expose"), "a host and path must be exposed by only one route"),
+    ("expose and attachTo", "attachTo", _both, "must not be given beside expose"),
+    ("an address as host", "expose.host", _exposed("host", "10.0.0.7"), "must be a name, not digits and dots"),
+    ("no time", "expose.timeouts.read", _exposed("timeouts", {"read": "0s"}), "must be a duration such as 30s"),
+    ("more time than Kong can count", "expose.timeouts.read", _exposed("timeouts", {"read": "597h"}), "must be a duration such as 30s"),
+    ("a number without a unit", "expose.timeouts.connect", _exposed("timeouts", {"connect": "600"}), "must be a duration such as 30s"),
+    ("neither expose nor attachTo", "expose", _neither, "must be given where attachTo is not"),
+    ("expose without llm", "llm", _no_model, "must be given beside expose"),
+    ("a base URL", "options.upstreamUrl", _upstream("https://a.example/v1"), "not a base URL"),
+    ("a URL without a path", "options.upstreamUrl", _upstream("https://a.example"), "not a base URL"),
+    ("http without a port", "options.upstreamUrl", _upstream("http://a.example/chat/completions"), "must name the port"),
+    ("a key in a query", "options.upstreamUrl", _upstream("https://a.example/chat/completions?key=x"), "must hold no key"),
+    (
+        "the URL of another operation",
+        "options.upstreamUrl",
+        _upstream("https://a.example/v1/chat/completions", "llm/v1/completions"),
+        "must be the URL of the operation that routeType names",
+    ),
+    ("a name twice", "routes", _twice("name"), ("Duplicate value", "must have names that differ")),
+    ("a target twice", "routes", _twice("attachTo"), "must name an object by attachTo in only one route"),
+    ("a path twice", "routes", _twice("expose"), "must expose a host and path by only one route"),
 ]
-"""The rules over several fields, and those of single fields with their own messages."""
+"""The rules over several fields, and the faults of single fields that `_faults` does not make."""

@@ -46,7 +46,7 @@ def _url(case: Case) -> Iterator[str]:
 
 
 def _application(case: Case) -> Iterator[str]:
-    wanted = case.spec["fiddler"]["applicationId"]
+    wanted = case.spec["fiddler"]["applicationId"].lower()
     for config in _traces(case):
         yield from _same("fiddler-application-id", config["headers"]["fiddler-application-id"], wanted)
         yield from _same("application.id", config["resource_attributes"]["application.id"], wanted)
@@ -172,11 +172,22 @@ def _upstream(case: Case) -> Iterator[str]:
         url = route["llm"]["options"].get("upstreamUrl", "https://api.openai.com")
         scheme, _, rest = url.partition("://")
         host, _, port = rest.partition("/")[0].lower().partition(":")
-        upstream = f"{host}:{port or {'http': 80, 'https': 443}[scheme]}"
+        upstream = f"{host}:{port or 443}"
         service = case.service(route)
         if service:
             targets = [t["target"] for u in case.pushed.upstreams if u["name"] == service["host"] for t in u["targets"]]
             yield from _same(f"upstream of {route['name']}", (service["protocol"], targets), (scheme, [upstream]))
+
+
+def _connection(case: Case) -> Iterator[str]:
+    """Timeouts in milliseconds and retries of the Kong service; Kong's defaults where the binding gives none."""
+    for route in case.exposed:
+        service, given = case.service(route), route["expose"].get("timeouts", {})
+        if service:
+            for name in ("connect", "read", "write"):
+                wanted = {"1ms": 1, "30s": 30_000, "1m30s": 90_000, "596h": 2_145_600_000}.get(given.get(name), 60_000)
+                yield from _same(f"{name}_timeout of {route['name']}", service[f"{name}_timeout"], wanted)
+            yield from _same(f"retries of {route['name']}", service["retries"], route["expose"].get("retries", 5))
 
 
 def _provider_key(case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
@@ -237,6 +248,8 @@ ORACLES: Final[dict[str, Oracle]] = {
     "routes[].name": _names,
     "routes[].expose.path": _path,
     "routes[].expose.host": _host,
+    **dict.fromkeys((f"routes[].expose.timeouts.{name}" for name in ("connect", "read", "write")), _connection),
+    "routes[].expose.retries": _connection,
     "routes[].attachTo.kind": _attachments,
     "routes[].attachTo.name": _attachments,
     "routes[].llm.provider": _of_models(_model),

@@ -94,7 +94,7 @@ REFUSED: Final = (
     Refusal("metadata service", _put("fiddler", url="https://169.254.169.254"), "EndpointRefused", "fiddler.url must be your Fiddler"),
     Refusal("half an IPv6 address", _put("fiddler", url="https://[2001:db8::1"), "EndpointRefused", "fiddler.url"),
     Refusal("a port in words", _put("fiddler", url="https://acme:https"), "EndpointRefused", "port that is not a number"),
-    Refusal("a model nowhere", _model(upstreamUrl="https://[x"), "InvalidSpec", "spec.routes[0].llm.options.upstreamUrl"),
+    Refusal("a model nowhere", _model(upstreamUrl="https://1.2.3/call"), "InvalidSpec", "spec.routes[0].llm.options.upstreamUrl"),
     Refusal(
         "no Secret", _put("fiddler", apiKeySecretRef={"name": "none", "key": "k"}), "SecretNotFound", "the Secret `none` does not exist"
     ),

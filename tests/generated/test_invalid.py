@@ -105,7 +105,12 @@ WHOLE: Final[Spec] = {
     "routes": [
         {
             "name": "openai",
-            "expose": {"path": "/openai", "host": "llm.example"},
+            "expose": {
+                "path": "/openai",
+                "host": "llm.example",
+                "timeouts": {"connect": "10s", "read": "10m", "write": "1m30s"},
+                "retries": 0,
+            },
             "llm": {
                 "provider": "openai",
                 "model": "gpt-4o-mini",
@@ -117,7 +122,7 @@ WHOLE: Final[Spec] = {
                     "topK": 5,
                     "inputCost": 1,
                     "outputCost": 2,
-                    "upstreamUrl": "https://llm.example",
+                    "upstreamUrl": "https://llm.example/v1/chat/completions?api-version=1",
                 },
                 "auth": {"secretRef": {"name": "openai", "key": "api-key"}, "headerName": "X-Key", "headerPrefix": "Bearer "},
             },
@@ -169,7 +174,7 @@ async def test_what_a_valid_spec_becomes_is_taken_by_the_api_server(admission: A
     assert [refusal for refusal in refusals if refusal] == []
 
 
-UNFIT: Final = [("routes.0.expose.host", host) for host in ("a..b", "a.-b", "a-.b", "10.0.0.7")] + [
+UNFIT: Final = [("routes.0.expose.host", host) for host in ("a..b", "a.-b", "a-.b", "10.0.0.7", "1.2.3", "123")] + [
     ("routes.0.expose.path", path) for path in ("/..", "/a/../b", "/~a", "/a.b")
 ]
 UNFIT_NAMES: Final = [("gateway.ingressClassName", name) for name in ("a..b", "a-.b")]

@@ -7,15 +7,14 @@ be those of objects that exist) and `_coherent` (the rules over several fields).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from fiddler_kong_operator.api.headers import CREDENTIAL_HEADERS, FRAMING_HEADERS
-from tests.generated.fields import SCHEMA, Schema, node_at
+from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
 from tests.generated.overriding import overrides
 
 __all__ = ["PURE", "Scenery", "Spec", "any_value", "specs"]
@@ -54,10 +53,10 @@ def _array(node: Schema, path: str, fields: Mapping[str, SearchStrategy[Any]]) -
 
 
 def _string(node: Schema, _path: str, _fields: Mapping[str, SearchStrategy[Any]]) -> SearchStrategy[Any]:
-    least, most = node.get("minLength", 0), node["maxLength"]
-    if "pattern" not in node:
+    least, most, form = node.get("minLength", 0), node["maxLength"], form_of(node)
+    if form is None:
         return st.text(min_size=least, max_size=most)
-    return _matching(node["pattern"]).filter(lambda text: least <= len(text) <= most)
+    return _matching(form).filter(lambda text: least <= len(text) <= most and fits(text, node))
 
 
 @functools.cache
@@ -101,7 +100,7 @@ _BY_TYPE: Final = {
 def specs(scenery: Scenery) -> SearchStrategy[Spec]:
     """Valid specs as authors write them: half of the defaults are omitted."""
     target = st.sampled_from(scenery.targets).map(lambda target: {"kind": target[0], "name": target[1]})
-    fields = {**_UNLISTED, **scenery.fields, "routes[].attachTo": target}
+    fields = {**_BOUNDED, **scenery.fields, "routes[].attachTo": target}
     llm = any_value(node_at("routes[].llm"), "routes[].llm", fields)
     drafts = st.lists(
         any_value(node_at("routes[]"), "routes[]", fields), min_size=1, max_size=scenery.most_routes, unique_by=lambda r: str(r["name"])
@@ -136,12 +135,10 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
     return list(routes.values())
 
 
-def _unlisted(path: str, refused: Sequence[str]) -> dict[str, SearchStrategy[Any]]:
-    return {path: any_value(node_at(path), path, {}).filter(lambda name: name.lower() not in refused)}
-
-
-_UNLISTED: Final = _unlisted("routes[].llm.auth.headerName", FRAMING_HEADERS) | _unlisted("sessions.header", CREDENTIAL_HEADERS)
-"""Well-formed headers that are on the list of forbidden ones: drawn once in a thousand times."""
+_BOUNDED: Final = {
+    f"routes[].expose.timeouts.{name}": st.sampled_from(["1ms", "30s", "1m30s", "596h"]) for name in ("connect", "read", "write")
+}
+"""Durations within the bounds, which the pattern alone does not keep."""
 
 _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
@@ -160,7 +157,7 @@ PURE: Final = Scenery(
         "gateway.container": st.just("proxy"),
         "routes[].llm.auth.secretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
         "routes[].llm.options.upstreamUrl": st.sampled_from(
-            ["https://llm.example", "http://10.0.0.7:8080/v1", "https://Models.example:8443/"]
+            ["https://llm.example/call", "http://10.0.0.7:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
         ),
         "routes[].name": st.sampled_from(["openai", "chat", "b", "b-c", "c", "opentelemetry", "0"]),
         "routes[].expose.path": st.sampled_from(["/openai", "/chat", "/chat/v1", "/a_b-c"]),

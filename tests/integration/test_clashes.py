@@ -194,7 +194,7 @@ def test_an_object_with_the_name_of_a_child_is_left_alone_until_it_is_gone(arena
     for name, manifest in strangers.items():
         kind, taken = manifest["kind"], manifest["metadata"]["name"]
         found = arena.until_condition("Ready", "False", "NameTaken", name)
-        assert f"{kind} {arena.namespace}/{taken} exists already and does not belong to this binding" in found["message"]
+        assert f"do not belong to this binding: {kind} {taken}." in found["message"]
         assert rest_of(arena.existing(kind, taken)) == before[name]
         arena.delete(kind, taken)
         arena.until_ready(name)

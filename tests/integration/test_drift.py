@@ -72,6 +72,7 @@ OF_KIND: Final[dict[Key, dict[str, Manifest]]] = {
         "TLS added": {"spec": {"tls": [{"hosts": ["llm.example"], "secretName": "llm-tls"}]}},
         "strip-path off": {"metadata": {"annotations": {"konghq.com/strip-path": "false"}}},
         "preserve-host removed": {"metadata": {"annotations": {"konghq.com/preserve-host": None}}},
+        "taken out of its class": {"metadata": {"annotations": {"kubernetes.io/ingress.class": "nginx"}}},
     },
 }
 """Edits of fields that only one child has."""
@@ -150,6 +151,21 @@ def test_what_others_add_is_left_alone_even_when_the_object_is_written(ready: Ar
         metadata = child["metadata"]
         assert {name: metadata["labels"].get(name) for name in theirs["labels"]} == theirs["labels"], key
         assert {name: metadata["annotations"].get(name) for name in theirs["annotations"]} == theirs["annotations"], key
+
+
+def test_kongs_annotations_of_others_stay_where_the_binding_sets_none(ready: Arena) -> None:
+    """Somebody raised Kong's timeout by hand: it must not fall back to a minute."""
+    ready.until_quiet()
+    mark = ready.mark()
+    ready.patch(*SERVICE, {"metadata": {"annotations": {"konghq.com/read-timeout": "600000"}}})
+
+    ready.put(ready.binding({"routes.0.llm.model": "gpt-4.1", "routes.0.expose.timeouts": {"connect": "10s"}}))
+
+    ready.until_pushed(lambda pushed: [(s["connect_timeout"], s["read_timeout"]) for s in pushed.services] == [(10_000, 600_000)], "both")
+    ready.put(ready.binding())
+    ready.until_pushed(lambda pushed: [(s["connect_timeout"], s["read_timeout"]) for s in pushed.services] == [(60_000, 600_000)], "theirs")
+    ready.until_quiet()
+    assert len([write for write in write_lines(ready, mark) if write.endswith(" services assistant-openai")]) == 2
 
 
 def test_a_client_that_edits_without_end_is_named_and_not_fought(ready: Arena) -> None:

@@ -11,12 +11,12 @@ from tests.integration.children import CHILDREN, children, events, provide_gatew
 SECOND: Final = "second"
 
 REFUSED: Final[list[tuple[dict[str, Any], str]]] = [
-    ({"fiddler.url": "acme.fiddler.ai"}, "url must be http:// or https:// and a host with nothing after it but a port"),
-    ({"fiddler.url": "https://acme.fiddler.ai/v1/traces"}, "url must be http:// or https:// and a host with nothing after it but a port"),
-    ({"fiddler.applicationId": "my-app"}, "applicationId must be the UUID in the application's settings"),
+    ({"fiddler.url": "acme.fiddler.ai"}, "must be http:// or https:// and a host with nothing after it but a port"),
+    ({"fiddler.url": "https://acme.fiddler.ai/v1/traces"}, "must be http:// or https:// and a host with nothing after it but a port"),
+    ({"fiddler.applicationId": "my-app"}, "must be the UUID in the application's settings"),
     ({"routes": []}, "spec.routes in body should have at least 1 items"),
-    ({"routes.0.expose": None}, "each route must have exactly one of expose and attachTo"),
-    ({"routes.0.llm": None}, "a route with expose must have llm"),
+    ({"routes.0.expose": None}, "spec.routes[0].expose: Required value: must be given where attachTo is not"),
+    ({"routes.0.llm": None}, "spec.routes[0].llm: Required value: must be given beside expose"),
     ({"routes.0.llm.provider": "acme"}, 'spec.routes[0].llm.provider: Unsupported value: "acme"'),
     ({"routes.0.expose.path": "openai"}, "spec.routes[0].expose.path"),
     ({"routes.0.llm.options.temperature": 9}, "spec.routes[0].llm.options.temperature"),

@@ -79,6 +79,12 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
         lambda pushed: pushed.routes[0].get("hosts") == ["llm.example"],
     ),
     (
+        "timeouts and retries",
+        {"routes.0.expose.timeouts": {"read": "10m"}, "routes.0.expose.retries": 0},
+        "services assistant-openai",
+        lambda pushed: (pushed.services[0]["read_timeout"], pushed.services[0]["retries"]) == (600_000, 0),
+    ),
+    (
         "override",
         {"overrides": [{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/queue", "value": {"max_batch_size": 50}}]}]},
         "kongplugins assistant-opentelemetry",

@@ -43,10 +43,10 @@ REFUSED: Final = (
     "https://acme.fiddler.ai:65536",
 )
 UPSTREAMS: Final = (
-    "http://169.254.169.254/latest/meta-data/",
-    "http://0xa9fea9fe/",
-    "http://metadata.google.internal/",
-    "http://0.0.0.0:8001/",
+    "http://169.254.169.254:80/latest/meta-data",
+    "http://0xa9fea9fe:80/latest",
+    "http://metadata.google.internal:80/computeMetadata",
+    "http://0.0.0.0:8001/config",
     "http://127.0.0.1:8001/config",  # although this operator's probe may go to loopback
     "http://ip6-loopback:8001/config",
 )

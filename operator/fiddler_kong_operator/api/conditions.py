@@ -125,7 +125,8 @@ EVERY_REASON: Final = (
     ),
     Reason(
         "NameTaken", _A, "False", "The binding would create an object whose name an object of another owner already has.",
-        "Rename the route or the binding, or delete the other object.", stalls=True,
+        "Rename the route or the binding, or delete the other object; after a restore from a backup, delete the binding's objects.",
+        stalls=True,
     ),
     Reason(
         "KongNotInstalled", _A, "False", "Kong's resource definitions are not installed in this cluster.",
@@ -151,6 +152,10 @@ EVERY_REASON: Final = (
     Reason(
         "SecretValueUnusable", _S, "False", "A referenced value contains characters that an HTTP header must not contain.",
         "Store the key as printable ASCII on one line.",
+    ),
+    Reason(
+        "SecretValueTooLong", _S, "False", "A referenced value has more than 8000 characters; web servers refuse such a header.",
+        "Store the bare key.",
     ),
     Reason("SecretsNotEvaluated", _S, "Unknown", "Not checked, because the spec is invalid."),
     # GatewayConfigured

@@ -7,15 +7,15 @@ a nested object's default becomes `{}`, so that the API server fills in the defa
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from fiddler_kong_operator import names
 
 from . import VERSIONS, ApiVersion
-from .status import BindingStatus
-from .types import ApiModel, Rule
+from .rules import Rule, form
+from .status import UNWRITTEN, BindingStatus
+from .types import ApiModel
 
 __all__ = ["CATEGORY", "COLUMNS", "NAME_RULES", "build_crd", "build_schema"]
 
@@ -30,13 +30,15 @@ MAX_NAME: Final = 40
 NAME_RULES: Final = (
     Rule(
         cel=f"size(self.metadata.name) <= {MAX_NAME}",
-        message=f"metadata.name must have at most {MAX_NAME} characters: the names of Services and plugins are made from it",
+        message=f"must have at most {MAX_NAME} characters: the names of Services and plugins are made from it",
         holds=lambda name: len(name) <= MAX_NAME,
+        field="metadata.name",
     ),
     Rule(
         cel="self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-        message="metadata.name must be lower-case letters, digits and '-', and begin with a letter: Services are named after it",
-        holds=lambda name: re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name) is not None,
+        message="must be lower-case letters, digits and '-', and begin with a letter: Services are named after it",
+        holds=form("[a-z]([-a-z0-9]*[a-z0-9])?", "").holds,
+        field="metadata.name",
     ),
 )
 """Rules for a binding's name; their Python form takes the name."""
@@ -112,9 +114,9 @@ def _root(version: ApiVersion) -> Schema:
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always `{version.api_version}`."},
             "kind": {"type": "string", "description": f"Always `{names.KIND}`."},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
             "spec": build_schema(version.spec),
-            "status": build_schema(BindingStatus),
+            "status": _ordered(build_schema(BindingStatus) | {"default": dict(UNWRITTEN)}),
         },
         "x-kubernetes-validations": _validations(NAME_RULES),
     }
@@ -175,7 +177,7 @@ def _ruled(rules: tuple[Rule, ...]) -> Schema:
 
 
 def _validations(rules: tuple[Rule, ...]) -> list[Schema]:
-    return [{"rule": rule.cel, "message": rule.message} for rule in rules]
+    return [rule.validation for rule in rules]
 
 
 def _rules_by_name(model: type[ApiModel]) -> dict[str, tuple[Rule, ...]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic.alias_generators import to_snake
+from .rules import unlike
+from .types import HeaderName
 
-from .types import Rule
-
-__all__ = ["CREDENTIAL_HEADERS", "FRAMING_HEADERS", "header_rule"]
+__all__ = ["CREDENTIAL_HEADERS", "FRAMING_HEADERS", "KeyHeader", "SessionHeader"]
 
 FRAMING_HEADERS: Final = ("connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 """A value chosen by a binding's author could change where a request goes or ends, on connections that others share."""
@@ -17,12 +15,11 @@ FRAMING_HEADERS: Final = ("connection", "content-length", "expect", "host", "kee
 CREDENTIAL_HEADERS: Final = ("api-key", "apikey", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key")
 """Clients send their keys in these headers; Fiddler would show the keys as conversation ids."""
 
+KeyHeader = Annotated[HeaderName, unlike(f"(?i:{'|'.join(FRAMING_HEADERS)})", "must not be a header that HTTP itself uses, such as Host")]
+"""A header in which Kong may send a key."""
 
-def header_rule(field: str, refused: Sequence[str], what: str) -> Rule:
-    """The rule that a field does not name one of the `refused` headers (in lower case); `what` describes these in the message."""
-    attribute = to_snake(field)
-    return Rule(
-        cel=f"!has(self.{field}) || !(self.{field}.lowerAscii() in {list(refused)})",
-        message=f"{field} must not be {what}",
-        holds=lambda model: (getattr(model, attribute) or "").lower() not in refused,
-    )
+SessionHeader = Annotated[
+    HeaderName,
+    unlike(f"(?i:{'|'.join(CREDENTIAL_HEADERS)})", "must not be a header that carries credentials: Fiddler would show them as session ids"),
+]
+"""A header whose value may be shown."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
+from .rules import form
 from .types import ApiModel, RouteName
 
 __all__ = ["Override", "PatchOperation"]
+
+Pointer = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    form(r"(/([A-Za-z0-9_.-]|~[01])+)+", "must be a JSON pointer inside the plugin's config, such as /queue/max_batch_size"),
+]
 
 
 class PatchOperation(ApiModel):
@@ -17,7 +24,7 @@ class PatchOperation(ApiModel):
     op: Literal["add", "replace", "remove"]
     """Operation to apply."""
 
-    path: str = Field(min_length=1, max_length=256, pattern=r"^(/([A-Za-z0-9_.-]|~[01])+)+$")
+    path: Pointer
     """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`. `add` also makes missing objects around the field."""
 
     value: JsonValue | None = None

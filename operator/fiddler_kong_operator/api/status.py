@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
+from .rules import form
 from .types import ApiModel
 
-__all__ = ["BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus"]
+__all__ = ["UNWRITTEN", "BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus"]
+
+UNWRITTEN: Final[Mapping[str, Any]] = MappingProxyType({"observedGeneration": -1})
+"""The status that the API server shows until the operator has written one. kstatus then says InProgress, where it would say Current."""
 
 
 class Condition(ApiModel):
@@ -20,7 +26,7 @@ class Condition(ApiModel):
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
 
-    reason: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z]+$")
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=64), form("[A-Za-z]+", "must be letters")]
     """Why, in one word; see the reference of reasons in the documentation."""
 
     message: str = Field(max_length=4096)
@@ -56,8 +62,8 @@ class FiddlerStatus(ApiModel):
 class BindingStatus(ApiModel):
     """Observed state of the binding. Written only when it changes."""
 
-    observed_generation: int | None = Field(default=None, ge=0)
-    """Generation of the spec that this status is about."""
+    observed_generation: int | None = Field(default=None, ge=-1)
+    """Generation of the spec that this status is about; -1 until the operator has written the first status."""
 
     conditions: tuple[Condition, ...] = Field(
         default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}

@@ -5,14 +5,16 @@ Everything here is generated into `crds/`: pattern, bounds, defaults, rules, col
 
 from __future__ import annotations
 
-import re
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from .headers import CREDENTIAL_HEADERS, FRAMING_HEADERS, header_rule
+from .exposure import Expose, Timeouts
+from .headers import KeyHeader, SessionHeader
 from .overrides import Override, PatchOperation
-from .types import ApiModel, HeaderName, LabelName, ModelName, ObjectName, RouteName, Rule, SecretKeyRef
+from .rules import Rule, form
+from .types import ApiModel, LabelName, ModelName, ObjectName, RouteName, SecretKeyRef
+from .upstreams import UpstreamUrl, operation_rule
 
 __all__ = [
     "AttachTo",
@@ -28,37 +30,46 @@ __all__ = [
     "Route",
     "SecretKeyRef",
     "Sessions",
+    "Timeouts",
     "WorkloadRef",
 ]
 
 DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
-URL_PATTERN: Final = r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$"
-ADDRESS_PATTERN: Final = r"^[0-9]+([.][0-9]+){3}$"
-UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+InstanceUrl = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    form(
+        r"https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?",
+        "must be http:// or https:// and a host with nothing after it but a port, such as https://acme.fiddler.ai",
+    ),
+]
+ApplicationId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    form(
+        "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+        "must be the UUID in the application's settings, such as 3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
+    ),
+    AfterValidator(str.lower),
+]
+HeaderPrefix = Annotated[
+    str,
+    StringConstraints(max_length=32),
+    form("([A-Za-z][A-Za-z0-9-]* )?", "must be empty, or one word of letters, digits and '-' with a space at its end, such as 'Bearer '"),
+]
 
 
 class Fiddler(ApiModel):
     """Destination of the traces."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel=f"self.url.matches(r'{URL_PATTERN}')",
-            message="url must be http:// or https:// and a host with nothing after it but a port, such as https://acme.fiddler.ai",
-            holds=lambda f: re.fullmatch(URL_PATTERN, f.url) is not None,
-        ),
-        Rule(
-            cel=f"self.applicationId.matches('{UUID_PATTERN}')",
-            message="applicationId must be the UUID in the application's settings, such as 3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
-            holds=lambda f: re.fullmatch(UUID_PATTERN, f.application_id) is not None,
-        ),
-    )
-
-    url: str = Field(min_length=1, max_length=512)
+    url: InstanceUrl
     """URL of your Fiddler instance, scheme and host only, for example `https://acme.fiddler.ai`. The operator adds `/v1/traces`.
     `http` is only accepted for hosts inside the cluster, unless the operator's administrator allows it."""
 
-    application_id: str = Field(min_length=1, max_length=64)
-    """UUID of the GenAI application in Fiddler (application settings). Fiddler silently drops spans whose id it does not know."""
+    application_id: ApplicationId
+    """UUID of the GenAI application in Fiddler (application settings). Fiddler silently drops spans whose id it does not know. Kong and
+    Fiddler get it in lower case."""
 
     api_key_secret_ref: SecretKeyRef
     """Secret that holds the Fiddler API key (organizational settings): the bare key, without `Bearer `."""
@@ -104,25 +115,6 @@ class Gateway(ApiModel):
     `Unmanaged` leaves the setting alone; the gateway must then not set it to `off`. YAML reads a bare on as true: write `"on"`."""
 
 
-class Expose(ApiModel):
-    """The Service and the Ingress that the operator creates for the provider."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel=f"!has(self.host) || !self.host.matches('{ADDRESS_PATTERN}')",
-            message="host must be a name, not an IP address: an Ingress cannot answer to one; leave host out",
-            holds=lambda e: e.host is None or re.fullmatch(ADDRESS_PATTERN, e.host) is None,
-        ),
-    )
-
-    path: str = Field(min_length=2, max_length=256, pattern=r"^(/[A-Za-z0-9_-]+)+$")
-    """Path prefix under which the gateway offers the model, for example `/openai`; stripped before the provider is called. Only letters,
-    digits, `-` and `_`: Kong's controller reads `~` and `.` as a regular expression, which would match paths of other Ingresses too."""
-
-    host: ObjectName | None = None
-    """Host name that the Ingress matches; all hosts when left out."""
-
-
 class AttachTo(ApiModel):
     """An existing object in the binding's namespace whose traffic is observed."""
 
@@ -154,27 +146,29 @@ class LlmOptions(ApiModel):
     output_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
     """Cost of a million output tokens, for Kong's own statistics."""
 
-    upstream_url: str | None = Field(default=None, min_length=8, max_length=512, pattern=r"^https?://[A-Za-z0-9\[][A-Za-z0-9._~:/\[\]-]*$")
-    """Call this URL instead of the provider's own, for a self-hosted or proxied model."""
+    upstream_url: UpstreamUrl | None = None
+    """Call this URL instead of the provider's own, for a self-hosted or proxied model. Kong calls exactly this URL: give the full URL of
+    the operation, for example `https://llm.example.com/v1/chat/completions`, not the base URL that OpenAI's clients take. With `http`,
+    name the port, because Kong would call 443. A query such as `?api-version=2024-10-21` may follow."""
 
 
 class LlmAuth(ApiModel):
     """How the gateway identifies itself to the provider."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (header_rule("headerName", FRAMING_HEADERS, "one that HTTP itself uses, such as Host"),)
-
     secret_ref: SecretKeyRef
     """Secret that holds the provider's bare API key; the operator adds the header and the prefix the provider wants."""
 
-    header_name: HeaderName | None = None
+    header_name: KeyHeader | None = None
     """Header that carries the key, if not the provider's usual one."""
 
-    header_prefix: str | None = Field(default=None, max_length=32, pattern=r"^([A-Za-z][A-Za-z0-9-]* )?$")
+    header_prefix: HeaderPrefix | None = None
     """Prefix of the key in the header, if not the provider's usual one, for example `Bearer ` with the space. May be empty."""
 
 
 class Llm(ApiModel):
     """The model behind a route; becomes an `ai-proxy` plugin."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (operation_rule(),)
 
     provider: Literal["openai"]
     """Provider of the model."""
@@ -197,14 +191,24 @@ class Route(ApiModel):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.expose) != has(self.attachTo)",
-            message="each route must have exactly one of expose and attachTo",
-            holds=lambda r: (r.expose is None) != (r.attach_to is None),
+            cel="has(self.expose) || has(self.attachTo)",
+            message="must be given where attachTo is not: it makes a path to a provider; attachTo observes an existing object",
+            holds=lambda r: r.expose is not None or r.attach_to is not None,
+            field="expose",
+            missing=True,
+        ),
+        Rule(
+            cel="!has(self.expose) || !has(self.attachTo)",
+            message="must not be given beside expose: a route has one of the two",
+            holds=lambda r: r.expose is None or r.attach_to is None,
+            field="attachTo",
         ),
         Rule(
             cel="!has(self.expose) || has(self.llm)",
-            message="a route with expose must have llm: it says which provider the Service calls",
+            message="must be given beside expose: it says which provider the Service calls",
             holds=lambda r: r.expose is None or r.llm is not None,
+            field="llm",
+            missing=True,
         ),
     )
 
@@ -224,14 +228,23 @@ class Route(ApiModel):
 class Sessions(ApiModel):
     """How calls of one conversation become one session in Fiddler."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (header_rule("header", CREDENTIAL_HEADERS, "one that carries credentials"),)
-
     mode: Literal["Header", "Disabled"] = "Header"
     """`Header`: the client sends a conversation id with each call (needs KONG_UNTRUSTED_LUA). `Disabled`: no pre-function plugin;
     every call is a session of its own unless the application traces with an OpenTelemetry SDK itself."""
 
-    header: HeaderName = DEFAULT_SESSION_HEADER
+    header: SessionHeader = DEFAULT_SESSION_HEADER
     """Request header that carries the conversation id; ids must be printable ASCII."""
+
+
+def _distinct(items: list[Any]) -> bool:
+    return len(set(items)) == len(items)
+
+
+def _named_apart(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    """The API server checks the same, since routes are a map by name: it calls the second one a duplicate value."""
+    if not _distinct([route.name for route in routes]):
+        raise ValueError("must have names that differ from each other")
+    return routes
 
 
 class BindingSpec(ApiModel):
@@ -239,21 +252,18 @@ class BindingSpec(ApiModel):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="self.routes.all(r, self.routes.exists_one(o, o.name == r.name))",
-            message="routes must have names that differ from each other",
-            holds=lambda s: len({r.name for r in s.routes}) == len(s.routes),
-        ),
-        Rule(
             cel="self.routes.all(r, !has(r.attachTo) || self.routes.exists_one(o, has(o.attachTo) && "
             "o.attachTo.kind == r.attachTo.kind && o.attachTo.name == r.attachTo.name))",
-            message="an object must be named by attachTo in only one route",
+            message="must name an object by attachTo in only one route",
             holds=lambda s: _distinct([(r.attach_to.kind, r.attach_to.name) for r in s.routes if r.attach_to]),
+            field="routes",
         ),
         Rule(
             cel="self.routes.all(r, !has(r.expose) || self.routes.exists_one(o, has(o.expose) && o.expose.path == r.expose.path && "
             "has(o.expose.host) == has(r.expose.host) && (!has(r.expose.host) || o.expose.host == r.expose.host)))",
-            message="a host and path must be exposed by only one route",
+            message="must expose a host and path by only one route",
             holds=lambda s: _distinct([(r.expose.host, r.expose.path) for r in s.routes if r.expose]),
+            field="routes",
         ),
     )
 
@@ -263,7 +273,9 @@ class BindingSpec(ApiModel):
     gateway: Gateway
     """The Kong AI Gateway that handles the traffic."""
 
-    routes: tuple[Route, ...] = Field(min_length=1, max_length=16)
+    routes: Annotated[tuple[Route, ...], AfterValidator(_named_apart)] = Field(
+        min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+    )
     """The LLM traffic to observe."""
 
     payloads: Literal["Disabled", "Captured"] = "Disabled"
@@ -278,7 +290,3 @@ class BindingSpec(ApiModel):
 
     suspend: bool = False
     """Stop all changes for this binding; existing objects stay as they are."""
-
-
-def _distinct(items: list[Any]) -> bool:
-    return len(set(items)) == len(items)

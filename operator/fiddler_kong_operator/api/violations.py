@@ -6,6 +6,9 @@ import re
 from typing import Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from .rules import BROKEN
 
 __all__ = ["UNKNOWN_FIELD", "violations"]
 
@@ -20,10 +23,10 @@ _SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
 
 def violations(error: ValidationError) -> list[str]:
     """One sentence for each error. It begins with the field's path from `spec` on."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+    found = error.errors(include_url=False, include_input=False)
     places = [problem["loc"] for problem in found]
     return [
-        f"{_path(problem['loc'])}: {_sentence(problem['type'], problem['msg'])}"
+        f"{_path(_place(problem))}: {_sentence(problem['type'], problem['msg'])}"
         for problem in found
         if problem["type"] != UNKNOWN_FIELD
         and (problem["type"] != "too_short" or not any(_is_inside(place, problem["loc"]) for place in places))
@@ -33,6 +36,12 @@ def violations(error: ValidationError) -> list[str]:
 def _is_inside(place: Location, outer: Location) -> bool:
     """Whether an error is inside a list: pydantic counts only valid items, so one bad item makes the list too short as well."""
     return len(place) > len(outer) and place[: len(outer)] == outer
+
+
+def _place(problem: ErrorDetails) -> Location:
+    """Where the error is; a rule about an object says itself which of its fields is wrong."""
+    field = problem["ctx"]["field"] if problem["type"] == BROKEN else ""
+    return (*problem["loc"], *filter(None, [field]))
 
 
 def _path(place: Location) -> str:

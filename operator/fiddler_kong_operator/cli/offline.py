@@ -77,7 +77,8 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     """The Kubernetes objects the operator would apply, keys redacted, in the order of creation."""
     spec = _spec(binding)
     accepted, keys = evaluate_acceptance(_snapshot(binding, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
-    notes = (*_unchecked_secrets(binding, spec, around), *_assumed_targets(binding, around), *_advice(accepted))
+    hints = keys.advice if isinstance(keys, ResolvedKeys) else ()
+    notes = (*_unchecked_secrets(binding, spec, around), *_assumed_targets(binding, around), *_advice(accepted), *hints)
     refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import STORED, BindingSpec
-from fiddler_kong_operator.api.crd import build_schema
+from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
 from fiddler_kong_operator.api.violations import UNKNOWN_FIELD, violations
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.snapshot import Binding
@@ -54,6 +54,8 @@ def _problems_around(document: Document) -> Iterator[str]:
         yield f"apiVersion must be {STORED.api_version}"
     if not document.name:
         yield "metadata.name must be given"
+    else:
+        yield from (f"{rule.field} {rule.message}" for rule in NAME_RULES if not rule.holds(document.name))
     yield from (_unknown(name, _TOP, name) for name in document.manifest if name not in _TOP)
 
 

@@ -48,7 +48,7 @@ def decide(snapshot: Snapshot) -> Decision:
     detached from a gateway that runs none, where every request would fail.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
-    found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(), gateway.finding)
+    found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(resolved), gateway.finding)
     findings = {finding.type: finding for finding in found}
     if acceptance.finding.status != "True" or isinstance(resolved, Finding):
         pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
@@ -60,8 +60,8 @@ def decide(snapshot: Snapshot) -> Decision:
     return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld)
 
 
-def _resolved() -> Finding:
-    return Finding(reason("SecretsResolved"), "Every referenced key exists and is usable.")
+def _resolved(keys: ResolvedKeys) -> Finding:
+    return Finding.of_problems(reason("SecretsResolved"), ("Every referenced key exists and is usable.", *keys.advice))
 
 
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,12 +23,24 @@ _USABLE: Final = re.compile(r"[!#-~][!-~]*")
 """Printable ASCII without spaces, as a header allows after `Bearer ` (RFC 6750). A leading quote means a value pasted with its quotes, or a
 Secret that this operator derived: used as a key, it would be quoted again in each pass and grow without end."""
 
+_LONGEST: Final = 8000
+"""Characters. A web server reads a header into 8 KiB, name and prefix included, and answers 400 to a larger one."""
+
+_SHORTEST_ENCODED: Final = 16
+"""Characters from which on a key is not the base64 encoding of a printable text by chance."""
+
 _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueEmpty": "is empty. Put the bare key in.",
     "SecretValuePlaceholder": "is still a placeholder. Replace it with the real key.",
     "SecretValuePrefixed": "begins with a prefix such as `Bearer `, which the operator adds itself. Store the bare key.",
+    "SecretValueTooLong": f"has more than {_LONGEST} characters, which no server takes in a header. Store the bare key.",
     "SecretValueUnusable": "holds characters no key has. Store the bare key as printable ASCII without blanks, on one line.",
 }
+
+_ENCODED: Final = (
+    "looks like the base64 encoding of a key. If the key is refused (401), store the bare key: `stringData` and "
+    "`kubectl create secret` encode it themselves, and `data` takes it encoded once."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class ResolvedKeys:
     """Fiddler's API key."""
     by_ref: Mapping[SecretKeyRef, str] = field(repr=False)
     """Every key by the reference to it."""
+    advice: tuple[str, ...] = ()
+    """A sentence for each key that is usable, but perhaps not the bare key."""
 
 
 def resolve_keys(spec: BindingSpec, secrets: Mapping[str, Mapping[str, bytes] | None]) -> ResolvedKeys | Finding:
@@ -45,12 +60,28 @@ def resolve_keys(spec: BindingSpec, secrets: Mapping[str, Mapping[str, bytes] | 
 
     `secrets` holds the Secrets of the binding's namespace by name; None, or no entry, where one does not exist.
     """
-    outcomes = {ref: _resolve(uses, secrets) for ref, uses in _uses(spec).items()}
+    uses = _uses(spec)
+    outcomes = {ref: _resolve(same, secrets) for ref, same in uses.items()}
     problems = [outcome for outcome in outcomes.values() if isinstance(outcome, Finding)]
     if problems:
         return Finding.of_problems(problems[0].reason, [problem.message for problem in problems])
     values = {ref: outcome for ref, outcome in outcomes.items() if isinstance(outcome, str)}
-    return ResolvedKeys(values[spec.fiddler.api_key_secret_ref], values)
+    advice = tuple(f"{_value(uses[ref])} {_ENCODED}" for ref, value in values.items() if _looks_encoded(value))
+    return ResolvedKeys(values[spec.fiddler.api_key_secret_ref], values, advice)
+
+
+def _looks_encoded(value: str) -> bool:
+    """Whether a key is the base64 encoding of a text that could be a key: `kubectl` and `data:` encode it once more."""
+    try:
+        decoded = _decode(base64.b64decode(value, validate=True))
+    except ValueError:
+        return False
+    return len(value) >= _SHORTEST_ENCODED and _USABLE.fullmatch(decoded) is not None
+
+
+def _value(uses: Sequence[PluginKey]) -> str:
+    fields = ", ".join(use.field for use in uses)
+    return f"{fields}: the value of `{uses[0].ref.key}` in the Secret `{uses[0].ref.name}`"
 
 
 def _uses(spec: BindingSpec) -> dict[SecretKeyRef, list[PluginKey]]:
@@ -71,7 +102,7 @@ def _resolve(uses: Sequence[PluginKey], secrets: Mapping[str, Mapping[str, bytes
         return Finding(reason("SecretKeyNotFound"), text)
     value = _decode(secret[ref.key])
     fault = _fault(value, [use.prefix for use in uses])
-    return Finding(reason(fault), f"{fields}: the value of `{ref.key}` in the Secret `{ref.name}` {_FAULTS[fault]}") if fault else value
+    return Finding(reason(fault), f"{_value(uses)} {_FAULTS[fault]}") if fault else value
 
 
 def _decode(value: bytes) -> str:
@@ -87,4 +118,6 @@ def _fault(value: str, prefixes: Sequence[str]) -> str | None:
     prefixed = f"{value} ".lower()
     if any(prefixed.startswith(prefix.lower()) for prefix in ("bearer ", *prefixes) if prefix):
         return "SecretValuePrefixed"
-    return None if _USABLE.fullmatch(value) else "SecretValueUnusable"
+    if not _USABLE.fullmatch(value):
+        return "SecretValueUnusable"
+    return "SecretValueTooLong" if len(value) > _LONGEST else None

@@ -1,21 +1,19 @@
 """The JSON merge patch (RFC 7386) that gives a live object exactly the desired content, and leaves alone the fields that are not ours.
 
-Ours are the fields `plan.digest.content_digest` counts: every top-level field but metadata and status, our labels, the `konghq.com/`
-annotations and the controlling owner. Other people's labels, annotations and owners stay.
+Ours are the fields `plan.digest.content_digest` counts: every top-level field but metadata and status, our labels, the annotations of
+`managed_annotations` and the controlling owner. Other people's labels, annotations and owners stay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.plan.objects.digest import controllers, managed_content, same_metadata
+from fiddler_kong_operator.plan.objects.digest import controllers, managed_annotations, managed_content, same_metadata
 from fiddler_kong_operator.plan.snapshot import Child
 
 __all__ = ["difference", "overwriting_patch", "repair_patch", "status_patch"]
-
-_KONG: Final = "konghq.com/"
 
 
 def repair_patch(live: Manifest, desired: Manifest, *, keep_data: bool = False) -> Manifest | None:
@@ -81,13 +79,11 @@ def _without_removals(patch: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
-    """Sets the wanted labels and annotations, and removes only Kong's that are not wanted."""
+    """Sets the wanted labels and annotations, and removes only the managed annotations that are not wanted."""
     patch: dict[str, Any] = {}
     labels = _missing(live.get("labels") or {}, desired.get("labels") or {})
-    annotations = _missing(live.get("annotations") or {}, desired.get("annotations") or {})
-    annotations |= {
-        name: None for name in live.get("annotations") or {} if name.startswith(_KONG) and name not in (desired.get("annotations") or {})
-    }
+    wanted = desired.get("annotations") or {}
+    annotations = _missing(live.get("annotations") or {}, wanted) | {n: None for n in managed_annotations(live) if n not in wanted}
     if labels:
         patch["labels"] = labels
     if annotations:

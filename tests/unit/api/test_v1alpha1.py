@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.status import BindingStatus
+from fiddler_kong_operator.api.violations import violations
 from tests.crd.bindings import EXPOSED, ROUTE, spec
 
 
@@ -66,7 +67,7 @@ def test_urls_of_an_instance(url: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_url_of_an_instance(url: str) -> None:
-    with pytest.raises(ValidationError, match=r"url must be http:// or https:// and a host"):
+    with pytest.raises(ValidationError, match=r"must be http:// or https:// and a host"):
         parsed(fiddler__url=url)
 
 
@@ -107,6 +108,19 @@ def test_what_is_no_prefix_of_a_key(prefix: str) -> None:
 def test_what_is_no_pointer_into_a_plugin_s_config(path: str) -> None:
     with pytest.raises(ValidationError, match=r"overrides\.0\.patch\.0\.path"):
         parsed(overrides=[{"plugin": "opentelemetry", "patch": [{"op": "remove", "path": path}]}])
+
+
+def test_an_application_id_goes_out_in_lower_case() -> None:
+    found = parsed(fiddler__applicationId="3F0C9A54-8A5E-4C1C-9D53-6D1F6D1B7C11")
+
+    assert found.fiddler.application_id == "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11"
+
+
+def test_routes_have_names_that_differ() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        parsed(routes=[ROUTE, ROUTE | {"attachTo": {"kind": "Service", "name": "other"}}])
+
+    assert violations(refusal.value) == ["spec.routes: must have names that differ from each other"]
 
 
 def test_two_routes_may_share_a_path_on_different_hosts_and_a_name_of_different_kinds() -> None:

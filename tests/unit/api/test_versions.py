@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from fiddler_kong_operator.api import STORED, VERSIONS, BindingSpec
 from fiddler_kong_operator.api.crd import build_crd, build_schema
-from fiddler_kong_operator.api.types import ApiModel, Rule
+from fiddler_kong_operator.api.rules import Rule
+from fiddler_kong_operator.api.types import ApiModel
 from fiddler_kong_operator.plan.kinds import BINDING
 
 

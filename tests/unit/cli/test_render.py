@@ -136,6 +136,13 @@ def test_json_is_one_list() -> None:
     assert (content["kind"], len(content["items"])) == ("List", 6)
 
 
+def test_a_key_that_looks_encoded_twice_is_rendered_with_a_hint() -> None:
+    result = render(binding(), secret("fiddler"), secret("openai", base64.b64encode(CANARY.encode()).decode()))
+
+    assert result.exit_code == 0
+    assert "the value of `api-key` in the Secret `openai` looks like the base64 encoding of a key" in result.stderr
+
+
 def test_secrets_that_are_not_in_the_file_are_named_and_taken_to_exist() -> None:
     result = render(binding(), secret("openai"))
     assert result.exit_code == 0
@@ -276,10 +283,10 @@ def test_real_booleans_stay_booleans() -> None:
         ({"spec__gateway__targetRef__zzz": 1}, "spec.gateway.targetRef.zzz is not a field; known are kind, name, namespace"),
         ({"sepc": {}}, "sepc is not a field; did you mean spec?"),
         ({"spec__fiddler__url": None}, "spec.fiddler.url: must be given"),
-        ({"spec__fiddler__url": "ftp://acme"}, "spec.fiddler: url must be http:"),
+        ({"spec__fiddler__url": "ftp://acme"}, "spec.fiddler.url: must be http:"),
         ({"spec__routes__0__llm__provider": "opnai"}, "spec.routes[0].llm.provider: must be 'openai'"),
         ({"spec__routes__0__llm__options__maxTokens": "512"}, "spec.routes[0].llm.options.maxTokens: must be a valid integer"),
-        ({"spec__routes__0__llm": None}, "spec.routes[0]: a route with expose must have llm"),
+        ({"spec__routes__0__llm": None}, "spec.routes[0].llm: must be given beside expose"),
         ({"spec__routes": []}, "spec.routes: "),
         ({"apiVersion": "v1"}, "apiVersion must be integrations.fiddler.ai/v1alpha1"),
         ({"metadata__name": None}, "metadata.name must be given"),

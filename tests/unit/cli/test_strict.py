@@ -106,6 +106,14 @@ def test_the_names_inside_of_a_patch_s_value_are_free() -> None:
         ({"apiVersion": "integrations.fiddler.ai/v1"}, "apiVersion must be integrations.fiddler.ai/v1alpha1"),
         ({"metadata": {"namespace": "ai"}}, "metadata.name must be given"),
         ({"metadata": None}, "metadata.name must be given"),
+        (
+            {"metadata": {"name": "a" * 41}},
+            "metadata.name must have at most 40 characters: the names of Services and plugins are made from it",
+        ),
+        (
+            {"metadata": {"name": "team.assistant"}},
+            "metadata.name must be lower-case letters, digits and '-', and begin with a letter: Services are named after it",
+        ),
         ({"specs": {}}, "specs is not a field; did you mean spec?"),
         ({"spec": None}, "spec must be an object"),
         ({"spec": [KEY]}, "spec must be an object"),
@@ -122,8 +130,8 @@ def test_what_is_wrong_around_the_spec(top: dict[str, Any], expected: str) -> No
         ({"gateway.management": "Look"}, "spec.gateway.management: must be 'Apply' or 'Verify'"),
         ({"suspend": "yes"}, "spec.suspend: must be a valid boolean"),
         ({"gateway.untrustedLua": True}, "spec.gateway.untrustedLua: must be 'on', 'sandbox', 'strict', 'lax' or 'Unmanaged'"),
-        ({"routes.0.name": "Chat"}, "spec.routes[0].name: must match pattern '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'"),
-        ({"fiddler.applicationId": "x"}, "spec.fiddler: applicationId must be the UUID in the application's settings, such as "),
+        ({"routes.0.name": "Chat"}, "spec.routes[0].name: must be lower-case letters, digits and '-'"),
+        ({"fiddler.applicationId": "x"}, "spec.fiddler.applicationId: must be the UUID in the application's settings, such as "),
     ],
 )
 def test_a_wrong_value_is_refused_in_the_words_of_the_api(changes: dict[str, Any], expected: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from fiddler_kong_operator.api import Llm
-from fiddler_kong_operator.plan.providers import PROVIDERS, Upstream, check_providers, upstream_of
+from fiddler_kong_operator.plan.providers import PROVIDERS, Upstream, check_providers, upstream_advice, upstream_of
 from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
 
 
@@ -23,10 +23,10 @@ def test_every_provider_of_the_api_is_registered() -> None:
     ("url", "expected"),
     [
         (None, Upstream("api.openai.com", 443, "https")),
-        ("https://llm.example.com/v1", Upstream("llm.example.com", 443, "https")),
-        ("http://ollama.ai.svc:11434/v1", Upstream("ollama.ai.svc", 11434, "http")),
-        ("http://10.0.0.5", Upstream("10.0.0.5", 80, "http")),
-        ("https://LLM.Example.com", Upstream("llm.example.com", 443, "https")),
+        ("https://llm.example.com/v1/chat/completions", Upstream("llm.example.com", 443, "https")),
+        ("http://ollama.ai.svc:11434/v1/chat/completions?x=1", Upstream("ollama.ai.svc", 11434, "http")),
+        ("http://10.0.0.5:80/call", Upstream("10.0.0.5", 80, "http")),
+        ("https://LLM.Example.com/call", Upstream("llm.example.com", 443, "https")),
     ],
 )
 def test_upstream(url: str | None, expected: Upstream) -> None:
@@ -34,7 +34,8 @@ def test_upstream(url: str | None, expected: Upstream) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://[::1]/", "https://[::1", "https://a:b", "https://a:70000", "https://a:0", "https://a..b/", "https://a_b"]
+    "url",
+    ["https://a:70000/x", "https://a:0/x", "https://a..b/x", "https://a-/x", "https://1.2.3/x", "https://123/x", "https://1.2.3.400/x"],
 )
 def test_addresses_a_service_cannot_express_are_refused(url: str) -> None:
     found = check_providers(spec_of(llm_with(options={"upstreamUrl": url})))
@@ -43,12 +44,29 @@ def test_addresses_a_service_cannot_express_are_refused(url: str) -> None:
     assert found.message.startswith("spec.routes[0].llm.options.upstreamUrl: ")
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v1/chat/completions", []),
+        ("/chat/completions?api-version=2024-10-21", []),
+        (
+            "/team-a/invocations",
+            ["spec.routes[0].llm.options.upstreamUrl does not end in /chat/completions, as is usual for llm/v1/chat"],
+        ),
+    ],
+)
+def test_a_url_with_an_unusual_end_gets_advice(path: str, expected: list[str]) -> None:
+    found = upstream_advice(spec_of(llm_with(options={"upstreamUrl": f"https://llm.example.com{path}"})))
+
+    assert [text.removesuffix(": Kong calls exactly this URL.") for text in found] == expected
+
+
 def test_the_quickstart_is_accepted() -> None:
     assert check_providers(spec_of()) is None
 
 
 def test_the_service_follows_upstream_url() -> None:
-    made = manifests(plan_of(spec_of(llm_with(options={"upstreamUrl": "http://ollama.ai.svc:11434/v1"}))))
+    made = manifests(plan_of(spec_of(llm_with(options={"upstreamUrl": "http://ollama.ai.svc:11434/v1/chat/completions"}))))
     service, ingress = made["Service/assistant-openai"], made["Ingress/assistant-openai"]
     assert service["spec"]["externalName"] == "ollama.ai.svc"
     assert service["metadata"]["annotations"]["konghq.com/protocol"] == "http"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 
 from fiddler_kong_operator.api.conditions import Finding
@@ -49,6 +51,7 @@ def test_keys_never_show() -> None:
         ("schlüssel".encode(), "SecretValueUnusable"),
         (b"\xff\xfe", "SecretValueUnusable"),
         (b"\xef\xbb\xbfabc", "SecretValueUnusable"),
+        (b"a" * 8001, "SecretValueTooLong"),
     ],
 )
 def test_unusable_values_get_their_reason(value: bytes, expected: str) -> None:
@@ -63,6 +66,28 @@ def test_messages_never_hold_a_value(value: str) -> None:
     found = resolve_keys(spec_of(), {**SECRETS, "fiddler": {"api-key": (value % CANARY).encode()}})
     assert isinstance(found, Finding)
     assert CANARY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("value", "hinted"),
+    [
+        (b64encode(b"fdl_demo.f0e1d2c3b4a5"), True),
+        (b64encode(b"sk-proj-0123456789abcdef\n"), True),
+        (b"sk-proj-0123456789abcdef", False),
+        (b"f0e1d2c3b4a5968778695a4b3c2d1e0f", False),
+        (b64encode(bytes(range(100, 132))), False),
+        (b64encode(b"short"), False),
+        (b"a" * 8000, False),
+    ],
+)
+def test_a_key_that_looks_encoded_is_used_with_a_hint(value: bytes, hinted: bool) -> None:  # noqa: FBT001
+    keys = resolve_keys(spec_of(), {**SECRETS, "fiddler": {"api-key": value}})
+
+    assert isinstance(keys, ResolvedKeys)
+    assert keys.fiddler == value.decode()
+    assert [
+        text.startswith("spec.fiddler.apiKeySecretRef: the value of `api-key` in the Secret `fiddler` looks like") for text in keys.advice
+    ] == ([True] if hinted else [])
 
 
 def test_missing_secret_is_told_from_missing_key() -> None:

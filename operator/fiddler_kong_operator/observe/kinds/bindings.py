@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.api.status import UNWRITTEN
 from fiddler_kong_operator.api.violations import violations
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.groups import DemandGroups
@@ -44,7 +45,7 @@ def reduce_binding(key: ObjectKey, raw: Manifest, known: Binding | None = None) 
         deleting="deletionTimestamp" in metadata,
         finalizers=tuple(metadata.get("finalizers") or ()),
         annotations=_annotations(metadata),
-        status=deduplicate_status(raw.get("status") or {}),
+        status=deduplicate_status(_status(raw)),
     )
 
 
@@ -54,6 +55,12 @@ def _parse_spec(raw: Any) -> tuple[BindingSpec | None, str | None]:
         return deduplicate_spec(BindingSpec.model_validate(raw)), None
     except ValidationError as error:
         return None, "; ".join(violations(error))
+
+
+def _status(raw: Manifest) -> dict[str, Any]:
+    """The status as written; {} where the API server shows the definition's default."""
+    status: dict[str, Any] = raw.get("status") or {}
+    return {} if status == UNWRITTEN else status
 
 
 def _annotations(metadata: Manifest) -> int:

@@ -18,6 +18,7 @@ from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.gateway.version import parse_image
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
+from fiddler_kong_operator.plan.providers import upstream_advice
 from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.schemas import Minor
 from fiddler_kong_operator.plan.snapshot import Snapshot
@@ -139,9 +140,18 @@ def _route_clash(snapshot: Snapshot) -> str | None:
 
 
 def _taken_name(snapshot: Snapshot) -> str | None:
-    for taken in taken_names(snapshot):
-        return f"{taken} exists already and does not belong to this binding. Rename the binding or the route, or delete that object."
-    return None
+    taken: dict[str, list[str]] = {}
+    for key in taken_names(snapshot):
+        taken.setdefault(key.kind, []).append(key.name)
+    if not taken:
+        return None
+    binding, objects = snapshot.binding, "; ".join(f"{kind} {', '.join(found)}" for kind, found in taken.items())
+    kinds, selector = ",".join(taken).lower(), f"{names.BINDING_LABEL}={binding.name}"
+    return (
+        f"Objects of these names exist already and do not belong to this binding: {objects}. Rename the binding or the route, or delete "
+        "these objects. After a restore from a backup they belong to the binding as it was before; delete them then, and the operator "
+        f"makes them again: `kubectl delete {kinds} --namespace {binding.namespace} --selector {selector}`."
+    )
 
 
 def _shadowed_plugins(snapshot: Snapshot) -> str | None:
@@ -159,7 +169,8 @@ def _shadowed_plugins(snapshot: Snapshot) -> str | None:
 def _accepted(snapshot: Snapshot) -> str:
     unseen = [f"{target} also lists {name}" for target, name in unresolved_names(snapshot)]
     note = f" {'; '.join(unseen)}: no plugin of that name is visible, so its type could not be checked." if unseen else ""
-    return f"The spec is valid and clashes with nothing.{note}"
+    advice = upstream_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
+    return " ".join((f"The spec is valid and clashes with nothing.{note}", *advice))
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (

@@ -18,7 +18,7 @@ from fiddler_kong_operator.plan.keys import PluginKey
 from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
 from fiddler_kong_operator.plan.plugins import PluginInstance, keys_of
 from fiddler_kong_operator.plan.providers import upstream_of
-from fiddler_kong_operator.plan.references import exposed_routes, keys_secret, plugin_key, route_object
+from fiddler_kong_operator.plan.references import connection_settings, exposed_routes, keys_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding
 
@@ -73,9 +73,10 @@ def build_services(wish: Wish) -> tuple[Desired, ...]:
 def build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[str]) -> Desired:
     """The Service of one exposed route, with these plugins."""
     upstream = upstream_of(llm)
+    settings = {f"konghq.com/{name.replace('_', '-')}": str(value) for name, value in connection_settings(route).items()}
     port = {"port": upstream.port, "protocol": "TCP", "targetPort": upstream.port}
     spec = {"type": "ExternalName", "externalName": upstream.host, "ports": [port], "sessionAffinity": "None"}
-    annotations = {"konghq.com/protocol": upstream.protocol, names.KONG_PLUGINS_ANNOTATION: ",".join(plugins)}
+    annotations = {"konghq.com/protocol": upstream.protocol, names.KONG_PLUGINS_ANNOTATION: ",".join(plugins), **settings}
     return build_desired(binding, route_object(binding, SERVICE, route.name), {"spec": spec}, {names.ROUTE_LABEL: route.name}, annotations)
 
 

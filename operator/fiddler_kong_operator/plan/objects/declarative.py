@@ -10,7 +10,7 @@ from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route, SecretKey
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PluginInstance, required_keys
 from fiddler_kong_operator.plan.providers import upstream_of
-from fiddler_kong_operator.plan.references import exposed_routes
+from fiddler_kong_operator.plan.references import connection_settings, exposed_routes
 
 from .attachable_kinds import ATTACHABLES
 from .overrides import configured_plugins
@@ -53,6 +53,7 @@ def _service(route: Route, expose: Expose, llm: Llm) -> Manifest:
         "host": upstream.host,
         "port": upstream.port,
         "protocol": upstream.protocol,
+        **connection_settings(route),
         "routes": [{**kong_route, "strip_path": True}],
     }
 

@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import orjson
 
 from fiddler_kong_operator import names
 
-__all__ = ["content_digest", "content_shape", "controllers", "managed_content", "same_metadata"]
+__all__ = ["content_digest", "content_shape", "controllers", "managed_annotations", "managed_content", "same_metadata"]
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 _KONG: Final = "konghq.com/"
+
+_DECISIVE: Final = frozenset({
+    "kubernetes.io/ingress.class",
+    *(
+        _KONG + name
+        for name in (
+            "plugins", "override",
+            "protocol", "path", "host-header", "tls-verify",
+            "strip-path", "preserve-host", "rewrite", "path-handling", "regex-prefix",
+            "protocols", "methods", "headers", "headers-separator", "snis", "host-aliases",
+        )
+    ),
+})  # fmt: skip
+"""Annotations that decide which plugins run, where a call goes, or which calls a route takes; some values make Kong refuse everything.
+
+Nobody else may set them on our objects. Other annotations of Kong (buffering, tags, certificates, ...) stay as others set them.
+"""
 _HALF: Final = 12
 """Bytes for each half of a digest: enough to make a collision infeasible."""
 
@@ -23,6 +41,28 @@ _HALF: Final = 12
 def managed_content(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Every top-level field that this project manages: all but identity, metadata and status, without nulls."""
     return {name: value for name, value in manifest.items() if name not in _UNMANAGED and value is not None}
+
+
+def managed_annotations(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """The annotations that this project manages: the decisive ones, and those of Kong that our field manager has set.
+
+    A desired manifest has no managedFields: there all of Kong's are ours.
+    """
+    fields = metadata.get("managedFields")
+    ours = None if fields is None else _set_by_us(fields)
+    return {name: value for name, value in (metadata.get("annotations") or {}).items() if _is_managed(name, ours)}
+
+
+def _is_managed(annotation: str, ours: AbstractSet[str] | None) -> bool:
+    if annotation in _DECISIVE or annotation.startswith(f"{_KONG}headers."):
+        return True
+    return annotation.startswith(_KONG) and (ours is None or f"f:{annotation}" in ours)
+
+
+def _set_by_us(managed_fields: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The annotations that our field manager owns, in the notation of fieldsV1."""
+    ours = (entry.get("fieldsV1") or {} for entry in managed_fields if entry.get("manager") == names.FIELD_MANAGER)
+    return {name for fields in ours for name in fields.get("f:metadata", {}).get("f:annotations", {})}
 
 
 def controllers(metadata: Mapping[str, Any]) -> list[Any]:
@@ -33,8 +73,8 @@ def controllers(metadata: Mapping[str, Any]) -> list[Any]:
 def content_digest(manifest: Mapping[str, Any]) -> bytes:
     """Digest of what this project manages in an object; equal for a desired manifest and the object it became.
 
-    Counts every top-level field but metadata and status (first half), our labels, all `konghq.com/` annotations, the controlling owner's
-    uid (second half). It leaves out fields that others may add (further labels, annotations) and those that a list omits (`apiVersion` and
+    Counts every top-level field but metadata and status (first half), our labels, `managed_annotations`, the controlling owner's uid
+    (second half). It leaves out fields that others may add (further labels, annotations) and those that a list omits (`apiVersion` and
     `kind` of built-in kinds). So desired manifests must spell out what the server would default (a Service's `sessionAffinity`, `protocol`,
     `targetPort`).
     """
@@ -42,7 +82,7 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
     labels = meta.get("labels") or {}
     managed = [
         [labels.get(name) for name in _LABELS],
-        {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(_KONG)},
+        managed_annotations(meta),
         controllers(meta),
     ]
     return _digest(managed_content(manifest)) + _digest(managed)
@@ -61,7 +101,7 @@ def content_shape(manifest: Mapping[str, Any]) -> bytes:
     """
     meta = manifest.get("metadata") or {}
     content = {k: _shape(v) if isinstance(v, dict) else v for k, v in managed_content(manifest).items()}
-    return _digest([content, sorted(k for k in meta.get("annotations") or {} if k.startswith(_KONG))])
+    return _digest([content, sorted(managed_annotations(meta))])
 
 
 def _shape(value: dict[str, Any]) -> Any:

@@ -18,12 +18,16 @@ __all__ = ["AI_PROXY", "build_ai_proxy"]
 
 _TYPE: Final = "ai-proxy"
 
+_CATEGORIES: Final = {"llm/v1/embeddings": "text/embeddings"}
+"""Kong's `genai_category` by route type, where it is not the default, `text/generation`."""
+
 
 def build_ai_proxy(spec: BindingSpec, index: int, route: Route, llm: Llm, provider: Provider) -> PluginInstance:
     """The plugin of the route at `index`, with the keys where its provider wants them."""
     auth, keys = provider.auth(llm)
     config: Manifest = {
         "route_type": llm.route_type,
+        **({"genai_category": _CATEGORIES[llm.route_type]} if llm.route_type in _CATEGORIES else {}),
         **({"auth": auth} if auth or keys else {}),
         "model": _model(llm, provider),
         "logging": {"log_statistics": True, "log_payloads": spec.payloads == "Captured"},

@@ -8,11 +8,12 @@ from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec, Llm
 from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.upstreams import OPERATIONS, path_of
 
 from .contract import Auth, Provider, Upstream, header_auth
 from .openai import OPENAI
 
-__all__ = ["PROVIDERS", "Auth", "Provider", "Upstream", "check_providers", "header_auth", "provider_of", "upstream_of"]
+__all__ = ["PROVIDERS", "Auth", "Provider", "Upstream", "check_providers", "header_auth", "provider_of", "upstream_advice", "upstream_of"]
 
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({provider.name: provider for provider in (OPENAI,)})
 
@@ -45,6 +46,17 @@ def check_providers(spec: BindingSpec) -> Finding | None:
         for problem in (*provider_of(route.llm).check(route.llm), *_address_problems(route.llm))
     ]
     return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
+
+
+def upstream_advice(spec: BindingSpec) -> tuple[str, ...]:
+    """A sentence for each `upstreamUrl` that does not end as those of its route type do; only a proxy with paths of its own is right."""
+    models = ((index, route.llm) for index, route in enumerate(spec.routes) if route.llm and route.llm.options.upstream_url)
+    return tuple(
+        f"spec.routes[{index}].llm.options.upstreamUrl does not end in {OPERATIONS[llm.route_type]}, as is usual for {llm.route_type}: "
+        "Kong calls exactly this URL."
+        for index, llm in models
+        if not path_of(llm.options.upstream_url or "").endswith(OPERATIONS[llm.route_type])
+    )
 
 
 def _address_problems(llm: Llm) -> tuple[str, ...]:

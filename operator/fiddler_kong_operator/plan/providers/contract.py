@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,8 @@ __all__ = ["Auth", "Provider", "Upstream", "header_auth"]
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 """A DNS name or IPv4 address, as a Service of type ExternalName takes it. It cannot hold an IPv6 address."""
 
-_PORTS: Final = {"http": 80, "https": 443}
+_DIGITS: Final = re.compile(r"[0-9.]+")
+"""Kong takes such a name for an IPv4 address, and refuses its whole configuration where it is a bad one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,19 @@ class Upstream:
         """The upstream a URL names. ValueError, with a message for the user, where a Service cannot express it."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        if parts.scheme not in _PORTS or not _HOST.match(host) or port == 0:
-            raise ValueError("it must be http or https with a DNS name or IPv4 address and a port between 1 and 65535")
-        return cls(host, port or _PORTS[parts.scheme], parts.scheme)
+        if not _is_host(host) or port == 0:
+            raise ValueError("it must have a DNS name or IPv4 address, and a port between 1 and 65535")
+        return cls(host, port or 443, parts.scheme)
+
+
+def _is_host(host: str) -> bool:
+    if not _DIGITS.fullmatch(host):
+        return _HOST.match(host) is not None
+    try:
+        IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 Auth = tuple[Manifest, tuple[PluginKey, ...]]

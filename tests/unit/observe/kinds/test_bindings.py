@@ -25,6 +25,10 @@ def test_a_binding_keeps_the_facts_of_a_decision() -> None:
     assert found.invalid is None
 
 
+def test_the_status_that_the_definition_gives_a_new_binding_is_none() -> None:
+    assert reduce_binding(ASSISTANT, {**binding(), "status": {"observedGeneration": -1}}).status == {}
+
+
 def test_a_spec_is_parsed_once_for_each_generation() -> None:
     first = reduce_binding(ASSISTANT, binding())
     unparsable = binding(version=2, spec_={})  # the API server shows no other spec in the same generation

@@ -75,7 +75,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     (
         "a model in the metadata service",
         make_snapshot(
-            make_binding(make_spec({**EXPOSED, "llm": {**EXPOSED["llm"], "options": {"upstreamUrl": "http://169.254.169.254/"}}}))
+            make_binding(make_spec({**EXPOSED, "llm": {**EXPOSED["llm"], "options": {"upstreamUrl": "http://169.254.169.254:80/latest"}}}))
         ),
         "EndpointRefused",
         ["spec.routes[0].llm.options.upstreamUrl: 169.254.169.254", "metadata service"],
@@ -285,7 +285,7 @@ def test_names_of_what_would_be_created(kind: str, name: str, owner: str | None,
     finding = evaluate_acceptance(make_snapshot(children=child(kind, name, owner, None))).finding
 
     assert expected == finding.reason.name
-    assert expected == "Accepted" or f"{kind} kong/{name}" in finding.message
+    assert expected == "Accepted" or f"do not belong to this binding: {kind} {name}." in finding.message
 
 
 @pytest.mark.parametrize(

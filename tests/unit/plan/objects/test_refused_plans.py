@@ -10,7 +10,10 @@ from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from tests.unit.plan.plans import llm_with, plan_of, spec_of
 
 THIEF = {"plugin": "opentelemetry", "patch": [{"op": "replace", "path": "/traces_endpoint", "value": "https://evil.example"}]}
-REFUSED: list[tuple[list[Any], dict[str, Any]]] = [([], {"overrides": [THIEF]}), ([llm_with(options={"upstreamUrl": "https://[::1]"})], {})]
+REFUSED: list[tuple[list[Any], dict[str, Any]]] = [
+    ([], {"overrides": [THIEF]}),
+    ([llm_with(options={"upstreamUrl": "https://1.2.3/call"})], {}),
+]
 
 
 def test_the_quickstart_can_be_built() -> None:

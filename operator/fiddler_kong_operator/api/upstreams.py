@@ -1,0 +1,68 @@
+"""The URL of a self-hosted or proxied model. Kong calls it exactly as it is: it adds no path and no port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+from pydantic import StringConstraints
+
+from .rules import Rule, form, unlike
+
+__all__ = ["OPERATIONS", "UpstreamUrl", "operation_rule", "path_of"]
+
+OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "llm/v1/chat": "/chat/completions",
+        "llm/v1/completions": "/completions",
+        "llm/v1/embeddings": "/embeddings",
+        "llm/v1/responses": "/responses",
+    }
+)
+"""The end of the URL's path by route type, as OpenAI and those who speak its language have it."""
+
+_EXAMPLE: Final = "https://llm.example.com/v1/chat/completions"
+
+UpstreamUrl = Annotated[
+    str,
+    StringConstraints(min_length=8, max_length=512),
+    form(
+        r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[A-Za-z0-9._~:/@%+-]*)?(\?[A-Za-z0-9._~:/@%&=+-]+)?",
+        f"must be http:// or https://, a DNS name or IPv4 address, and the path of the operation, such as {_EXAMPLE}",
+    ),
+    unlike(
+        r"https?://[^/?]+(/|(/[^?]*)?/v[0-9][a-z0-9]*|/[^?]*/)?(\?.*)?",
+        f"must be the full URL of the operation, such as {_EXAMPLE}, not a base URL: Kong calls exactly this URL",
+    ),
+    unlike(r"http://[^:/?]+([/?].*)?", "must name the port where it is http, such as http://ollama.ai.svc:11434: Kong would call port 443"),
+    unlike(
+        r".*[?&](?i:key|api[-_]?key|token|access[-_]token|subscription-key)=.*",
+        "must hold no key in its query, which is no place for one: put the key into a Secret and name that in llm.auth",
+    ),
+]
+"""A URL that Kong can call for a model, and that holds nothing Kong would evaluate as a template."""
+
+
+def path_of(url: str) -> str:
+    """The URL without its query."""
+    return url.partition("?")[0]
+
+
+def _is_of_route_type(llm: Any) -> bool:
+    url = llm.options.upstream_url
+    return url is None or all(OPERATIONS[llm.route_type].endswith(o) for o in OPERATIONS.values() if path_of(url).endswith(o))
+
+
+def operation_rule() -> Rule:
+    """The rule that the URL of a model is not that of another operation than `routeType` says. Other ends are free."""
+    operations = ", ".join(f"'{route_type}': '{operation}'" for route_type, operation in OPERATIONS.items())
+    ends = ", ".join(f"{operation} for {route_type}" for route_type, operation in OPERATIONS.items())
+    return Rule(
+        cel="!has(self.options) || !has(self.options.upstreamUrl) || "
+        f"{list(OPERATIONS.values())}.all(o, !self.options.upstreamUrl.split('?')[0].endsWith(o) || "
+        f"{{{operations}}}[self.routeType].endsWith(o))",
+        message=f"must be the URL of the operation that routeType names, and so end in {ends}",
+        holds=_is_of_route_type,
+        field="options.upstreamUrl",
+    )

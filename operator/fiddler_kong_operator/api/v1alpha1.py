@@ -34,6 +34,7 @@ __all__ = [
 DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
 URL_PATTERN: Final = r"^https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?$"
 ADDRESS_PATTERN: Final = r"^[0-9]+([.][0-9]+){3}$"
+VERSION_PATTERN: Final = r"^[0-9]{1,2}([.][0-9]{1,4}){1,3}$"
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
@@ -81,6 +82,14 @@ class WorkloadRef(ApiModel):
 class Gateway(ApiModel):
     """The Kong AI Gateway that handles the traffic."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=f"!has(self.kongVersion) || self.kongVersion.matches('{VERSION_PATTERN}')",
+            message="kongVersion must be two to four numbers with dots between them, such as 3.13.0.7",
+            holds=lambda g: g.kong_version is None or re.fullmatch(VERSION_PATTERN, g.kong_version) is not None,
+        ),
+    )
+
     target_ref: WorkloadRef
     """The workload that runs Kong Gateway Enterprise 3.13 or later (image `kong/kong-gateway`)."""
 
@@ -89,6 +98,10 @@ class Gateway(ApiModel):
 
     ingress_class_name: ObjectName = "kong"
     """Ingress class that the gateway's Kong Ingress Controller serves."""
+
+    kong_version: str | None = Field(default=None, min_length=3, max_length=32)
+    """Kong's version, for example `3.13.0.7`, where the image does not tell it: an image of your own, or one without a version tag.
+    Ignored where the image is `kong/kong-gateway` with a version tag."""
 
     management: Literal["Apply", "Verify"] = "Apply"
     """`Apply` sets the three tracing settings on the workload (a rolling restart, once). `Verify` never writes to the workload and

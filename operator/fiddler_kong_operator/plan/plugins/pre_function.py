@@ -49,6 +49,7 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 PRE_FUNCTION: Final = PluginKind(
     type=_TYPE,
     instances=_instances,
+    wanted=lambda spec: spec.sessions.mode == "Header",
     protections=(
         Protection((), "it is Lua, and nothing of a binding may run as code in the gateway; use a KongPlugin of your own for that"),
     ),

@@ -34,6 +34,7 @@ VALID: Final = (
     Case("in-cluster http with a port", {"fiddler.url": "http://sink.fiddler.svc:4318"}),
     Case("IPv6 host", {"fiddler.url": "https://[2001:db8::1]:8443/"}),
     Case("Lua off-hand", {"gateway.untrustedLua": "Unmanaged"}),
+    Case("a Kong version", {"gateway.kongVersion": "3.13.0.7"}),
     Case(
         "an override of any shape",
         {"overrides": [{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/queue", "value": {"a": [1]}}]}]},
@@ -50,6 +51,7 @@ RULED: Final = (
     Case("placeholder url", {"fiddler.url": "${FIDDLER_URL}"}, "url must be http:// or https:// and a host"),
     Case("placeholder application", {"fiddler.applicationId": "${FIDDLER_APP_ID}"}, "applicationId must be the UUID"),
     Case("application without dashes", {"fiddler.applicationId": "3f0c9a548a5e4c1c9d536d1f6d1b7c11"}, "applicationId must be the UUID"),
+    Case("a tag as Kong version", {"gateway.kongVersion": "3.13-ubuntu"}, "kongVersion must be two to four numbers"),
     Case(
         "expose and attachTo",
         {"routes": [EXPOSED | {"attachTo": ROUTE["attachTo"]}]},

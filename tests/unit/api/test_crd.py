@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import api
-from fiddler_kong_operator.api import BindingSpec, Expose, Fiddler, LlmAuth, Route, Sessions
+from fiddler_kong_operator.api import BindingSpec, Expose, Fiddler, Gateway, LlmAuth, Route, Sessions
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.api.types import ApiModel, Rule
@@ -31,6 +31,7 @@ OPEN = {"spec.overrides[].patch[].value"}
 SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [
     ("spec", BindingSpec),
     ("spec.fiddler", Fiddler),
+    ("spec.gateway", Gateway),
     ("spec.routes[]", Route),
     ("spec.routes[].expose", Expose),
     ("spec.routes[].llm.auth", LlmAuth),
@@ -102,10 +103,21 @@ def _closed(node: Node) -> bool:
     return "enum" in node or (pattern is not None and not any(re.search(pattern, text) for text in HOSTILE))
 
 
+RULED_STRINGS = {"spec.fiddler.url", "spec.fiddler.applicationId", "spec.gateway.kongVersion"}
+
+
 def test_nothing_a_user_writes_can_be_a_template_a_quote_or_a_line_break() -> None:
     strings = {path: node for path, node in NODES.items() if path.startswith("spec.") and node.get("type") == "string"}
 
-    assert {path for path, node in strings.items() if not _closed(node)} == {"spec.fiddler.url", "spec.fiddler.applicationId"}
+    assert {path for path, node in strings.items() if not _closed(node)} == RULED_STRINGS
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_nor_can_a_kong_version(text: str) -> None:
+    value = spec({"gateway.kongVersion": text})["gateway"]
+
+    with pytest.raises(ValueError, match=r"must be two to four numbers|at most 32 characters|at least 3 characters"):
+        Gateway.model_validate(value)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

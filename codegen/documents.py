@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from inspect import getsource
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
 from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.observe.rbac import GRANTS, Scope
+from fiddler_kong_operator.plan.gateway.version import DEFECTS, MINIMUM, SESSIONS_VERIFIED, Defect
 
 __all__ = ["build_documents"]
 
@@ -31,11 +32,17 @@ SCOPES: Final = {
 
 def build_documents() -> dict[str, str]:
     """Content of each generated file, by path."""
-    pages = {"api": _api(), "conditions": _conditions(), "permissions": _permissions(), "settings": _settings()}
+    pages = {
+        "api": _api(),
+        "conditions": _conditions(),
+        "kong-versions": _kong_versions(),
+        "permissions": _permissions(),
+        "settings": _settings(),
+    }
     return {f"docs/reference/{name}.md": f"<!-- {HEADER} -->\n\n{text}" for name, text in pages.items()}
 
 
-def _table(header: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
     return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
@@ -111,6 +118,30 @@ def _meaning(kind: ConditionType) -> str:
 
 def _reason_row(entry: Reason) -> tuple[str, str, str, str]:
     return f"`{entry.name}`", entry.status + (" (stalled)" if entry.stalls else ""), entry.summary, entry.remedy
+
+
+def _kong_versions() -> str:
+    header = ("Kong", "Defect", "Concerns", "Fixed in")
+    verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
+    return (
+        "# Known defects by Kong version\n\n"
+        f"GenAI spans need the image `kong/kong-gateway` in version {MINIMUM} or later. The operator reads the version from the image's\n"
+        "tag, or from `gateway.kongVersion`. It names the defects of the gateway's version that concern the binding in the message of\n"
+        "`GatewayConfigured`; one that spoils what Fiddler shows also gives it the reason `GatewayVersionAdvised`. Session grouping was\n"
+        f"tried on {verified}. The operator knows nothing of minor versions that are not in this table.\n\n"
+        f"{_table(header, map(_defect, DEFECTS))}"
+    )
+
+
+def _defect(defect: Defect) -> tuple[str, ...]:
+    first = defect.minor.parts == defect.fixed.minor
+    effect = f"{defect.effect[0].upper()}{defect.effect[1:]}."
+    return (
+        f"{defect.minor}" + (f" before {defect.fixed}" if first else ""),
+        effect,
+        f"`{defect.only}`" if defect.only else "all",
+        str(defect.fixed),
+    )
 
 
 def _permissions() -> str:

@@ -52,6 +52,7 @@ VALID: Final = (
     Case("in-cluster http with a port", {"fiddler.url": "http://sink.fiddler.svc:4318"}),
     Case("IPv6 host", {"fiddler.url": "https://[2001:db8::1]:8443/"}),
     Case("Lua off-hand", {"gateway.untrustedLua": "Unmanaged"}),
+    Case("a Kong version", {"gateway.kongVersion": "3.13.0.7"}),
     Case(
         "an override of any shape",
         {"overrides": [{"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/queue", "value": {"a": [1]}}]}]},
@@ -80,6 +81,7 @@ RULED: Final = (
         _UUID,
         field="spec.fiddler.applicationId",
     ),
+    Case("a tag as Kong version", {"gateway.kongVersion": "3.13-ubuntu"}, "must be two to four numbers", field="spec.gateway.kongVersion"),
     Case("an upper-case Secret", {"fiddler.apiKeySecretRef.name": "Fiddler"}, _SUBDOMAIN, field="spec.fiddler.apiKeySecretRef.name"),
     Case(
         "a Secret's key with a slash",

@@ -66,7 +66,7 @@ class Model:
     def __init__(self) -> None:
         self.cluster = FakeCluster()
         self.cache = Cache(clock=lambda: 0.0)
-        feed = Feed(self.cache, lambda _keys, _lane: None, _fail)
+        feed = Feed(self.cache, lambda _keys, _lane, _delay: None, _fail)
         self.reader = Reader(feed, self.cluster, clock=lambda: 1_800_000_000.0)
         self.applier = Applier(self.cluster, feed)
         self._made = 0

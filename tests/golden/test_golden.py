@@ -46,7 +46,7 @@ def reader_of(case: Path) -> Reader:
     cache = Cache(lambda: NOW)
     for raw in documents(case):
         cache.observe(raw)
-    return Reader(Feed(cache, lambda _keys, _lane: None, lambda _kind: None), FakeCluster(), clock=lambda: NOW)
+    return Reader(Feed(cache, lambda _keys, _lane, _delay: None, lambda _kind: None), FakeCluster(), clock=lambda: NOW)
 
 
 async def outcome(reader: Reader) -> list[Manifest]:

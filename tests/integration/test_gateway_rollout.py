@@ -35,15 +35,15 @@ def waits(pushed: Pushed) -> bool:
     return pushed.types() == WITHOUT_LUA
 
 
-def expect_waiting(gateway: Gateway, message: str) -> None:
+def expect_waiting(gateway: Gateway, reason: str, message: str) -> None:
     """The status reports a rollout, and only plugins without Lua are attached."""
     arena = gateway.arena
     arena.until(lambda: arena.conditions().get("GatewayConfigured", {}).get("message") == message, f"the message {message!r}")
-    assert arena.conditions()["GatewayConfigured"]["reason"] == "GatewayRollingOut"
+    assert arena.conditions()["GatewayConfigured"]["reason"] == reason
     programmed = arena.conditions()["PluginsProgrammed"]
     assert (programmed["status"], programmed["reason"]) == ("Unknown", "WaitingForGateway")
     assert "KongPlugin assistant-pre-function is attached when the gateway runs with its new settings" in programmed["message"]
-    assert "Reconciling" in arena.conditions()
+    assert ("Reconciling" if reason == "GatewayRollingOut" else "Stalled") in arena.conditions()
     assert gateway.settings == SETTINGS
     arena.until_pushed(waits, "everything but pre-function")
 
@@ -58,7 +58,8 @@ def test_pre_function_waits_until_the_last_old_pod_is_gone(gateway: Gateway) -> 
 
     expect_waiting(
         gateway,
-        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. Pods are being replaced. "
+        "GatewayRollingOut",
+        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. "
         "Session grouping is attached when all run with the settings.",
     )
     arena.until_quiet(1)
@@ -77,8 +78,9 @@ def test_a_paused_rollout_is_named_as_such(gateway: Gateway) -> None:
 
     expect_waiting(
         gateway,
-        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. The rollout is paused (spec.paused). "
-        "Session grouping is attached when all run with the settings.",
+        "GatewayRolloutPaused",
+        f"The rollout of Deployment {arena.namespace}/kong-gateway is paused (spec.paused): pods may still run without the settings. "
+        f"Resume it: kubectl -n {arena.namespace} rollout resume deployment kong-gateway.",
     )
 
     gateway.edit({"spec": {"paused": False}})
@@ -95,32 +97,36 @@ def test_a_rollout_that_is_stuck_is_named_as_such(gateway: Gateway) -> None:
 
     expect_waiting(
         gateway,
-        f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. The rollout exceeded its progress deadline. "
-        "Session grouping is attached when all run with the settings.",
+        "GatewayRolloutStuck",
+        f"The rollout of Deployment {arena.namespace}/kong-gateway is stuck (it exceeded its progress deadline): pods may still run "
+        f"without the settings. Find out why the new pods do not become ready: kubectl -n {arena.namespace} get pods.",
     )
 
 
-def test_a_gateway_without_a_ready_pod_is_not_running(gateway: Gateway) -> None:
+def test_a_gateway_scaled_to_0_serves_nothing_and_is_not_written_to(gateway: Gateway) -> None:
     arena = gateway.arena
     gateway.edit({"spec": {"replicas": 0}})
 
     arena.put(arena.binding())
-    message = arena.until_condition("Ready", "False", "GatewayNotRunning")["message"]
-    assert message.startswith(f"Deployment {arena.namespace}/kong-gateway has no ready pod.")
-    assert message.endswith(f"Look at its pods: kubectl -n {arena.namespace} get pods.")
+    message = arena.until_condition("Ready", "False", "GatewayScaledToZero")["message"]
+    assert message.startswith(f"Deployment {arena.namespace}/kong-gateway is scaled to 0 and serves nothing")
     arena.until_pushed(waits, "everything but pre-function")
+    assert gateway.writes() == ()
 
     gateway.edit({"spec": {"replicas": 1}})
     arena.until_ready()
 
 
-def test_pre_function_stays_attached_during_a_later_rollout(ready: Gateway) -> None:
+def test_an_autoscaler_at_work_and_another_template_with_the_settings_change_no_status(ready: Gateway) -> None:
+    arena, mark = ready.arena, ready.arena.mark()
     ready.hold()
+    ready.edit({"spec": {"replicas": 3}})
+    arena.until(lambda: ready.raw["status"].get("replicas", 0) >= 3, "new pods, none of them ready")
+    arena.until_quiet()
 
-    ready.arena.until_condition("Ready", "Unknown", "GatewayRollingOut")
-    ready.arena.until_quiet(1)
-
-    assert is_complete(ready.arena.pushed())
+    assert [write for write in arena.writes(mark) if write.resource == "fiddlerkongbindings"] == []
+    assert arena.conditions()["Ready"]["status"] == "True"
+    assert is_complete(arena.pushed())
 
 
 def test_lua_switched_off_by_a_person_takes_pre_function_off_until_it_is_on_again(ready: Gateway) -> None:

@@ -52,9 +52,9 @@ def withheld(gateway: Gateway) -> bool:
     return attached(gateway) == f"{gateway.name}-openai-ai-proxy,{gateway.name}-opentelemetry"
 
 
-def refused(gateway: Gateway, reason: str) -> str:
+def refused(gateway: Gateway, reason: str, status: str = "False") -> str:
     """The message of a refusal; nothing was written to the workload, no plugin of ours with Lua is attached."""
-    condition = gateway.arena.until_condition("Ready", "False", reason, gateway.name)
+    condition = gateway.arena.until_condition("Ready", status, reason, gateway.name)
     assert gateway.arena.conditions(gateway.name)["Stalled"]["reason"] == reason
     assert withheld(gateway)
     assert gateway.writes() == ()
@@ -149,11 +149,50 @@ def test_an_image_without_a_version_gets_everything_and_its_version_is_unknown(h
 
     assert unknown["message"] == (
         f"The gateway runs with the needed settings, but image {image} does not tell Kong's version. "
-        "Use a version tag of 3.13 or later, for example kong/kong-gateway:3.13 (a digest may follow it)."
+        "Set gateway.kongVersion, or use kong/kong-gateway with a version tag of 3.13 or later (a digest may follow it)."
     )
     assert gateway.settings == SETTINGS
     hall.until(lambda: f"{gateway.name}-pre-function" in attached(gateway).split(","), "pre-function is attached")
     assert {"Reconciling", "Stalled"}.isdisjoint(hall.conditions(gateway.name))
+
+
+def test_a_stated_version_makes_a_binding_with_a_companys_own_image_ready(hall: Arena) -> None:
+    gateway = open_gateway(hall, "registry.example.net/edge/ai-gateway:1.4.2")
+    bind(gateway)
+    hall.until_condition("Ready", "Unknown", "GatewayVersionUnknown", gateway.name)
+
+    bind(gateway, {"gateway.kongVersion": "3.13.0.7"})
+
+    hall.until_ready(gateway.name)
+
+
+def test_nothing_is_made_for_a_gateway_that_does_not_have_the_plugins(hall: Arena) -> None:
+    gateway = open_gateway(hall, "kong/kong-gateway:3.13", {f"{ENV}.1": {"name": "KONG_PLUGINS", "value": "key-auth,ai-proxy"}})
+    bind(gateway)
+
+    message = hall.until_condition("Ready", "False", "GatewayPluginsNotEnabled", gateway.name)["message"]
+
+    assert "Set KONG_PLUGINS=key-auth,ai-proxy,pre-function,opentelemetry" in message
+    hall.until_quiet()
+    assert [hall.get(kind, f"{gateway.name}-{rest}") for kind, rest in OBJECTS] == [None] * len(OBJECTS)
+    assert gateway.writes() == ()
+
+    gateway.set_env({"name": "KONG_PLUGINS", "value": "bundled"})
+    hall.until_ready(gateway.name)
+
+
+def test_pre_function_is_not_attached_where_the_lua_may_be_off_in_a_config_map(hall: Arena) -> None:
+    source = {"configMapRef": {"name": "kong-env", "optional": True}}
+    gateway = open_gateway(
+        hall,
+        "kong/kong-gateway:3.13",
+        {f"{ENV}.1": {"name": "KONG_PLUGINS", "value": "bundled"}, "spec.template.spec.containers.0.envFrom": [source]},
+    )
+    bind(gateway, {"gateway.untrustedLua": "Unmanaged"})
+
+    message = refused(gateway, "GatewaySettingFromSource", "Unknown")
+
+    assert f"ConfigMap kong-env, in envFrom of container proxy, may set KONG_TRACING_INSTRUMENTATIONS, {RATE}, {LUA}." in message
 
 
 def test_a_missing_container_is_answered_with_those_there_are(hall: Arena) -> None:
@@ -169,6 +208,16 @@ def test_a_missing_container_is_answered_with_those_there_are(hall: Arena) -> No
 
 def from_config_map(setting: str) -> Manifest:
     return {"name": setting, "valueFrom": {"configMapKeyRef": {"name": "tracing", "key": "value", "optional": True}}}
+
+
+OBJECTS: Final = (
+    ("Secret", "kong-keys"),
+    ("KongPlugin", "openai-ai-proxy"),
+    ("KongPlugin", "opentelemetry"),
+    ("KongPlugin", "pre-function"),
+    ("Service", "openai"),
+    ("Ingress", "openai"),
+)
 
 
 OBSTACLES: list[tuple[str, dict[str, Any], str, str]] = [
@@ -188,10 +237,10 @@ OBSTACLES: list[tuple[str, dict[str, Any], str, str]] = [
         ),
     ),
     (
-        "a setting from a ConfigMap",
-        {f"{ENV}.1": from_config_map(RATE)},
-        "GatewaySettingFromSource",
-        f'spec.template.spec.containers[name="proxy"].env[name="{RATE}"] comes from valueFrom, which is left alone; needed is 1.0.',
+        "a data plane of Konnect",
+        {f"{ENV}.1": {"name": "KONG_KONNECT_MODE", "value": "on"}},
+        "GatewayControlledElsewhere",
+        "has KONG_KONNECT_MODE=on: its plugins come from a control plane outside this cluster",
     ),
 ]
 
@@ -202,6 +251,15 @@ def test_a_gateway_that_must_not_be_written_to_says_why(hall: Arena, changes: di
     bind(gateway, {"gateway.conflicts": "Override"})
 
     assert message in refused(gateway, reason)
+
+
+def test_a_setting_from_a_config_map_is_left_alone_even_with_override(hall: Arena) -> None:
+    gateway = open_gateway(hall, "kong/kong-gateway:3.13", {f"{ENV}.1": from_config_map(RATE)})
+    bind(gateway, {"gateway.conflicts": "Override"})
+
+    message = refused(gateway, "GatewaySettingFromSource", "Unknown")
+
+    assert message.startswith(f'spec.template.spec.containers[name="proxy"].env[name="{RATE}"] comes from valueFrom.')
 
 
 def test_a_setting_that_is_listed_twice_is_left_alone_even_with_override(hall: Arena) -> None:

@@ -177,20 +177,32 @@ EVERY_REASON: Final = (
         "Name the data plane's workload.", stalls=True,
     ),
     Reason(
+        "GatewayControllerOnly", _G, "False", "The workload, or the container, runs Kong's controller, which handles no traffic.",
+        "Name the workload, or the container, that runs Kong.", stalls=True,
+    ),
+    Reason(
+        "GatewayControlledElsewhere", _G, "False", "The data plane gets its configuration from outside the cluster (Konnect).",
+        "Name a gateway that Kong Ingress Controller configures.", stalls=True,
+    ),
+    Reason(
+        "GatewayPluginsNotEnabled", _G, "False", "KONG_PLUGINS leaves out a plugin that the binding needs; Kong would refuse everything.",
+        "Add the plugins in the message to KONG_PLUGINS.", stalls=True,
+    ),
+    Reason(
         "GatewayVersionUnsupported", _G, "False", "This Kong cannot emit GenAI spans.",
         "Use the image kong/kong-gateway, 3.13 or later.", stalls=True,
     ),
     Reason(
         "GatewayVersionUnknown", _G, "Unknown", "Kong's version cannot be read from the image.",
-        "Use an image with a version tag (a digest may follow it).",
+        "Set gateway.kongVersion, or use an image of Kong's with a version tag (a digest may follow it).",
     ),
     Reason(
         "GatewaySettingConflict", _G, "False", "Another manager has set one of the settings to another value.",
         "Set the value from the message in that manager's source (Git, Helm values), or set gateway.conflicts to Override.", stalls=True,
     ),
     Reason(
-        "GatewaySettingFromSource", _G, "False", "One of the settings comes from a ConfigMap, Secret or field (valueFrom).",
-        "Set the value there, or replace valueFrom with a plain value.", stalls=True,
+        "GatewaySettingFromSource", _G, "Unknown", "A setting comes, or may come, from a ConfigMap or Secret, which are not opened.",
+        "Put the plain values from the message into the container's env.", stalls=True,
     ),
     Reason(
         "GatewaySettingUnsupported", _G, "False", "This version of Kong does not know the value of gateway.untrustedLua.",
@@ -218,6 +230,15 @@ EVERY_REASON: Final = (
     ),
     Reason("GatewayPending", _G, "Unknown", "The operator is about to apply the settings to the workload."),
     Reason("GatewayRollingOut", _G, "Unknown", "The workload's pods are being replaced.", "Wait; see `kubectl rollout status`."),
+    Reason(
+        "GatewayRolloutPaused", _G, "Unknown", "The workload is paused before all pods run with the settings.",
+        "Resume it with `kubectl rollout resume`.", stalls=True,
+    ),
+    Reason(
+        "GatewayRolloutStuck", _G, "False", "The workload's rollout exceeded its progress deadline.",
+        "Find out why the new pods do not become ready.", stalls=True,
+    ),
+    Reason("GatewayScaledToZero", _G, "False", "The workload is scaled to 0.", "Scale it up, or name the workload that runs the pods."),
     Reason("GatewayNotRunning", _G, "False", "The workload has no ready pod.", "Check the workload's pods."),
     Reason("GatewayNotEvaluated", _G, "Unknown", "Not checked, because the binding was not accepted."),
     # PluginsProgrammed

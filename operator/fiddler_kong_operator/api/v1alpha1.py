@@ -53,6 +53,11 @@ ApplicationId = Annotated[
     ),
     AfterValidator(str.lower),
 ]
+KongVersion = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=32),
+    form("[0-9]{1,2}([.][0-9]{1,4}){1,3}", "must be two to four numbers with dots between them, such as 3.13.0.7"),
+]
 HeaderPrefix = Annotated[
     str,
     StringConstraints(max_length=32),
@@ -100,6 +105,10 @@ class Gateway(ApiModel):
 
     ingress_class_name: ObjectName = "kong"
     """Ingress class that the gateway's Kong Ingress Controller serves."""
+
+    kong_version: KongVersion | None = None
+    """Kong's version, for example `3.13.0.7`, where the image does not tell it: an image of your own, or one without a version tag.
+    Ignored where the image is `kong/kong-gateway` with a version tag."""
 
     management: Literal["Apply", "Verify"] = "Apply"
     """`Apply` sets the three tracing settings on the workload (a rolling restart, once). `Verify` never writes to the workload and

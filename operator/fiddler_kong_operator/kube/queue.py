@@ -7,7 +7,7 @@
   background while there is any.
 - Of several delayed adds of a key, the earliest counts. `get` drops the key's delayed add, because its reconciliation decides again when
   the next one is due.
-- Back-off per key: exponential with jitter, until `succeeded`.
+- Back-off per key: exponential with jitter, until `succeeded`. A retry continues in the lane from which the key was taken.
 
 For one event loop; nothing here is thread-safe.
 """
@@ -68,6 +68,7 @@ class WorkQueue(Generic[K]):
         self._uniform = uniform
         self._lanes: dict[Lane, FairQueue[K]] = {lane: FairQueue(group) for lane in Lane}
         self._working: dict[K, float] = {}
+        self._taken_from: dict[K, Lane] = {}
         self._again: dict[K, Lane] = {}
         self._failing: dict[K, Backoff] = {}
         self._timers: dict[K, tuple[float, asyncio.Handle]] = {}  # with its time, which uvloop's handles of the shortest delays lack
@@ -86,8 +87,8 @@ class WorkQueue(Generic[K]):
             return
         self._enqueue(key, lane)
 
-    def add_after(self, key: K, seconds: float) -> None:
-        """Queue a key in the background after that time, unless an earlier delayed add is pending."""
+    def add_after(self, key: K, seconds: float, lane: Lane = Lane.BACKGROUND) -> None:
+        """Queue a key after that time, unless an earlier delayed add is pending."""
         if self._closed:
             return
         loop = asyncio.get_running_loop()
@@ -95,13 +96,17 @@ class WorkQueue(Generic[K]):
         pending = self._timers.get(key)
         if pending is None or due < pending[0]:
             self._cancel_timer(key)
-            self._timers[key] = due, loop.call_at(due, self._add_due, key)
+            self._timers[key] = due, loop.call_at(due, self._add_due, key, lane)
 
     def retry(self, key: K, after: float | None = None) -> float:
         """Queue a key whose work failed after a growing pause of at least `after` seconds. Returns the pause."""
         pause = self._failing.setdefault(key, Backoff(self._doubling, self._uniform)).next(after)
-        self.add_after(key, pause)
+        self.resume_after(key, pause)
         return pause
+
+    def resume_after(self, key: K, seconds: float) -> None:
+        """Queue a key whose work is not finished after that time, in the lane from which it was taken."""
+        self.add_after(key, seconds, self._taken_from.get(key, Lane.BACKGROUND))
 
     def succeeded(self, key: K) -> None:
         """Reset the back-off of a key: its next failure starts from the shortest pause."""
@@ -118,7 +123,7 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """End the work on a key that `get` returned, whatever the result."""
-        del self._working[key]
+        del self._working[key], self._taken_from[key]
         lane = self._again.pop(key, None)
         if lane:
             self.add(key, lane)
@@ -167,9 +172,9 @@ class WorkQueue(Generic[K]):
         self._idle.clear()
         self._wake.set()
 
-    def _add_due(self, key: K) -> None:
+    def _add_due(self, key: K, lane: Lane) -> None:
         del self._timers[key]
-        self.add(key, Lane.BACKGROUND)
+        self.add(key, lane)
 
     def _cancel_timer(self, key: K) -> None:
         pending = self._timers.pop(key, None)
@@ -178,8 +183,9 @@ class WorkQueue(Generic[K]):
 
     def _take(self) -> K:
         self._handed_out += 1
-        key = self._lanes[self._next_lane()].take()
-        self._working[key] = self._clock()
+        lane = self._next_lane()
+        key = self._lanes[lane].take()
+        self._working[key], self._taken_from[key] = self._clock(), lane
         self._cancel_timer(key)
         return key
 

@@ -6,19 +6,21 @@ import logging
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 
 from .cache import Cache
+from .kinds import WATCHED
+from .kinds.contract import Urgency
 
 __all__ = ["Feed", "Requeue"]
 
 logger: Final = logging.getLogger(__name__)
 
-Requeue = Callable[[frozenset[ObjectKey], Lane], None]
-"""Adds keys to the work queue."""
+Requeue = Callable[[frozenset[ObjectKey], Lane, float], None]
+"""Adds keys to a lane of the work queue after that many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,14 @@ class Feed:
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
         """Take an object as listed (None) or changed (ADDED, MODIFIED, DELETED)."""
         try:
+            before = self.cache.lookup(kind.key(raw))
             keys = self.cache.apply_event(kind, event_type, raw)
+            urgency = self._urgency(kind, before, raw) if event_type else Urgency(Lane.BACKGROUND)
         except Exception:  # the edge: one unforeseen object must not blind the operator to all others
             self.on_bug(kind.name)
             logger.exception("%s: a bug in the operator, please report it; the object is not seen", kind.key(raw))
         else:
-            self._requeue(keys, Lane.URGENT if event_type else Lane.BACKGROUND)
+            self._requeue(keys, urgency.lane, delay=urgency.delay)
 
     def relisted(self, kind: Kind, namespace: str | None, seen: AbstractSet[ObjectKey], resource_version: str) -> None:
         """Take the end of a list: objects that are not in it, and are not newer than it, were deleted."""
@@ -56,7 +60,10 @@ class Feed:
         """Take the deletion of the object with this uid, found by `author`, which is not requeued."""
         self._requeue(self.cache.forget(key, uid), Lane.URGENT, author)
 
-    def _requeue(self, keys: frozenset[ObjectKey], lane: Lane, author: ObjectKey | None = None) -> None:
+    def _urgency(self, kind: Kind, before: Any, raw: Manifest) -> Urgency:
+        return WATCHED[kind.name].urgency(before, self.cache.lookup(kind.key(raw)))
+
+    def _requeue(self, keys: frozenset[ObjectKey], lane: Lane, author: ObjectKey | None = None, delay: float = 0.0) -> None:
         others = keys - {author}
         if others:
-            self.requeue(others, lane)
+            self.requeue(others, lane, delay)

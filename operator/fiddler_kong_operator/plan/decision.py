@@ -11,8 +11,10 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from .acceptance.checks import evaluate_acceptance
 from .acceptance.clashes import standing_clashes
 from .gateway.condition import GatewayView, evaluate_gateway
-from .objects.build import build, build_lua_removal, build_removal, is_lua_attached, prune
+from .kinds import INGRESS
+from .objects.build import build, build_removal, build_removal_of, is_attached, lua_names, prune, type_names
 from .objects.desired import BindingPlan
+from .plugins import AI_PROXY, PLUGINS, PRE_FUNCTION
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
 
@@ -43,18 +45,19 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Decide one pass over a binding that is not being deleted.
 
-    An accepted binding with usable keys gets its whole plan. Otherwise its objects stay as they are, with two exceptions. If another plugin
-    of the same type is now on a target, ours is detached, since two freeze the gateway for all its users. And plugins that run Lua are
-    detached from a gateway that runs none, where every request would fail.
+    An accepted binding with usable keys gets its whole plan, if its gateway has the plugins. Otherwise its objects stay as they are, with
+    three exceptions. If another plugin of the same type is now on a target, ours is detached, since two freeze the gateway for all its
+    users. Plugins that the gateway does not have are detached, because they freeze it too; an exposed route does not serve without its
+    ai-proxy. And plugins that run Lua are detached from a gateway that runs none, where every request would fail.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(resolved), gateway.finding)
     findings = {finding.type: finding for finding in found}
-    if acceptance.finding.status != "True" or isinstance(resolved, Finding):
+    if acceptance.finding.status != "True" or isinstance(resolved, Finding) or _lacks_plugins(snapshot, gateway):
         pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
         keys = None if isinstance(resolved, Finding) else resolved
-        return Decision({**findings, pending.type: pending}, gateway, keys, _retreat(snapshot, gateway))
-    attach = gateway.lua_ready or (is_lua_attached(snapshot) and not gateway.lua_off)
+        return Decision({**findings, pending.type: pending}, gateway, keys, _retreat(snapshot, gateway), _withdrawn(snapshot, gateway))
+    attach = gateway.lua_ready or (is_attached(snapshot, lua_names(snapshot.binding)) and not gateway.lua_off)
     plan = build(snapshot, resolved, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
     withheld = not attach and snapshot.binding.spec is not None and snapshot.binding.spec.sessions.mode == "Header"
     return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld)
@@ -70,20 +73,35 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 
+def _lacks_plugins(snapshot: Snapshot, gateway: GatewayView) -> bool:
+    """Whether the gateway does not have a plugin of the binding. Where that cannot be read, nothing is attached anew."""
+    return bool(gateway.refused_plugins) or (gateway.plugins_unknown and not is_attached(snapshot, type_names(snapshot.binding, PLUGINS)))
+
+
 def _pending_message(findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:
     accepted, secrets = findings[ConditionType.ACCEPTED], findings[ConditionType.SECRETS_RESOLVED]
-    cause = "the binding is not accepted" if accepted.status != "True" else f"{secrets.type} is {secrets.status}"
-    rest = "what was applied before stays as it is, without pre-function" if gateway.lua_off else "what was applied before stays as it is"
+    failed = secrets if secrets.status != "True" else findings[ConditionType.GATEWAY_CONFIGURED]
+    cause = "the binding is not accepted" if accepted.status != "True" else f"{failed.type} is {failed.status}"
+    detached = ", ".join(sorted(gateway.refused_plugins | ({PRE_FUNCTION.type} if gateway.lua_off else set())))
+    rest = f"what was applied before stays as it is, without {detached}" if detached else "what was applied before stays as it is"
     return f"Nothing is changed while {cause}; {rest}."
 
 
 def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
-    """Only the removal of our names from lists in which they clash now, and of pre-function where it must be detached."""
+    """Only the removal of our names from lists in which they clash now, and of the plugins that must be detached."""
     clashing = standing_clashes(snapshot)
     leaving = build_removal(snapshot).attachments if clashing else ()
-    without_lua = build_lua_removal(snapshot) if gateway.lua_off else BindingPlan()
+    lua = lua_names(snapshot.binding) if gateway.lua_off else frozenset()
+    detached = build_removal_of(snapshot, lua | type_names(snapshot.binding, gateway.refused_plugins))
     attachments = (
         *(a for a in leaving if a.target in clashing),
-        *(a for a in without_lua.attachments if a.target not in clashing),
+        *(a for a in detached.attachments if a.target not in clashing),
     )
-    return BindingPlan(without_lua.objects, attachments)
+    return BindingPlan(detached.objects, attachments)
+
+
+def _withdrawn(snapshot: Snapshot, gateway: GatewayView) -> tuple[ObjectKey, ...]:
+    """The Ingresses to delete because their routes would reach the provider without ai-proxy."""
+    if AI_PROXY.type not in gateway.refused_plugins:
+        return ()
+    return tuple(key for key in prune(snapshot, BindingPlan()) if key.kind == INGRESS.name)

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
 
-__all__ = ["Attachable", "Binding", "Child", "Container", "EnvEntry", "KongWarning", "ProbeResult", "Rollout", "Snapshot", "Workload"]
+__all__ = [
+    "Attachable",
+    "Binding",
+    "Child",
+    "Container",
+    "EnvEntry",
+    "EnvSource",
+    "Halt",
+    "KongWarning",
+    "ProbeResult",
+    "Rollout",
+    "Snapshot",
+    "Workload",
+]
+
+Halt = Literal["paused", "stuck", "scaled to 0"]
+"""Why a workload makes no progress until a person, or an autoscaler, acts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +81,40 @@ class EnvEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvSource:
+    """One entry of a container's envFrom: `ConfigMap NAME` or `Secret NAME`, whose keys it puts into the env behind `prefix`."""
+
+    source: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
-    """A container of the gateway workload: only KONG_* entries of its env are kept, in order, duplicates included."""
+    """A container of the gateway workload: only KONG_* and CONTROLLER_* entries of its env are kept, in order, duplicates included."""
 
     name: str
     image: str
     env: tuple[EnvEntry, ...] = ()
+    env_from: tuple[EnvSource, ...] = ()
+
+    def entries(self, name: str) -> tuple[EnvEntry, ...]:
+        """The entries of its env with that name."""
+        return tuple(entry for entry in self.env if entry.name == name)
+
+    def hidden_sources(self, name: str) -> tuple[str, ...]:
+        """The ConfigMaps and Secrets of envFrom that may set that name; none where an entry of env, which has precedence, sets it."""
+        if self.entries(name):
+            return ()
+        return tuple(source.source for source in self.env_from if name.startswith(source.prefix))
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """Progress of a workload: `complete` when every wanted pod runs the newest template; `ready` when at least one pod serves."""
+    """Progress of a workload: `complete` when no pod runs an older template; `ready` when at least one pod serves."""
 
     complete: bool
     ready: bool
-    message: str = ""
+    halt: Halt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +138,12 @@ class Workload:
     """(container, env name) -> managers that own the entry's value, from managedFields; KONG_* names only."""
     borrowed: bool = False
     """One of our field managers still owns something on it."""
+    template: bytes = b""
+    """A digest of the pod template."""
+    taken_up: bool = True
+    """The workload's controller has seen this template."""
+    replaced: tuple[tuple[Container, ...], ...] | None = ()
+    """The containers of older templates that pods may still run; None where these are not known."""
 
     def container(self, name: str) -> Container | None:
         """The container of that name."""

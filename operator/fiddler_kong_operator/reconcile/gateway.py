@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
@@ -16,15 +16,16 @@ from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
+from fiddler_kong_operator.plan.snapshot import Workload
 
-__all__ = ["REFUSED_RETRY", "GatewayOutcomes", "GatewayReconciler"]
+__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "GatewayOutcomes", "GatewayReconciler"]
 
-GRACE: Final = 5.0
+RELEASE_DELAY: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
 under untrusted_lua=off fails every request), and a binding that is deleted and created again costs no rollout."""
 
 REFUSED_RETRY: Final = 60.0
-"""Seconds until a refused write is retried: no event announces a changed policy or permission."""
+"""Seconds until a refused write is retried, whatever happens meanwhile: no event announces a changed policy or permission."""
 
 REVERT_LIMIT: Final = 4
 REVERT_WINDOW: Final = 600.0
@@ -32,6 +33,12 @@ REVERT_WINDOW: Final = 600.0
 
 REVERT_REST: Final = 3600.0
 """Seconds without a write then, because each one restarts the gateway. The condition ends at once where the values become right."""
+
+
+RESTART_LIMIT: Final = 4
+RESTART_WINDOW: Final = 60.0
+"""After RESTART_LIMIT changes of a workload's pod template within that many seconds it is left alone for as long: each change restarts the
+gateway for all its users, and a binding can ask for another value as often as it likes."""
 
 
 class GatewayOutcomes:
@@ -66,6 +73,8 @@ class GatewayReconciler:
         self._outcomes = outcomes
         self._clock = clock
         self._limiter = WriteLimiter(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
+        self._restarts = WriteLimiter(RESTART_LIMIT, RESTART_WINDOW, clock, RESTART_WINDOW)
+        self._refused: dict[ObjectKey, tuple[Any, float]] = {}
         self._unneeded_since: dict[ObjectKey, float] = {}
         self._applied: dict[ObjectKey, SettingsPlan] = {}
 
@@ -78,11 +87,13 @@ class GatewayReconciler:
         if workload is None:
             self._forget_writes(key)
         plan = plan_settings(workload, bindings) if workload else SettingsPlan()
-        if plan.action == "nothing":
+        if workload is None or plan.action == "nothing":
             self._unneeded_since.pop(key, None)
+            self._refused.pop(key, None)
             self._outcomes.note(key, None)
             return None
-        return self._grace(key, plan) or self._pause(key, plan) or await self._write(key, plan)
+        wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(key, plan) or self._pace(workload, plan)
+        return wait or await self._write(workload, plan)
 
     def _forget_writes(self, key: ObjectKey) -> None:
         """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
@@ -95,7 +106,25 @@ class GatewayReconciler:
             self._unneeded_since.pop(key, None)
             return 0.0
         since = self._unneeded_since.setdefault(key, self._clock())
-        return max(0.0, since + GRACE - self._clock())
+        return max(0.0, since + RELEASE_DELAY - self._clock())
+
+    def _refusal(self, key: ObjectKey, plan: SettingsPlan) -> float:
+        """Seconds until the same settings may be tried again after a refusal."""
+        settings, until = self._refused.get(key, (None, 0.0))
+        if settings != plan.settings:
+            return 0.0
+        return max(0.0, until - self._clock())
+
+    def _pace(self, workload: Workload, plan: SettingsPlan) -> float:
+        """Seconds until the pods may be replaced again. A release does not wait: the owner gets the gateway back."""
+        wait = self._restarts.delay(_identity(workload)) if plan.action == "apply" else 0.0
+        if wait:
+            message = (
+                f"{workload.key} was changed {RESTART_LIMIT} times within {RESTART_WINDOW:.0f} s, and each change replaces its pods. "
+                f"The next one follows after a pause of up to {RESTART_WINDOW:.0f} s."
+            )
+            self._outcomes.note(workload.key, Finding(reason("GatewayPending"), message))
+        return wait
 
     def _pause(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds without a write because another manager keeps reverting the settings; 0 where none does.
@@ -115,8 +144,9 @@ class GatewayReconciler:
             self._outcomes.note(key, Finding(reason("GatewaySettingsReverted"), message))
         return wait
 
-    async def _write(self, key: ObjectKey, plan: SettingsPlan) -> float | None:
+    async def _write(self, workload: Workload, plan: SettingsPlan) -> float | None:
         """Write the plan and note the outcome. Returns the seconds until a retry, None where none is due."""
+        key = workload.key
         try:
             await self._send(key, plan)
         except Gone:
@@ -128,10 +158,19 @@ class GatewayReconciler:
             return None
         except Refused as error:
             self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
+            self._refused[key] = plan.settings, self._clock() + REFUSED_RETRY
             return REFUSED_RETRY
+        finally:
+            self._count_restart(workload)
         self._unneeded_since.pop(key, None)
         self._outcomes.note(key, None)
         return None
+
+    def _count_restart(self, workload: Workload) -> None:
+        """Note that the pod template is another one than before the write."""
+        written = self._feed.cache.value(workload.key, Workload)
+        if written is None or written.template != workload.template:
+            self._restarts.count(_identity(workload))
 
     async def _send(self, key: ObjectKey, plan: SettingsPlan) -> None:
         """Send the writes of a plan in order. The cache takes each answer at once, so that after a failure it holds what was written."""
@@ -146,3 +185,7 @@ class GatewayReconciler:
             self._feed.observe(answer)
             if ownership := disowning_patch(answer):
                 self._feed.observe(await patch(ownership))
+
+
+def _identity(workload: Workload) -> tuple[ObjectKey, str]:
+    return workload.key, workload.uid

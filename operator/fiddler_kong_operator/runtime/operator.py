@@ -127,13 +127,17 @@ class Operator:
     def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
 
-    def _requeue(self, keys: Iterable[ObjectKey], lane: Lane = Lane.URGENT) -> None:
+    def _requeue(self, keys: Iterable[ObjectKey], lane: Lane = Lane.URGENT, delay: float = 0.0) -> None:
         """Queue keys. Before `start`, which queues everything, nothing is queued: in a replica that waits for the lease it would age."""
         for key in keys if self.started else ():
-            self._queue.add(key, lane)
+            if delay:
+                self._queue.add_after(key, delay, lane)
+            else:
+                self._queue.add(key, lane)
 
     def _requeue_tenants(self, workload: ObjectKey) -> None:
-        self._requeue(self._cache.indexes.wanted_by[workload])
+        """The outcome of a write to a gateway concerns all its bindings: people's changes go first."""
+        self._requeue(self._cache.indexes.wanted_by[workload], Lane.BACKGROUND)
 
 
 def _informers(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Informer, ...]:

@@ -19,6 +19,9 @@ __all__ = ["Workers"]
 
 logger: Final = logging.getLogger(__name__)
 
+UNFINISHED: Final = 5.0
+"""A key that is due again within that many seconds continues in its lane: it waits for a first answer, not for time to pass."""
+
 Reconcile = Callable[[ObjectKey], Awaitable[float | None]]
 """Reconciles one key; returns the seconds until it is due again, or None."""
 
@@ -82,7 +85,9 @@ class Workers:
             logger.exception("%s: a bug in the operator, please report it; trying again in %.1f s", key, pause, extra={"object": str(key)})
             return "bug"
         self._queue.succeeded(key)
-        if due_in is not None:
+        if due_in is not None and due_in <= UNFINISHED:
+            self._queue.resume_after(key, due_in)
+        elif due_in is not None:
             self._queue.add_after(key, due_in)
         return "success"
 

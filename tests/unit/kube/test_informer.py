@@ -235,7 +235,7 @@ async def test_a_bug_in_the_sink_is_not_swallowed() -> None:
 class Woken(list[tuple[Lane, frozenset[ObjectKey]]]):
     """The keys that a feed requeued, one set for each change."""
 
-    def __call__(self, keys: frozenset[ObjectKey], lane: Lane) -> None:
+    def __call__(self, keys: frozenset[ObjectKey], lane: Lane, _delay: float) -> None:
         self.append((lane, keys))
 
 

@@ -173,6 +173,33 @@ def test_a_failed_key_comes_back_after_its_pause() -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("lane", list(Lane))
+def test_a_retry_continues_in_the_lane_of_the_key(lane: Lane) -> None:
+    async def scenario() -> dict[Lane, int]:
+        queue = new_queue(Doubling(base=3))
+        queue.add("a", lane)
+        queue.retry(await queue.get())
+        queue.done("a")
+        await asyncio.sleep(4)
+        return dict(queue.depth)
+
+    assert run(scenario()) == {other: int(other is lane) for other in Lane}
+
+
+def test_a_delayed_add_goes_to_the_background_unless_it_names_a_lane() -> None:
+    async def scenario() -> dict[Lane, int]:
+        queue = new_queue()
+        queue.add("a")
+        await queue.get()
+        queue.add_after("a", 1)
+        queue.add_after("b", 1, Lane.URGENT)
+        queue.done("a")
+        await asyncio.sleep(2)
+        return dict(queue.depth)
+
+    assert run(scenario()) == {Lane.URGENT: 1, Lane.BACKGROUND: 1}
+
+
 def test_a_change_does_not_wait_for_the_back_off() -> None:
     async def scenario() -> None:
         queue = new_queue()

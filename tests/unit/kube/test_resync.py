@@ -128,7 +128,7 @@ def test_a_deletion_that_no_event_told_of_is_found_and_requeues_the_binding() ->
     async def scenario() -> tuple[bool, set[tuple[Lane, str]]]:
         requeued: set[tuple[Lane, str]] = set()
         cache = Cache()
-        feed = Feed(cache, lambda keys, lane: requeued.update((lane, key.name) for key in keys), lambda _: None)
+        feed = Feed(cache, lambda keys, lane, _delay: requeued.update((lane, key.name) for key in keys), lambda _: None)
         api = WatchableCluster(binding(), binding("other"))
         resync = Resync(api, BINDING, (None,), feed, INTERVAL)
         await resync.once()

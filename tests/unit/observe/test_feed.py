@@ -8,8 +8,9 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
-from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN, SECRET
-from tests.unit.observe.objects import ASSISTANT, FIDDLER, GATEWAY, at, binding, key, ours, plugin, secret
+from fiddler_kong_operator.observe.kinds.workloads import MOMENT
+from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT, KONG_PLUGIN, SECRET
+from tests.unit.observe.objects import ASSISTANT, FIDDLER, GATEWAY, at, binding, deployment, key, ours, plugin, secret
 
 OWN = ours(plugin("assistant-opentelemetry"))
 UNFORESEEN = {**secret("fiddler", 2), "data": ["not", "a", "map"]}
@@ -21,11 +22,16 @@ class Fed:
 
     def __init__(self, *seen: Manifest) -> None:
         self.requeued: list[tuple[frozenset[ObjectKey], Lane]] = []
+        self.delays: list[float] = []
         self.bugs: list[str] = []
         self.cache = Cache()
         for raw in seen:
             self.cache.observe(raw)
-        self.feed = Feed(self.cache, lambda keys, lane: self.requeued.append((keys, lane)), self.bugs.append)
+        self.feed = Feed(self.cache, self._requeue, self.bugs.append)
+
+    def _requeue(self, keys: frozenset[ObjectKey], lane: Lane, delay: float) -> None:
+        self.requeued.append((keys, lane))
+        self.delays.append(delay)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,18 @@ def test_listed_objects_go_to_the_background_and_changes_do_not(event_type: str 
     fed = Fed(binding(), secret())
     fed.feed.event(SECRET, event_type, secret(version=2, value=b"new"))
     assert fed.requeued == [(frozenset({ASSISTANT}), lane)]
+
+
+def test_a_gateway_that_loses_its_pods_wakes_its_bindings_in_the_background_and_after_a_moment() -> None:
+    fed = Fed(binding(), deployment())
+    raw = deployment(2)
+    fed.feed.event(DEPLOYMENT, "MODIFIED", {**raw, "status": {**raw["status"], "availableReplicas": 0}})
+    fed.feed.event(DEPLOYMENT, "MODIFIED", deployment(3))
+    fed.feed.event(DEPLOYMENT, "MODIFIED", deployment(4, {"name": "KONG_UNTRUSTED_LUA", "value": "off"}))
+
+    woken = frozenset({ASSISTANT, GATEWAY})
+    assert fed.requeued == [(woken, Lane.BACKGROUND), (woken, Lane.BACKGROUND), (woken, Lane.URGENT)]
+    assert fed.delays == [MOMENT, 0.0, 0.0]
 
 
 def test_the_first_list_of_bindings_goes_to_the_background() -> None:

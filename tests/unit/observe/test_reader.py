@@ -41,7 +41,7 @@ class Desk:
         self.cluster = FakeCluster(*live)
         self.cache = Cache()
         self.requeued: set[ObjectKey] = set()
-        feed = Feed(self.cache, lambda keys, _lane: self.requeued.update(keys), lambda _kind: None)
+        feed = Feed(self.cache, lambda keys, _lane, _delay: self.requeued.update(keys), lambda _kind: None)
         self.reader = Reader(feed, self.cluster, namespaces=namespaces, clock=lambda: 12.0)
         for raw in seen:
             self.cache.observe(raw)

@@ -11,8 +11,8 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
-from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
+from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, EnvEntry, EnvSource, Snapshot, Workload
 from tests.unit.plan.situations import (
     ATTACHED,
     EXPOSED,
@@ -25,6 +25,7 @@ from tests.unit.plan.situations import (
     make_workload,
 )
 
+TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
 OWN = ObjectKey("Service", "ai", "assistant-openai")
 CHAT = ObjectKey("Service", "ai", "chat")
 TYPES = {"assistant-pre-function": "pre-function", "assistant-opentelemetry": "opentelemetry", "rate-limit": "rate-limiting"}
@@ -115,3 +116,68 @@ def test_the_plan_decides_three_conditions_and_a_fourth_only_where_the_plugins_a
 
     assert (list(ready.findings), ready.retreats) == (decided, False)
     assert (list(without_keys.findings), without_keys.retreats) == ([*decided, ConditionType.PLUGINS_PROGRAMMED], True)
+
+
+KEYS = {"fiddler": {"api-key": b"id.secret"}, "openai": {"api-key": b"sk-test"}}
+
+
+def listing(plugins: str | None, image: str = "kong/kong-gateway:3.13.0.7") -> Workload:
+    """A gateway with that KONG_PLUGINS, None for one from a ConfigMap."""
+    entries = tuple(EnvEntry(name, value) for name, value in WANTED.items())
+    return make_workload(
+        make_container((*entries, EnvEntry("KONG_PLUGINS", plugins, from_source=plugins is None)), image=image), grant="ai"
+    )
+
+
+@pytest.mark.parametrize("plugins", ["key-auth,cors,ai-proxy", "off", None])
+def test_nothing_is_made_for_a_gateway_that_does_not_have_the_plugins(plugins: str | None) -> None:
+    decision = decide(make_snapshot(workload=listing(plugins), secrets=KEYS))
+
+    assert (decision.plan.objects, decision.plan.attachments, decision.prune) == ((), (), ())
+    assert decision.findings[ConditionType.PLUGINS_PROGRAMMED].reason.name == "PluginsPending"
+    assert decision.findings[ConditionType.PLUGINS_PROGRAMMED].message.startswith("Nothing is changed while GatewayConfigured is ")
+
+
+def test_plugins_that_the_gateway_does_not_have_any_more_leave_other_peoples_lists() -> None:
+    lists = ("rate-limit", "assistant-pre-function", "assistant-opentelemetry")
+
+    plan = decide(seen(ATTACHED, CHAT, *lists, workload=listing("rate-limiting,opentelemetry"), secrets=KEYS)).plan
+
+    assert [a.plugins for a in plan.attachments] == [("rate-limit", "assistant-opentelemetry")]
+
+
+def test_a_route_keeps_the_plugins_that_the_gateway_has_and_gets_no_other() -> None:
+    snapshot = seen(EXPOSED, OWN, "assistant-openai-ai-proxy", "assistant-opentelemetry", workload=listing("ai-proxy"), secrets=KEYS)
+
+    decision = decide(snapshot)
+
+    (service,) = decision.plan.objects
+    assert service.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION] == "assistant-openai-ai-proxy"
+    assert decision.prune == ()
+
+
+def test_a_route_without_its_ai_proxy_does_not_serve() -> None:
+    ingress = ObjectKey("Ingress", "ai", "assistant-openai")
+    snapshot = seen(EXPOSED, OWN, "assistant-openai-ai-proxy", workload=listing("off"), secrets=KEYS)
+    child = Child(ingress, "uid-ingress", "6", snapshot.binding.uid, "assistant", b"")
+
+    assert decide(replace(snapshot, children={**snapshot.children, ingress: child})).prune == (ingress,)
+
+
+def test_what_is_attached_stays_where_the_gateways_plugins_cannot_be_read() -> None:
+    snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", "assistant-opentelemetry", workload=listing(None), secrets=KEYS)
+
+    decision = decide(snapshot)
+
+    assert (decision.retreats, decision.plan.attachments) == (False, ())
+
+
+def test_pre_function_leaves_a_gateway_whose_lua_may_be_off_in_a_config_map() -> None:
+    container = replace(make_container({**TRACING, "KONG_PLUGINS": "bundled"}), env_from=(EnvSource("ConfigMap kong-env"),))
+    snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", workload=make_workload(container, grant="ai"), secrets=KEYS)
+    unmanaged = replace(snapshot.binding, spec=make_spec(ATTACHED, untrustedLua="Unmanaged"))
+
+    decision = decide(replace(snapshot, binding=unmanaged))
+
+    assert [a.plugins for a in decision.plan.attachments] == [("assistant-opentelemetry",)]
+    assert decision.lua_withheld

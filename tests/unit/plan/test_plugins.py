@@ -8,15 +8,24 @@ import pytest
 from fiddler_kong_operator.api import Llm, Override
 from fiddler_kong_operator.plan.keys import PluginKey
 from fiddler_kong_operator.plan.objects.manifest import canonical
-from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
+from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances, plugin_types
 from fiddler_kong_operator.plan.plugins.ai_proxy import build_ai_proxy
 from fiddler_kong_operator.plan.plugins.pre_function import build_access
 from fiddler_kong_operator.plan.providers import Auth, Provider, Upstream, header_auth
 from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
+from tests.unit.plan.situations import ATTACHED, EXPOSED, make_spec
 
 
 def test_every_plugin_but_the_one_that_runs_lua_can_be_overridden() -> None:
     assert set(get_args(Override.model_fields["plugin"].annotation)) == {kind.type for kind in PLUGINS.values() if not kind.runs_lua}
+
+
+@pytest.mark.parametrize("route", [EXPOSED, ATTACHED], ids=["with a model", "without"])
+@pytest.mark.parametrize("sessions", ["Header", "Disabled"])
+def test_the_types_that_are_wanted_are_those_of_the_instances(route: dict[str, Any], sessions: str) -> None:
+    spec = make_spec(route, sessions=sessions)
+
+    assert list(plugin_types(spec)) == [instance.plugin for instance in plugin_instances(spec)]
 
 
 def test_a_trailing_slash_of_the_url_is_dropped() -> None:

@@ -66,7 +66,7 @@ class Stage:
         self.told: list[ObjectKey] = []
         self.asked: list[ProbeTarget] = []
         self.cache = Cache(clock=wall)
-        self.feed = Feed(self.cache, lambda keys, _lane: self.woken.extend(sorted(keys)), _fail)
+        self.feed = Feed(self.cache, lambda keys, _lane, _delay: self.woken.extend(sorted(keys)), _fail)
         self.outcomes = GatewayOutcomes(self.told.append)
         self.probes = ProbeSchedule(self._ask, ProbeSettings(), self.woken.extend, clock=now, uniform=lambda: 0.5)
         reader, applier = Reader(self.feed, self.cluster, clock=wall), Applier(self.cluster, self.feed)

@@ -8,7 +8,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.snapshot import Workload
-from fiddler_kong_operator.reconcile.gateway import GRACE
+from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY
 from tests.unit.observe.objects import ASSISTANT, GATEWAY
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
@@ -71,12 +71,12 @@ async def test_a_workload_that_does_not_exist_is_not_created() -> None:
 async def test_settings_are_released_only_after_the_grace() -> None:
     stage = await borrowed()
 
-    assert await stage.reconcile() == GRACE
+    assert await stage.reconcile() == RELEASE_DELAY
     await elapse(2)
-    assert await stage.reconcile() == GRACE - 2
+    assert await stage.reconcile() == RELEASE_DELAY - 2
     assert stage.writes == []
 
-    await elapse(GRACE - 2)
+    await elapse(RELEASE_DELAY - 2)
     assert await stage.reconcile() is None
     assert (stage.env, stage.managers, stage.writes) == ({"KONG_DATABASE": "off"}, {"helm"}, ["apply"])
 
@@ -84,7 +84,7 @@ async def test_settings_are_released_only_after_the_grace() -> None:
 async def test_a_binding_that_comes_back_within_the_grace_costs_no_rollout() -> None:
     stage = await borrowed()
     await stage.reconcile()
-    await elapse(GRACE)
+    await elapse(RELEASE_DELAY)
     stage.bind()
 
     assert await stage.reconcile() is None
@@ -97,10 +97,10 @@ async def test_the_grace_starts_again_with_each_deletion() -> None:
     await stage.reconcile()
     stage.bind()
     await stage.reconcile()
-    await elapse(GRACE)
+    await elapse(RELEASE_DELAY)
     stage.delete(ASSISTANT)
 
-    assert await stage.reconcile() == GRACE
+    assert await stage.reconcile() == RELEASE_DELAY
 
 
 async def test_a_former_value_is_restored_in_one_rollout_and_no_manager_of_ours_stays() -> None:
@@ -111,7 +111,7 @@ async def test_a_former_value_is_restored_in_one_rollout_and_no_manager_of_ours_
     stage.delete(ASSISTANT)
     stage.cluster.calls.clear()
     await stage.reconcile()
-    await elapse(GRACE)
+    await elapse(RELEASE_DELAY)
 
     assert await stage.reconcile() is None
 
@@ -134,10 +134,10 @@ async def test_nothing_is_written_for_a_binding_that_only_looks_on(options: dict
 async def test_the_grace_starts_again_even_where_nothing_could_be_written_in_between() -> None:
     stage = await borrowed(untrustedLua="sandbox")
     await stage.reconcile()
-    await elapse(GRACE)
+    await elapse(RELEASE_DELAY)
     stage.bind()
     stage.errors["Deployment"] = Refused("apply Deployment kong/gateway: deployments.apps is forbidden", 403)
     await stage.reconcile()
     stage.delete(ASSISTANT)
 
-    assert await stage.reconcile() == GRACE
+    assert await stage.reconcile() == RELEASE_DELAY

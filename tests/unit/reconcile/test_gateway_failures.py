@@ -8,7 +8,15 @@ from fiddler_kong_operator.api.conditions import REASONS, Finding
 from fiddler_kong_operator.errors import Conflict, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
-from fiddler_kong_operator.reconcile.gateway import GRACE, REFUSED_RETRY, REVERT_LIMIT, REVERT_REST, GatewayOutcomes
+from fiddler_kong_operator.reconcile.gateway import (
+    REFUSED_RETRY,
+    RELEASE_DELAY,
+    RESTART_LIMIT,
+    RESTART_WINDOW,
+    REVERT_LIMIT,
+    REVERT_REST,
+    GatewayOutcomes,
+)
 from tests.unit.observe.objects import ASSISTANT, GATEWAY
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
@@ -46,9 +54,71 @@ async def test_a_new_demand_is_no_fight() -> None:
     for lua in demands:
         stage.bind(untrustedLua=lua)
         await stage.reconcile()
-        await elapse(1)
+        await elapse(RESTART_WINDOW)
 
     assert (stage.failure, len(stage.writes)) == (("", ""), len(demands))
+
+
+async def test_a_binding_that_keeps_asking_for_another_value_does_not_keep_restarting_the_gateway() -> None:
+    stage = GatewayStage()
+    for lua in ("on", "sandbox") * 15:
+        stage.bind(untrustedLua=lua)
+        await stage.reconcile()
+        await elapse(0.125)
+    assert len(stage.writes) == RESTART_LIMIT
+
+    stage.bind(untrustedLua="on")
+    wait = await stage.reconcile()
+
+    assert stage.failure == (
+        "GatewayPending",
+        (
+            "Deployment kong/gateway was changed 4 times within 60 s, and each change replaces its pods. "
+            "The next one follows after a pause of up to 60 s."
+        ),
+    )
+    assert wait is not None
+    assert RESTART_WINDOW - 5 < wait <= RESTART_WINDOW
+    await elapse(wait)
+    await stage.reconcile()
+    assert (stage.env, stage.failure, len(stage.writes)) == (WANTED, ("", ""), RESTART_LIMIT + 1)
+
+
+async def test_the_owner_gets_a_gateway_back_that_is_left_alone_after_many_changes() -> None:
+    stage = GatewayStage()
+    for lua in ("on", "sandbox") * REVERT_LIMIT:
+        stage.bind(untrustedLua=lua)
+        await stage.reconcile()
+    stage.delete(ASSISTANT)
+    await stage.reconcile()
+    await elapse(RELEASE_DELAY)
+
+    await stage.reconcile()
+
+    assert (stage.env, stage.managers) == ({}, {"helm"})
+
+
+async def test_coming_and_going_bindings_do_not_keep_restarting_the_gateway() -> None:
+    stage = GatewayStage()
+    for _ in range(6):
+        await stage.reconcile()
+        stage.delete(ASSISTANT)
+        await stage.reconcile()
+        await elapse(RELEASE_DELAY)
+        await stage.reconcile()
+        stage.bind()
+
+    assert len(stage.writes) == RESTART_LIMIT
+
+
+async def test_a_write_that_replaces_no_pod_is_no_restart() -> None:
+    stage = GatewayStage()
+    for _ in range(2 * RESTART_LIMIT):
+        await stage.reconcile()
+        stage.set_env("helm", *({"name": name, "value": value} for name, value in WANTED.items()))
+        await elapse(1)
+
+    assert stage.failure == ("", "")
 
 
 async def test_coming_and_going_is_no_fight() -> None:
@@ -72,8 +142,8 @@ async def test_a_fight_does_not_keep_the_settings_from_being_released() -> None:
     await stage.reconcile()
     stage.delete(ASSISTANT)
 
-    assert await stage.reconcile() == GRACE
-    await elapse(GRACE)
+    assert await stage.reconcile() == RELEASE_DELAY
+    await elapse(RELEASE_DELAY)
     assert await stage.reconcile() is None
 
     assert (stage.env, stage.managers) == ({}, {"helm"})
@@ -110,6 +180,21 @@ async def test_a_refused_write_is_said_and_retried_since_no_event_tells_of_a_new
     assert stage.told == [GATEWAY]
 
 
+async def test_a_refusal_is_not_repeated_early_whoever_wakes_the_workload() -> None:
+    stage = await refused()
+    stage.errors.clear()
+    stage.cluster.calls.clear()
+    for second in range(5):
+        assert await stage.reconcile() == REFUSED_RETRY - second
+        await elapse(1)
+    assert stage.writes == []
+
+    stage.bind(untrustedLua="sandbox")
+    await stage.reconcile()
+
+    assert (len(stage.writes), stage.failure) == (1, ("", ""))
+
+
 async def test_refusals_are_not_taken_for_a_manager_that_reverts_the_settings() -> None:
     stage = GatewayStage()
     stage.errors["Deployment"] = REFUSED
@@ -126,6 +211,7 @@ async def test_success_clears_the_failure_and_wakes_the_bindings(error: FiddlerK
     await stage.reconcile()
     await stage.reconcile()
     stage.errors.clear()
+    await elapse(REFUSED_RETRY)
 
     await stage.reconcile()
 

@@ -10,8 +10,8 @@ from fiddler_kong_operator.errors import Conflict, FiddlerKongError, Gone, NotLe
 from fiddler_kong_operator.kube.backoff import Doubling
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.kube.queue import WorkQueue
-from fiddler_kong_operator.runtime.workers import Workers
+from fiddler_kong_operator.kube.queue import Lane, WorkQueue
+from fiddler_kong_operator.runtime.workers import UNFINISHED, Workers
 from tests.unit.virtual_time import now, run
 
 ASSISTANT = ObjectKey("FiddlerKongBinding", "ai", "assistant")
@@ -100,6 +100,24 @@ def test_a_key_is_reconciled_again_when_it_is_due() -> None:
         return 30.0
 
     assert served(thrice, 65).times() == [0.0, 30.0, 60.0]
+
+
+@pytest.mark.parametrize(("due_in", "lane"), [(UNFINISHED, Lane.URGENT), (UNFINISHED + 1, Lane.BACKGROUND)])
+def test_a_key_that_waits_for_a_first_answer_keeps_its_lane(due_in: float, lane: Lane) -> None:
+    async def work(key: ObjectKey) -> float | None:
+        await asyncio.sleep(1000 if key == OTHER else 0)
+        return due_in
+
+    async def scenario() -> dict[Lane, int]:
+        shop = Shop(work, number=1)
+        for key in (ASSISTANT, OTHER):
+            shop.queue.add(key)
+        await asyncio.sleep(due_in + 1)
+        depth = dict(shop.queue.depth)
+        await shop.workers.stop(0)
+        return depth
+
+    assert run(scenario()) == {other: int(other is lane) for other in Lane}
 
 
 def test_a_key_without_a_due_time_is_not_reconciled_again() -> None:

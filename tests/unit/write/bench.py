@@ -26,7 +26,7 @@ class Bench:
         self.cache = Cache()
         self.bugs: list[str] = []
         self.requeued: list[frozenset[ObjectKey]] = []
-        self.feed = Feed(self.cache, lambda keys, _lane: self.requeued.append(keys), self.bugs.append)
+        self.feed = Feed(self.cache, lambda keys, _lane, _delay: self.requeued.append(keys), self.bugs.append)
         self.applier = Applier(self.cluster, self.feed)
         for raw in everything:
             self.cache.observe(raw)

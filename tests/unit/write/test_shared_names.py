@@ -45,7 +45,7 @@ class Pair:
         self.cluster = AtOnce(*seen)
         self.cache = Cache()
         self.requeued: set[ObjectKey] = set()
-        self.feed = Feed(self.cache, lambda keys, _lane: self.requeued.update(keys), lambda _kind: None)
+        self.feed = Feed(self.cache, lambda keys, _lane, _delay: self.requeued.update(keys), lambda _kind: None)
         for raw in seen:
             self.cache.observe(raw)
 

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan.kinds import OWNED
 
-__all__ = ["CHILD_VERBS", "WATCH_VERBS", "Source", "WatchedKind", "always", "changed", "never"]
+__all__ = ["CHILD_VERBS", "WATCH_VERBS", "Source", "Urgency", "WatchedKind", "always", "changed", "never", "prompt"]
 
 Index = Callable[[Indexes, ObjectKey, Any, Any], None]
 Triggers = Callable[[Records, ObjectKey, Any, Any], Iterable[ObjectKey]]
@@ -45,6 +46,19 @@ def changed(old: Any, new: Any, *ignored: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Urgency:
+    """The lane of a requeued key, and the seconds before it is queued."""
+
+    lane: Lane
+    delay: float = 0.0
+
+
+def prompt(_old: Any, _new: Any) -> Urgency:
+    """At once, before anything in the background."""
+    return Urgency(Lane.URGENT)
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedKind:
     """One watched kind. Adding one is a module that makes such a row, and its entry in `WATCHED`."""
 
@@ -61,6 +75,8 @@ class WatchedKind:
     keep: Callable[[Any], bool] = always
     """Whether to keep a value of an object that no binding refers to."""
     source: Source = Source.INFORMER
+    urgency: Callable[[Any, Any], Urgency] = prompt
+    """(old value, new value) -> how soon the bindings that a watched change concerns are reconciled."""
 
     @property
     def owned(self) -> bool:

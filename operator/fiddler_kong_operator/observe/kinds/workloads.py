@@ -4,45 +4,81 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.records import Records
-from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Workload
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, is_taken_up
+from fiddler_kong_operator.plan.objects.digest import content_digest
+from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource, Rollout, Workload
 
-from .contract import WATCH_VERBS, WatchedKind, changed
+from .contract import WATCH_VERBS, Urgency, WatchedKind, changed, prompt
 
-__all__ = ["WORKLOAD_KINDS", "is_borrowed", "reduce_workload"]
+__all__ = ["MOMENT", "WORKLOAD_KINDS", "is_borrowed", "reduce_workload", "rollout_urgency"]
 
 IMAGE_LIMIT: Final = 1024
 """Characters of an image reference that are kept, as many as a status has room for. Kubernetes sets no limit; real ones have below 400."""
 
+REPLACED_LIMIT: Final = 8
+"""Older templates of one unfinished rollout that are remembered."""
+
+MOMENT: Final = 2.0
+"""Seconds for which a gateway must be without a ready pod, or with old pods, before its bindings say so."""
+
+_PROGRESS: Final = ("generation", "template", "taken_up")
+"""Fields by which the rollout is judged when the workload is observed; no decision reads them."""
+
 _SETTING: Final = "KONG_"
+_READ: Final = (_SETTING, "CONTROLLER_KONG_ADMIN")
 _ITEM: Final = "k:"
 _VALUES: Final = ("f:value", "f:valueFrom")
 
 
-def reduce_workload(key: ObjectKey, raw: Manifest, _known: object = None, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> Workload:
-    """Keep only the facts of a workload that the decisions about the gateway need."""
+def reduce_workload(
+    key: ObjectKey, raw: Manifest, known: Workload | None = None, kinds: Mapping[str, WorkloadKind] = WORKLOADS
+) -> Workload:
+    """Keep only the facts of a workload that the decisions about the gateway need. `known` tells which templates its pods may still run."""
     kind = kinds[key.kind]
     metadata = raw["metadata"]
     annotations = metadata.get("annotations") or {}
+    template = content_digest({"template": kind.pod_template(raw)})
+    before = known if known and known.uid == metadata.get("uid", "") else None
+    taken_up = is_taken_up(raw) or (before is not None and before.taken_up and before.template == template)
+    rollout = kind.rollout(raw) if taken_up else _outdated(kind.rollout(raw))
+    containers = tuple(_container(c) for c in kind.pod(raw).get("containers") or ())
     return Workload(
         key=key,
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
         generation=metadata.get("generation", 0),
-        containers=tuple(_container(c) for c in kind.pod(raw).get("containers") or ()),
-        rollout=kind.rollout(raw),
+        containers=containers,
+        rollout=rollout,
         grant=annotations.get(names.GRANT_ANNOTATION),
         former=annotations.get(names.FORMER_SETTINGS_ANNOTATION),
         labels=dict(metadata.get("labels") or {}),
         owner_kinds=frozenset(r["kind"] for r in metadata.get("ownerReferences") or ()),
         env_managers=_env_managers(kind, metadata),
         borrowed=is_borrowed(raw),
+        template=template,
+        taken_up=taken_up,
+        replaced=() if rollout.complete else _replaced(before, containers),
     )
+
+
+def _outdated(rollout: Rollout) -> Rollout:
+    """What a status about an earlier template tells about the newest one."""
+    return replace(rollout, complete=False, halt=None if rollout.halt == "stuck" else rollout.halt)
+
+
+def _replaced(before: Workload | None, containers: tuple[Container, ...]) -> tuple[tuple[Container, ...], ...] | None:
+    """The containers of the templates that pods may still run besides the newest; None where the operator did not see them change."""
+    if before is None or before.replaced is None:
+        return None
+    replaced = tuple(c for c in dict.fromkeys((*before.replaced, before.containers)) if c != containers)
+    return replaced if len(replaced) <= REPLACED_LIMIT else None
 
 
 def is_borrowed(raw: Manifest) -> bool:
@@ -56,9 +92,19 @@ def is_borrowed(raw: Manifest) -> bool:
 
 
 def _container(raw: Mapping[str, Any]) -> Container:
-    entries = (entry for entry in raw.get("env") or () if entry["name"].startswith(_SETTING))
+    entries = (entry for entry in raw.get("env") or () if entry["name"].startswith(_READ))
+    sources = (source for entry in raw.get("envFrom") or () if (source := _source(entry)))
     image = (raw.get("image") or "")[:IMAGE_LIMIT]
-    return Container(raw["name"], image if image.isprintable() else "", tuple(_entry(entry) for entry in entries))
+    return Container(raw["name"], image if image.isprintable() else "", tuple(map(_entry, entries)), tuple(sources))
+
+
+def _source(raw: Mapping[str, Any]) -> EnvSource | None:
+    """An entry of envFrom; None where its prefix keeps it from setting anything of Kong's."""
+    prefix = raw.get("prefix") or ""
+    if not (prefix.startswith(_SETTING) or _SETTING.startswith(prefix)):
+        return None
+    kind = "Secret" if raw.get("secretRef") else "ConfigMap"
+    return EnvSource(f"{kind} {(raw.get('secretRef') or raw.get('configMapRef') or {}).get('name', '')}", prefix)
 
 
 def _entry(raw: Mapping[str, Any]) -> EnvEntry:
@@ -93,9 +139,21 @@ def _items(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
 
 
 def _triggers(records: Records, key: ObjectKey, old: Workload | None, new: Workload | None) -> Iterator[ObjectKey]:
-    if changed(old, new):
+    if changed(old, new, *_PROGRESS):
         yield key
         yield from records.indexes.wanted_by[key]
+
+
+def rollout_urgency(old: Any, new: Any) -> Urgency:
+    """The progress of a rollout changes the status of every binding of the gateway, and nothing else: people's changes go first.
+
+    What gets worse must last for a moment, so that a pod that comes back within it costs no write.
+    """
+    known = isinstance(old, Workload) and isinstance(new, Workload)
+    if not known or changed(old, new, "rollout", "replaced", *_PROGRESS):
+        return prompt(old, new)
+    worse = (old.rollout.ready and not new.rollout.ready) or (old.rollout.complete and not new.rollout.complete)
+    return Urgency(Lane.BACKGROUND, MOMENT if worse else 0.0)
 
 
 def _keep(workload: Workload) -> bool:
@@ -108,6 +166,7 @@ def _row(workload: WorkloadKind) -> WatchedKind:
         reduce=reduce_workload,
         triggers=_triggers,
         keep=_keep,
+        urgency=rollout_urgency,
         verbs=(*WATCH_VERBS, "patch"),
         why="Read the gateway's rollout; apply the three tracing settings.",
     )

@@ -6,20 +6,20 @@ would repair things.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Generic, TypeVar
 
-from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.plan.snapshot import Container, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Container, Snapshot
 
 from . import env
-from .env import Observation, Observations, Setting, SettingState
-from .tenancy import granted, managed_elsewhere, tenants
+from .case import GatewayCase, is_allowed, make_case
+from .env import SettingState
+from .process import PLUGIN_LIST, control_plane_elsewhere, is_control_plane, is_controller, missing_plugins
+from .tenancy import managed_elsewhere
 from .verify_depth import verify_depth
-from .version import MINIMUM, SESSIONS_VERIFIED, Defect, Image, known_defects, parse_image, sessions_verified
+from .version import MINIMUM
 from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["ABSENCE", "CHECKS", "Check", "GatewayView", "evaluate_gateway"]
@@ -49,88 +49,33 @@ class GatewayView:
     lua_ready: bool = False
     """The pre-function plugin may be attached: the settings are right and every pod runs with them."""
     lua_off: bool = False
-    """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails. The same holds without a grant,
-    because the settings are then released and get back their former values."""
+    """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails, and a value that the operator
+    cannot read may be off. The same holds without a grant, because the settings are then released and get back their former values."""
+    refused_plugins: frozenset[str] = frozenset()
+    """The plugin types that this Kong does not have: one of them in its configuration, and it refuses all of it."""
+    plugins_unknown: bool = False
+    """Whether Kong has the binding's plugins cannot be read: nothing new may be attached."""
     verify_depth: int | None = None
     """Intermediate certificates that its Kong accepts in a server's chain; None where that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A gateway that exists, as the checks see it."""
-
-    spec: BindingSpec
-    kind: WorkloadKind
-    workload: Workload
-    container: Container
-    image: Image
-    observations: tuple[Observation, ...]
-    override: bool
-    """A binding of this workload and container says `conflicts: Override`."""
-
-    @property
-    def applies(self) -> bool:
-        """Whether the operator may write the settings."""
-        return self.spec.gateway.management == "Apply"
-
-    @property
-    def lacking(self) -> Observations:
-        """The needed settings that are not right."""
-        return self._observed(o for o in self.observations if o.state is not SettingState.RIGHT)
-
-    def in_state(self, state: SettingState) -> Observations:
-        """The needed settings in this state."""
-        return self._observed(o for o in self.observations if o.state is state)
-
-    @property
-    def lua_switched_off(self) -> Observations | None:
-        """KONG_UNTRUSTED_LUA=off where `untrustedLua: Unmanaged` leaves the setting to others: session grouping cannot work."""
-        unmanaged = self.spec.sessions.mode == "Header" and self.spec.gateway.untrusted_lua == "Unmanaged"
-        if not unmanaged or not env.lua_is_off(self.container):
-            return None
-        return self._observed([env.observe_setting(self.workload, self.container, Setting(env.UNTRUSTED_LUA, "sandbox"))])
-
-    def _observed(self, observations: Iterable[Observation]) -> Observations:
-        return Observations(tuple(observations), partial(self.kind.env_field, self.container.name))
-
-    @property
-    def defects(self) -> tuple[Defect, ...]:
-        """Known defects of this Kong."""
-        return known_defects(self.image.version) if self.image.version else ()
-
-    @property
-    def advice(self) -> str:
-        """Facts worth knowing about a version that works."""
-        said = [f" Before {d.fixed}, {d.effect}: upgrade to {d.fixed} or later." for d in self.defects]
-        if self.image.version and self.spec.sessions.mode == "Header" and not sessions_verified(self.image.version):
-            verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
-            said.append(
-                f" Session grouping is unverified on this version (verified: {verified}): check that calls form one session in Fiddler."
-            )
-        return "".join(said)
-
-    @property
-    def progress(self) -> str:
-        """The rollout's message as a sentence."""
-        message = self.workload.rollout.message.rstrip(".")
-        return f" {message}." if message else ""
-
-
 def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> GatewayView:
-    """Decide GatewayConfigured for one binding and whether its pre-function plugin may, or must not, be attached."""
-    case = _case(snapshot, kinds)
+    """Decide GatewayConfigured for one binding, and which of its plugins may, or must not, be attached."""
+    case = make_case(snapshot, kinds)
     if case is None:
         _, finding = _first(ABSENCE, snapshot)
-        return GatewayView(finding, lua_off=not _allowed(snapshot))
+        return GatewayView(finding, lua_off=not is_allowed(snapshot))
     check, finding = _first(CHECKS, case)
     version = case.image.version
     return GatewayView(
-        finding,
-        str(version) if version else None,
-        case.container.image,
-        check.works,
-        env.lua_is_off(case.container),
-        verify_depth(case.container, version),
+        finding=finding,
+        version=str(version) if version else None,
+        image=case.container.image,
+        lua_ready=check.works,
+        lua_off=env.lua_is_off(case.container) or env.is_unread(case.container, env.UNTRUSTED_LUA),
+        refused_plugins=frozenset(missing_plugins(case.spec, case.container)),
+        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST),
+        verify_depth=verify_depth(case.container, version),
     )
 
 
@@ -139,25 +84,12 @@ def _first(checks: tuple[Check[T], ...], subject: T) -> tuple[Check[T], Finding]
     return check, Finding(reason(check.reason), check.message.format(of=subject, found=found, minimum=MINIMUM))
 
 
-def _case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> _Case | None:
-    """The gateway to check; None where a row of `ABSENCE` applies."""
-    spec, workload = snapshot.binding.spec, snapshot.workload
-    container = workload.container(spec.gateway.container) if spec and workload else None
-    if spec is None or workload is None or container is None or not snapshot.workload_visible or not _allowed(snapshot):
-        return None
-    observations = tuple(env.observe_setting(workload, container, setting) for setting in env.needed_settings(spec))
-    override = any(
-        s.gateway.conflicts == "Override" and s.gateway.container == container.name
-        for _, s in tenants(workload, (snapshot.binding, *snapshot.siblings))
-    )
-    return _Case(spec, kinds[workload.key.kind], workload, container, parse_image(container.image), observations, override)
-
-
-def _allowed(snapshot: Snapshot) -> bool:
-    return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)
+def _controllers(snapshot: Snapshot) -> tuple[Container, ...]:
+    return tuple(filter(is_controller, snapshot.workload.containers)) if snapshot.workload else ()
 
 
 _NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
+_CONTROLLER: Final = "runs Kong's controller, which handles no traffic and takes none of the settings."
 
 ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     Check("GatewayNotEvaluated", lambda s: s.binding.spec is None, _NOT_EVALUATED),
@@ -169,9 +101,15 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     Check(
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
-        "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues.",
+        "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues. "
+        "This release supports only Deployments: a gateway that is a DaemonSet, a StatefulSet or a Rollout is not found.",
     ),
-    Check("GatewayNotEvaluated", lambda s: not _allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
+    Check("GatewayNotEvaluated", lambda s: not is_allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
+    Check(
+        "GatewayControllerOnly",
+        lambda s: s.workload and len(_controllers(s)) == len(s.workload.containers) and _controllers(s),
+        f"{{of.workload.key}} {_CONTROLLER} Set gateway.targetRef to the workload that runs Kong.",
+    ),
     Check(
         "GatewayContainerNotFound",
         lambda s: s.workload and (", ".join(container.name for container in s.workload.containers) or "none"),
@@ -184,23 +122,47 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
 _OPEN_SOURCE: Final = "Kong's open-source image, which never emits"
 _UNSUPPORTED: Final = "Image {of.container.image} is Kong {of.image.version}; GenAI spans need Kong Gateway Enterprise {minimum} or later."
 _USE: Final = "Use an image such as kong/kong-gateway:{minimum}."
-_UNKNOWN: Final = "The gateway runs with the needed settings, but image {of.container.image} does not tell Kong's version."
-_TAG: Final = "Use a version tag of {minimum} or later, for example kong/kong-gateway:{minimum} (a digest may follow it)."
+_STATE: Final = "If the tag is not Kong's version, set gateway.kongVersion to it."
+_UNKNOWN: Final = "image {of.container.image} does not tell Kong's version."
+_TELL: Final = "Set gateway.kongVersion, or use kong/kong-gateway with a version tag of {minimum} or later (a digest may follow it)."
+_RUNS: Final = "The gateway runs with the needed settings, but"
 _WORKS: Final = "{of.workload.key} runs Kong {of.image.version} with the needed settings.{of.advice}"
+_LATER: Final = "Kong knows gateway.untrustedLua={found} from 3.14 on; the pods of an older one would not start with it."
+_HALTED: Final = "The rollout of {of.workload.key} is {found}: pods may still run without the settings."
 
-CHECKS: Final[tuple[Check[_Case], ...]] = (
+CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
+    Check(
+        "GatewayControllerOnly",
+        lambda c: is_controller(c.container),
+        f"{{of.workload.key}}, container {{of.container.name}}, {_CONTROLLER} "
+        "Set gateway.container, or gateway.targetRef, to where Kong runs.",
+    ),
     Check(
         "GatewayControlPlaneOnly",
-        lambda c: env.is_control_plane(c.container),
+        lambda c: is_control_plane(c.container),
         "{of.workload.key}, container {of.container.name}, has KONG_ROLE=control_plane and handles no traffic. "
         "Set gateway.targetRef to the workload of the data plane.",
+    ),
+    Check(
+        "GatewayControlledElsewhere",
+        lambda c: control_plane_elsewhere(c.container),
+        "{of.workload.key}, container {of.container.name}, has {found}: its plugins come from a control plane outside this cluster, never "
+        "from KongPlugins. Configure Fiddler there, or name a gateway that Kong Ingress Controller configures.",
     ),
     Check(
         "GatewayVersionUnsupported",
         lambda c: not c.image.supported and c.image.open_source,
         f"{_UNSUPPORTED} It is {_OPEN_SOURCE} them (the default of Kong's Helm charts). {_USE}",
     ),
-    Check("GatewayVersionUnsupported", lambda c: not c.image.supported, f"{_UNSUPPORTED} {_USE}"),
+    Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.image.official, f"{_UNSUPPORTED} {_USE}"),
+    Check("GatewayVersionUnsupported", lambda c: not c.image.supported, f"{_UNSUPPORTED} {_USE} {_STATE}"),
+    Check(
+        "GatewayPluginsNotEnabled",
+        lambda c: c.missing_plugins,
+        "{of.plugin_list}, without {found}: Kong would refuse its whole configuration, for everybody, so none of these is attached. "
+        'Set KONG_PLUGINS={of.extended_list} (or add them to it); with Helm, env.plugins: "{of.extended_list}" (chart kong) or '
+        "gateway.env.plugins (chart ingress).",
+    ),
     # A workload of Kong Operator is fine where the settings are right already.
     Check(
         "GatewayManagedElsewhere",
@@ -210,8 +172,9 @@ CHECKS: Final[tuple[Check[_Case], ...]] = (
     ),
     Check(
         "GatewaySettingFromSource",
-        lambda c: c.in_state(SettingState.FROM_SOURCE),
-        "{found.sources} Replace valueFrom by a plain value, or remove the entry and let the operator set it.",
+        lambda c: c.unread,
+        "{found} The operator opens no ConfigMap or Secret for this, so the values are unknown. Put plain values into env, in place of "
+        "valueFrom and with precedence over envFrom: {found.wanted}.{found.choice}",
     ),
     Check(
         "GatewaySettingDuplicate",
@@ -225,44 +188,66 @@ CHECKS: Final[tuple[Check[_Case], ...]] = (
     ),
     Check(
         "GatewaySettingConflict",
-        lambda c: c.lua_switched_off,
+        lambda c: c.lua_unfit,
         "{found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the plugin for sessions. "
         "{found.helm}, or sessions.mode: Disabled.",
     ),
     Check(
         "GatewaySettingUnsupported",
         lambda c: env.unsupported_lua(c.spec, c.image.version),
-        "gateway.untrustedLua is {found}, which Kong knows from 3.14 on; container {of.container.name} runs {of.image.version}, whose pods "
-        'would not start with it. Set gateway.untrustedLua to "on" or sandbox, or upgrade Kong.',
+        f"{_LATER} Container {{of.container.name}} runs {{of.image.version}}. "
+        'Set gateway.untrustedLua to "on" or sandbox, or upgrade Kong.',
     ),
+    Check("GatewayVersionUnknown", lambda c: env.unproven_lua(c.spec, c.image.version), f"{_LATER} The {_UNKNOWN} {_TELL}"),
     Check(
         "GatewaySettingsMissing",
         lambda c: not c.applies and c.lacking,
         "{found.lacks} gateway.management is Verify, so nothing was changed. {found.helm}, or gateway.management: Apply.",
     ),
     Check(
+        "GatewayScaledToZero",
+        lambda c: c.workload.rollout.halt == "scaled to 0",
+        "{of.workload.key} is scaled to 0 and serves nothing; nothing is written to it. Scale it up. If something else runs its pods (an "
+        "Argo Rollout, for example), that is not supported: name a Deployment that runs Kong's pods itself.",
+    ),
+    Check(
         "GatewayPending",
         lambda c: c.spec.suspend and c.lacking,
         "{of.workload.key} lacks {found}; nothing is applied while spec.suspend is true.",
+    ),
+    Check(
+        "GatewayPending",
+        lambda c: c.rival and c.lacking,
+        "{of.workload.key} lacks {found}; only the settings of the older binding {of.rival.namespace}/{of.rival.name} are applied.",
     ),
     Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once."),
     Check(
         "GatewayNotRunning",
         lambda c: not c.workload.rollout.ready,
-        "{of.workload.key} has no ready pod.{of.progress} Look at its pods: kubectl -n {of.workload.key.namespace} get pods.",
+        "{of.workload.key} has no ready pod. Look at its pods: kubectl -n {of.workload.key.namespace} get pods.",
+    ),
+    Check(
+        "GatewayRolloutPaused",
+        lambda c: c.mixed and c.workload.rollout.halt == "paused" and "paused (spec.paused)",
+        f"{_HALTED} Resume it: kubectl -n {{of.workload.key.namespace}} rollout resume deployment {{of.workload.key.name}}.",
+    ),
+    Check(
+        "GatewayRolloutStuck",
+        lambda c: c.mixed and c.workload.rollout.halt == "stuck" and "stuck (it exceeded its progress deadline)",
+        f"{_HALTED} Find out why the new pods do not become ready: kubectl -n {{of.workload.key.namespace}} get pods.",
     ),
     Check(
         "GatewayRollingOut",
-        lambda c: not c.workload.rollout.complete,
-        "The pods of {of.workload.key} are being replaced.{of.progress} Session grouping is attached when all run with the settings.",
+        lambda c: c.mixed,
+        "The pods of {of.workload.key} are being replaced. Session grouping is attached when all run with the settings.",
     ),
     Check(
         "GatewayVersionUnknown",
         lambda c: c.image.version is None and c.image.open_source,
-        f"{_UNKNOWN} It is named like {_OPEN_SOURCE} GenAI spans. {_TAG}",
+        f"{_RUNS} {_UNKNOWN} It is {_OPEN_SOURCE} GenAI spans. {_TELL}",
         works=True,
     ),
-    Check("GatewayVersionUnknown", lambda c: c.image.version is None, f"{_UNKNOWN} {_TAG}", works=True),
+    Check("GatewayVersionUnknown", lambda c: c.image.version is None, f"{_RUNS} {_UNKNOWN} {_TELL}", works=True),
     Check("GatewayVersionAdvised", lambda c: any(d.visible for d in c.defects), _WORKS, works=True),
     Check("GatewayConfigured", lambda _: True, _WORKS, works=True),
 )

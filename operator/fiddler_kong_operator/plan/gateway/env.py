@@ -25,11 +25,15 @@ __all__ = [
     "Observations",
     "Setting",
     "SettingState",
-    "is_control_plane",
+    "is_unread",
     "lua_is_off",
     "needed_lua",
     "needed_settings",
     "observe_setting",
+    "parse_list",
+    "reading",
+    "starts_with",
+    "unproven_lua",
     "unsupported_lua",
 ]
 
@@ -38,7 +42,9 @@ SAMPLING_RATE: Final = "KONG_TRACING_SAMPLING_RATE"
 UNTRUSTED_LUA: Final = "KONG_UNTRUSTED_LUA"
 _LUA_LATER: Final = frozenset({"strict", "lax"})
 _LUA_LATER_SINCE: Final = KongVersion((3, 14))
-_ROLE: Final = "KONG_ROLE"
+_LUA_MODES: Final = frozenset({"off", "sandbox", "on", *_LUA_LATER})
+_SPANS: Final = ("request", "db_query", "dns_query", "router", "http_client", "balancer")
+_INSTRUMENTATIONS: Final = frozenset({"off", "all", *_SPANS, "plugin_rewrite", "plugin_access", "plugin_header_filter"})
 _OURS: Final = frozenset({names.FIELD_MANAGER})
 
 
@@ -67,6 +73,8 @@ class SettingState(Enum):
     """It has a sufficient value; `managers` says who owns it."""
     ABSENT = auto()
     """There is no such entry, or one that has no value and no owner."""
+    HIDDEN = auto()
+    """There is no such entry, but a ConfigMap or Secret of envFrom may set it; they are not opened."""
     OUTDATED = auto()
     """It has another value, which only this operator owns: an earlier demand."""
     FOREIGN = auto()
@@ -128,12 +136,6 @@ class Observations:
         return " ".join(f"{self._value(o)}, needed is {o.setting.value}." for o in self.observations)
 
     @property
-    def sources(self) -> str:
-        """The values that are needed instead of `valueFrom`."""
-        said = "comes from valueFrom, which is left alone"
-        return " ".join(f"{self.field(o.setting.name)} {said}; needed is {o.setting.value}." for o in self.observations)
-
-    @property
     def duplicates(self) -> str:
         """The entries that are there twice."""
         return " ".join(f"{self.field(o.setting.name)} is listed more than once." for o in self.observations)
@@ -150,7 +152,8 @@ class Observations:
             return f"{self.field(found.setting.name)} is missing"
         others = sorted(found.managers - {names.FIELD_MANAGER})
         shown = [f"{m} (this operator put an earlier value back)" if m == names.RESTORING_MANAGER else f"manager {m}" for m in others]
-        return f"{self.field(found.setting.name)}.value is {found.value or 'empty'}, set by {' and '.join(shown) or 'an unknown manager'}"
+        value = f"{found.value or 'empty'}{reading(found.setting.name, found.value)}"
+        return f"{self.field(found.setting.name)}.value is {value}, set by {' and '.join(shown) or 'an unknown manager'}"
 
 
 def needed_lua(spec: BindingSpec) -> str | None:
@@ -166,6 +169,12 @@ def unsupported_lua(spec: BindingSpec, version: KongVersion | None) -> str | Non
     return needed if needed in _LUA_LATER and version is not None and version.before(_LUA_LATER_SINCE) else None
 
 
+def unproven_lua(spec: BindingSpec, version: KongVersion | None) -> str | None:
+    """The needed value of KONG_UNTRUSTED_LUA where an unknown Kong may not know it."""
+    needed = needed_lua(spec)
+    return needed if needed in _LUA_LATER and version is None else None
+
+
 def needed_settings(spec: BindingSpec) -> tuple[Setting, ...]:
     """The settings a binding needs on its gateway."""
     tracing = (Setting(INSTRUMENTATIONS, "all"), Setting(SAMPLING_RATE, "1.0"))
@@ -175,10 +184,10 @@ def needed_settings(spec: BindingSpec) -> tuple[Setting, ...]:
 
 def observe_setting(workload: Workload, container: Container, setting: Setting) -> Observation:
     """The state of one needed setting in one container."""
-    entries = [entry for entry in container.env if entry.name == setting.name]
+    entries = container.entries(setting.name)
     managers = workload.env_managers.get((container.name, setting.name), frozenset())
     if not entries:
-        return Observation(setting, SettingState.ABSENT)
+        return Observation(setting, SettingState.HIDDEN if container.hidden_sources(setting.name) else SettingState.ABSENT)
     if len(entries) > 1:
         return Observation(setting, SettingState.DUPLICATE, managers=managers)
     return _judge(setting, entries[0], managers)
@@ -206,6 +215,8 @@ def _suffices(setting: Setting, value: str, *, solely_ours: bool) -> bool:
     present = value.strip()
     if setting.name == SAMPLING_RATE:
         return _number(present) == _number(setting.value)
+    if setting.name == INSTRUMENTATIONS and starts_with(setting.name, present):
+        return parse_list(present)[0] == setting.value
     if setting.name == UNTRUSTED_LUA and not solely_ours and present == "on":
         return True
     return present == setting.value
@@ -218,11 +229,40 @@ def _number(text: str) -> float | None:
         return None
 
 
-def is_control_plane(container: Container) -> bool:
-    """Whether Kong runs as a control plane only (KONG_ROLE=control_plane) and thus handles no traffic."""
-    return any(entry.name == _ROLE and entry.value == "control_plane" for entry in container.env)
+def parse_list(value: str) -> tuple[str, ...]:
+    """A value with commas, as Kong splits it."""
+    return tuple(entry.strip() for entry in value.split(","))
+
+
+def starts_with(name: str, value: str) -> bool:
+    """Whether Kong starts with that value of one of the three settings; it refuses to start with an impossible one."""
+    if not value.strip():
+        return True
+    if name == SAMPLING_RATE:
+        rate = _number(value)
+        return rate is not None and 0 <= rate <= 1
+    if name == UNTRUSTED_LUA:
+        return value.strip() in _LUA_MODES
+    entries = parse_list(value)
+    return _INSTRUMENTATIONS.issuperset(entries) and (entries == ("off",) or "off" not in entries)
+
+
+def reading(name: str, value: str) -> str:
+    """How Kong reads a value, where that may surprise: a part of a sentence, with a space before it; "" for an ordinary value."""
+    if not value.strip():
+        return " (Kong takes it for unset)"
+    if not starts_with(name, value):
+        return " (Kong does not start with it)"
+    if name == INSTRUMENTATIONS and "all" in parse_list(value)[1:]:
+        return " (Kong heeds all only as the first entry)"
+    return ""
 
 
 def lua_is_off(container: Container) -> bool:
     """Whether KONG_UNTRUSTED_LUA is explicitly `off`: then every request through a pre-function plugin fails."""
-    return any(entry.name == UNTRUSTED_LUA and (entry.value or "").strip() == "off" for entry in container.env)
+    return any((entry.value or "").strip() == "off" for entry in container.entries(UNTRUSTED_LUA))
+
+
+def is_unread(container: Container, name: str) -> bool:
+    """Whether a name comes from `valueFrom`, or may come from `envFrom`."""
+    return any(entry.from_source for entry in container.entries(name)) or bool(container.hidden_sources(name))

@@ -33,9 +33,9 @@ from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.snapshot import Binding, Container, Workload
 
-from .env import BLOCKED, Observation, SettingState, is_control_plane, needed_settings, observe_setting, unsupported_lua
+from .env import BLOCKED, Observation, SettingState, needed_settings, observe_setting
+from .process import is_unfit
 from .tenancy import managed_elsewhere, tenants
-from .version import parse_image
 from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["SettingsPlan", "disowning_patch", "plan_settings"]
@@ -125,7 +125,7 @@ def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...
         if container is None:
             continue
         observations = [observe_setting(workload, container, setting) for setting in needed_settings(spec)]
-        if _passive(binding, container, observations, override=container.name in overriding):
+        if _passive(binding, workload, container, observations, override=container.name in overriding):
             entries = ((container.name, o.setting.name) for o in observations if o.ours)
             kept |= {entry: _Desired(present[entry]) for entry in entries if entry in present}
         else:
@@ -133,13 +133,13 @@ def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...
     return kept | needed
 
 
-def _passive(binding: Binding, container: Container, observations: list[Observation], *, override: bool) -> bool:
+def _passive(binding: Binding, workload: Workload, container: Container, observations: list[Observation], *, override: bool) -> bool:
     """Whether a binding only keeps present settings: it is suspended or being deleted, or a write could not make its gateway work."""
-    paused = binding.deleting or (binding.spec is not None and binding.spec.suspend)
-    image = parse_image(container.image)
-    unfit = is_control_plane(container) or not image.supported or bool(binding.spec and unsupported_lua(binding.spec, image.version))
-    refused = BLOCKED if override else BLOCKED | {SettingState.FOREIGN}
-    return paused or unfit or any(o.state in refused for o in observations)
+    spec = binding.spec
+    if spec is None or spec.suspend or binding.deleting or workload.rollout.halt == "scaled to 0":
+        return True
+    refused = BLOCKED if override else BLOCKED | {SettingState.FOREIGN, SettingState.HIDDEN}
+    return is_unfit(spec, container) or any(o.state in refused for o in observations)
 
 
 def _set_by_others(observation: Observation) -> bool:

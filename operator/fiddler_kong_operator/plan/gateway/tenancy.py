@@ -10,6 +10,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.plugins import plugin_types
 from fiddler_kong_operator.plan.snapshot import Binding, Workload
 
 from .env import needed_lua
@@ -48,6 +49,8 @@ def demand(binding: Binding) -> Hashable:
     return (
         binding.namespace,
         demanded_settings(binding.spec),
+        binding.spec.gateway.kong_version,
+        plugin_types(binding.spec),
         binding.spec.suspend,
         binding.deleting,
         names.FINALIZER in binding.finalizers,

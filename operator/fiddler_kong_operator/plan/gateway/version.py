@@ -1,19 +1,43 @@
 """Reads Kong's version from an image reference, and lists the known facts about each version.
 
 The facts come from Kong's changelogs: GenAI spans exist only in Kong Gateway Enterprise (`kong/kong-gateway`) from 3.13 on; the open-source
-image `kong` stops before that.
+image `kong` stops before that. A company's own image has tags of its own, so only images with one of Kong's names are read.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["DEFECTS", "MINIMUM", "SESSIONS_VERIFIED", "Defect", "Image", "KongVersion", "known_defects", "parse_image", "sessions_verified"]
+from fiddler_kong_operator.api import BindingSpec
 
-_TAG: Final = re.compile(r"^v?(\d{1,2}(?:\.\d{1,4}){1,3})(?:[-+_].*)?$")
+__all__ = [
+    "DEFECTS",
+    "MINIMUM",
+    "SESSIONS_VERIFIED",
+    "Defect",
+    "Image",
+    "KongVersion",
+    "known_defects",
+    "parse_image",
+    "parse_version",
+    "sessions_verified",
+    "topics_of",
+]
+
+_SUFFIX: Final = r"(?:[-+_].*)?"
+_OWN: Final = re.compile(r"(?:.*/)?kong/kong-gateway")
+_OPEN_SOURCE: Final = re.compile(r"(?:(?:index\.)?docker\.io/)?kong|(?:.*/)?(?:library|kong)/kong")
+_TAGS: Final = (
+    (_OWN, re.compile(rf"v?(\d\.\d{{1,3}}(?:\.\d{{1,4}}\.\d{{1,4}})?){_SUFFIX}")),
+    (re.compile(r"(?:.*[/-])?kong-gateway"), re.compile(rf"v?([3-9]\.\d{{1,3}}(?:\.\d{{1,4}}\.\d{{1,4}})?){_SUFFIX}")),
+    (_OPEN_SOURCE, re.compile(rf"v?(\d\.\d{{1,3}}(?:\.\d{{1,4}})?){_SUFFIX}")),
+)
+"""The names of Kong's images, each with the form of its tags. Kong Gateway's have two or four numbers, the open-source image's up to three;
+others of the name `kong-gateway` are read only where their tags look like those of a Kong since 3.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +63,20 @@ class KongVersion:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A container image: `repository` without tag and digest; `version` is None where the reference does not tell it."""
+    """A container image: `repository` without tag and digest; `version` is None where nothing tells it."""
 
     repository: str
     version: KongVersion | None
 
     @property
+    def official(self) -> bool:
+        """Whether it is Kong's own image or a mirror of it, whose tags are Kong's versions."""
+        return bool(_OWN.fullmatch(self.repository)) or self.open_source
+
+    @property
     def open_source(self) -> bool:
-        """Whether it is named like Kong's open-source image (`kong`, `library/kong`, `kong/kong`, mirrors of them)."""
-        return self.repository.rsplit("/", 1)[-1] == "kong"
+        """Whether it is Kong's open-source image (`kong`, `library/kong`, `kong/kong`), or a mirror of it under that path."""
+        return bool(_OPEN_SOURCE.fullmatch(self.repository))
 
     @property
     def supported(self) -> bool:
@@ -59,43 +88,77 @@ class Image:
 class Defect:
     """A known defect of one minor version. `visible`: it spoils what Fiddler shows; otherwise it only shows under failures."""
 
+    minor: KongVersion
     fixed: KongVersion
     effect: str
     visible: bool = True
+    only: str | None = None
+    """The provider or route type that it concerns; None for all."""
 
 
-MINIMUM: Final = KongVersion((3, 13))
+def parse_version(text: str) -> KongVersion:
+    """The version in a dotted text such as `3.13.0.7`."""
+    return KongVersion(tuple(map(int, text.split("."))))
+
+
+def _defects(effect: str, fixed: Mapping[str, str], *, visible: bool = True, only: str | None = None) -> tuple[Defect, ...]:
+    """One defect: the minor versions that have it, each with the version that fixes it."""
+    return tuple(Defect(parse_version(minor), parse_version(fix), effect, visible, only) for minor, fix in fixed.items())
+
+
+MINIMUM: Final = parse_version("3.13")
 """The first version whose Enterprise image emits GenAI spans."""
 
+_FLOORS: Final = {"3.13": "3.13.0.7", "3.14": "3.14.0.7", "3.15": "3.15.0.1"}
+_TOKENS: Final = {"3.13": "3.14.0.13", "3.14": "3.14.0.13", "3.15": "3.15.0.4"}
+
 DEFECTS: Final = (
-    Defect(KongVersion((3, 13, 0, 3)), "the attributes of GenAI spans are wrong"),
-    Defect(KongVersion((3, 14, 0, 3)), "a span is sometimes left unfinished, and streamed answers lack the response model"),
-    Defect(KongVersion((3, 13, 0, 7)), "the export of traces crashes when a host name cannot be resolved", visible=False),
-    Defect(KongVersion((3, 14, 0, 7)), "the export of traces crashes when a host name cannot be resolved", visible=False),
+    *_defects("the attributes of GenAI spans are wrong", {"3.13": "3.13.0.3"}),
+    *_defects("a span is sometimes left unfinished, and streamed answers lack the response model", {"3.14": "3.14.0.3"}),
+    *_defects("streamed answers of the responses API count as zero tokens", {"3.13": "3.14.0.0"}, only="llm/v1/responses"),
+    *_defects("token counts of streamed Gemini answers are multiplied", _TOKENS, only="gemini"),
+    *_defects("token counts of Anthropic calls lack cached tokens", _TOKENS, only="anthropic"),
+    *_defects("calls to dashscope are answered 500", {"3.13": "3.14.0.3", "3.14": "3.14.0.3"}, only="dashscope"),
+    *_defects("the export of traces crashes when a host name cannot be resolved", _FLOORS, visible=False),
+    *_defects("the export of traces fails where Fiddler's certificate has two intermediates", _FLOORS, visible=False),
 )
-"""The known defects, each with the version that fixes it, per minor version."""
+"""The known defects, each for one minor version."""
 
 SESSIONS_VERIFIED: Final = frozenset({(3, 13)})
 """Minor versions on which session grouping was seen to work: it reads a span list that is no stable API of Kong."""
 
 
 @lru_cache(maxsize=256)
-def parse_image(reference: str) -> Image:
-    """Split an image reference. `latest`, a tag of another form, no tag, or a digest alone leave the version unknown."""
+def parse_image(reference: str, stated: str | None = None) -> Image:
+    """Split an image reference. `stated` is the version that the binding gives, which counts where the image is not Kong's own.
+
+    The version stays unknown for another name than Kong's, `latest`, a tag of another form, no tag, or a digest alone.
+    """
     named, _, _ = reference.strip().partition("@")
     head, slash, last = named.rpartition("/")
     basename, _, tag = last.partition(":")
-    return Image(f"{head}{slash}{basename}", _parse_tag(tag))
+    repository = f"{head}{slash}{basename}"
+    image = Image(repository, _parse_tag(repository, tag))
+    if stated is None or (image.official and image.version):
+        return image
+    return Image(repository, parse_version(stated))
 
 
-def _parse_tag(tag: str) -> KongVersion | None:
-    match = _TAG.match(tag)
-    return KongVersion(tuple(int(part) for part in match[1].split("."))) if match else None
+def _parse_tag(repository: str, tag: str) -> KongVersion | None:
+    form = next((form for name, form in _TAGS if name.fullmatch(repository)), None)
+    match = form.fullmatch(tag) if form else None
+    return parse_version(match[1]) if match else None
 
 
-def known_defects(version: KongVersion) -> tuple[Defect, ...]:
-    """The defects this version certainly has; none where the tag does not tell the patch level."""
-    return tuple(d for d in DEFECTS if d.fixed.minor == version.minor and version.before(d.fixed))
+def topics_of(spec: BindingSpec) -> frozenset[str]:
+    """The providers and route types of a spec, by which its known defects are found."""
+    models = [route.llm for route in spec.routes if route.llm]
+    return frozenset(topic for llm in models for topic in (llm.provider, llm.route_type))
+
+
+def known_defects(version: KongVersion, topics: frozenset[str]) -> tuple[Defect, ...]:
+    """The defects this version certainly has and that concern these providers and route types; none where the tag has no patch level."""
+    return tuple(d for d in DEFECTS if d.minor.parts == version.minor and version.before(d.fixed) and d.only in {None, *topics})
 
 
 def sessions_verified(version: KongVersion) -> bool:

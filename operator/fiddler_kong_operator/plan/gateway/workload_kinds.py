@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.plan.kinds import DEPLOYMENT
-from fiddler_kong_operator.plan.snapshot import Rollout
+from fiddler_kong_operator.plan.snapshot import Halt, Rollout
 
-__all__ = ["WORKLOADS", "WorkloadKind", "deployment_rollout"]
+__all__ = ["WORKLOADS", "WorkloadKind", "deployment_rollout", "is_taken_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,16 @@ class WorkloadKind:
     template: tuple[str, ...]
     """Path of the pod template inside the object. It starts with `spec`."""
     rollout: Callable[[Manifest], Rollout]
-    """The progress of a raw object's rollout.
-
-    Its messages hold no counts: they appear in the status of every binding of the gateway, so each change would be a write to all of them.
-    """
+    """The progress of a raw object's rollout, as far as its controller has reported it: `is_taken_up` tells whether it is up to date."""
 
     @property
     def pod_path(self) -> tuple[str, ...]:
         """Path of the pod's spec inside the object."""
         return (*self.template, "spec")
+
+    def pod_template(self, raw: Manifest) -> Mapping[str, Any]:
+        """The pod template of a raw object; {} where it has none."""
+        return _descend(raw, self.template)
 
     def pod(self, raw: Manifest) -> Mapping[str, Any]:
         """The pod's spec of a raw object; {} where it has none."""
@@ -54,29 +55,29 @@ def _descend(content: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, 
     return reduce(lambda outer, step: outer.get(step) or {}, path, content)
 
 
+def is_taken_up(raw: Manifest) -> bool:
+    """Whether the workload's controller has seen the newest spec: until then its status is about an earlier one."""
+    return bool(((raw.get("status") or {}).get("observedGeneration") or 0) >= (raw["metadata"].get("generation") or 0))
+
+
 def deployment_rollout(raw: Manifest) -> Rollout:
-    """Judge a Deployment's progress as `kubectl rollout status` does; a paused one makes none."""
+    """Judge a Deployment by the pods it has: those of older templates, not those that an autoscaler or a lost node leaves to be made."""
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
-    ready = (status.get("availableReplicas") or 0) > 0
-    if (status.get("observedGeneration") or 0) < (raw["metadata"].get("generation") or 0):
-        return Rollout(complete=False, ready=ready, message="The newest template has not been taken up yet.")
-    if _deadline_exceeded(status):
-        return Rollout(complete=False, ready=ready, message="The rollout exceeded its progress deadline.")
-    if _unfinished(spec, status):
-        message = "The rollout is paused (spec.paused)." if spec.get("paused") else "Pods are being replaced."
-        return Rollout(complete=False, ready=ready, message=message)
-    return Rollout(complete=True, ready=ready)
+    complete = (status.get("replicas") or 0) <= (status.get("updatedReplicas") or 0)
+    return Rollout(complete, ready=(status.get("availableReplicas") or 0) > 0, halt=_halt(spec, status))
+
+
+def _halt(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Halt | None:
+    if spec.get("replicas", 1) == 0:
+        return "scaled to 0"
+    if spec.get("paused"):
+        return "paused"
+    return "stuck" if _deadline_exceeded(status) else None
 
 
 def _deadline_exceeded(status: Mapping[str, Any]) -> bool:
     conditions = status.get("conditions") or ()
     return any(c.get("type") == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)
-
-
-def _unfinished(spec: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
-    desired = spec.get("replicas", 1)
-    updated = status.get("updatedReplicas") or 0
-    return bool(updated < desired or (status.get("replicas") or 0) > updated or (status.get("availableReplicas") or 0) < updated)
 
 
 WORKLOADS: Final[Mapping[str, WorkloadKind]] = MappingProxyType(

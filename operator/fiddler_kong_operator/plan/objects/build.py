@@ -17,7 +17,7 @@ from .builders import BUILDERS, Wish, build_service
 from .desired import BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["build", "build_lua_removal", "build_removal", "is_lua_attached", "prune"]
+__all__ = ["build", "build_removal", "build_removal_of", "is_attached", "lua_names", "prune", "type_names"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
@@ -53,30 +53,37 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
     return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
-def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
-    """The plan that only removes the plugins that run Lua from all lists; other names stay."""
-    binding, lua = snapshot.binding, _lua_names(snapshot.binding)
-    if binding.spec is None:
+def build_removal_of(snapshot: Snapshot, names: frozenset[str]) -> BindingPlan:
+    """The plan that only removes these plugins of the binding from all lists; other names stay."""
+    binding = snapshot.binding
+    if binding.spec is None or not names:
         return BindingPlan()
-    lists = _lists(binding, (i for i in plugin_instances(binding.spec) if not PLUGINS[i.plugin].runs_lua))
-    listed = {key for key, target in snapshot.targets.items() if lua.intersection(target.plugins)}
+    lists = _lists(binding, plugin_instances(binding.spec))
+    listed = {key: target.plugins for key, target in snapshot.targets.items() if names.intersection(target.plugins)}
     services = tuple(
-        build_service(binding, route, llm, lists[route.name])
+        build_service(binding, route, llm, [n for n in lists[route.name] if n in listed[key] and n not in names])
         for route, _, llm in exposed_routes(binding.spec)
-        if route_object(binding, SERVICE, route.name) in listed
+        if (key := route_object(binding, SERVICE, route.name)) in listed
     )
-    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in lua) for key, target in snapshot.targets.items()}
+    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in names) for key, target in snapshot.targets.items()}
     return BindingPlan(services, build_attachments(snapshot, kept))
 
 
-def is_lua_attached(snapshot: Snapshot) -> bool:
-    """Whether any list names a plugin of the binding that runs Lua."""
-    lua = _lua_names(snapshot.binding)
-    return any(lua.intersection(target.plugins) for target in snapshot.targets.values())
+def is_attached(snapshot: Snapshot, names: frozenset[str]) -> bool:
+    """Whether any list names one of these plugins of the binding."""
+    return any(names.intersection(target.plugins) for target in snapshot.targets.values())
 
 
-def _lua_names(binding: Binding) -> frozenset[str]:
-    return frozenset(plugin_key(binding, kind.type).name for kind in PLUGINS.values() if kind.runs_lua)
+def lua_names(binding: Binding) -> frozenset[str]:
+    """The names of the binding's plugins that run Lua."""
+    return type_names(binding, (kind.type for kind in PLUGINS.values() if kind.runs_lua))
+
+
+def type_names(binding: Binding, types: Iterable[str]) -> frozenset[str]:
+    """The names that the binding's plugins of these types have, whether or not its spec wants them."""
+    routes = [route.name for route in binding.spec.routes] if binding.spec else []
+    named = ((kind, route) for kind in types for route in (routes if PLUGINS[kind].per_route else (None,)))
+    return frozenset(plugin_key(binding, kind, route).name for kind, route in named)
 
 
 def prune(snapshot: Snapshot, plan: BindingPlan) -> tuple[ObjectKey, ...]:

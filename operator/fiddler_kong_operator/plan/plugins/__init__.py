@@ -15,13 +15,16 @@ from .opentelemetry import OPENTELEMETRY, traces_endpoint
 from .pre_function import PRE_FUNCTION
 
 __all__ = [
+    "AI_PROXY",
     "PLUGINS",
+    "PRE_FUNCTION",
     "PluginInstance",
     "PluginKind",
     "Protection",
     "RefusedField",
     "keys_of",
     "plugin_instances",
+    "plugin_types",
     "required_keys",
     "traces_endpoint",
 ]
@@ -32,6 +35,11 @@ PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType({kind.type: kind for
 def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Every plugin a spec asks for, before overrides."""
     return tuple(instance for kind in PLUGINS.values() for instance in kind.instances(spec))
+
+
+def plugin_types(spec: BindingSpec) -> tuple[str, ...]:
+    """The types of the plugins a spec asks for."""
+    return tuple(kind.type for kind in PLUGINS.values() if kind.wanted(spec))
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:

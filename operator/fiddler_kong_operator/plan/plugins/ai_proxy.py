@@ -50,6 +50,7 @@ AI_PROXY: Final = PluginKind(
     type=_TYPE,
     per_route=True,
     instances=_instances,
+    wanted=lambda spec: any(route.llm for route in spec.routes),
     protections=(
         Protection(("auth",), "it holds the provider's key; use llm.auth", unless=frozenset({("auth", "allow_override")})),
         Protection(("model", "provider"), "use llm.provider"),

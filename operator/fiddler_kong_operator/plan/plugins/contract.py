@@ -10,7 +10,7 @@ from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.keys import PluginKey
 
-__all__ = ["PluginInstance", "PluginKind", "Protection", "RefusedField"]
+__all__ = ["PluginInstance", "PluginKind", "Protection", "RefusedField", "always"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class RefusedField:
     why: str
 
 
+def always(_spec: BindingSpec) -> bool:
+    """Every spec asks for it."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class PluginKind:
     """One of Kong's plugin types as this project uses it."""
@@ -54,6 +59,8 @@ class PluginKind:
     instances: Callable[[BindingSpec], tuple[PluginInstance, ...]]
     """The instances a spec asks for; none where it does not want the plugin."""
     protections: tuple[Protection, ...] = ()
+    wanted: Callable[[BindingSpec], bool] = always
+    """Whether a spec asks for any instance: the same answer as `instances`, at the price of a look."""
     per_route: bool = False
     """Each route has an instance of its own; otherwise all routes of a binding share one."""
     refused_fields: tuple[RefusedField, ...] = ()

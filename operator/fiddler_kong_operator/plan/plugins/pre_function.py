@@ -49,5 +49,6 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 PRE_FUNCTION: Final = PluginKind(
     type=_TYPE,
     instances=_instances,
+    wanted=lambda spec: spec.sessions.mode == "Header",
     runs_lua=True,
 )

@@ -7,7 +7,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.observe.kinds.workloads import is_borrowed, reduce_workload
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry
+from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource
 from tests.unit.observe.objects import GATEWAY, deployment
 
 
@@ -91,3 +91,24 @@ def test_an_image_has_room_in_a_status_and_is_printable(image: str, kept: str) -
     raw["spec"]["template"]["spec"]["containers"][0]["image"] = image
 
     assert [c.image for c in reduce_workload(GATEWAY, raw).containers] == [kept]
+
+
+def test_sources_of_the_env_are_kept_where_their_prefix_lets_them_set_something_of_kongs() -> None:
+    raw = deployment()
+    raw["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [
+        {"configMapRef": {"name": "kong-env"}},
+        {"prefix": "KONG_TR", "secretRef": {"name": "tracing"}},
+        {"prefix": "KO", "secretRef": {"name": "short"}},
+        {"prefix": "LLM_", "secretRef": {"name": "keys"}},
+    ]
+
+    (container,) = reduce_workload(GATEWAY, raw).containers
+
+    assert container.env_from == (EnvSource("ConfigMap kong-env"), EnvSource("Secret tracing", "KONG_TR"), EnvSource("Secret short", "KO"))
+    assert container.hidden_sources("KONG_UNTRUSTED_LUA") == ("ConfigMap kong-env", "Secret short")
+
+
+def test_the_settings_of_a_controller_are_kept() -> None:
+    env = {"name": "CONTROLLER_KONG_ADMIN_URL", "value": "https://localhost:8444"}
+
+    assert reduce_workload(GATEWAY, deployment(1, env)).containers[0].env == (EnvEntry(env["name"], env["value"]),)

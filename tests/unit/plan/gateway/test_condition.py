@@ -9,19 +9,35 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import EnvEntry, Rollout, Snapshot
+from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource, Rollout, Snapshot
 from tests.unit.plan.situations import OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
 VERIFY = make_binding(make_spec(management="Verify"))
-STARTING = Rollout(complete=False, ready=True, message="1 of 2 pods updated")
-DOWN = Rollout(complete=True, ready=False, message="0 of 0 pods ready")
+STARTING = Rollout(complete=False, ready=True)
+DOWN = Rollout(complete=True, ready=False)
+KONG_ENV = EnvSource("ConfigMap kong-env")
 
 
 def with_env(env: dict[str, str] | tuple[EnvEntry, ...], **more: Any) -> Snapshot:
     """A snapshot whose gateway has that env; keyword arguments go to the workload."""
     binding = more.pop("binding", None)
     return make_snapshot(binding, workload=make_workload(make_container(env), **more))
+
+
+def with_list(plugins: str, **more: Any) -> Snapshot:
+    return with_env({**WANTED, "KONG_PLUGINS": plugins}, **more)
+
+
+def with_sources(env: dict[str, str], *sources: EnvSource, **gateway: Any) -> Snapshot:
+    """A gateway whose container has these entries in envFrom."""
+    workload = make_workload(replace(make_container(env), env_from=sources))
+    return make_snapshot(make_binding(make_spec(**gateway)), workload=workload)
+
+
+def rolling(*replaced: Container, env: dict[str, str] = WANTED, **more: Any) -> Snapshot:
+    """A rollout under way, with pods of these older templates."""
+    return with_env(env, rollout=STARTING, replaced=tuple((container,) for container in replaced), **more)
 
 
 def with_image(image: str, **gateway: Any) -> Snapshot:
@@ -38,7 +54,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "no workload",
         make_snapshot(workload=None),
         "GatewayNotFound",
-        ["Deployment kong/kong-gateway (gateway.targetRef) does not exist", "Correct the reference"],
+        ["Deployment kong/kong-gateway (gateway.targetRef) does not exist", "Correct the reference", "a DaemonSet"],
     ),
     (
         "namespace not watched",
@@ -60,22 +76,157 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ),
     ("control plane", with_env({**WANTED, "KONG_ROLE": "control_plane"}), "GatewayControlPlaneOnly", ["KONG_ROLE=control_plane"]),
     ("data plane", with_env({**WANTED, "KONG_ROLE": "data_plane"}), "GatewayConfigured", []),
+    (
+        "a control plane in this cluster",
+        with_env({**WANTED, "KONG_ROLE": "data_plane", "KONG_CLUSTER_CONTROL_PLANE": "kong-cp.kong.svc.cluster.local:8005"}),
+        "GatewayConfigured",
+        [],
+    ),
+    (
+        "Konnect",
+        with_env({"KONG_KONNECT_MODE": "on"}),
+        "GatewayControlledElsewhere",
+        ["has KONG_KONNECT_MODE=on", "never from KongPlugins", "Kong Ingress Controller"],
+    ),
+    (
+        "a control plane elsewhere",
+        with_env({"KONG_ROLE": "data_plane", "KONG_CLUSTER_CONTROL_PLANE": "abc.us.cp0.konghq.com:443"}),
+        "GatewayControlledElsewhere",
+        ["KONG_CLUSTER_CONTROL_PLANE=abc.us.cp0.konghq.com:443"],
+    ),
+    (
+        "only the controller",
+        make_snapshot(
+            workload=make_workload(make_container({}, name="ingress-controller", image="kong/kubernetes-ingress-controller:3.5"))
+        ),
+        "GatewayControllerOnly",
+        ["Set gateway.targetRef to the workload that runs Kong"],
+    ),
+    (
+        "the controller's container, under another name",
+        with_env({"CONTROLLER_KONG_ADMIN_URL": "https://localhost:8444"}),
+        "GatewayControllerOnly",
+        ["container proxy, runs Kong's controller", "gateway.container"],
+    ),
+    ("plugins listed", with_list("bundled,acme"), "GatewayConfigured", []),
+    ("each plugin listed", with_list("key-auth, ai-proxy, opentelemetry, pre-function"), "GatewayConfigured", []),
+    ("an empty plugin list", with_list(" "), "GatewayConfigured", []),
+    (
+        "plugins not listed",
+        with_list("key-auth,cors,ai-proxy"),
+        "GatewayPluginsNotEnabled",
+        [
+            'env[name="KONG_PLUGINS"].value is key-auth,cors,ai-proxy, without pre-function and opentelemetry',
+            "Set KONG_PLUGINS=key-auth,cors,ai-proxy,pre-function,opentelemetry",
+            'env.plugins: "key-auth,cors,ai-proxy,pre-function,opentelemetry" (chart kong)',
+        ],
+    ),
+    ("off", with_list("off"), "GatewayPluginsNotEnabled", ["without ai-proxy and pre-function and opentelemetry"]),
+    ("off before all", with_list("off,bundled"), "GatewayPluginsNotEnabled", []),
+    ("a plugin that is not needed", seen_by({"sessions": "Disabled"}, with_list("ai-proxy,opentelemetry")), "GatewayConfigured", []),
+    (
+        "a plugin list from a source",
+        with_env((EnvEntry("KONG_PLUGINS", None, from_source=True), *(EnvEntry(n, v) for n, v in WANTED.items()))),
+        "GatewaySettingFromSource",
+        ['env[name="KONG_PLUGINS"] comes from valueFrom', "KONG_PLUGINS=bundled"],
+    ),
+    (
+        "everything perhaps from a ConfigMap",
+        with_sources({}, KONG_ENV),
+        "GatewaySettingFromSource",
+        [
+            "ConfigMap kong-env, in envFrom of container proxy, may set KONG_TRACING_INSTRUMENTATIONS, ",
+            ", KONG_UNTRUSTED_LUA, KONG_PLUGINS. The operator opens no ConfigMap or Secret",
+            "KONG_TRACING_INSTRUMENTATIONS=all, KONG_TRACING_SAMPLING_RATE=1.0, KONG_UNTRUSTED_LUA=on, KONG_PLUGINS=bundled.",
+            f"With gateway.conflicts: Override the operator sets {INSTRUMENTATIONS}, {SAMPLING_RATE}, {UNTRUSTED_LUA} itself.",
+        ],
+    ),
+    (
+        "what override takes over is not unread",
+        with_sources({"KONG_PLUGINS": "bundled"}, KONG_ENV, conflicts="Override"),
+        "GatewayPending",
+        [],
+    ),
+    ("plain values precede a ConfigMap", with_sources({**WANTED, "KONG_PLUGINS": "bundled"}, KONG_ENV), "GatewayConfigured", []),
+    ("another prefix", with_sources(WANTED, EnvSource("Secret keys", "LLM_")), "GatewayConfigured", []),
+    (
+        "unmanaged Lua, perhaps from a Secret",
+        with_sources({**TRACING, "KONG_PLUGINS": "bundled"}, EnvSource("Secret kong", "KONG_"), untrustedLua="Unmanaged"),
+        "GatewaySettingFromSource",
+        ["Secret kong, in envFrom of container proxy, may set KONG_UNTRUSTED_LUA.", "KONG_UNTRUSTED_LUA=sandbox."],
+    ),
+    (
+        "unmanaged Lua from a source",
+        seen_by(
+            {"untrustedLua": "Unmanaged"},
+            with_env((*(EnvEntry(n, v) for n, v in TRACING.items()), EnvEntry(UNTRUSTED_LUA, None, from_source=True))),
+        ),
+        "GatewaySettingFromSource",
+        ['env[name="KONG_UNTRUSTED_LUA"] comes from valueFrom.'],
+    ),
+    (
+        "an impossible value, unmanaged",
+        seen_by({"untrustedLua": "Unmanaged"}, with_env({**TRACING, UNTRUSTED_LUA: "yes"})),
+        "GatewaySettingConflict",
+        ["value is yes (Kong does not start with it)"],
+    ),
+    (
+        "impossible values",
+        with_env({INSTRUMENTATIONS: "request,all", SAMPLING_RATE: "often", UNTRUSTED_LUA: ""}),
+        "GatewaySettingConflict",
+        [
+            "value is request,all (Kong heeds all only as the first entry), set by manager helm",
+            "value is often (Kong does not start with it), set by manager helm",
+            "value is empty (Kong takes it for unset), set by manager helm",
+        ],
+    ),
+    (
+        "Lua that an unknown Kong may not know",
+        with_image("registry.example.net/edge/ai-gateway:1.4.2", untrustedLua="strict"),
+        "GatewayVersionUnknown",
+        ["untrustedLua=strict from 3.14 on", "gateway.kongVersion"],
+    ),
+    (
+        "a company's own image",
+        with_image("registry.example.net/edge/ai-gateway:1.4.2"),
+        "GatewayVersionUnknown",
+        ["does not tell Kong's version", "Set gateway.kongVersion"],
+    ),
+    (
+        "a company's own image with a stated version",
+        with_image("registry.example.net/edge/ai-gateway:1.4.2", kongVersion="3.13.0.7"),
+        "GatewayConfigured",
+        ["runs Kong 3.13.0.7"],
+    ),
+    (
+        "an own tag that looks like Kong's",
+        with_image("registry.example.net/edge/kong-gateway:3.2"),
+        "GatewayVersionUnsupported",
+        ["If the tag is not Kong's version, set gateway.kongVersion"],
+    ),
     ("old", with_image("kong/kong-gateway:3.12.0.4"), "GatewayVersionUnsupported", ["is Kong 3.12.0.4", "kong/kong-gateway:3.13"]),
     ("open source", with_image("kong:3.9"), "GatewayVersionUnsupported", ["Kong 3.9", "open-source image"]),
     (
         "a value this Kong does not know",
         with_image("kong/kong-gateway:3.13.0.7", untrustedLua="strict"),
         "GatewaySettingUnsupported",
-        ["untrustedLua is strict", "from 3.14 on", "3.13.0.7"],
+        ["untrustedLua=strict from 3.14 on", "3.13.0.7"],
     ),
     ("digest only", with_image("kong/kong-gateway@sha256:" + "0" * 64), "GatewayVersionUnknown", ["does not tell", "version tag"]),
+    (
+        "digest only, with a stated version",
+        with_image("kong/kong-gateway@sha256:" + "0" * 64, kongVersion="3.12"),
+        "GatewayVersionUnsupported",
+        [],
+    ),
+    ("a tag precedes the stated version", with_image("kong/kong-gateway:3.13.0.7", kongVersion="3.9"), "GatewayConfigured", ["3.13.0.7"]),
     ("open source, latest", with_image("kong:latest"), "GatewayVersionUnknown", ["open-source image"]),
     ("wrong attributes", with_image("kong/kong-gateway:3.13.0.2"), "GatewayVersionAdvised", ["Before 3.13.0.3, the attributes", "upgrade"]),
     ("unfinished spans", with_image("kong/kong-gateway:3.14.0.2"), "GatewayVersionAdvised", ["unfinished", "3.14.0.3", "unverified"]),
     ("defect under failures", with_image("kong/kong-gateway:3.13.0.3"), "GatewayConfigured", ["Before 3.13.0.7", "resolved"]),
     (
         "unverified version",
-        with_image("kong/kong-gateway:3.15.0.0"),
+        with_image("kong/kong-gateway:3.16.0.1"),
         "GatewayConfigured",
         ["Session grouping is unverified", "verified: 3.13"],
     ),
@@ -83,7 +234,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "from a source",
         with_env((EnvEntry(SAMPLING_RATE, None, from_source=True),)),
         "GatewaySettingFromSource",
-        ['containers[name="proxy"].env[name="KONG_TRACING_SAMPLING_RATE"] comes from valueFrom', "needed is 1.0"],
+        ['containers[name="proxy"].env[name="KONG_TRACING_SAMPLING_RATE"] comes from valueFrom.', "KONG_TRACING_SAMPLING_RATE=1.0"],
     ),
     (
         "twice",
@@ -195,8 +346,51 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "GatewayPending",
         ["nothing is applied while spec.suspend is true"],
     ),
-    ("no pod", with_env(WANTED, rollout=DOWN), "GatewayNotRunning", ["no ready pod", "0 of 0 pods ready.", "kubectl -n kong get pods"]),
-    ("rolling out", with_env(WANTED, rollout=STARTING), "GatewayRollingOut", ["being replaced", "1 of 2 pods updated."]),
+    (
+        "absent while an older binding asks for another value",
+        replace(
+            with_env({}, binding=make_binding(created=2)),
+            siblings=(make_binding(make_spec(untrustedLua="sandbox"), name="elder", created=1),),
+        ),
+        "GatewayPending",
+        ["lacks KONG_TRACING_INSTRUMENTATIONS=all", "only the settings of the older binding kong/elder are applied"],
+    ),
+    ("no pod", with_env(WANTED, rollout=DOWN), "GatewayNotRunning", ["no ready pod", "kubectl -n kong get pods"]),
+    (
+        "scaled to 0",
+        with_env({}, rollout=Rollout(complete=True, ready=False, halt="scaled to 0")),
+        "GatewayScaledToZero",
+        ["is scaled to 0 and serves nothing", "Argo Rollout"],
+    ),
+    ("rolling out, seen from the start", rolling(make_container(TRACING)), "GatewayRollingOut", ["being replaced"]),
+    ("rolling out, not seen from the start", with_env(WANTED, rollout=STARTING, replaced=None), "GatewayRollingOut", []),
+    ("rolling out from an older Kong", rolling(make_container(image="kong/kong-gateway:3.12")), "GatewayRollingOut", []),
+    ("rolling out from another container", rolling(make_container(name="kong")), "GatewayRollingOut", []),
+    (
+        "rolling out from switched-off Lua",
+        rolling(make_container({**TRACING, UNTRUSTED_LUA: "off"}), env=TRACING, binding=make_binding(make_spec(untrustedLua="Unmanaged"))),
+        "GatewayRollingOut",
+        [],
+    ),
+    (
+        "rolling out from one template with the settings to another",
+        rolling(make_container(image="kong/kong-gateway:3.13.0.5")),
+        "GatewayConfigured",
+        [],
+    ),
+    (
+        "paused before the settings",
+        with_env(WANTED, rollout=Rollout(complete=False, ready=True, halt="paused"), replaced=None),
+        "GatewayRolloutPaused",
+        ["is paused (spec.paused)", "rollout resume deployment kong-gateway"],
+    ),
+    (
+        "stuck before the settings",
+        with_env(WANTED, rollout=Rollout(complete=False, ready=True, halt="stuck"), replaced=None),
+        "GatewayRolloutStuck",
+        ["exceeded its progress deadline", "get pods"],
+    ),
+    ("paused with the settings", with_env(WANTED, rollout=Rollout(complete=True, ready=True, halt="paused")), "GatewayConfigured", []),
     ("invalid spec", make_snapshot(replace(make_binding(), spec=None)), "GatewayNotEvaluated", []),
     ("not granted", make_snapshot(make_binding(namespace="ai")), "GatewayNotEvaluated", []),
 ]
@@ -229,7 +423,9 @@ def test_nothing_of_a_workload_is_shown_without_a_grant() -> None:
         pytest.param(with_image("kong/kong-gateway:3.13.0.2"), True, False, id="version advised"),
         pytest.param(with_image("kong:3.9"), False, False, id="version unsupported"),
         pytest.param(with_env({}), False, False, id="settings absent"),
-        pytest.param(with_env(WANTED, rollout=STARTING), False, False, id="rolling out"),
+        pytest.param(with_env(WANTED, rollout=STARTING, replaced=None), False, False, id="rolling out"),
+        pytest.param(rolling(make_container()), True, False, id="rolling out with the settings"),
+        pytest.param(with_sources(TRACING, KONG_ENV, untrustedLua="Unmanaged"), False, True, id="perhaps off in a ConfigMap"),
         pytest.param(with_env(WANTED, rollout=DOWN), False, False, id="no pod"),
         pytest.param(with_env({**WANTED, UNTRUSTED_LUA: "off"}), False, True, id="off"),
         pytest.param(seen_by({"untrustedLua": "Unmanaged"}, with_env({**TRACING, UNTRUSTED_LUA: "off"})), False, True, id="off, unmanaged"),

@@ -12,7 +12,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
-from fiddler_kong_operator.plan.snapshot import Binding, EnvEntry, Workload
+from fiddler_kong_operator.plan.snapshot import Binding, EnvEntry, EnvSource, Rollout, Workload
 from tests.unit.plan.situations import HELM, OURS, WANTED, make_binding, make_container, make_spec, make_workload
 
 BOTH = OURS | HELM
@@ -75,6 +75,7 @@ def test_the_apply_lists_every_setting_and_cannot_create_a_workload() -> None:
     assert (plan.restore, plan.force, plan.action) == (None, False, "apply")
 
 
+CONFIG_MAP = (EnvSource("ConfigMap kong-env"),)
 NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ("no binding, nothing borrowed", make_workload(make_container({})), ()),
     ("everything set by Helm", make_workload(), (PLAIN,)),
@@ -100,6 +101,17 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ("Kong too old", make_workload(make_container({}, image="kong:3.9")), (PLAIN,)),
     ("Kong became too old", make_workload(make_container(image="kong:3.9"), managers=OURS), (PLAIN,)),
     ("control plane", make_workload(make_container({"KONG_ROLE": "control_plane"})), (PLAIN,)),
+    ("the controller", make_workload(make_container({}, image="kong/kubernetes-ingress-controller:3.5")), (PLAIN,)),
+    ("Konnect", make_workload(make_container({"KONG_KONNECT_MODE": "on"})), (PLAIN,)),
+    ("plugins missing", make_workload(make_container({"KONG_PLUGINS": "cors"})), (OVERRIDE,)),
+    ("plugins unknown", make_workload(make_container((EnvEntry("KONG_PLUGINS", None, from_source=True),))), (OVERRIDE,)),
+    ("scaled to 0", make_workload(make_container({}), rollout=Rollout(complete=True, ready=False, halt="scaled to 0")), (PLAIN,)),
+    ("perhaps in a ConfigMap", make_workload(replace(make_container({"KONG_PLUGINS": "bundled"}), env_from=CONFIG_MAP)), (PLAIN,)),
+    (
+        "Lua that an unknown Kong may not know",
+        make_workload(make_container({}, image="registry.example.net/ai-gateway:7")),
+        (make_binding(make_spec(untrustedLua="lax")),),
+    ),
     ("Kong Operator's", make_workload(make_container({}), owner_kinds=frozenset({"DataPlane"})), (OVERRIDE,)),
     ("conflict", make_workload(make_container({SAMPLING_RATE: "0.5"})), (PLAIN,)),
     ("conflict with an unknown manager", make_workload(make_container({SAMPLING_RATE: "0.5"}), managers=frozenset()), (PLAIN,)),
@@ -122,6 +134,14 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ),
     ("a copied annotation", make_workload(make_container({}), former=former({SAMPLING_RATE: "0.5"})), ()),
 ]
+
+
+def test_what_may_stand_in_a_config_map_is_set_with_override() -> None:
+    workload = make_workload(replace(make_container({"KONG_PLUGINS": "bundled"}), env_from=CONFIG_MAP))
+
+    plan = plan_settings(workload, (OVERRIDE,))
+
+    assert (plan.action, plan.force) == ("apply", False)
 
 
 @pytest.mark.parametrize(("workload", "bindings"), [pytest.param(*case[1:], id=case[0]) for case in NOTHING_TO_DO])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fiddler_kong_operator.plan.gateway.version import KongVersion, known_defects, parse_image, sessions_verified
+from fiddler_kong_operator.plan.gateway.version import DEFECTS, KongVersion, known_defects, parse_image, sessions_verified
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -24,7 +24,14 @@ DIGEST = "sha256:" + "a" * 64
         ("kong/kong-gateway:3", "kong/kong-gateway", None),
         ("kong/kong-gateway:2026.01.15", "kong/kong-gateway", None),
         ("kong/kong-gateway:nightly-3.13", "kong/kong-gateway", None),
+        ("kong/kong-gateway:3.13.0", "kong/kong-gateway", None),
         ("kong:3.9.1", "kong", "3.9.1"),
+        ("registry.example.net/edge/ai-gateway:1.4.2", "registry.example.net/edge/ai-gateway", None),
+        ("registry.example.net/edge/ai-gateway:3.13.0.7", "registry.example.net/edge/ai-gateway", None),
+        ("registry.example.net/edge/acme-kong-gateway:3.13.0.7", "registry.example.net/edge/acme-kong-gateway", "3.13.0.7"),
+        ("registry.example.net/edge/kong-gateway:1.4.2", "registry.example.net/edge/kong-gateway", None),
+        ("registry.example.net/edge/kong-gateway:1.4", "registry.example.net/edge/kong-gateway", None),
+        ("registry.example.net/edge/kong:1.4.2", "registry.example.net/edge/kong", None),
     ],
 )
 def test_image_reference(reference: str, repository: str, version: str | None) -> None:
@@ -39,7 +46,8 @@ def test_image_reference(reference: str, repository: str, version: str | None) -
         ("kong:3.9", True),
         ("docker.io/library/kong:3.9", True),
         ("kong/kong:3.9", True),
-        ("mirror.example.com:5000/kong", True),
+        ("mirror.example.com:5000/library/kong", True),
+        ("mirror.example.com:5000/edge/kong", False),
         ("kong/kong-gateway:3.13", False),
         ("example.com/kong/gateway:3.13", False),
     ],
@@ -65,24 +73,48 @@ def test_before_compares_what_both_state(one: tuple[int, ...], other: tuple[int,
 
 
 @pytest.mark.parametrize(
-    ("tag", "visible", "all_defects"),
+    ("reference", "stated", "expected"),
     [
-        ("3.13", 0, 0),
-        ("3.13.0.2", 1, 2),
-        ("3.13.0.3", 0, 1),
-        ("3.13.0.7", 0, 0),
-        ("3.14.0.2", 1, 2),
-        ("3.14.0.7", 0, 0),
-        ("3.15.0.0", 0, 0),
+        ("registry.example.net/edge/ai-gateway:1.4.2", "3.13.0.7", "3.13.0.7"),
+        (f"kong/kong-gateway@{DIGEST}", "3.14", "3.14"),
+        ("registry.example.net/edge/kong-gateway:3.2", "3.13.0.7", "3.13.0.7"),
+        ("kong/kong-gateway:3.12", "3.13.0.7", "3.12"),
+        ("kong:3.9", "3.13", "3.9"),
     ],
 )
-def test_known_defects(tag: str, visible: int, all_defects: int) -> None:
+def test_the_stated_version_counts_where_the_image_is_not_kongs_own_with_a_tag(reference: str, stated: str, expected: str) -> None:
+    assert expected == str(parse_image(reference, stated).version)
+
+
+@pytest.mark.parametrize(
+    ("tag", "topics", "visible", "all_defects"),
+    [
+        ("3.13", (), 0, 0),
+        ("3.13.0.2", (), 1, 3),
+        ("3.13.0.3", (), 0, 2),
+        ("3.13.0.7", (), 0, 0),
+        ("3.13.0.7", ("llm/v1/responses",), 1, 1),
+        ("3.13", ("gemini",), 1, 1),
+        ("3.14.0.2", (), 1, 3),
+        ("3.14.0.2", ("dashscope", "anthropic"), 3, 5),
+        ("3.14.0.7", (), 0, 0),
+        ("3.15.0.0", (), 0, 2),
+        ("3.15.0.1", ("gemini",), 1, 1),
+        ("3.15.0.4", ("gemini",), 0, 0),
+        ("3.16.0.1", ("gemini",), 0, 0),
+    ],
+)
+def test_known_defects(tag: str, topics: tuple[str, ...], visible: int, all_defects: int) -> None:
     version = parse_image(f"kong/kong-gateway:{tag}").version
     assert version is not None
 
-    found = known_defects(version)
+    found = known_defects(version, frozenset(topics))
 
     assert (visible, all_defects) == (sum(d.visible for d in found), len(found))
+
+
+def test_every_defect_is_fixed_by_a_later_version_than_the_first_of_its_minor() -> None:
+    assert [d for d in DEFECTS if not KongVersion((*d.minor.parts, 0, 0)).before(d.fixed) and d.minor.parts == d.fixed.minor] == []
 
 
 @pytest.mark.parametrize(("tag", "expected"), [("3.13", True), ("3.13.0.7", True), ("3.14.0.7", False), ("3.15", False)])

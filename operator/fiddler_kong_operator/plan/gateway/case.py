@@ -1,0 +1,167 @@
+"""A gateway that exists, as the checks of its condition see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.snapshot import Binding, Container, Snapshot, Workload
+
+from . import env
+from .env import Observation, Observations, Setting, SettingState
+from .process import PLUGIN_LIST, extended_list, missing_plugins
+from .tenancy import granted, settings_rival, tenants
+from .unread import Unread
+from .version import SESSIONS_VERIFIED, Defect, Image, known_defects, parse_image, sessions_verified, topics_of
+from .workload_kinds import WorkloadKind
+
+__all__ = ["GatewayCase", "is_allowed", "make_case"]
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayCase:
+    """The gateway of one binding: workload and container exist, and the binding may use them."""
+
+    spec: BindingSpec
+    kind: WorkloadKind
+    workload: Workload
+    container: Container
+    image: Image
+    observations: tuple[Observation, ...]
+    override: bool
+    """A binding of this workload and container says `conflicts: Override`."""
+    rival: Binding | None
+    """The older binding that demands another value of a setting, so that this one's are not set."""
+
+    @property
+    def applies(self) -> bool:
+        """Whether the operator may write the settings."""
+        return self.spec.gateway.management == "Apply"
+
+    # Settings
+
+    @property
+    def lacking(self) -> Observations:
+        """The needed settings that are not right."""
+        return self._observed(o for o in self.observations if o.state is not SettingState.RIGHT)
+
+    def in_state(self, state: SettingState) -> Observations:
+        """The needed settings in this state."""
+        return self._observed(o for o in self.observations if o.state is state)
+
+    @property
+    def unread(self) -> Unread | None:
+        """The settings that stand where the operator does not look; None where there are none."""
+        hidden = [o.setting for o in self.observations if o.state is SettingState.HIDDEN]
+        settings = [o.setting for o in self.observations if o.state is SettingState.FROM_SOURCE]
+        if not (self.applies and self.override):
+            settings += hidden
+        if self._lua_unmanaged and env.is_unread(self.container, env.UNTRUSTED_LUA):
+            settings.append(Setting(env.UNTRUSTED_LUA, "sandbox"))
+        if env.is_unread(self.container, PLUGIN_LIST):
+            settings.append(Setting(PLUGIN_LIST, "bundled"))
+        takeable = hidden if self.applies and not self.override else ()
+        return Unread(self.container, tuple(settings), tuple(takeable), self.field) if settings else None
+
+    @property
+    def lua_unfit(self) -> Observations | None:
+        """KONG_UNTRUSTED_LUA with a value that no Lua runs under, where `untrustedLua: Unmanaged` leaves the setting to others."""
+        values = [(entry.value or "").strip() for entry in self.container.entries(env.UNTRUSTED_LUA)]
+        unfit = any(value == "off" or not env.starts_with(env.UNTRUSTED_LUA, value) for value in values)
+        if not self._lua_unmanaged or not unfit:
+            return None
+        return self._observed([env.observe_setting(self.workload, self.container, Setting(env.UNTRUSTED_LUA, "sandbox"))])
+
+    @property
+    def _lua_unmanaged(self) -> bool:
+        return self.spec.sessions.mode == "Header" and self.spec.gateway.untrusted_lua == "Unmanaged"
+
+    def field(self, name: str) -> str:
+        """The path of an env entry of the container."""
+        return self.kind.env_field(self.container.name, name)
+
+    def _observed(self, observations: Iterable[Observation]) -> Observations:
+        return Observations(tuple(observations), self.field)
+
+    # Plugins
+
+    @property
+    def missing_plugins(self) -> str:
+        """The types of the binding's plugins that KONG_PLUGINS leaves out."""
+        return " and ".join(missing_plugins(self.spec, self.container))
+
+    @property
+    def plugin_list(self) -> str:
+        """The entry KONG_PLUGINS and its value."""
+        values = " and ".join(entry.value or "empty" for entry in self.container.entries(PLUGIN_LIST))
+        return f"{self.field(PLUGIN_LIST)}.value is {values}"
+
+    @property
+    def extended_list(self) -> str:
+        """The value of KONG_PLUGINS with the binding's plugins."""
+        return extended_list(self.spec, self.container)
+
+    # Pods
+
+    @property
+    def mixed(self) -> bool:
+        """Whether pods may still run an older template without the settings."""
+        replaced = self.workload.replaced
+        return not self.workload.rollout.complete and (replaced is None or not all(map(self._serves, replaced)))
+
+    def _serves(self, containers: tuple[Container, ...]) -> bool:
+        """Whether pods with these containers work for the binding."""
+        container = next((c for c in containers if c.name == self.container.name), None)
+        if container is None or not parse_image(container.image, self.spec.gateway.kong_version).supported:
+            return False
+        lua_unfit = env.lua_is_off(container) or env.is_unread(container, env.UNTRUSTED_LUA)
+        if missing_plugins(self.spec, container) or (self._lua_unmanaged and lua_unfit):
+            return False
+        states = (env.observe_setting(self.workload, container, o.setting).state for o in self.observations)
+        return all(state is SettingState.RIGHT for state in states)
+
+    # Version
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """Known defects of this Kong."""
+        return known_defects(self.image.version, topics_of(self.spec)) if self.image.version else ()
+
+    @property
+    def advice(self) -> str:
+        """Facts worth knowing about a version that works."""
+        said = [f" Before {d.fixed}, {d.effect}: upgrade to {d.fixed} or later." for d in self.defects]
+        if self.image.version and self.spec.sessions.mode == "Header" and not sessions_verified(self.image.version):
+            verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
+            said.append(
+                f" Session grouping is unverified on this version (verified: {verified}): check that calls form one session in Fiddler."
+            )
+        return "".join(said)
+
+
+def make_case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> GatewayCase | None:
+    """The gateway to check; None where there is none, or none that the binding may use."""
+    spec, workload = snapshot.binding.spec, snapshot.workload
+    container = workload.container(spec.gateway.container) if spec and workload else None
+    if spec is None or workload is None or container is None or not snapshot.workload_visible or not is_allowed(snapshot):
+        return None
+    override = any(
+        s.gateway.conflicts == "Override" and s.gateway.container == container.name
+        for _, s in tenants(workload, (snapshot.binding, *snapshot.siblings))
+    )
+    return GatewayCase(
+        spec=spec,
+        kind=kinds[workload.key.kind],
+        workload=workload,
+        container=container,
+        image=parse_image(container.image, spec.gateway.kong_version),
+        observations=tuple(env.observe_setting(workload, container, setting) for setting in env.needed_settings(spec)),
+        override=override,
+        rival=settings_rival(snapshot.binding, snapshot.siblings, workload),
+    )
+
+
+def is_allowed(snapshot: Snapshot) -> bool:
+    """Whether the binding may use the workload, as far as there is one."""
+    return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)

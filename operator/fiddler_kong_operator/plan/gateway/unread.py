@@ -1,0 +1,54 @@
+"""Settings that stand in a ConfigMap or Secret: the operator opens neither, so it cannot know their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from fiddler_kong_operator.plan.snapshot import Container
+
+from .env import Setting
+
+__all__ = ["Unread"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Settings of one container that come from `valueFrom`, or may come from `envFrom`; each with a value that would do."""
+
+    container: Container
+    settings: tuple[Setting, ...]
+    takeable: tuple[Setting, ...]
+    """Those that the operator would set with `conflicts: Override`."""
+    field: Callable[[str], str]
+    """The path of the env entry of that name."""
+
+    def __str__(self) -> str:
+        """Where the settings stand: sentences."""
+        return " ".join((*self._entries(), *self._sources()))
+
+    @property
+    def wanted(self) -> str:
+        """`NAME=value` of each."""
+        return ", ".join(map(str, self.settings))
+
+    @property
+    def choice(self) -> str:
+        """What else can be done: a sentence with a space before it, or ""."""
+        names = ", ".join(setting.name for setting in self.takeable)
+        return f" With gateway.conflicts: Override the operator sets {names} itself." if names else ""
+
+    def _is_entry(self, setting: Setting) -> bool:
+        return bool(self.container.entries(setting.name))
+
+    def _entries(self) -> Iterator[str]:
+        for setting in filter(self._is_entry, self.settings):
+            yield f"{self.field(setting.name)} comes from valueFrom."
+
+    def _sources(self) -> Iterator[str]:
+        names: dict[str, list[str]] = {}
+        for setting in self.settings:
+            for source in self.container.hidden_sources(setting.name):
+                names.setdefault(source, []).append(setting.name)
+        for source, hidden in names.items():
+            yield f"{source}, in envFrom of container {self.container.name}, may set {', '.join(hidden)}."

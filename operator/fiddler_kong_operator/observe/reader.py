@@ -36,7 +36,7 @@ class Reader:
     ) -> None:
         """`feed` takes the live reads, and requeues others that they concern: the event that follows changes nothing any more.
 
-        `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` gives seconds since the epoch.
+        `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` is the API server's.
         """
         self._feed = feed
         self._cache = feed.cache

@@ -198,7 +198,7 @@ class Snapshot:
 
     binding: Binding
     now: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch by the API server's clock, as every time in objects."""
     secrets: Mapping[str, Mapping[str, bytes] | None] = field(default_factory=dict)
     """Referenced Secrets of the binding's namespace by name; None where it does not exist."""
     workload: Workload | None = None

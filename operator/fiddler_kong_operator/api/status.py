@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from .types import ApiModel
 
-__all__ = ["BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus"]
+__all__ = ["BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus", "RefusalStatus"]
 
 
 class Condition(ApiModel):
@@ -53,6 +53,19 @@ class FiddlerStatus(ApiModel):
     """URL to which Kong sends the traces."""
 
 
+class RefusalStatus(ApiModel):
+    """What Kong refused of the present spec and keys, and is therefore taken back: one refused object freezes a whole gateway."""
+
+    objects: tuple[Annotated[str, StringConstraints(max_length=320)], ...] = Field(max_length=128)
+    """Objects of the binding, as `Kind/name`. No list names these plugins, and routes that need one of these objects are not exposed."""
+
+    message: str = Field(max_length=4096)
+    """Kong's words."""
+
+    since: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
+    """When the newest of them was refused."""
+
+
 class BindingStatus(ApiModel):
     """Observed state of the binding. Written only when it changes."""
 
@@ -70,6 +83,9 @@ class BindingStatus(ApiModel):
 
     gateway: GatewayStatus | None = None
     """Facts about the gateway."""
+
+    refusal: RefusalStatus | None = None
+    """Present while something is taken back because Kong refused it."""
 
     fiddler: FiddlerStatus | None = None
     """Facts about the Fiddler application."""

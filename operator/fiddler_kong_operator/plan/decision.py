@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.checks import evaluate_acceptance
 from .acceptance.clashes import standing_clashes
 from .gateway.condition import GatewayView, evaluate_gateway
-from .objects.build import build, build_lua_removal, build_removal, is_lua_attached, prune
+from .objects.build import build, build_removal, build_withdrawal, is_lua_attached, lua_keys, prune, withdrawn_objects
 from .objects.desired import BindingPlan
+from .plugins import lua_plugins
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
+from .status.refusal import find_refusal, refused, refused_objects, standing_refusal
 
 __all__ = ["Decision", "decide"]
 
@@ -33,10 +37,12 @@ class Decision:
     plan: BindingPlan
     prune: tuple[ObjectKey, ...] = ()
     lua_withheld: bool = False
+    refusal: RefusalStatus | None = None
+    """What Kong refuses of the binding: the plan takes it back."""
 
     @property
     def retreats(self) -> bool:
-        """Whether the plan only detaches plugins that would break a gateway."""
+        """Whether the plan only takes back what would break a gateway."""
         return ConditionType.PLUGINS_PROGRAMMED in self.findings
 
 
@@ -45,19 +51,34 @@ def decide(snapshot: Snapshot) -> Decision:
 
     An accepted binding with usable keys gets its whole plan. Otherwise its objects stay as they are, with two exceptions. If another plugin
     of the same type is now on a target, ours is detached, since two freeze the gateway for all its users. And plugins that run Lua are
-    detached from a gateway that runs none, where every request would fail.
+    detached from a gateway that runs none, where every request would fail. In both cases what Kong refuses is taken back (`refusal`).
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(), gateway.finding)
     findings = {finding.type: finding for finding in found}
     if acceptance.finding.status != "True" or isinstance(resolved, Finding):
-        pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
         keys = None if isinstance(resolved, Finding) else resolved
-        return Decision({**findings, pending.type: pending}, gateway, keys, _retreat(snapshot, gateway))
+        return _retreating(snapshot, findings, gateway, keys, clashes=bool(acceptance.clashing_targets))
     attach = gateway.lua_ready or (is_lua_attached(snapshot) and not gateway.lua_off)
-    plan = build(snapshot, resolved, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
-    withheld = not attach and snapshot.binding.spec is not None and snapshot.binding.spec.sessions.mode == "Header"
-    return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld)
+    whole = partial(build, snapshot, resolved, attach_lua=attach, excluded_targets=acceptance.clashing_targets)
+    plan = whole()
+    refusal = find_refusal(snapshot, plan)
+    if refusal:
+        plan = whole(refused=refused_objects(refusal, snapshot))
+    withheld = not attach and snapshot.binding.spec is not None and bool(lua_plugins(snapshot.binding.spec))
+    return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld, refusal)
+
+
+def _retreating(
+    snapshot: Snapshot, findings: Mapping[ConditionType, Finding], gateway: GatewayView, keys: ResolvedKeys | None, *, clashes: bool
+) -> Decision:
+    """Where Kong refuses a plugin because it clashes with another, the clash is the cause, and its end the remedy."""
+    refusal = standing_refusal(snapshot) if clashes else find_refusal(snapshot, BindingPlan())
+    objects = refused_objects(refusal, snapshot)
+    pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
+    programmed = refused(refusal, snapshot) if refusal else pending
+    plan = _retreat(snapshot, objects | lua_keys(snapshot.binding) if gateway.lua_off else objects)
+    return Decision({**findings, programmed.type: programmed}, gateway, keys, plan, withdrawn_objects(snapshot, objects), refusal=refusal)
 
 
 def _resolved() -> Finding:
@@ -77,13 +98,13 @@ def _pending_message(findings: Mapping[ConditionType, Finding], gateway: Gateway
     return f"Nothing is changed while {cause}; {rest}."
 
 
-def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
-    """Only the removal of our names from lists in which they clash now, and of pre-function where it must be detached."""
+def _retreat(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
+    """Only the removal of our names from lists in which they clash now, and of those that must be detached everywhere."""
     clashing = standing_clashes(snapshot)
     leaving = build_removal(snapshot).attachments if clashing else ()
-    without_lua = build_lua_removal(snapshot) if gateway.lua_off else BindingPlan()
+    rest = build_withdrawal(snapshot, withheld) if withheld else BindingPlan()
     attachments = (
         *(a for a in leaving if a.target in clashing),
-        *(a for a in without_lua.attachments if a.target not in clashing),
+        *(a for a in rest.attachments if a.target not in clashing),
     )
-    return BindingPlan(without_lua.objects, attachments)
+    return BindingPlan(rest.objects, attachments)

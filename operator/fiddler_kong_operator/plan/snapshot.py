@@ -121,6 +121,8 @@ class Attachable:
     """For an Ingress: spec.ingressClassName."""
     rules: tuple[tuple[str, str], ...] = ()
     """For an Ingress: its (host or "", path) pairs."""
+    published: bool = False
+    """For an Ingress: its status has an address, which Kong's controller writes once Kong took a configuration with the Ingress in it."""
     attached_at: float = 0.0
     """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where it never did."""
 
@@ -174,13 +176,14 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class KongWarning:
-    """A Warning event of Kong Ingress Controller about a KongPlugin."""
+    """A Warning event of Kong Ingress Controller."""
 
-    plugin: ObjectKey
+    about: ObjectKey
+    """The object that it names; of a kind that is not watched, perhaps."""
     reason: str
     message: str
     last_seen: float
-    """Seconds since the epoch (`lastTimestamp`)."""
+    """When the API server stored it or its last repetition (seconds since the epoch)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +223,11 @@ class Snapshot:
     children: Mapping[ObjectKey, Child] = field(default_factory=dict)
     """Every observed object that is owned by the binding or has the name of one it would create."""
     warnings: tuple[KongWarning, ...] = ()
-    """Kong's warnings about plugins of this binding."""
+    """Kong's warnings about `children`, those that are gone included, and about `targets`."""
+    frozen_by: tuple[KongWarning, ...] = ()
+    """For a binding that waits for its Ingresses: Kong's refusals of whole configurations, whatever object they name."""
+    class_published: bool = False
+    """An Ingress of the binding's class has an address: Kong's controller gives one to every Ingress of it that Kong has taken."""
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""

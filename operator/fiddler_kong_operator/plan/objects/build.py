@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
+from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object, withdrawn_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
@@ -17,33 +17,40 @@ from .builders import BUILDERS, Wish, build_service
 from .desired import BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["build", "build_lua_removal", "build_removal", "is_lua_attached", "prune"]
+__all__ = ["build", "build_removal", "build_withdrawal", "is_lua_attached", "lua_keys", "prune", "withdrawn_objects"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
 
 def build(
-    snapshot: Snapshot, keys: ResolvedKeys, *, attach_pre_function: bool, excluded_targets: frozenset[ObjectKey] = frozenset()
+    snapshot: Snapshot,
+    keys: ResolvedKeys,
+    *,
+    attach_lua: bool,
+    excluded_targets: frozenset[ObjectKey] = frozenset(),
+    refused: frozenset[ObjectKey] = frozenset(),
 ) -> BindingPlan:
     """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_plugins` finds something.
 
-    `attach_pre_function` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left
-    without any plugin of ours, because a foreign plugin clashes there.
+    `attach_lua` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left without
+    any plugin of ours, because a foreign plugin clashes there. Nothing names `refused` plugins either, and the routes that need a refused
+    object are not exposed.
     """
     binding = snapshot.binding
     if binding.spec is None:
         raise ValueError(f"{binding.key} has no valid spec")
     plugins = configured_plugins(binding.spec)
-    lists = _lists(binding, (i for i, _ in plugins if attach_pre_function or not PLUGINS[i.plugin].runs_lua))
-    wish = Wish(binding, binding.spec, keys, plugins, lists)
+    lists = _lists(binding, (i for i, _ in plugins), refused if attach_lua else refused | lua_keys(binding))
+    wish = Wish(binding, binding.spec, keys, plugins, lists, withdrawn_routes(binding, refused))
     objects = tuple(desired for builder in BUILDERS for desired in builder(wish))
     wanted = {key: lists[route.name] for key, route in attach_targets(binding).items() if key not in excluded_targets}
     return BindingPlan(objects, build_attachments(snapshot, wanted))
 
 
-def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str, tuple[str, ...]]:
-    """The names of a route's plugins among these, by route."""
-    named = [(i.route, plugin_key(binding, i.plugin, i.route).name) for i in attached]
+def _lists(binding: Binding, plugins: Iterable[PluginInstance], withheld: frozenset[ObjectKey]) -> Mapping[str, tuple[str, ...]]:
+    """The names of a route's plugins among these, by route, without those withheld."""
+    keys = ((i.route, plugin_key(binding, i.plugin, i.route)) for i in plugins)
+    named = [(route, key.name) for route, key in keys if key not in withheld]
     routes = binding.spec.routes if binding.spec else ()
     return {route.name: tuple(name for only, name in named if only in (None, route.name)) for route in routes}
 
@@ -53,30 +60,38 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
     return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
-def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
-    """The plan that only removes the plugins that run Lua from all lists; other names stay."""
-    binding, lua = snapshot.binding, _lua_names(snapshot.binding)
+def build_withdrawal(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
+    """The plan that only removes these plugins from all lists; other names stay. Routes that must not serve without them are left out."""
+    binding, names = snapshot.binding, {key.name for key in withheld}
     if binding.spec is None:
         return BindingPlan()
-    lists = _lists(binding, (i for i in plugin_instances(binding.spec) if not PLUGINS[i.plugin].runs_lua))
-    listed = {key for key, target in snapshot.targets.items() if lua.intersection(target.plugins)}
+    lists, withdrawn = _lists(binding, plugin_instances(binding.spec), withheld), withdrawn_routes(binding, withheld)
+    listed = {key for key, target in snapshot.targets.items() if names.intersection(target.plugins)}
     services = tuple(
         build_service(binding, route, llm, lists[route.name])
         for route, _, llm in exposed_routes(binding.spec)
-        if route_object(binding, SERVICE, route.name) in listed
+        if route_object(binding, SERVICE, route.name) in listed and route.name not in withdrawn
     )
-    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in lua) for key, target in snapshot.targets.items()}
+    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in names) for key, target in snapshot.targets.items()}
     return BindingPlan(services, build_attachments(snapshot, kept))
+
+
+def withdrawn_objects(snapshot: Snapshot, refused: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
+    """The existing objects of the routes that must not serve while these are refused, in the order of deletion."""
+    routes = sorted(withdrawn_routes(snapshot.binding, refused))
+    keys = (route_object(snapshot.binding, kind, route) for kind in (INGRESS, SERVICE) for route in routes)
+    return tuple(key for key in keys if (child := snapshot.children.get(key)) and child.belongs_to(snapshot.binding) and not child.deleting)
 
 
 def is_lua_attached(snapshot: Snapshot) -> bool:
     """Whether any list names a plugin of the binding that runs Lua."""
-    lua = _lua_names(snapshot.binding)
+    lua = {key.name for key in lua_keys(snapshot.binding)}
     return any(lua.intersection(target.plugins) for target in snapshot.targets.values())
 
 
-def _lua_names(binding: Binding) -> frozenset[str]:
-    return frozenset(plugin_key(binding, kind.type).name for kind in PLUGINS.values() if kind.runs_lua)
+def lua_keys(binding: Binding) -> frozenset[ObjectKey]:
+    """The plugins of the binding that run Lua, whether or not the spec wants them."""
+    return frozenset(plugin_key(binding, kind.type) for kind in PLUGINS.values() if kind.runs_lua)
 
 
 def prune(snapshot: Snapshot, plan: BindingPlan) -> tuple[ObjectKey, ...]:

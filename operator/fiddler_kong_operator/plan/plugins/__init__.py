@@ -21,6 +21,7 @@ __all__ = [
     "Protection",
     "RefusedField",
     "keys_of",
+    "lua_plugins",
     "plugin_instances",
     "required_keys",
     "traces_endpoint",
@@ -32,6 +33,11 @@ PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType({kind.type: kind for
 def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Every plugin a spec asks for, before overrides."""
     return tuple(instance for kind in PLUGINS.values() for instance in kind.instances(spec))
+
+
+def lua_plugins(spec: BindingSpec) -> tuple[PluginInstance, ...]:
+    """Those of them that run Lua of ours."""
+    return tuple(instance for instance in plugin_instances(spec) if PLUGINS[instance.plugin].runs_lua)
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:

@@ -45,6 +45,7 @@ def _model(llm: Llm, provider: Provider) -> Manifest:
 AI_PROXY: Final = PluginKind(
     type=_TYPE,
     per_route=True,
+    essential=True,
     instances=_instances,
     protections=(
         Protection(("auth",), "it holds the provider's key; use llm.auth", unless=frozenset({("auth", "allow_override")})),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey, seconds_of
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan import kinds
@@ -13,7 +13,6 @@ from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning
 from fiddler_kong_operator.plan.status.warnings import GRACE
 
 from .attachables import bindings_around
-from .children import seconds_of
 from .contract import WatchedKind
 
 __all__ = ["WARNINGS", "reduce_warning"]

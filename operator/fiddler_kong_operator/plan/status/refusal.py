@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.status import RefusalStatus
-from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.references import keys_secret, wanted_children, withdrawn_routes
@@ -35,7 +35,7 @@ def standing_refusal(snapshot: Snapshot) -> RefusalStatus | None:
     if found is None or snapshot.binding.status.get("observedGeneration") != snapshot.binding.generation:
         return None
     secret = snapshot.children.get(keys_secret(snapshot.binding))
-    return None if secret and secret.applied_at > datetime.fromisoformat(found.since).timestamp() else found
+    return None if secret and secret.applied_at > seconds_of(found.since) else found
 
 
 def find_refusal(snapshot: Snapshot, plan: BindingPlan) -> RefusalStatus | None:

@@ -59,11 +59,14 @@ class RefusalStatus(ApiModel):
     objects: tuple[Annotated[str, StringConstraints(max_length=320)], ...] = Field(max_length=128)
     """Objects of the binding, as `Kind/name`. No list names these plugins, and routes that need one of these objects are not exposed."""
 
+    generation: int = Field(ge=0)
+    """Generation of the spec that was refused. Another one is a new attempt."""
+
     message: str = Field(max_length=4096)
     """Kong's words."""
 
     since: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
-    """When the newest of them was refused."""
+    """When the newest of them was refused. A key that changes later is a new attempt."""
 
 
 class BindingStatus(ApiModel):

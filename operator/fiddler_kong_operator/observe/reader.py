@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.errors import Gone
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -97,7 +98,8 @@ class Reader:
             global_plugins=self._global_plugins(binding),
             ingresses=ingresses,
             children=children,
-            warnings=tuple(self._warnings(names.union(children, targets))),
+            warnings=tuple(self._warnings(frozenset(children).union(targets))),
+            refusal=_refusal(binding),
             frozen_by=self._refusals() if any(unconfirmed_routes(binding, ingresses)) else (),
             class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
@@ -156,3 +158,8 @@ class Reader:
 
     def _read_warnings(self, events: Iterable[ObjectKey]) -> Iterator[KongWarning]:
         return (warning for event in events if (warning := self._cache.value(event, KongWarning)))
+
+
+def _refusal(binding: Binding) -> RefusalStatus | None:
+    raw = binding.status.get("refusal")
+    return RefusalStatus.model_validate(raw) if raw else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
@@ -223,7 +224,9 @@ class Snapshot:
     children: Mapping[ObjectKey, Child] = field(default_factory=dict)
     """Every observed object that is owned by the binding or has the name of one it would create."""
     warnings: tuple[KongWarning, ...] = ()
-    """Kong's warnings about `children`, those that are gone included, and about `targets`."""
+    """Kong's warnings about `children` and `targets`."""
+    refusal: RefusalStatus | None = None
+    """What Kong refused of the binding when it was last looked at."""
     frozen_by: tuple[KongWarning, ...] = ()
     """For a binding that waits for its Ingresses: Kong's refusals of whole configurations, whatever object they name."""
     class_published: bool = False

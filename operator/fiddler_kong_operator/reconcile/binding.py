@@ -31,6 +31,7 @@ from fiddler_kong_operator.write.applier import Applier
 from .events import build_event
 from .first_answers import FirstAnswers
 from .gateway import REFUSED_RETRY, GatewayOutcomes
+from .refusals import Refusals
 
 __all__ = ["BindingReconciler"]
 
@@ -78,6 +79,7 @@ class BindingReconciler:
         self._announce = announce
         self._limiter = WriteLimiter(REPAIR_LIMIT, REPAIR_WINDOW, clock)
         self._first_answers = FirstAnswers(clock)
+        self._refusals = Refusals()
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Reconcile one binding; returns seconds until it must be reconciled again without an event."""
@@ -85,8 +87,11 @@ class BindingReconciler:
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
             self._first_answers.forget(key)
+            self._refusals.forget(key)
             return await self._remove(snapshot) if snapshot else None
+        snapshot = self._refusals.recall(snapshot)
         decision = decide(snapshot)
+        self._refusals.keep(snapshot.binding, decision.refusal)
         outcome = await self._apply(snapshot, decision)
         traced = self._probe(snapshot.binding, decision)
         wait = self._first_answers.wait(key, traced, asked=decision.keys is not None)

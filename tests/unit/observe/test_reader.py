@@ -249,8 +249,8 @@ async def test_ingresses_in_its_places_are_shown_from_every_namespace() -> None:
     assert [shown.key for shown in found.ingresses] == [key(there)]
 
 
-async def test_warnings_are_those_about_its_objects_those_that_are_gone_and_those_it_is_attached_to() -> None:
-    seen = (binding(spec_=spec(EXPOSED, ATTACHED)), OWN, plugin(), service("chat"))
+async def test_warnings_are_those_about_its_objects_and_those_it_is_attached_to() -> None:
+    seen = (binding(spec_=spec(EXPOSED, ATTACHED)), OWN, ours(ingress("assistant-openai")), plugin(), service("chat"))
     said = [("assistant-opentelemetry", "KongPlugin"), ("assistant-openai", "Ingress"), ("chat", "Service"), ("rate-limit", "KongPlugin")]
     events = (warning(name, name=f"event-{number}", kind=kind) for number, (name, kind) in enumerate(said))
     assert [shown.about.name for shown in (await Desk(*seen, *events).snapshot()).warnings] == [

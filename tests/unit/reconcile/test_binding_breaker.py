@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.status.confirmation import RECHECK
-from tests.unit.observe.objects import ASSISTANT, CHAT, FIDDLER, ingress, warning
+from tests.unit.observe.objects import ASSISTANT, CHAT, FIDDLER, WRITTEN, ingress, warning
 from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, elapse, exposing, wall
 
 OPENTELEMETRY = "assistant-opentelemetry"
@@ -19,10 +20,14 @@ RETREATED = f"list {CHAT} assistant-chat-ai-proxy,assistant-pre-function"
 WHOLE = f"list {CHAT} assistant-chat-ai-proxy,assistant-pre-function,{OPENTELEMETRY}"
 
 
+def stamp() -> str:
+    return datetime.fromtimestamp(wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def refuse(stage: Stage, plugin: str) -> None:
     """Kong's controller pushes the plugin, and Kong refuses the configuration because of it."""
     event = warning(plugin, message="no such field", name=f"{plugin}.1")
-    event["metadata"]["managedFields"][0]["time"] = datetime.fromtimestamp(wall(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    event["metadata"]["managedFields"][0]["time"] = stamp()
     stage.put({**event, "reason": "KongConfigurationApplyFailed"})
 
 
@@ -62,6 +67,23 @@ async def test_it_stays_so_for_hours_and_after_a_restart_without_a_write() -> No
     assert await restarted.converge() == []
 
     assert (restarted.condition("Ready"), restarted.message("PluginsProgrammed")) == (("False", "KongRefused"), shown)
+
+
+async def test_it_stays_so_while_the_status_cannot_be_written() -> None:
+    stage = attaching()
+    await stage.converge()
+    await elapse(60)
+    refuse(stage, OPENTELEMETRY)
+    stage.errors[ASSISTANT.name] = Transient("apply status: the API server is overloaded")
+    for _ in range(3):
+        with pytest.raises(Transient):
+            await stage.reconcile()
+        stage.change(CHAT, managedFields=[{**WRITTEN[0], "time": stamp()}])
+    stage.errors.clear()
+
+    assert [line for line in (stage.drain() + await stage.converge()) if line.startswith("list")] == [RETREATED]
+
+    assert stage.condition("PluginsProgrammed") == ("False", "KongRefused")
 
 
 async def test_a_changed_spec_is_attached_again_and_nothing_of_the_refusal_is_left() -> None:

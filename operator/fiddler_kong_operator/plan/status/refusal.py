@@ -4,21 +4,21 @@ One refused object freezes the whole gateway: Kong keeps its last good configura
 Kong refused leaves all lists. An exposed route goes on without it, except where the route's own Service or Ingress was refused, or its
 ai-proxy, without which the provider would get the clients' calls as they are: its Ingress and Service are deleted then.
 
-After that Kong posts no more warnings. So the refusal stands in the binding's status and holds until the spec or a key changes.
+After that Kong posts no more warnings. So the refusal is kept in the binding's status and holds until the spec or a key changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
-from fiddler_kong_operator.plan.references import keys_secret, wanted_children, withdrawn_routes
+from fiddler_kong_operator.plan.references import keys_secret, withdrawn_routes
 from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 
 from .warnings import APPLY_FAILED, current_warnings, outdate_warnings
@@ -30,16 +30,16 @@ _CONTENT: Final = frozenset({SECRET.name, KONG_PLUGIN.name})
 
 
 def standing_refusal(snapshot: Snapshot) -> RefusalStatus | None:
-    """The refusal in the status, if it is about the present spec and keys."""
-    found = _recorded(snapshot)
-    if found is None or snapshot.binding.status.get("observedGeneration") != snapshot.binding.generation:
+    """The refusal that was found before, if it is about the present spec and keys."""
+    found = snapshot.refusal
+    if found is None or found.generation != snapshot.binding.generation:
         return None
     secret = snapshot.children.get(keys_secret(snapshot.binding))
     return None if secret and secret.applied_at > seconds_of(found.since) else found
 
 
 def find_refusal(snapshot: Snapshot, plan: BindingPlan) -> RefusalStatus | None:
-    """What Kong refuses of the binding: what stands in the status, and what warnings say.
+    """What Kong refuses of the binding: what was found before, and what warnings say.
 
     `plan` is about to be written. Warnings about a plugin that it changes are about the former one, and new keys are a new attempt.
     """
@@ -51,7 +51,8 @@ def find_refusal(snapshot: Snapshot, plan: BindingPlan) -> RefusalStatus | None:
         return standing
     objects = tuple(sorted({*known, *(_text(warning.about) for warning in news)}))
     since = datetime.fromtimestamp(int(snapshot.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return RefusalStatus(objects=objects, message=f"{news[0].about}: {news[0].message.rstrip('. ')}", since=since)
+    message = f"{news[0].about}: {news[0].message.rstrip('. ')}"
+    return RefusalStatus(objects=objects, generation=snapshot.binding.generation, message=message, since=since)
 
 
 def refused_objects(refusal: RefusalStatus | None, snapshot: Snapshot) -> frozenset[ObjectKey]:
@@ -74,31 +75,18 @@ def refused(refusal: RefusalStatus, snapshot: Snapshot) -> Finding:
     )
 
 
-def _recorded(snapshot: Snapshot) -> RefusalStatus | None:
-    raw: Any = snapshot.binding.status.get("refusal")
-    return RefusalStatus.model_validate(raw) if raw else None
-
-
 def _refusals(snapshot: Snapshot) -> Iterator[KongWarning]:
-    """The current refusals of objects of the binding, the newest first, without those that were taken back for an earlier spec or key."""
-    recorded = _recorded(snapshot)
+    """The current refusals of objects of the binding that Kong's controller still sees, the newest first."""
     for warning in current_warnings(snapshot):
-        settled = recorded is not None and _text(warning.about) in recorded.objects and not _stands(warning.about, snapshot)
-        if warning.reason == APPLY_FAILED and _is_ours(warning.about, snapshot) and not settled:
+        child = snapshot.children.get(warning.about)
+        if warning.reason == APPLY_FAILED and child and child.belongs_to(snapshot.binding) and _is_seen(warning.about, snapshot):
             yield warning
 
 
-def _is_ours(about: ObjectKey, snapshot: Snapshot) -> bool:
-    """Whether it is an object of the binding, or was one: a route that is not exposed any more."""
-    child = snapshot.children.get(about)
-    return child.belongs_to(snapshot.binding) if child else about in wanted_children(snapshot.binding)
-
-
-def _stands(about: ObjectKey, snapshot: Snapshot) -> bool:
-    """Whether Kong's controller still sees it: a plugin on a list, another object as long as it exists."""
-    if about.kind != KONG_PLUGIN.name:
-        return about in snapshot.children
-    return any(name.rpartition(":")[2] == about.name for target in snapshot.targets.values() for name in target.plugins)
+def _is_seen(about: ObjectKey, snapshot: Snapshot) -> bool:
+    """Whether Kong's controller sees an object of the binding: a plugin only while a list names it."""
+    listed = (name.rpartition(":")[2] for target in snapshot.targets.values() for name in target.plugins)
+    return about.kind != KONG_PLUGIN.name or about.name in listed
 
 
 def _text(key: ObjectKey) -> str:

@@ -12,7 +12,6 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.objects.desired import Desired
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, KongWarning, Snapshot
-from fiddler_kong_operator.plan.status.compute import Details, conclude
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec
@@ -56,17 +55,12 @@ def listed(decision: Decision) -> dict[str, str]:
 
 def after(seen: Snapshot, decision: Decision, *, later: float = 60.0, **binding: Any) -> Snapshot:
     """What is seen once the decision was carried out: Kong says nothing any more."""
-    programmed = decision.findings.get(ConditionType.PLUGINS_PROGRAMMED) or evaluate_programming(
-        seen, lua_withheld=False, refusal=decision.refusal
-    )
-    findings = {kind: programmed for kind in ConditionType if kind.summed}
-    status = conclude(findings, seen.binding.generation, {}, seen.now, Details(refusal=decision.refusal))
     lists = {a.target: a.plugins for a in decision.plan.attachments}
     targets = {key: replace(t, plugins=lists.get(key, t.plugins), attached_at=seen.now) for key, t in seen.targets.items()}
     targets = {key: t for key, t in targets.items() if key not in decision.prune}
     children = {key: child for key, child in seen.children.items() if key not in decision.prune}
-    changed = replace(seen.binding, status=status, **binding)
-    return replace(seen, binding=changed, now=seen.now + later, targets=targets, children=children)
+    changed = replace(seen.binding, **binding)
+    return replace(seen, binding=changed, refusal=decision.refusal, now=seen.now + later, targets=targets, children=children)
 
 
 EXPOSING, ATTACHING = make_binding(make_spec(EXPOSED)), make_binding(make_spec(ATTACHED))
@@ -118,16 +112,6 @@ def test_it_stays_taken_back_when_kong_says_nothing_any_more_and_nothing_is_writ
 
     assert (second.refusal, listed(second), second.prune) == (first.refusal, listed(first), ())
     assert shown(second, later) == shown(first, seen)
-
-
-def test_it_stays_taken_back_if_the_status_could_not_be_written() -> None:
-    seen = complained(applied(EXPOSING), OPENTELEMETRY)
-    first = decide(seen)
-    unwritten = replace(after(seen, first), binding=EXPOSING)
-    target = unwritten.targets[SERVICE]
-    unlisted = replace(target, plugins=("assistant-openai-ai-proxy", "assistant-pre-function"), attached_at=APPLIED)
-
-    assert listed(decide(replace(unwritten, targets={SERVICE: unlisted}))) == listed(first)
 
 
 def test_a_change_of_the_spec_is_a_new_attempt_though_kongs_warning_is_young() -> None:

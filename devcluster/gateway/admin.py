@@ -12,19 +12,17 @@ import gzip
 import json
 import uuid
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from aiohttp import web
 
 from .entities import EMPTY_HASH, Configuration, Problem, RefusedConfigurationError, read_configuration
 from .schemas import plugin_schema
-from .validation import flatten
+from .validation import ErrorTree, flatten
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-__all__ = ["Admin", "Refusal"]
+__all__ = ["Admin", "Fault", "Refusal"]
 
 _REMEMBERED: Final = 100
 _SINGULAR: Final = {"services": "service", "routes": "route", "plugins": "plugin", "upstreams": "upstream", "targets": "target"}
@@ -55,6 +53,10 @@ _ALWAYS_EMPTY: Final = frozenset(
 """Further lists of Kong, which KIC reads when it looks for a configuration to fall back to."""
 
 
+Fault = Callable[[str, Mapping[str, Any]], ErrorTree]
+"""(kind, entity) -> its errors, {} for none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A refused push: Kong's answer, and in `raw` the push itself, which contains keys."""
@@ -71,7 +73,10 @@ class Admin:
         self._node = str(uuid.uuid4())
         self.current: Configuration | None = None
         self.pushes = 0
+        self.refused = 0
         self.refusals: deque[Refusal] = deque(maxlen=_REMEMBERED)
+        self.fault: Fault = lambda _kind, _entity: {}
+        """Further errors of an entity, for tests of what Kong refuses for reasons that nobody could foresee."""
 
     def app(self) -> web.Application:
         """The application to listen with."""
@@ -116,8 +121,10 @@ class Admin:
         self.pushes += 1
         try:
             configuration = read_configuration(raw.get("config", raw) if isinstance(raw.get("config"), dict) else raw)
+            self._check_faults(configuration)
         except RefusedConfigurationError as error:
             answer = _refusal(error, flat=request.query.get("flatten_errors") == "1")
+            self.refused += 1
             self.refusals.append(Refusal(answer, raw))
             return web.json_response(answer, status=400)
         unchanged = self.current is not None and self.current.hash == configuration.hash
@@ -125,6 +132,12 @@ class Admin:
             return web.Response(status=304)
         self.current = configuration
         return web.json_response({kind: len(_found(configuration, kind, None)) for kind in _SINGULAR}, status=201)
+
+    def _check_faults(self, configuration: Configuration) -> None:
+        found = ((kind, entity, self.fault(kind, entity)) for kind, entity in configuration.entities)
+        problems = tuple(Problem(kind, entity, errors) for kind, entity, errors in found if errors)
+        if problems:
+            raise RefusedConfigurationError(problems, {})
 
     async def _list(self, request: web.Request) -> web.Response:
         kind, parent = request.match_info["kind"], request.match_info.get("parent")

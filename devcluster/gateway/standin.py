@@ -10,7 +10,7 @@ import aiohttp
 
 from devcluster.listener import Listener
 
-from .admin import Admin, Refusal
+from .admin import Admin, Fault, Refusal
 from .exporter import ExportCounters, Exporter, ExportLimits
 from .process import ClusterProcess, FixedProcess, Process, ProcessSettings, Workload
 from .proxy import Proxy
@@ -87,6 +87,11 @@ class GatewayStandIn:
         return tuple(self._admin.refusals)
 
     @property
+    def refused_pushes(self) -> int:
+        """Number of pushes refused so far."""
+        return self._admin.refused
+
+    @property
     def exports(self) -> ExportCounters:
         """Counters of the spans exported so far."""
         return self._exporter.counters
@@ -95,6 +100,10 @@ class GatewayStandIn:
     def error_log(self) -> tuple[str, ...]:
         """The last lines that Lua logged or that phases failed with."""
         return tuple(self._proxy.error_log)
+
+    def set_fault(self, fault: Fault) -> None:
+        """Refuse configurations with an entity in which this finds errors, in Kong's form; `lambda *_: {}` ends it."""
+        self._admin.fault = fault
 
     def set_random(self, source: Callable[[], float]) -> None:
         """Replace the random numbers of the sampling decision."""

@@ -25,7 +25,7 @@ from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.snapshot import Snapshot
-from fiddler_kong_operator.plan.status.compute import conclude
+from fiddler_kong_operator.plan.status.compute import Details, conclude
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from tests.unit.write.fake_cluster import FakeCluster
 
@@ -69,9 +69,9 @@ async def outcome(reader: Reader) -> list[Manifest]:
 def _status(snapshot: Snapshot, decision: Decision) -> Manifest:
     """The status once the plan was applied and the endpoint has answered, where there is a key to ask it with."""
     answer = Finding(reason("Reachable" if decision.keys else "ProbePending"), "(the probe's sentence)")
-    programmed = evaluate_programming(snapshot, lua_withheld=decision.lua_withheld)
+    programmed = evaluate_programming(snapshot, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
     findings = {ConditionType.PLUGINS_PROGRAMMED: programmed, ConditionType.TRACE_ENDPOINT_REACHABLE: answer, **decision.findings}
-    return conclude(findings, snapshot.binding.generation, snapshot.binding.status, snapshot.now)
+    return conclude(findings, snapshot.binding.generation, snapshot.binding.status, snapshot.now, Details(refusal=decision.refusal))
 
 
 async def _gateway(reader: Reader, snapshot: Snapshot) -> Manifest | None:

@@ -3,6 +3,7 @@
 `stage`     API server, controllers, Kong Ingress Controller, and the stand-ins for Kong, the provider and Fiddler
 `operator`  `fiddler-kong run` as a process, with the permissions of the shipped service account
 `backstage` a second stage without an operator, for tests that start their own, break shared objects, or count reads
+`refusing_arena`  a namespace on `backstage` with an operator, for tests in which Kong refuses its configuration
 `arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on unexpected objects
 """
 
@@ -18,6 +19,7 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import breaches
+from tests.integration.own import own_arena
 from tests.staging import staged, start_visibly
 
 
@@ -37,6 +39,22 @@ def backstage() -> Iterator[Stage]:
 def operator(stage: Stage) -> Iterator[OperatorProcess]:
     with OperatorProcess(stage.cluster) as process:
         yield process
+
+
+@pytest.fixture(scope="module")
+def refusing_operator(backstage: Stage) -> Iterator[OperatorProcess]:
+    with OperatorProcess(backstage.cluster) as process:
+        yield process
+
+
+@pytest.fixture
+def refusing_arena(backstage: Stage, refusing_operator: OperatorProcess) -> Iterator[Arena]:
+    """A gateway whose image claims a newer Kong than the stand-in is: the operator then accepts what Kong refuses."""
+    with own_arena(backstage, refusing_operator) as arena:
+        arena.put(arena.gateway("kong/kong-gateway:3.15.0.1"))
+        arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
+        yield arena
+        assert arena.pushed().doubles() == []
 
 
 @pytest.fixture

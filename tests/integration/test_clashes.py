@@ -7,10 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from devcluster.operator_process import OperatorProcess
-from devcluster.stage import Stage
 from tests.integration.arena import Arena, Manifest
-from tests.integration.own import own_arena
 from tests.integration.targets import ANNOTATION, CONFIGS, PLUGINS, attached_binding, foreign_plugin, ingress, listed, rest_of, service
 
 OURS: Final = ",".join(PLUGINS)
@@ -224,22 +221,6 @@ def test_a_global_plugin_that_no_longer_runs_on_the_route_is_mentioned(arena: Ar
 # Refusals of Kong itself. They block every configuration, so these tests do not use the shared gateway.
 
 
-@pytest.fixture(scope="module")
-def refusing_operator(backstage: Stage) -> Iterator[OperatorProcess]:
-    with OperatorProcess(backstage.cluster) as process:
-        yield process
-
-
-@pytest.fixture
-def refusing_arena(backstage: Stage, refusing_operator: OperatorProcess) -> Iterator[Arena]:
-    """A gateway whose image claims a newer Kong than the stand-in is: the operator then accepts what Kong refuses."""
-    with own_arena(backstage, refusing_operator) as arena:
-        arena.put(arena.gateway("kong/kong-gateway:3.15.0.1"))
-        arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
-        yield arena
-        assert arena.pushed().doubles() == []
-
-
 AI_METRICS: Final = {"op": "add", "path": "/metrics/enable_ai_metrics", "value": True}
 NONSENSE: Final = {"overrides": [{"plugin": "opentelemetry", "patch": [AI_METRICS]}]}
 
@@ -251,7 +232,7 @@ def test_kongs_refusal_is_reported_in_its_own_words_until_it_is_repaired(refusin
     refused = arena.until_condition("PluginsProgrammed", "False", "KongRefused")
 
     plugin = f"KongPlugin {arena.namespace}/assistant-opentelemetry"
-    assert refused["message"].startswith(f"Kong Ingress Controller says of {plugin}: ")
+    assert refused["message"].startswith(f"Kong refused {plugin}: ")
     assert "metrics" in refused["message"]
     assert "unknown field" in refused["message"]
     assert arena.conditions()["Stalled"]["reason"] == "KongRefused"

@@ -251,3 +251,15 @@ def test_most_specific_plugin_of_a_type_runs() -> None:
     configuration = read_configuration(config)
     chosen = plugins_of(configuration, find_route(configuration, "GET", "x", "/"))
     assert {name: plugin.config["at"] for name, plugin in chosen.items()} == {"key-auth": "route", "cors": "global"}
+
+
+async def test_a_fault_of_a_test_is_a_refusal_in_kongs_form(rig: Rig) -> None:
+    rig.gateway.set_fault(lambda _, entity: {"config": {"name": "not today"}} if entity["name"] == "opentelemetry" else {})
+    status, answer = await rig.push(page_config(ENDPOINT))
+    assert (status, rig.gateway.refused_pushes) == (400, 1)
+    assert [problem["errors"] for problem in answer["flattened_errors"]] == [
+        [{"type": "field", "field": "config.name", "message": "not today"}]
+    ]
+
+    rig.gateway.set_fault(lambda *_: {})
+    assert (await rig.push(page_config(ENDPOINT)))[0] == 201

@@ -29,7 +29,7 @@ class ConditionType(StrEnum):
     GATEWAY_CONFIGURED = "GatewayConfigured"
     """The gateway runs, fully rolled out, with the needed settings, on a Kong version that emits GenAI spans."""
     PLUGINS_PROGRAMMED = "PluginsProgrammed"
-    """The plugins are applied and attached, and Kong has not refused them."""
+    """The plugins are applied and attached, and Kong has taken them as far as its controller tells."""
     TRACE_ENDPOINT_REACHABLE = "TraceEndpointReachable"
     """Fiddler's trace endpoint answered an empty export with exactly 200, over trusted TLS."""
     READY = "Ready"
@@ -242,10 +242,23 @@ EVERY_REASON: Final = (
     Reason("GatewayNotRunning", _G, "False", "The workload has no ready pod.", "Check the workload's pods."),
     Reason("GatewayNotEvaluated", _G, "Unknown", "Not checked, because the binding was not accepted."),
     # PluginsProgrammed
-    Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused by Kong."),
+    Reason(
+        "PluginsProgrammed", _P, "True",
+        "The plugins are applied, attached and not refused by Kong. The message says whether Kong's controller has confirmed the routes.",
+    ),
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
-    Reason("KongRefused", _P, "False", "Kong refused the configuration.", "Read Kong's error in the message.", stalls=True),
+    Reason(
+        "KongNotConfirmed", _P, "Unknown",
+        "Kong's controller has not given the Ingress of an exposed route an address, as it does with others of the class.",
+        "Wait some seconds. Then see the message: the controller does not run or serve the class, or another object freezes the gateway.",
+    ),
+    Reason(
+        "KongRefused", _P, "False",
+        "Kong refused an object of the binding, or one that it is attached to. The binding's own was taken back: otherwise the gateway "
+        "would take no change of anybody.",
+        "Correct the spec by Kong's error in the message; to try the same again, set spec.suspend to true and back to false.", stalls=True,
+    ),
     Reason(
         "KongTranslationFailed", _P, "False", "Kong Ingress Controller could not translate a plugin.",
         "Read the controller's error in the message.", stalls=True,

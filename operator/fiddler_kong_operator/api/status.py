@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints
 from .rules import form
 from .types import ApiModel
 
-__all__ = ["UNWRITTEN", "BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus"]
+__all__ = ["UNWRITTEN", "BindingStatus", "Condition", "FiddlerStatus", "GatewayStatus", "RefusalStatus"]
 
 UNWRITTEN: Final[Mapping[str, Any]] = MappingProxyType({"observedGeneration": -1})
 """The status that the API server shows until the operator has written one. kstatus then says InProgress, where it would say Current."""
@@ -59,6 +59,22 @@ class FiddlerStatus(ApiModel):
     """URL to which Kong sends the traces."""
 
 
+class RefusalStatus(ApiModel):
+    """What Kong refused of the present spec and keys, and is therefore taken back: one refused object freezes a whole gateway."""
+
+    objects: tuple[Annotated[str, StringConstraints(max_length=320)], ...] = Field(max_length=128)
+    """Objects of the binding, as `Kind/name`. No list names these plugins, and routes that need one of these objects are not exposed."""
+
+    generation: int = Field(ge=0)
+    """Generation of the spec that was refused. Another one is a new attempt."""
+
+    message: str = Field(max_length=4096)
+    """Kong's words."""
+
+    since: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
+    """When the newest of them was refused. A key that changes later is a new attempt."""
+
+
 class BindingStatus(ApiModel):
     """Observed state of the binding. Written only when it changes."""
 
@@ -76,6 +92,9 @@ class BindingStatus(ApiModel):
 
     gateway: GatewayStatus | None = None
     """Facts about the gateway."""
+
+    refusal: RefusalStatus | None = None
+    """Present while something is taken back because Kong refused it."""
 
     fiddler: FiddlerStatus | None = None
     """Facts about the Fiddler application."""

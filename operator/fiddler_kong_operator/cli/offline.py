@@ -82,7 +82,7 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
-    plan = build(_snapshot(binding, around), _redacted(spec), attach_pre_function=True)
+    plan = build(_snapshot(binding, around), _redacted(spec), attach_lua=True)
     objects = (*(_without_data(desired.manifest) for desired in plan.objects), *map(_attachment, plan.attachments))
     return Outcome(binding, objects, notes=(*notes, _gateway_note(binding, spec)))
 

@@ -15,6 +15,7 @@ import aiohttp
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Transient
 
+from .clock import ServerClock
 from .connection import APPLY, Connection, Fence, load_configuration
 from .errors import Call, error_of, parse_status, unreachable
 from .objects import Kind, Manifest
@@ -68,6 +69,8 @@ class Client:
         """Makes sessions with the same credentials for others in this process."""
         self._fence = fence
         self._on_request = on_request
+        self.clock = ServerClock()
+        """The API server's clock."""
 
     @classmethod
     async def connect(
@@ -205,6 +208,7 @@ class Client:
         try:
             response = await self.connection.send(method, target, body, content_type, limits, fence)
             status = response.status
+            self.clock.answered(response.headers.get("Date"))
         finally:
             if self._on_request:
                 self._on_request(call.verb, call.kind.name, status, time.perf_counter() - started)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-__all__ = ["EVENT", "LEASE", "Kind", "Manifest", "ObjectKey", "version_of"]
+__all__ = ["EVENT", "LEASE", "Kind", "Manifest", "ObjectKey", "seconds_of", "version_of"]
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
+
+
+_RECENT: Final = 256
+"""Size of the cache of parsed times: thousands of objects are written in the same second."""
 
 
 class ObjectKey(NamedTuple):
@@ -73,3 +79,12 @@ LEASE: Final = Kind("Lease", "coordination.k8s.io", "v1", "leases", fenced=False
 def version_of(resource_version: str | None) -> int:
     """A resourceVersion as a number, so that versions can be compared (allowed since Kubernetes 1.35); -1 for anything else."""
     return int(resource_version) if resource_version and resource_version.isdecimal() else -1
+
+
+@lru_cache(maxsize=_RECENT)
+def seconds_of(moment: str | None) -> float:
+    """Seconds since the epoch; 0 for a text that is no date in Python: clients choose these, and Go's years begin with 0."""
+    try:
+        return datetime.fromisoformat(moment).timestamp() if moment else 0.0
+    except ValueError:
+        return 0.0

@@ -50,7 +50,7 @@ class Cache:
     """Everything observed, for one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """Empty; every kind counts as installed. `clock` gives seconds since the epoch."""
+        """Empty; every kind counts as installed. `clock` is the API server's."""
         self._clock = clock
         self._records = Records()
         self._tombstones: dict[str, None] = {}

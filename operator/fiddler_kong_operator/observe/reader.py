@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.errors import Gone
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -14,6 +15,8 @@ from fiddler_kong_operator.plan.gateway.tenancy import seniority
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN
 from fiddler_kong_operator.plan.references import attach_targets, children_of, named_plugin, places_of, references_of, secrets_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
+from fiddler_kong_operator.plan.status.confirmation import unconfirmed_routes
+from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED
 
 from .cache import UNKNOWN
 from .feed import Feed
@@ -36,7 +39,7 @@ class Reader:
     ) -> None:
         """`feed` takes the live reads, and requeues others that they concern: the event that follows changes nothing any more.
 
-        `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` gives seconds since the epoch.
+        `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` is the API server's.
         """
         self._feed = feed
         self._cache = feed.cache
@@ -95,7 +98,10 @@ class Reader:
             global_plugins=self._global_plugins(binding),
             ingresses=ingresses,
             children=children,
-            warnings=tuple(self._warnings(children)),
+            warnings=tuple(self._warnings(frozenset(children).union(targets))),
+            refusal=_refusal(binding),
+            frozen_by=self._refusals() if any(unconfirmed_routes(binding, ingresses)) else (),
+            class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
         )
@@ -143,9 +149,17 @@ class Reader:
         keys = {key for place in places_of(binding) for key in self._cache.indexes.serving[place]}
         return tuple(ingress for key in sorted(keys) if (ingress := self._cache.value(key, Attachable)))
 
-    def _warnings(self, children: Iterable[ObjectKey]) -> Iterator[KongWarning]:
-        for plugin in children:
-            for event in self._cache.indexes.warning_about[plugin]:
-                warning = self._cache.value(event, KongWarning)
-                if warning:
-                    yield warning
+    def _warnings(self, subjects: Iterable[ObjectKey]) -> Iterator[KongWarning]:
+        for subject in sorted(subjects):
+            yield from self._read_warnings(self._cache.indexes.warning_about[subject])
+
+    def _refusals(self) -> tuple[KongWarning, ...]:
+        return tuple(self._read_warnings(self._cache.indexes.warnings_of[APPLY_FAILED]))
+
+    def _read_warnings(self, events: Iterable[ObjectKey]) -> Iterator[KongWarning]:
+        return (warning for event in events if (warning := self._cache.value(event, KongWarning)))
+
+
+def _refusal(binding: Binding) -> RefusalStatus | None:
+    raw = binding.status.get("refusal")
+    return RefusalStatus.model_validate(raw) if raw else None

@@ -89,7 +89,11 @@ class Indexes:
         self.serving: Index[Place, ObjectKey] = Index()
         """Place -> Ingresses that serve it."""
         self.warning_about: Index[ObjectKey, ObjectKey] = Index()
-        """KongPlugin -> Events about it."""
+        """Any object -> Kong's warnings about it."""
+        self.warnings_of: Index[str, ObjectKey] = Index()
+        """Reason -> Kong's warnings with it."""
+        self.published: Index[str, ObjectKey] = Index()
+        """Ingress class -> its Ingresses with an address."""
         self.groups: dict[ObjectKey, DemandGroups] = {}
         """Workload -> its bindings by demand."""
 
@@ -112,7 +116,7 @@ class Records:
 
     def find(self, key: ObjectKey) -> Record | None:
         """The record of an object."""
-        return self._by_kind[key.kind].get(key)
+        return self._by_kind.get(key.kind, {}).get(key)
 
     def put(self, key: ObjectKey, record: Record | None) -> None:
         """Set or, with None, remove a record. The caller moves the indexes."""

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.checks import evaluate_acceptance
 from .acceptance.clashes import standing_clashes
 from .gateway.condition import GatewayView, evaluate_gateway
-from .kinds import INGRESS
-from .objects.build import build, build_removal, build_removal_of, is_attached, lua_names, prune, type_names
+from .objects.build import build, build_removal, build_withdrawal, is_attached, lua_keys, prune, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
-from .plugins import AI_PROXY, PLUGINS, PRE_FUNCTION
+from .plugins import PLUGINS, PRE_FUNCTION, lua_plugins
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
+from .status.refusal import find_refusal, refused, refused_objects, standing_refusal
 
 __all__ = ["Decision", "decide"]
 
@@ -35,10 +37,12 @@ class Decision:
     plan: BindingPlan
     prune: tuple[ObjectKey, ...] = ()
     lua_withheld: bool = False
+    refusal: RefusalStatus | None = None
+    """What Kong refuses of the binding: the plan takes it back."""
 
     @property
     def retreats(self) -> bool:
-        """Whether the plan only detaches plugins that would break a gateway."""
+        """Whether the plan only takes back what would break a gateway."""
         return ConditionType.PLUGINS_PROGRAMMED in self.findings
 
 
@@ -47,20 +51,37 @@ def decide(snapshot: Snapshot) -> Decision:
 
     An accepted binding with usable keys gets its whole plan, if its gateway has the plugins. Otherwise its objects stay as they are, with
     three exceptions. If another plugin of the same type is now on a target, ours is detached, since two freeze the gateway for all its
-    users. Plugins that the gateway does not have are detached, because they freeze it too; an exposed route does not serve without its
-    ai-proxy. And plugins that run Lua are detached from a gateway that runs none, where every request would fail.
+    users. Plugins that the gateway does not have are detached, because they freeze it too. And plugins that run Lua are detached from a
+    gateway that runs none, where every request would fail. In any case what Kong refuses is taken back (`refusal`), and an exposed route
+    does not serve without its ai-proxy.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(resolved), gateway.finding)
     findings = {finding.type: finding for finding in found}
     if acceptance.finding.status != "True" or isinstance(resolved, Finding) or _lacks_plugins(snapshot, gateway):
-        pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
         keys = None if isinstance(resolved, Finding) else resolved
-        return Decision({**findings, pending.type: pending}, gateway, keys, _retreat(snapshot, gateway), _withdrawn(snapshot, gateway))
-    attach = gateway.lua_ready or (is_attached(snapshot, lua_names(snapshot.binding)) and not gateway.lua_off)
-    plan = build(snapshot, resolved, attach_pre_function=attach, excluded_targets=acceptance.clashing_targets)
-    withheld = not attach and snapshot.binding.spec is not None and snapshot.binding.spec.sessions.mode == "Header"
-    return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld)
+        return _retreating(snapshot, findings, gateway, keys, clashes=bool(acceptance.clashing_targets))
+    attach = gateway.lua_ready or (is_attached(snapshot, lua_keys(snapshot.binding)) and not gateway.lua_off)
+    whole = partial(build, snapshot, resolved, attach_lua=attach, excluded_targets=acceptance.clashing_targets)
+    plan = whole()
+    refusal = find_refusal(snapshot, plan)
+    if refusal:
+        plan = whole(refused=refused_objects(refusal, snapshot))
+    withheld = not attach and snapshot.binding.spec is not None and bool(lua_plugins(snapshot.binding.spec))
+    return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld, refusal)
+
+
+def _retreating(
+    snapshot: Snapshot, findings: Mapping[ConditionType, Finding], gateway: GatewayView, keys: ResolvedKeys | None, *, clashes: bool
+) -> Decision:
+    """Where Kong refuses a plugin because it clashes with another, the clash is the cause, and its end the remedy."""
+    refusal = standing_refusal(snapshot) if clashes else find_refusal(snapshot, BindingPlan())
+    pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
+    programmed = refused(refusal, snapshot) if refusal else pending
+    lua = lua_keys(snapshot.binding) if gateway.lua_off else frozenset()
+    withheld = refused_objects(refusal, snapshot) | lua | type_keys(snapshot.binding, gateway.refused_plugins)
+    plan, withdrawn = _retreat(snapshot, withheld), withdrawn_objects(snapshot, withheld)
+    return Decision({**findings, programmed.type: programmed}, gateway, keys, plan, withdrawn, refusal=refusal)
 
 
 def _resolved(keys: ResolvedKeys) -> Finding:
@@ -75,7 +96,7 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
 
 def _lacks_plugins(snapshot: Snapshot, gateway: GatewayView) -> bool:
     """Whether the gateway does not have a plugin of the binding. Where that cannot be read, nothing is attached anew."""
-    return bool(gateway.refused_plugins) or (gateway.plugins_unknown and not is_attached(snapshot, type_names(snapshot.binding, PLUGINS)))
+    return bool(gateway.refused_plugins) or (gateway.plugins_unknown and not is_attached(snapshot, type_keys(snapshot.binding, PLUGINS)))
 
 
 def _pending_message(findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:
@@ -87,21 +108,13 @@ def _pending_message(findings: Mapping[ConditionType, Finding], gateway: Gateway
     return f"Nothing is changed while {cause}; {rest}."
 
 
-def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
-    """Only the removal of our names from lists in which they clash now, and of the plugins that must be detached."""
+def _retreat(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
+    """Only the removal of our names from lists in which they clash now, and of those that must be detached everywhere."""
     clashing = standing_clashes(snapshot)
     leaving = build_removal(snapshot).attachments if clashing else ()
-    lua = lua_names(snapshot.binding) if gateway.lua_off else frozenset()
-    detached = build_removal_of(snapshot, lua | type_names(snapshot.binding, gateway.refused_plugins))
+    rest = build_withdrawal(snapshot, withheld)
     attachments = (
         *(a for a in leaving if a.target in clashing),
-        *(a for a in detached.attachments if a.target not in clashing),
+        *(a for a in rest.attachments if a.target not in clashing),
     )
-    return BindingPlan(detached.objects, attachments)
-
-
-def _withdrawn(snapshot: Snapshot, gateway: GatewayView) -> tuple[ObjectKey, ...]:
-    """The Ingresses to delete because their routes would reach the provider without ai-proxy."""
-    if AI_PROXY.type not in gateway.refused_plugins:
-        return ()
-    return tuple(key for key in prune(snapshot, BindingPlan()) if key.kind == INGRESS.name)
+    return BindingPlan(rest.objects, attachments)

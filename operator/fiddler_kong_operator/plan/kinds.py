@@ -25,8 +25,8 @@ SERVICE: Final = Kind("Service", "", "v1", "services")
 INGRESS: Final = Kind("Ingress", "networking.k8s.io", "v1", "ingresses")
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
 
-EVENT: Final = replace(ANY_EVENT, field_selector="involvedObject.kind=KongPlugin,type=Warning")
-"""Only Kong's warnings about plugins are listed."""
+EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client,type=Warning")
+"""Only the warnings of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
 
 OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a

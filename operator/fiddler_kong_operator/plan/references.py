@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
@@ -30,6 +30,7 @@ __all__ = [
     "secrets_of",
     "served_places",
     "wanted_children",
+    "withdrawn_routes",
 ]
 
 Place = tuple[str, str, str]
@@ -78,6 +79,17 @@ def served_places(ingress: Attachable) -> frozenset[Place]:
 
 def _plain(path: str) -> str:
     return path.rstrip("/") or "/"
+
+
+def withdrawn_routes(binding: Binding, refused: Collection[ObjectKey]) -> frozenset[str]:
+    """The exposed routes that must not serve while these objects of the binding are refused: their own, or a plugin that they need."""
+    spec = binding.spec
+    if spec is None:
+        return frozenset()
+    needed = [(i.route, plugin_key(binding, i.plugin, i.route)) for i in plugin_instances(spec) if PLUGINS[i.plugin].essential]
+    needed += [(route.name, route_object(binding, kind, route.name)) for route, _, _ in exposed_routes(spec) for kind in (SERVICE, INGRESS)]
+    exposed = {route.name for route, _, _ in exposed_routes(spec)}
+    return frozenset(route for route, key in needed if route in exposed and key in refused)
 
 
 def exposed_routes(spec: BindingSpec) -> list[tuple[Route, Expose, Llm]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
@@ -162,6 +163,8 @@ class Attachable:
     """For an Ingress: spec.ingressClassName."""
     rules: tuple[tuple[str, str], ...] = ()
     """For an Ingress: its (host or "", path) pairs."""
+    published: bool = False
+    """For an Ingress: its status has an address, which Kong's controller writes once Kong took a configuration with the Ingress in it."""
     attached_at: float = 0.0
     """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where it never did."""
 
@@ -215,13 +218,14 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class KongWarning:
-    """A Warning event of Kong Ingress Controller about a KongPlugin."""
+    """A Warning event of Kong Ingress Controller."""
 
-    plugin: ObjectKey
+    about: ObjectKey
+    """The object that it names; of a kind that is not watched, perhaps."""
     reason: str
     message: str
     last_seen: float
-    """Seconds since the epoch (`lastTimestamp`)."""
+    """When the API server stored it or its last repetition (seconds since the epoch)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +243,7 @@ class Snapshot:
 
     binding: Binding
     now: float
-    """Seconds since the epoch."""
+    """Seconds since the epoch by the API server's clock, as every time in objects."""
     secrets: Mapping[str, Mapping[str, bytes] | None] = field(default_factory=dict)
     """Referenced Secrets of the binding's namespace by name; None where it does not exist."""
     workload: Workload | None = None
@@ -261,7 +265,13 @@ class Snapshot:
     children: Mapping[ObjectKey, Child] = field(default_factory=dict)
     """Every observed object that is owned by the binding or has the name of one it would create."""
     warnings: tuple[KongWarning, ...] = ()
-    """Kong's warnings about plugins of this binding."""
+    """Kong's warnings about `children` and `targets`."""
+    refusal: RefusalStatus | None = None
+    """What Kong refused of the binding when it was last looked at."""
+    frozen_by: tuple[KongWarning, ...] = ()
+    """For a binding that waits for its Ingresses: Kong's refusals of whole configurations, whatever object they name."""
+    class_published: bool = False
+    """An Ingress of the binding's class has an address: Kong's controller gives one to every Ingress of it that Kong has taken."""
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""

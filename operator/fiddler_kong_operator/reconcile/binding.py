@@ -21,7 +21,9 @@ from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
 from fiddler_kong_operator.plan.status.compute import Details, conclude
-from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME, current_warning, evaluate_programming, outdate_warnings
+from fiddler_kong_operator.plan.status.confirmation import RECHECK
+from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME, current_warnings, outdate_warnings
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.write.applier import Applier
@@ -29,6 +31,7 @@ from fiddler_kong_operator.write.applier import Applier
 from .events import build_event
 from .first_answers import FirstAnswers
 from .gateway import REFUSED_RETRY, GatewayOutcomes
+from .refusals import Refusals
 
 __all__ = ["BindingReconciler"]
 
@@ -76,6 +79,7 @@ class BindingReconciler:
         self._announce = announce
         self._limiter = WriteLimiter(REPAIR_LIMIT, REPAIR_WINDOW, clock)
         self._first_answers = FirstAnswers(clock)
+        self._refusals = Refusals()
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Reconcile one binding; returns seconds until it must be reconciled again without an event."""
@@ -83,8 +87,11 @@ class BindingReconciler:
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
             self._first_answers.forget(key)
+            self._refusals.forget(key)
             return await self._remove(snapshot) if snapshot else None
+        snapshot = self._refusals.recall(snapshot)
         decision = decide(snapshot)
+        self._refusals.keep(snapshot.binding, decision.refusal)
         outcome = await self._apply(snapshot, decision)
         traced = self._probe(snapshot.binding, decision)
         wait = self._first_answers.wait(key, traced, asked=decision.keys is not None)
@@ -126,7 +133,8 @@ class BindingReconciler:
             return Outcome.of(_reverted(held), min(*held.values(), next_look or REFUSED_RETRY))
         if decision.retreats:
             return Outcome(wake=next_look)
-        return Outcome.of(evaluate_programming(now, lua_withheld=decision.lua_withheld), next_look)
+        programmed = evaluate_programming(now, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
+        return Outcome.of(programmed, RECHECK if programmed.reason.name == "KongNotConfirmed" else next_look)
 
     def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:
         """The objects that something keeps reverting, with the seconds until each may be written again."""
@@ -197,8 +205,8 @@ def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[Object
     """No event announces the end of a Kong warning; after the write of a list, the next pass decides about the finalizer."""
     if any(attachment.target in written for attachment in plan.attachments):
         return 1.0
-    warning = current_warning(snapshot)
-    return warning.last_seen + WARNING_LIFETIME - snapshot.now if warning else None
+    ends = (warning.last_seen + WARNING_LIFETIME - snapshot.now for warning in current_warnings(snapshot))
+    return next(ends, None)
 
 
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
@@ -216,5 +224,6 @@ def _details(snapshot: Snapshot, decision: Decision, programmed: Finding, traced
     return Details(
         routes=f"{served}/{len(spec.routes)}",
         gateway=GatewayStatus(version=decision.gateway.version, image=decision.gateway.image),
+        refusal=decision.refusal,
         fiddler=FiddlerStatus(application=traced.application if traced else None, traces_endpoint=traces_endpoint(spec.fiddler)),
     )

@@ -45,7 +45,7 @@ class Operator:
         self._settings = settings
         self._metrics = metrics
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
-        self._cache = Cache()
+        self._cache = Cache(client.clock)
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
         self._informers = _informers(client, self._feed, scopes)
         self._resync = Resync(client, BINDING, scopes, self._feed, settings.resync_interval)
@@ -55,7 +55,7 @@ class Operator:
         self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._requeue, on_probe=product.count_probe)
         self._recorder = Recorder(client, clock, metrics.count_bug)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
-        reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints)
+        reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints, clock=client.clock)
         outcomes = GatewayOutcomes(self._requeue_tenants)
         bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._recorder.record, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from fiddler_kong_operator.errors import Stale, Stalled
-from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.observe.kinds.children import reduce_child, seconds_of
+from fiddler_kong_operator.kube.objects import Manifest, seconds_of
+from fiddler_kong_operator.observe.kinds.children import reduce_child
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import Binding, Child, Snapshot
 

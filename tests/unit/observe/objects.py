@@ -67,12 +67,14 @@ def ingress(
     *paths: tuple[str, str],
     ingress_class: str | None = "kong",
     plugins: str | None = None,
+    address: str | None = None,
     **metadata: Any,
 ) -> Manifest:
-    """An Ingress that serves these (host, path) pairs."""
+    """An Ingress that serves these (host, path) pairs; Kong's controller has given it that address."""
     listed = {"annotations": {names.KONG_PLUGINS_ANNOTATION: plugins}} if plugins is not None else {}
     rules = [{"host": host, "http": {"paths": [{"path": path, "pathType": "Prefix"}]}} for host, path in paths]
-    content = {"spec": {"ingressClassName": ingress_class, "rules": rules}}
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}} if address else {}
+    content = {"spec": {"ingressClassName": ingress_class, "rules": rules}, **status}
     return raw_object("Ingress", name, version, content, **{**listed, **metadata})
 
 
@@ -87,16 +89,17 @@ def cluster_plugin(name: str, version: int = 1, type_: str = "prometheus", ingre
     return raw_object("KongClusterPlugin", name, version, {"plugin": type_}, **given)
 
 
-def warning(about: str, version: int = 1, seconds: float = 0, message: str = "invalid", name: str = "event") -> Manifest:
-    """Kong's complaint about a plugin, made that many seconds (below an hour) after midnight."""
+def warning(
+    about: str, version: int = 1, seconds: float = 0, message: str = "invalid", name: str = "event", kind: str = "KongPlugin"
+) -> Manifest:
+    """Kong's complaint about a plugin or another object, stored that many seconds (below an hour) after midnight."""
     moment = f"2026-01-01T00:{int(seconds) // 60:02}:{int(seconds) % 60:02}Z"
     content = {
-        "involvedObject": {"kind": "KongPlugin", "namespace": "ai", "name": about},
+        "involvedObject": {"kind": kind, "namespace": "ai", "name": about},
         "reason": "KongConfigurationTranslationFailed",
         "message": message,
-        "lastTimestamp": moment,
     }
-    return raw_object("Event", name, version, content)
+    return raw_object("Event", name, version, content, managedFields=[{"manager": "kong", "operation": "Update", "time": moment}])
 
 
 def deployment(version: int = 1, *env: Mapping[str, Any], namespace: str = "kong", name: str = "gateway", **metadata: Any) -> Manifest:

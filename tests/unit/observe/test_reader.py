@@ -249,9 +249,37 @@ async def test_ingresses_in_its_places_are_shown_from_every_namespace() -> None:
     assert [shown.key for shown in found.ingresses] == [key(there)]
 
 
-async def test_warnings_are_those_about_its_plugins() -> None:
-    seen = (binding(), OWN, plugin(), warning("assistant-opentelemetry", name="a"), warning("rate-limit", name="b"))
-    assert [shown.plugin for shown in (await Desk(*seen).snapshot()).warnings] == [key(OWN)]
+async def test_warnings_are_those_about_its_objects_and_those_it_is_attached_to() -> None:
+    seen = (binding(spec_=spec(EXPOSED, ATTACHED)), OWN, ours(ingress("assistant-openai")), plugin(), service("chat"))
+    said = [("assistant-opentelemetry", "KongPlugin"), ("assistant-openai", "Ingress"), ("chat", "Service"), ("rate-limit", "KongPlugin")]
+    events = (warning(name, name=f"event-{number}", kind=kind) for number, (name, kind) in enumerate(said))
+    assert [shown.about.name for shown in (await Desk(*seen, *events).snapshot()).warnings] == [
+        "assistant-openai",
+        "assistant-opentelemetry",
+        "chat",
+    ]
+
+
+FROZEN = {**warning("broken"), "reason": "KongConfigurationApplyFailed"}
+OTHERS = ingress("shop", 1, ("", "/shop"), address="192.0.2.1", namespace="shop")
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        ((), (OTHERS,), (True, ["broken"])),
+        ((ingress("assistant-openai", 1, ("", "/openai")),), (OTHERS,), (True, ["broken"])),
+        ((ingress("assistant-openai", 1, ("", "/openai"), address="192.0.2.1"),), (OTHERS,), (True, [])),
+        ((), (ingress("shop", 1, ("", "/shop"), namespace="shop"),), (False, ["broken"])),
+        ((), (ingress("shop", 1, ("", "/shop"), address="192.0.2.1", ingress_class="nginx"),), (False, ["broken"])),
+    ],
+    ids=["not there yet", "without an address", "confirmed", "nobody has an address", "of another class"],
+)
+async def test_a_binding_that_waits_for_its_ingress_sees_whether_its_class_is_published_and_what_freezes_kong(
+    own: tuple[Manifest, ...], others: tuple[Manifest, ...], expected: tuple[bool, list[str]]
+) -> None:
+    found = await Desk(binding(), *map(ours, own), *others, FROZEN).snapshot()
+    assert (found.class_published, [warning.about.name for warning in found.frozen_by]) == expected
 
 
 async def test_a_missing_kind_is_shown() -> None:

@@ -50,11 +50,14 @@ OBJECTS = st.one_of(
     st.builds(lambda plugins: service("chat", 1, plugins), LISTS),
     st.builds(lambda plugins, owner: ours(service("assistant-openai", 1, plugins), owner), LISTS, OWNERS),
     st.builds(
-        lambda name, paths, ingress_class, plugins: ingress(name, 1, *paths, ingress_class=ingress_class, plugins=plugins),
+        lambda name, paths, ingress_class, plugins, address: ingress(
+            name, 1, *paths, ingress_class=ingress_class, plugins=plugins, address=address
+        ),
         st.sampled_from(["shop", "assistant-openai"]),
         PATHS,
         st.sampled_from([None, "kong"]),
         LISTS,
+        st.sampled_from([None, "192.0.2.1"]),
     ),
     st.builds(lambda owner: ours(plugin("assistant-opentelemetry"), owner), OWNERS),
     st.builds(warning, st.sampled_from(["rate-limit", "assistant-opentelemetry"])),
@@ -96,6 +99,8 @@ def contents(indexes: Indexes) -> tuple[object, object]:
         "serving": PLACES,
         "naming": PLUGINS,
         "warning_about": PLUGINS,
+        "warnings_of": ("KongConfigurationTranslationFailed",),
+        "published": ("kong",),
     }
     answers = {(name, k): (set(getattr(indexes, name)[k]), k in getattr(indexes, name)) for name, keys in lookups.items() for k in keys}
     groups = {workload: {found.key for found in its.representatives()} for workload, its in indexes.groups.items()}

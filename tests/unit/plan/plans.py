@@ -59,7 +59,7 @@ def snapshot_of(spec: BindingSpec | None, **more: Any) -> Snapshot:
 
 def plan_of(spec: BindingSpec, *, attach: bool = True, excluded: Iterable[ObjectKey] = (), **more: Any) -> BindingPlan:
     """The plan of a spec; `more` are fields of its snapshot."""
-    return build(snapshot_of(spec, **more), keys_of(spec), attach_pre_function=attach, excluded_targets=frozenset(excluded))
+    return build(snapshot_of(spec, **more), keys_of(spec), attach_lua=attach, excluded_targets=frozenset(excluded))
 
 
 def manifests(plan: BindingPlan) -> dict[str, Manifest]:

@@ -9,7 +9,7 @@ import pytest
 from fiddler_kong_operator.api.conditions import REASONS, Finding
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.plan.status.programming import WARNING_LIFETIME
+from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, binding, spec, warning
 from tests.unit.reconcile.stages import ATTACHED, UNAUTHORIZED, WANTED, Stage, attaching, elapse, exposing, surroundings, wall
 
@@ -106,21 +106,21 @@ async def test_suspending_leaves_applied_objects_alone() -> None:
     assert stage.log == ["status"]
 
 
-def refuse_plugin(stage: Stage, seconds: float = 0.0) -> None:
-    """Kong refused the pre-function that many seconds ago."""
-    stamp = datetime.fromtimestamp(wall() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def leave_plugin_out(stage: Stage, seconds: float = 0.0) -> None:
+    """Kong's controller could not translate the pre-function that many seconds ago."""
     event = warning(PLUGIN.name, message="no such field")
-    stage.put({**event, "reason": "KongConfigurationApplyFailed", "lastTimestamp": stamp})
+    event["metadata"]["managedFields"][0]["time"] = datetime.fromtimestamp(wall() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stage.put(event)
 
 
 async def test_a_warning_of_kong_is_shown_and_looked_at_again_when_it_is_over() -> None:
     stage = exposing()
     await stage.converge()
-    refuse_plugin(stage, 100)
+    leave_plugin_out(stage, 100)
 
     assert await stage.reconcile() == WARNING_LIFETIME - 100
 
-    assert stage.condition("PluginsProgrammed") == ("False", "KongRefused")
+    assert stage.condition("PluginsProgrammed") == ("False", "KongTranslationFailed")
     assert "no such field" in stage.message("PluginsProgrammed")
     assert stage.status["routes"] == "0/1"
 
@@ -130,7 +130,7 @@ async def test_a_warning_about_a_plugin_that_this_pass_writes_is_over() -> None:
     await stage.converge()
     stage.drift(PLUGIN)
     await elapse(10)
-    refuse_plugin(stage)
+    leave_plugin_out(stage)
 
     assert await stage.reconcile() is None
 

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.kube.clock import ServerClock
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
-from tests.unit.observe.objects import ATTACHED, binding, spec
+from tests.unit.observe.objects import ASSISTANT, ATTACHED, binding, spec
 from tests.unit.runtime.apis import WatchableCluster
 
 KINDS = ["FiddlerKongBinding", "Secret", "KongPlugin", "KongClusterPlugin", "Service", "Ingress", "Deployment", "Event"]
@@ -94,6 +95,18 @@ async def test_the_first_look_is_over_when_every_binding_has_a_status() -> None:
         operator.start()
 
         assert (await operator.first_look(), len(cluster.written("apply status"))) == (2, 2)
+
+
+async def test_the_time_in_a_status_is_the_api_servers() -> None:
+    cluster = WatchableCluster(binding())
+    cluster.clock = ServerClock(monotonic=lambda: 0.0, wall=lambda: 1767225600.0)
+    async with operating(cluster) as operator:
+        await list_everything(operator)
+        operator.start()
+
+        await operator.first_look()
+        times = {condition["lastTransitionTime"] for condition in cluster.objects[ASSISTANT]["status"]["conditions"]}
+        assert times == {"2026-01-01T00:00:00Z"}
 
 
 async def test_a_definite_finding_is_told_in_an_event() -> None:

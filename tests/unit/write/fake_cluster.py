@@ -12,6 +12,7 @@ from typing import Any
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Gone, Stale
 from fiddler_kong_operator.kube.client import Client, Page, WatchEvent
+from fiddler_kong_operator.kube.clock import ServerClock
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from tests.unit.observe.objects import key as key_of
 
@@ -34,6 +35,7 @@ class FakeCluster(Client):
         self.foreign_status: Manifest = {}
         """Fields of a status that another field manager owns: server-side apply keeps them."""
         self.version = 100
+        self.clock = ServerClock()
 
     @property
     def writes(self) -> list[tuple[str, ObjectKey]]:

@@ -1,4 +1,4 @@
-"""Service and Ingress: the plugin list, and for an Ingress its class and places."""
+"""Service and Ingress: the plugin list, and for an Ingress its class, its places and whether it has an address."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> A
 def _index(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
     indexes.naming.move(key, _named(old), _named(new))
     indexes.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
+    indexes.published.move(key, _publishing(old), _publishing(new))
+
+
+def _publishing(target: Attachable | None) -> tuple[str, ...]:
+    return (target.ingress_class,) if target and target.ingress_class and target.published else ()
 
 
 def _named(target: Attachable | None) -> frozenset[ObjectKey]:

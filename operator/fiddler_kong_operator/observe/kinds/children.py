@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey, seconds_of
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape, controllers
@@ -16,11 +14,7 @@ from fiddler_kong_operator.plan.snapshot import Child
 
 from .contract import changed
 
-__all__ = ["child_triggers", "index_child", "is_managed", "reduce_child", "seconds_of", "written_at"]
-
-
-_RECENT: Final = 256
-"""Size of the cache of parsed times: thousands of objects are written in the same second."""
+__all__ = ["child_triggers", "index_child", "is_managed", "reduce_child", "written_at"]
 
 
 def is_managed(raw: Manifest) -> bool:
@@ -53,15 +47,6 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
         written=any(_our_entries(metadata)),
         shape=share(content_shape(raw)),  # bindings differ in values, not in which fields their children have
     )
-
-
-@lru_cache(maxsize=_RECENT)
-def seconds_of(moment: str | None) -> float:
-    """Seconds since the epoch; 0 for a text that is no date in Python: clients choose these, and Go's years begin with 0."""
-    try:
-        return datetime.fromisoformat(moment).timestamp() if moment else 0.0
-    except ValueError:
-        return 0.0
 
 
 def written_at(metadata: Mapping[str, Any]) -> float:

@@ -32,6 +32,8 @@ class AttachableKind:
     """The (host or "" for all, path) pairs that the object serves itself."""
     ingress_class: Callable[[Manifest], str | None] = lambda _: None
     """The ingress class of the object; None where it has none."""
+    published: Callable[[Manifest], bool] = lambda _: False
+    """Whether Kong's controller has written an address into its status."""
 
 
 def read_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
@@ -45,6 +47,7 @@ def read_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
         plugins=tuple(name.strip() for name in plugins if name.strip()),
         ingress_class=row.ingress_class(raw),
         rules=tuple(row.places(raw)),
+        published=row.published(raw),
     )
 
 
@@ -61,6 +64,10 @@ def _ingress_places(raw: Manifest) -> Iterator[tuple[str, str]]:
             yield str(rule.get("host") or ""), str(path.get("path") or "/")
 
 
+def _has_address(raw: Manifest) -> bool:
+    return bool(_mapping(_mapping(raw, "status"), "loadBalancer").get("ingress"))
+
+
 def _mapping(parent: Manifest, name: str) -> Manifest:
     found = parent.get(name)
     return found if isinstance(found, dict) else {}
@@ -71,7 +78,7 @@ def _mappings(parent: Manifest, name: str) -> list[Any]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-_ROWS: Final = (AttachableKind(SERVICE, "service"), AttachableKind(INGRESS, "route", _ingress_places, _ingress_class))
+_ROWS: Final = (AttachableKind(SERVICE, "service"), AttachableKind(INGRESS, "route", _ingress_places, _ingress_class, _has_address))
 
 ATTACHABLES: Final[Mapping[str, AttachableKind]] = MappingProxyType({row.kind.name: row for row in _ROWS})
 """By the kind's name."""

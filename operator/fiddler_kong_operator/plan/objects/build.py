@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
+from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object, withdrawn_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
@@ -17,33 +17,40 @@ from .builders import BUILDERS, Wish, build_service
 from .desired import BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["build", "build_removal", "build_removal_of", "is_attached", "lua_names", "prune", "type_names"]
+__all__ = ["build", "build_removal", "build_withdrawal", "is_attached", "lua_keys", "prune", "type_keys", "withdrawn_objects"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
 
 def build(
-    snapshot: Snapshot, keys: ResolvedKeys, *, attach_pre_function: bool, excluded_targets: frozenset[ObjectKey] = frozenset()
+    snapshot: Snapshot,
+    keys: ResolvedKeys,
+    *,
+    attach_lua: bool,
+    excluded_targets: frozenset[ObjectKey] = frozenset(),
+    refused: frozenset[ObjectKey] = frozenset(),
 ) -> BindingPlan:
     """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_plugins` finds something.
 
-    `attach_pre_function` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left
-    without any plugin of ours, because a foreign plugin clashes there.
+    `attach_lua` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left without
+    any plugin of ours, because a foreign plugin clashes there. Nothing names `refused` plugins either, and the routes that need a refused
+    object are not exposed.
     """
     binding = snapshot.binding
     if binding.spec is None:
         raise ValueError(f"{binding.key} has no valid spec")
     plugins = configured_plugins(binding.spec)
-    lists = _lists(binding, (i for i, _ in plugins if attach_pre_function or not PLUGINS[i.plugin].runs_lua))
-    wish = Wish(binding, binding.spec, keys, plugins, lists)
+    lists = _lists(binding, (i for i, _ in plugins), refused if attach_lua else refused | lua_keys(binding))
+    wish = Wish(binding, binding.spec, keys, plugins, lists, withdrawn_routes(binding, refused))
     objects = tuple(desired for builder in BUILDERS for desired in builder(wish))
     wanted = {key: lists[route.name] for key, route in attach_targets(binding).items() if key not in excluded_targets}
     return BindingPlan(objects, build_attachments(snapshot, wanted))
 
 
-def _lists(binding: Binding, attached: Iterable[PluginInstance]) -> Mapping[str, tuple[str, ...]]:
-    """The names of a route's plugins among these, by route."""
-    named = [(i.route, plugin_key(binding, i.plugin, i.route).name) for i in attached]
+def _lists(binding: Binding, plugins: Iterable[PluginInstance], withheld: frozenset[ObjectKey]) -> Mapping[str, tuple[str, ...]]:
+    """The names of a route's plugins among these, by route, without those withheld."""
+    keys = ((i.route, plugin_key(binding, i.plugin, i.route)) for i in plugins)
+    named = [(route, key.name) for route, key in keys if key not in withheld]
     routes = binding.spec.routes if binding.spec else ()
     return {route.name: tuple(name for only, name in named if only in (None, route.name)) for route in routes}
 
@@ -53,37 +60,45 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
     return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
-def build_removal_of(snapshot: Snapshot, names: frozenset[str]) -> BindingPlan:
-    """The plan that only removes these plugins of the binding from all lists; other names stay."""
-    binding = snapshot.binding
+def build_withdrawal(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
+    """The plan that only removes these plugins from all lists; other names stay. Routes that must not serve without them are left out."""
+    binding, names = snapshot.binding, {key.name for key in withheld}
     if binding.spec is None or not names:
         return BindingPlan()
-    lists = _lists(binding, plugin_instances(binding.spec))
+    lists, withdrawn = _lists(binding, plugin_instances(binding.spec), withheld), withdrawn_routes(binding, withheld)
     listed = {key: target.plugins for key, target in snapshot.targets.items() if names.intersection(target.plugins)}
     services = tuple(
-        build_service(binding, route, llm, [n for n in lists[route.name] if n in listed[key] and n not in names])
+        build_service(binding, route, llm, [name for name in lists[route.name] if name in listed[key]])
         for route, _, llm in exposed_routes(binding.spec)
-        if (key := route_object(binding, SERVICE, route.name)) in listed
+        if (key := route_object(binding, SERVICE, route.name)) in listed and route.name not in withdrawn
     )
     kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in names) for key, target in snapshot.targets.items()}
     return BindingPlan(services, build_attachments(snapshot, kept))
 
 
-def is_attached(snapshot: Snapshot, names: frozenset[str]) -> bool:
+def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
+    """The existing objects of the routes that must not serve without these, in the order of deletion."""
+    routes = sorted(withdrawn_routes(snapshot.binding, withheld))
+    keys = (route_object(snapshot.binding, kind, route) for kind in (INGRESS, SERVICE) for route in routes)
+    return tuple(key for key in keys if (child := snapshot.children.get(key)) and child.belongs_to(snapshot.binding) and not child.deleting)
+
+
+def is_attached(snapshot: Snapshot, plugins: frozenset[ObjectKey]) -> bool:
     """Whether any list names one of these plugins of the binding."""
+    names = {key.name for key in plugins}
     return any(names.intersection(target.plugins) for target in snapshot.targets.values())
 
 
-def lua_names(binding: Binding) -> frozenset[str]:
-    """The names of the binding's plugins that run Lua."""
-    return type_names(binding, (kind.type for kind in PLUGINS.values() if kind.runs_lua))
+def lua_keys(binding: Binding) -> frozenset[ObjectKey]:
+    """The plugins of the binding that run Lua, whether or not the spec wants them."""
+    return type_keys(binding, (kind.type for kind in PLUGINS.values() if kind.runs_lua))
 
 
-def type_names(binding: Binding, types: Iterable[str]) -> frozenset[str]:
-    """The names that the binding's plugins of these types have, whether or not its spec wants them."""
+def type_keys(binding: Binding, types: Iterable[str]) -> frozenset[ObjectKey]:
+    """The binding's plugins of these types, whether or not the spec wants them."""
     routes = [route.name for route in binding.spec.routes] if binding.spec else []
     named = ((kind, route) for kind in types for route in (routes if PLUGINS[kind].per_route else (None,)))
-    return frozenset(plugin_key(binding, kind, route).name for kind, route in named)
+    return frozenset(plugin_key(binding, kind, route) for kind, route in named)
 
 
 def prune(snapshot: Snapshot, plan: BindingPlan) -> tuple[ObjectKey, ...]:

@@ -39,6 +39,13 @@ class Wish:
     """Each plugin with its final config."""
     lists: Mapping[str, Sequence[str]]
     """By route: the names of the plugins attached to it."""
+    withdrawn: frozenset[str] = frozenset()
+    """Exposed routes that must not serve."""
+
+    @property
+    def exposed(self) -> list[tuple[Route, Expose, Llm]]:
+        """The routes that get a Service and an Ingress."""
+        return [exposed for exposed in exposed_routes(self.spec) if exposed[0].name not in self.withdrawn]
 
 
 def build_secret(wish: Wish) -> tuple[Desired, ...]:
@@ -67,7 +74,7 @@ def _build_plugin(binding: Binding, instance: PluginInstance, config: Manifest) 
 
 def build_services(wish: Wish) -> tuple[Desired, ...]:
     """A Service for each exposed route. It leads to the provider and carries the route's plugins."""
-    return tuple(build_service(wish.binding, route, llm, wish.lists[route.name]) for route, _, llm in exposed_routes(wish.spec))
+    return tuple(build_service(wish.binding, route, llm, wish.lists[route.name]) for route, _, llm in wish.exposed)
 
 
 def build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[str]) -> Desired:
@@ -82,7 +89,7 @@ def build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[st
 
 def build_ingresses(wish: Wish) -> tuple[Desired, ...]:
     """An Ingress for each exposed route. It leads to the route's Service."""
-    return tuple(_build_ingress(wish, *exposed) for exposed in exposed_routes(wish.spec))
+    return tuple(_build_ingress(wish, *exposed) for exposed in wish.exposed)
 
 
 def _build_ingress(wish: Wish, route: Route, expose: Expose, llm: Llm) -> Desired:

@@ -23,6 +23,7 @@ __all__ = [
     "Protection",
     "RefusedField",
     "keys_of",
+    "lua_plugins",
     "plugin_instances",
     "plugin_types",
     "required_keys",
@@ -40,6 +41,11 @@ def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 def plugin_types(spec: BindingSpec) -> tuple[str, ...]:
     """The types of the plugins a spec asks for."""
     return tuple(kind.type for kind in PLUGINS.values() if kind.wanted(spec))
+
+
+def lua_plugins(spec: BindingSpec) -> tuple[PluginInstance, ...]:
+    """Those of them that run Lua of ours."""
+    return tuple(instance for instance in plugin_instances(spec) if PLUGINS[instance.plugin].runs_lua)
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:

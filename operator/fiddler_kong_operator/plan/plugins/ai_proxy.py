@@ -49,6 +49,7 @@ def _model(llm: Llm, provider: Provider) -> Manifest:
 AI_PROXY: Final = PluginKind(
     type=_TYPE,
     per_route=True,
+    essential=True,
     instances=_instances,
     wanted=lambda spec: any(route.llm for route in spec.routes),
     protections=(

@@ -64,6 +64,8 @@ class PluginKind:
     per_route: bool = False
     """Each route has an instance of its own; otherwise all routes of a binding share one."""
     refused_fields: tuple[RefusedField, ...] = ()
+    essential: bool = False
+    """An exposed route must not serve without it: the provider would get the clients' calls as they are."""
     runs_lua: bool = False
     """It runs Lua of ours, so it may be attached only to a gateway whose processes allow that: otherwise every request fails."""
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
-from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
+from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus, RefusalStatus
 
 __all__ = ["ASPECTS", "Details", "conclude", "deciding_finding"]
 
@@ -40,6 +40,7 @@ class Details:
     """Routes with all plugins attached, of all: `1/1`."""
     gateway: GatewayStatus | None = None
     fiddler: FiddlerStatus | None = None
+    refusal: RefusalStatus | None = None
 
 
 def conclude(
@@ -105,6 +106,7 @@ def _shown(details: Details) -> dict[str, Any]:
     parts = {
         "routes": details.routes,
         "gateway": details.gateway and details.gateway.model_dump(by_alias=True, exclude_none=True),
+        "refusal": details.refusal and details.refusal.model_dump(by_alias=True, mode="json"),
         "fiddler": details.fiddler and details.fiddler.model_dump(by_alias=True, exclude_none=True),
     }
     return {name: part for name, part in parts.items() if part}

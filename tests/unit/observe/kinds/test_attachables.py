@@ -34,7 +34,20 @@ def test_the_class_may_be_an_annotation() -> None:
     assert reduce_attachable(key(raw), raw).ingress_class == "old"
 
 
+@pytest.mark.parametrize(
+    ("balancer", "expected"), [(None, False), ({}, False), ({"ingress": []}, False), ({"ingress": [{"ip": "192.0.2.1"}]}, True)]
+)
+def test_an_ingress_is_published_once_kongs_controller_gave_it_an_address(balancer: Manifest | None, expected: bool) -> None:  # noqa: FBT001
+    raw = {**ingress("shop", 1, ("", "/shop")), "status": {"loadBalancer": balancer}}
+    assert reduce_attachable(key(raw), raw).published == expected
+
+
 # Triggers
+
+
+def test_a_binding_is_requeued_when_its_ingress_gets_an_address() -> None:
+    waiting, confirmed = (ours(ingress("assistant-openai", n, ("", "/openai"), address=a)) for n, a in ((1, None), (2, "192.0.2.1")))
+    assert changed(binding(), waiting, then=confirmed) == {ASSISTANT}
 
 
 @pytest.mark.parametrize(

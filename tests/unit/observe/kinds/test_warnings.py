@@ -7,9 +7,9 @@ import pytest
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.warnings import MESSAGE_LIMIT, REPEAT, reduce_warning
 from fiddler_kong_operator.plan.snapshot import KongWarning
-from fiddler_kong_operator.plan.status.programming import GRACE
+from fiddler_kong_operator.plan.status.warnings import GRACE
 from tests.unit.observe.changes import NONE, cache_with, changed, deleted, written
-from tests.unit.observe.objects import ASSISTANT, binding, key, ours, plugin, service, warning
+from tests.unit.observe.objects import ASSISTANT, binding, ingress, key, ours, plugin, service, warning
 
 MIDNIGHT = 1767225600.0
 """2026-01-01T00:00:00Z."""
@@ -23,28 +23,28 @@ def reduced(raw: Manifest) -> KongWarning:
 # Reduction
 
 
-def test_a_warning_keeps_its_plugin_reason_message_and_time() -> None:
-    expected = KongWarning(ObjectKey("KongPlugin", "ai", "x"), "KongConfigurationTranslationFailed", "no such field", MIDNIGHT + 61)
-    assert reduced(warning("x", seconds=61, message="no such field")) == expected
+@pytest.mark.parametrize("kind", ["KongPlugin", "Ingress", "Pod"])
+def test_a_warning_keeps_its_object_reason_message_and_time(kind: str) -> None:
+    expected = KongWarning(ObjectKey(kind, "ai", "x"), "KongConfigurationTranslationFailed", "no such field", MIDNIGHT + 61)
+    assert reduced(warning("x", seconds=61, message="no such field", kind=kind)) == expected
 
 
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
-        ({"series": {"lastObservedTime": "2026-01-01T00:00:02.500000Z"}, "eventTime": "2026-01-01T00:00:01.000000Z"}, MIDNIGHT + 2.5),
-        ({"lastTimestamp": None, "eventTime": "2026-01-01T00:00:01.000000Z", "series": None}, MIDNIGHT + 1),
-        ({}, MIDNIGHT),
+        (["2026-01-01T00:00:01Z", "2026-01-01T00:00:03Z", None], MIDNIGHT + 3),
+        ([], MIDNIGHT),
+        (["0000-12-31T23:59:59Z"], MIDNIGHT),
     ],
+    ids=["repeated", "never repeated", "made up, in a year that only Go knows"],
 )
-def test_a_warning_was_last_seen_at_the_latest_of_its_times(times: dict[str, Any], expected: float) -> None:
-    raw = {"metadata": {"name": "event", "creationTimestamp": "2026-01-01T00:00:00Z"}, **times}
-    assert reduced(raw).last_seen == expected
-
-
-def test_a_time_that_only_go_knows_is_no_time() -> None:
-    """Whoever posts an event chooses its times; the API server takes the year 0."""
-    moment = "0000-12-31T23:59:59.999999Z"
-    assert reduced({"metadata": {"name": "event"}, "lastTimestamp": moment, "eventTime": moment}).last_seen == 0
+def test_the_time_of_a_warning_is_when_the_api_server_stored_it_whatever_the_clock_of_its_poster_says(
+    times: list[str | None], expected: float
+) -> None:
+    metadata = {"name": "event", "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"time": time} for time in times]}
+    assert (
+        reduced({"metadata": metadata, "lastTimestamp": "2026-01-01T09:00:00Z", "eventTime": "2026-01-01T09:00:00Z"}).last_seen == expected
+    )
 
 
 def test_of_a_long_message_the_beginning_is_kept() -> None:
@@ -101,6 +101,22 @@ def test_a_warning_that_turns_to_another_plugin_requeues_both_owners() -> None:
     other = ours(plugin("bot-opentelemetry"), "bot")
     found = changed(binding(), binding("bot"), OWN, other, about(1, 0), then=warning("bot-opentelemetry", 2))
     assert found == {ASSISTANT, key(binding("bot"))}
+
+
+@pytest.mark.parametrize("kind", ["Service", "Ingress"])
+def test_a_warning_about_what_the_binding_is_attached_to_requeues_it(kind: str) -> None:
+    target = TARGET if kind == "Service" else ingress("chat", 5, plugins="assistant-opentelemetry")
+    assert changed(binding(), OWN, target, then=warning("chat", kind=kind)) == {ASSISTANT}
+
+
+@pytest.mark.parametrize("raw", [service("assistant-openai"), ingress("assistant-openai")], ids=lambda raw: raw["kind"])
+def test_a_warning_about_an_object_of_the_binding_requeues_it(raw: Manifest) -> None:
+    assert changed(binding(), ours(raw), then=warning("assistant-openai", kind=raw["kind"])) == {ASSISTANT}
+
+
+@pytest.mark.parametrize("kind", ["Pod", "HTTPRoute"])
+def test_a_warning_about_an_object_that_is_not_watched_requeues_nothing(kind: str) -> None:
+    assert changed(binding(), then=warning("chat", kind=kind)) == NONE
 
 
 def test_warnings_about_other_plugins_requeue_nothing() -> None:

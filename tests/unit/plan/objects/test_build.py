@@ -94,14 +94,14 @@ def test_a_rotated_key_changes_the_secret_alone() -> None:
     before = plan_of(spec)
     keys = keys_of(spec)
     rotated = type(keys)("new", {**keys.by_ref, spec.fiddler.api_key_secret_ref: "new"})
-    after = build(snapshot_of(spec), rotated, attach_pre_function=True)
+    after = build(snapshot_of(spec), rotated, attach_lua=True)
     changed = [b.key.kind for b, a in zip(before.objects, after.objects, strict=True) if a.digest != b.digest]
     assert changed == ["Secret"]
 
 
 def test_a_binding_without_a_valid_spec_is_not_built() -> None:
     with pytest.raises(ValueError, match="has no valid spec"):
-        build(snapshot_of(None), keys_of(spec_of()), attach_pre_function=True)
+        build(snapshot_of(None), keys_of(spec_of()), attach_lua=True)
 
 
 def test_prune_takes_only_our_own_in_order_of_deletion() -> None:

@@ -1,73 +1,92 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.snapshot import Attachable, Child, KongWarning, Snapshot
-from fiddler_kong_operator.plan.status.programming import GRACE, WARNING_LIFETIME, evaluate_programming, outdate_warnings
-from tests.unit.plan.situations import make_binding
+from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Snapshot
+from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME
+from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec
 
 PLUGIN = ObjectKey("KongPlugin", "kong", "assistant-opentelemetry")
-SECRET = ObjectKey("Secret", "kong", "assistant-kong-keys")
-CHANGED = 1000.0
+TARGET = ObjectKey("Service", "kong", "chat")
+INGRESS = ObjectKey("Ingress", "kong", "assistant-openai")
+NOW = make_snapshot().now
 
 
-def snapshot(
-    said_at: float, *, now: float = CHANGED + 60, reason: str = "KongConfigurationApplyFailed", listed_at: float = 0.0
-) -> Snapshot:
-    children = {key: Child(key, "uid", "1", "uid-assistant", "assistant", b"", applied_at=CHANGED) for key in (PLUGIN, SECRET)}
-    target = Attachable(ObjectKey("Service", "kong", "llm"), "uid", "1", ("cors", PLUGIN.name), attached_at=listed_at)
-    warning = KongWarning(PLUGIN, reason, "no such field", said_at)
-    return Snapshot(make_binding(), now, children=children, targets={target.key: target}, warnings=(warning,))
+def found(seen: Snapshot, *, lua_withheld: bool = False) -> Finding:
+    return evaluate_programming(seen, lua_withheld=lua_withheld)
 
 
-@pytest.mark.parametrize(
-    ("kongs", "ours"), [("KongConfigurationApplyFailed", "KongRefused"), ("KongConfigurationTranslationFailed", "KongTranslationFailed")]
-)
-def test_a_warning_that_was_said_after_the_change_counts(kongs: str, ours: str) -> None:
-    found = evaluate_programming(snapshot(CHANGED + GRACE, reason=kongs), lua_withheld=False)
-
-    assert found.reason.name == ours
-    assert found.message == f"Kong Ingress Controller says of {PLUGIN}: no such field"
-
-
-@pytest.mark.parametrize("said_at", [CHANGED - 1, CHANGED, CHANGED + GRACE - 1])
-def test_a_warning_that_may_be_about_what_was_before_the_change_does_not_count(said_at: float) -> None:
-    assert evaluate_programming(snapshot(said_at), lua_withheld=False).reason.name == "PluginsProgrammed"
-
-
-def test_a_warning_from_before_the_plugin_was_attached_does_not_count() -> None:
-    before = snapshot(CHANGED + 30, listed_at=CHANGED + 30)
-    after = snapshot(CHANGED + 30, listed_at=CHANGED)
-
-    assert evaluate_programming(before, lua_withheld=False).reason.name == "PluginsProgrammed"
-    assert evaluate_programming(after, lua_withheld=False).reason.name == "KongRefused"
-
-
-def test_a_warning_that_was_not_repeated_is_over() -> None:
-    over = snapshot(CHANGED + 10, now=CHANGED + 10 + WARNING_LIFETIME)
-
-    assert evaluate_programming(over, lua_withheld=False).reason.name == "PluginsProgrammed"
-
-
-@pytest.mark.parametrize("written", [PLUGIN, SECRET, ObjectKey("Service", "kong", "llm")], ids=lambda key: key.kind)
-def test_a_warning_about_what_was_just_written_is_outdated(written: ObjectKey) -> None:
-    found = evaluate_programming(outdate_warnings(snapshot(CHANGED + 30), [written]), lua_withheld=False)
-
-    assert found.reason.name == "PluginsProgrammed"
-
-
-def test_writing_something_else_outdates_no_warning() -> None:
-    seen = snapshot(CHANGED + 30)
-
-    assert outdate_warnings(seen, [ObjectKey("KongPlugin", "kong", "assistant-pre-function")]) == seen
+@pytest.mark.parametrize(("kongs", "ours"), [(APPLY_FAILED, "KongRefused"), (TRANSLATION_FAILED, "KongTranslationFailed")])
+@pytest.mark.parametrize("about", [PLUGIN, TARGET], ids=lambda key: key.kind)
+def test_a_warning_that_holds_is_shown(about: ObjectKey, kongs: str, ours: str) -> None:
+    shown = found(make_snapshot(warnings=(KongWarning(about, kongs, "no such field", NOW),)), lua_withheld=True)
+    assert (shown.reason.name, shown.message) == (ours, f"Kong Ingress Controller says of {about}: no such field")
 
 
 def test_what_is_withheld_waits_for_the_gateway() -> None:
-    assert evaluate_programming(snapshot(CHANGED - 1), lua_withheld=True).reason.name == "WaitingForGateway"
+    shown = found(make_snapshot(), lua_withheld=True)
+    assert shown.reason.name == "WaitingForGateway"
+    assert "assistant-pre-function" in shown.message
 
 
-def test_a_warning_from_a_future_that_somebody_made_up_does_not_count() -> None:
-    found = evaluate_programming(snapshot(CHANGED + 10**9), lua_withheld=False)
+# Confirmation
 
-    assert found.reason.name == "PluginsProgrammed"
+
+def exposing(*, published: bool, **more: Any) -> Snapshot:
+    return make_snapshot(ingresses=(Attachable(INGRESS, "uid", "1", (), "kong", (("", "/openai"),), published=published),), **more)
+
+
+def test_an_address_confirms_the_route() -> None:
+    shown = found(exposing(published=True, class_published=True))
+    assert (shown.reason.name, shown.message) == (
+        "PluginsProgrammed",
+        "All plugins are applied and attached, and Kong has taken the routes.",
+    )
+
+
+@pytest.mark.parametrize("seen", [exposing(published=False, class_published=True), make_snapshot(class_published=True)])
+def test_a_route_without_an_address_waits_where_others_of_its_class_have_one(seen: Snapshot) -> None:
+    shown = found(seen)
+    assert shown.reason.name == "KongNotConfirmed"
+    assert f"no address in the status of {INGRESS}, but others of class kong" in shown.message
+
+
+def test_each_route_is_confirmed_on_its_own() -> None:
+    second = {**EXPOSED, "name": "second", "expose": {"path": "/second"}}
+    shown = found(exposing(published=True, class_published=True, binding=make_binding(make_spec(EXPOSED, second))))
+    assert "no address in the status of Ingress kong/assistant-second, but" in shown.message
+
+
+def test_where_nobody_of_the_class_has_an_address_the_binding_is_ready_and_says_that_it_is_not_confirmed() -> None:
+    shown = found(exposing(published=False))
+    assert (shown.status, "Not confirmed" in shown.message) == ("True", True)
+
+
+def test_what_is_attached_to_objects_of_others_waits_for_no_address() -> None:
+    shown = found(make_snapshot(make_binding(make_spec(ATTACHED)), class_published=True))
+    assert (shown.reason.name, "onfirmed" in shown.message) == ("PluginsProgrammed", False)
+
+
+def frozen(*about: ObjectKey, ago: float = 5.0) -> str:
+    events = tuple(KongWarning(key, APPLY_FAILED, "the key is hunter2", NOW - ago) for key in about)
+    return found(exposing(published=False, class_published=True, frozen_by=events)).message
+
+
+def test_a_gateway_that_somebody_elses_object_freezes_is_told_by_its_name_and_without_its_words() -> None:
+    message = frozen(ObjectKey("Pod", "kong", "controller"), ObjectKey("KongPlugin", "shop", "broken"))
+    assert message.endswith(
+        "Kong refuses every change of anybody now; an event about KongPlugin shop/broken says why. Nothing is wrong with this binding."
+    )
+
+
+def test_where_no_object_is_named_the_pod_of_kongs_controller_has_the_event() -> None:
+    assert "an event about Pod kong/controller says why" in frozen(ObjectKey("Pod", "kong", "controller"))
+
+
+def test_a_refusal_of_long_ago_freezes_nothing() -> None:
+    assert "Check that Kong's controller runs" in frozen(ObjectKey("KongPlugin", "shop", "broken"), ago=WARNING_LIFETIME)

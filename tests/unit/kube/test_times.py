@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fiddler_kong_operator.observe.kinds.children import seconds_of
+from fiddler_kong_operator.kube.objects import seconds_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""The API server's clock. Times in objects are its times, so an age is computed with it and never with this machine's clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+
+__all__ = ["ServerClock"]
+
+
+class ServerClock:
+    """Seconds since the epoch as the API server counts them, from the Date of its last answer; right to about a second.
+
+    Before the first answer it is this machine's clock.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
+        """`monotonic` measures the time since the last answer."""
+        self._monotonic = monotonic
+        self._ahead = wall() - monotonic()
+
+    def __call__(self) -> float:
+        """The present time."""
+        return self._monotonic() + self._ahead
+
+    def answered(self, date: str | None) -> None:
+        """Take the Date header of an answer that just arrived; one that is missing or malformed changes nothing."""
+        try:
+            self._ahead = parsedate_to_datetime(date).timestamp() - self._monotonic() if date else self._ahead
+        except ValueError:
+            return

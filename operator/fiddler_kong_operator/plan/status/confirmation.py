@@ -1,0 +1,72 @@
+"""Whether Kong's controller has confirmed the exposed routes, by the addresses of their Ingresses.
+
+Kong's controller writes an address into the status of an Ingress once Kong took a configuration that contains it. It never takes it away,
+and not every installation publishes one. So an address says that Kong serves the route, and a missing one says something only where
+other Ingresses of the class have one. Neither says anything about a later change of annotations or plugins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import INGRESS
+from fiddler_kong_operator.plan.references import exposed_routes, route_object
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+
+from .warnings import is_recent
+
+__all__ = ["RECHECK", "confirm", "unconfirmed_routes"]
+
+RECHECK: Final = 10.0
+"""Seconds until a binding that waits for Kong looks again for what keeps Kong from it. The confirmation itself wakes the binding."""
+
+_FROZEN: Final = "kubectl get events --all-namespaces --field-selector=reason=KongConfigurationApplyFailed"
+
+
+def unconfirmed_routes(binding: Binding, ingresses: Iterable[Attachable]) -> Iterator[ObjectKey]:
+    """The Ingresses of exposed routes that do not exist yet or have no address; `ingresses` has those that do exist."""
+    published = {ingress.key for ingress in ingresses if ingress.published}
+    for route, _, _ in exposed_routes(binding.spec) if binding.spec else ():
+        key = route_object(binding, INGRESS, route.name)
+        if key not in published:
+            yield key
+
+
+def confirm(snapshot: Snapshot) -> Finding:
+    """PluginsProgrammed of a binding whose plugins are all applied and attached, and not refused."""
+    spec, waiting = snapshot.binding.spec, [*unconfirmed_routes(snapshot.binding, snapshot.ingresses)]
+    if spec is None or not exposed_routes(spec):
+        return _programmed("and Kong has not refused them.")
+    if not waiting:
+        return _programmed("and Kong has taken the routes.")
+    ingress_class = spec.gateway.ingress_class_name
+    if snapshot.class_published:
+        return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
+    return _programmed(
+        "and Kong has not refused them. Not confirmed: Kong's controller confirms a route by an address in the status of its Ingress, and "
+        f"no Ingress of class {ingress_class} has one."
+    )
+
+
+def _programmed(rest: str) -> Finding:
+    return Finding(reason("PluginsProgrammed"), f"All plugins are applied and attached, {rest}")
+
+
+def _waiting(waiting: Sequence[ObjectKey], ingress_class: str) -> str:
+    ingresses = ", ".join(map(str, waiting))
+    return f"Kong has not confirmed the route yet: no address in the status of {ingresses}, but others of class {ingress_class} have one."
+
+
+def _cause(snapshot: Snapshot) -> str:
+    """The object for which Kong refuses every configuration, where an event tells; the Pod of Kong's controller names none.
+
+    Without the event's words: they may quote what the author of this binding must not read.
+    """
+    recent = (warning for warning in snapshot.frozen_by if is_recent(warning, snapshot.now))
+    first = min(recent, key=lambda warning: (warning.about.kind == "Pod", warning.about), default=None)
+    if first is None:
+        return f"Check that Kong's controller runs, serves the class and watches this namespace, and that nothing freezes Kong: {_FROZEN}"
+    return f"Kong refuses every change of anybody now; an event about {first.about} says why. Nothing is wrong with this binding."

@@ -1,0 +1,67 @@
+"""Kong's warnings: which of them hold.
+
+Kong's CRDs declare a `Programmed` condition for plugins, but no controller writes it. Failure shows as Warning events of Kong Ingress
+Controller, repeated while broken and rate-limited by the client library to one in five minutes. So a warning counts if it is younger than
+the last change of the objects behind it by more than `GRACE`, and was seen lately. All times are the API server's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.references import keys_secret
+from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
+
+__all__ = ["APPLY_FAILED", "GRACE", "TRANSLATION_FAILED", "WARNING_LIFETIME", "current_warnings", "is_recent", "outdate_warnings"]
+
+APPLY_FAILED: Final = "KongConfigurationApplyFailed"
+"""Kong refused the whole configuration, and keeps the last good one."""
+
+TRANSLATION_FAILED: Final = "KongConfigurationTranslationFailed"
+"""Kong's controller left the object out of the configuration."""
+
+WARNING_LIFETIME: Final = 600.0
+"""Seconds after which an event that was not repeated no longer counts: twice the interval to which client-go's spam filter stretches
+repeats."""
+
+GRACE: Final = 2.0
+"""Seconds after a change in which a warning may still be about the former state: the push to Kong was under way, and both times are whole
+seconds. If the error persists, the next push repeats the warning, which then counts."""
+
+
+def current_warnings(snapshot: Snapshot) -> tuple[KongWarning, ...]:
+    """Kong's warnings that still hold, the newest first: posted after the last change of what may have caused them."""
+    current = (w for w in snapshot.warnings if w.reason in (APPLY_FAILED, TRANSLATION_FAILED) and _holds(w, snapshot))
+    return tuple(sorted(current, key=lambda w: (w.last_seen, w.about), reverse=True))
+
+
+def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
+    """The snapshot without the warnings about objects written since it was taken: they are about the former state."""
+    if not snapshot.warnings or not written:
+        return snapshot
+    return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
+
+
+def is_recent(warning: KongWarning, now: float) -> bool:
+    """Whether it was seen lately. Whoever posts an event can choose the times that the API server stores, so it may lie in the future."""
+    return abs(now - warning.last_seen) < WARNING_LIFETIME
+
+
+def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
+    subjects = _subjects(warning, snapshot)
+    written = (child.applied_at for key, child in snapshot.children.items() if key in subjects)
+    listed = (target.attached_at for key, target in snapshot.targets.items() if key in subjects)
+    return is_recent(warning, snapshot.now) and warning.last_seen >= max((*written, *listed), default=0.0) + GRACE
+
+
+def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
+    """The objects that may have caused a warning: the object itself, the Secret, and all lists or plugins.
+
+    A plugin that a clash has detached is on no list any more; the list counts all the same.
+    """
+    others = snapshot.targets if warning.about.kind == KONG_PLUGIN.name else (k for k in snapshot.children if k.kind == KONG_PLUGIN.name)
+    return frozenset({warning.about, keys_secret(snapshot.binding), *others})

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, KongWarning, Snapshot
+from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, GRACE, WARNING_LIFETIME, current_warnings, outdate_warnings
+from tests.unit.plan.situations import make_binding
+
+PLUGIN = ObjectKey("KongPlugin", "kong", "assistant-opentelemetry")
+SECRET = ObjectKey("Secret", "kong", "assistant-kong-keys")
+SERVICE = ObjectKey("Service", "kong", "assistant-openai")
+LISTED = ObjectKey("Service", "kong", "llm")
+CHANGED = 1000.0
+
+
+def snapshot(
+    said_at: float, *, now: float = CHANGED + 60, reason: str = APPLY_FAILED, about: ObjectKey = PLUGIN, listed_at: float = 0.0
+) -> Snapshot:
+    children = {key: Child(key, "uid", "1", "uid-assistant", "assistant", b"", applied_at=CHANGED) for key in (PLUGIN, SECRET)}
+    target = Attachable(LISTED, "uid", "1", ("cors",), attached_at=listed_at)
+    return Snapshot(
+        make_binding(), now, children=children, targets={LISTED: target}, warnings=(KongWarning(about, reason, "no such field", said_at),)
+    )
+
+
+def holds(seen: Snapshot) -> bool:
+    return current_warnings(seen) == seen.warnings
+
+
+@pytest.mark.parametrize(("after", "expected"), [(-1, False), (0, False), (GRACE - 1, False), (GRACE, True)])
+@pytest.mark.parametrize("about", [PLUGIN, SERVICE], ids=lambda key: key.kind)
+def test_a_warning_counts_that_cannot_be_about_the_state_before_the_change(about: ObjectKey, after: float, expected: bool) -> None:  # noqa: FBT001
+    assert holds(snapshot(CHANGED + after, about=about)) == expected
+
+
+def test_a_warning_from_before_a_list_was_written_does_not_count_even_if_the_plugin_left_it_then() -> None:
+    assert not holds(snapshot(CHANGED + 30, listed_at=CHANGED + 30))
+    assert holds(snapshot(CHANGED + 30, listed_at=CHANGED))
+
+
+@pytest.mark.parametrize("now", [CHANGED + 10 + WARNING_LIFETIME, CHANGED + 10 - WARNING_LIFETIME])
+def test_a_warning_that_was_not_repeated_is_over_and_one_from_the_future_is_made_up(now: float) -> None:
+    assert not holds(snapshot(CHANGED + 10, now=now))
+
+
+def test_other_events_are_no_warnings_that_count() -> None:
+    assert not holds(snapshot(CHANGED + 30, reason="FallbackKongConfigurationApplyFailed"))
+
+
+@pytest.mark.parametrize("written", [PLUGIN, SECRET, LISTED], ids=lambda key: key.kind)
+def test_a_warning_about_what_was_just_written_is_outdated(written: ObjectKey) -> None:
+    assert outdate_warnings(snapshot(CHANGED + 30), [written]).warnings == ()
+
+
+def test_writing_something_else_outdates_no_warning() -> None:
+    seen = snapshot(CHANGED + 30)
+    assert outdate_warnings(seen, [ObjectKey("KongPlugin", "kong", "assistant-pre-function")]) == seen

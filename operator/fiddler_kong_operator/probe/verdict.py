@@ -71,9 +71,6 @@ _FAILURES: Final[Mapping[str, str]] = {
     "NotHttp": "The server at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
 }
 _REASONS: Final = {"TlsFailed": "ConnectionFailed", "TlsInvalid": "TlsUntrusted", "NotHttp": "NotOtlp"}
-_OF_GRPC: Final = frozenset({"ProbeTimeout", "ConnectionFailed", "TlsFailed", "NotHttp"})
-"""How a server that speaks gRPC answers HTTP/1.1."""
-
 _RAISED: Final = ", ".join(map(str, RAISED))
 _COMMON_DEPTH: Final = 1
 """Intermediate certificates that every version of Kong accepts."""
@@ -98,13 +95,8 @@ class Reply:
 def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResult:
     """The result if no HTTP answer arrived. `kind` is a reason, or `TlsFailed`, `TlsInvalid` or `NotHttp`; `detail` holds no key."""
     text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail)
-    return ProbeResult(_REASONS.get(kind, kind), f"{text} {_hint(kind, endpoint)}".rstrip())
-
-
-def _hint(kind: str, endpoint: Endpoint) -> str:
-    if kind == "NameNotResolved":
-        return endpoint.service_hint
-    return GRPC_HINT if kind in _OF_GRPC and endpoint.port == GRPC_PORT else ""
+    hints = (endpoint.service_hint if kind == "NameNotResolved" else "", GRPC_HINT if endpoint.port == GRPC_PORT else "")
+    return ProbeResult(_REASONS.get(kind, kind), " ".join(filter(None, (text, *hints))))
 
 
 def judge_reply(reply: Reply, target: ProbeTarget) -> ProbeResult:

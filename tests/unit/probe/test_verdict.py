@@ -38,7 +38,7 @@ async def test_another_success_names_what_would_answer_with_200(status: int) -> 
     assert "the OTLP receiver of a collector answer 200" in message
 
 
-@pytest.mark.parametrize("kind", ["ProbeTimeout", "ConnectionFailed", "TlsFailed", "NotHttp"])
+@pytest.mark.parametrize("kind", ["NameNotResolved", "ConnectionRefused", "ProbeTimeout", "ConnectionFailed", "TlsFailed", "NotHttp"])
 @pytest.mark.parametrize(("port", "hinted"), [(4317, True), (4318, False)])
 def test_a_failure_at_the_port_of_grpc_says_which_otlp_kong_speaks(kind: str, port: int, *, hinted: bool) -> None:
     message = judge_failure(kind, Endpoint("http", "otel-collector.observability.svc", port)).message

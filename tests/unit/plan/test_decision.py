@@ -157,11 +157,11 @@ def test_a_route_keeps_the_plugins_that_the_gateway_has_and_gets_no_other() -> N
 
 
 def test_a_route_without_its_ai_proxy_does_not_serve() -> None:
-    ingress = ObjectKey("Ingress", "ai", "assistant-openai")
     snapshot = seen(EXPOSED, OWN, "assistant-openai-ai-proxy", workload=listing("off"), secrets=KEYS)
+    ingress, service = (ObjectKey(kind, "ai", "assistant-openai") for kind in ("Ingress", "Service"))
     child = Child(ingress, "uid-ingress", "6", snapshot.binding.uid, "assistant", b"")
 
-    assert decide(replace(snapshot, children={**snapshot.children, ingress: child})).prune == (ingress,)
+    assert decide(replace(snapshot, children={**snapshot.children, ingress: child})).prune == (ingress, service)
 
 
 def test_what_is_attached_stays_where_the_gateways_plugins_cannot_be_read() -> None:

@@ -19,7 +19,6 @@ def depth(image: str, *entries: EnvEntry) -> int | None:
 @pytest.mark.parametrize(
     ("tag", "expected"),
     [
-        ("3.9.1", 1),
         ("3.13.0.0", 1),
         ("3.13.0.6-ubuntu", 1),
         ("3.13.0.7", 5),

@@ -8,8 +8,7 @@ resulting config (`plan.schemas`), since one plugin that Kong refuses holds back
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from jsonpointer import JsonPointer
@@ -23,7 +22,7 @@ from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKi
 from fiddler_kong_operator.plan.providers import check_providers
 from fiddler_kong_operator.plan.schemas import Minor
 
-from .patching import concerns, patched
+from .patching import Patched, concerns, patched
 
 __all__ = ["check_plugins", "configured_plugins"]
 
@@ -44,10 +43,10 @@ _TEMPLATES: Final = {
 
 def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
     """Every plugin with its final config. Stalled where `check_plugins` finds something: no caller may pass a refused override to Kong."""
-    found = check_plugins(spec)
-    if found:
-        raise Stalled(found.reason.name, found.message)
-    return tuple((instance, patched(spec, instance).config) for instance in plugin_instances(spec))
+    results = _results(spec, None)
+    if isinstance(results, Finding):
+        raise Stalled(results.reason.name, results.message)
+    return tuple((instance, result.config) for instance, result in results)
 
 
 def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | None:
@@ -55,13 +54,22 @@ def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | Non
 
     `kong` is the gateway's version; None where it is unknown.
     """
-    return check_providers(spec) or _check_overrides(spec, kong)
+    results = _results(spec, kong)
+    return results if isinstance(results, Finding) else None
 
 
-def _check_overrides(spec: BindingSpec, kong: Minor | None) -> Finding | None:
-    problems = [problem for index, override in enumerate(spec.overrides) for problem in _problems(spec, index, override)]
-    problems = problems or [problem for instance in plugin_instances(spec) for problem in patched(spec, instance, kong).problems]
-    return Finding.of_problems(reason("InvalidSpec"), list(dict.fromkeys(problems))) if problems else None
+def _results(spec: BindingSpec, kong: Minor | None) -> tuple[tuple[PluginInstance, Patched], ...] | Finding:
+    """Every plugin after its overrides, or InvalidSpec: only a plugin whose provider and overrides are allowed is built and compared."""
+    found = check_providers(spec) or _finding(p for index, override in enumerate(spec.overrides) for p in _problems(spec, index, override))
+    if found:
+        return found
+    results = tuple((instance, patched(spec, instance, kong)) for instance in plugin_instances(spec))
+    return _finding(problem for _, result in results for problem in result.problems) or results
+
+
+def _finding(problems: Iterable[str]) -> Finding | None:
+    told = list(dict.fromkeys(problems))
+    return Finding.of_problems(reason("InvalidSpec"), told) if told else None
 
 
 def _problems(spec: BindingSpec, index: int, override: Override) -> Iterator[str]:
@@ -120,7 +128,7 @@ def _scalar_fault(value: JsonValue) -> str | None:
         return f"needs a value without null, nested at most {MAX_DEPTH} levels"
     if isinstance(value, str):
         return _text_fault(value)
-    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= MAX_NUMBER):
+    if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:
         return "must have numbers between -2^53 and 2^53"
     return None
 

@@ -34,8 +34,18 @@ KNOWN_MINORS: Final[tuple[Minor, ...]] = ((3, 13), (3, 14), (3, 15))
 
 Kind = Literal["string", "header", "host part", "boolean", "integer", "number", "list", "map", "record"]
 
+_TYPES: Final[Mapping[Kind, type | tuple[type, ...]]] = {
+    "string": str,
+    "header": str,
+    "host part": str,
+    "integer": (int, float),
+    "number": (int, float),
+    "list": list,
+    "map": dict,
+    "record": dict,
+}
+
 _PATTERNS: Final[Mapping[Kind, re.Pattern[str]]] = {
-    "string": re.compile(r".+", re.DOTALL),
     "header": re.compile(r"[A-Za-z0-9_-]+"),
     "host part": re.compile(r"[A-Za-z0-9.-]+"),
 }
@@ -77,12 +87,12 @@ class Field:
 
     def accepts(self, value: Any, minor: Minor) -> bool:
         """Whether Kong of this version takes the value; the fields and items inside it are not looked at."""
-        return self._fits_kind(value) and self._is_within(value) and (not self.choices or value in self._offered(minor))
+        return self._fits_kind(value) and (self._is_offered(value, minor) if self.choices else self._is_within(value))
 
     def demand(self, minor: Minor) -> str:
         """What a value must be, to follow "must be"."""
         if self.choices:
-            return f"one of {', '.join(map(str, self._offered(minor)))}"
+            return f"one of {', '.join(str(value) for value in self.choices if self._is_offered(value, minor))}"
         if self.least is not None and self.most is not None:
             return f"{_WORDS[self.kind]} between {self.least:g} and {self.most:.10g}"
         if self.least is not None:
@@ -98,23 +108,17 @@ class Field:
         """The field of that name in a record or map, or the item of a list; None where there can be none."""
         return self.fields.get(name, self.items)
 
-    def _offered(self, minor: Minor) -> tuple[str | int, ...]:
-        return tuple(value for value in self.choices if self.newer.get(str(value), minor) <= minor)
+    def _is_offered(self, value: str | int, minor: Minor) -> bool:
+        return value in self.choices and self.newer.get(str(value), minor) <= minor
 
     def _fits_kind(self, value: Any) -> bool:
-        match self.kind:
-            case "string" | "header" | "host part":
-                return isinstance(value, str) and _PATTERNS[self.kind].fullmatch(value) is not None
-            case "boolean":
-                return isinstance(value, bool)
-            case "integer":
-                return _is_number(value) and float(value).is_integer()
-            case "number":
-                return _is_number(value)
-            case "list":
-                return isinstance(value, list)
-            case "map" | "record":
-                return isinstance(value, dict)
+        if self.kind == "boolean" or isinstance(value, bool):
+            return self.kind == "boolean" and isinstance(value, bool)
+        fits = isinstance(value, _TYPES[self.kind]) and value != ""
+        if not fits:
+            return False
+        pattern = _PATTERNS.get(self.kind)
+        return pattern.fullmatch(value) is not None if pattern else self.kind != "integer" or float(value).is_integer()
 
     def _is_within(self, value: Any) -> bool:
         return (
@@ -122,10 +126,6 @@ class Field:
             and (self.most is None or value <= self.most)
             and (self.above is None or value > self.above)
         )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 STRING: Final = Field(kind="string")

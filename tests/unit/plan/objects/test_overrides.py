@@ -98,6 +98,8 @@ def test_no_further_endpoint_gets_the_fiddler_key_and_no_lua_gets_in(operation: 
         (None, "null"),
         ({"a": [None]}, "null"),
         (2**60, "2^53"),
+        (10**400, "2^53"),
+        (float("nan"), "2^53"),
         (float("inf"), "2^53"),
         ([[[[[[[[[[1]]]]]]]]]], "nested"),
         ("x" * 5000, "at most 4096 characters"),

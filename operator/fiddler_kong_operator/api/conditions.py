@@ -227,9 +227,7 @@ EVERY_REASON: Final = (
         "KongRefused", _P, "False", "Kong refused an object. The binding's own was taken back, or the gateway would take no change.",
         "Correct what Kong names in the message. To try the same again, set spec.suspend to true and back to false.", stalls=True,
     ),
-    Reason(
-        "KongTranslationFailed", _P, "False", "Kong's controller could not translate an object.", "Read its error in the message.", stalls=True,
-    ),
+    Reason("KongTranslationFailed", _P, "False", "Kong's controller leaves an object out.", "Read its error in the message.", stalls=True),
     Reason(
         "ChildrenReverted", _P, "False",
         "Something keeps changing an object that the operator owns; the operator repairs it at most ten times a minute.",

@@ -242,27 +242,18 @@ EVERY_REASON: Final = (
     Reason("GatewayNotRunning", _G, "False", "The workload has no ready pod.", "Check the workload's pods."),
     Reason("GatewayNotEvaluated", _G, "Unknown", "Not checked, because the binding was not accepted."),
     # PluginsProgrammed
-    Reason(
-        "PluginsProgrammed", _P, "True",
-        "The plugins are applied, attached and not refused by Kong. The message says whether Kong's controller has confirmed the routes.",
-    ),
+    Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused. The message says if Kong confirmed it."),
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(
-        "KongNotConfirmed", _P, "Unknown",
-        "Kong's controller has not given the Ingress of an exposed route an address, as it does with others of the class.",
-        "Wait some seconds. Then see the message: the controller does not run or serve the class, or another object freezes the gateway.",
+        "KongNotConfirmed", _P, "Unknown", "Kong's controller has given a route's Ingress no address yet; others of its class have one.",
+        "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
     ),
     Reason(
-        "KongRefused", _P, "False",
-        "Kong refused an object of the binding, or one that it is attached to. The binding's own was taken back: otherwise the gateway "
-        "would take no change of anybody.",
-        "Correct the spec by Kong's error in the message; to try the same again, set spec.suspend to true and back to false.", stalls=True,
+        "KongRefused", _P, "False", "Kong refused an object. The binding's own was taken back, or the gateway would take no change.",
+        "Correct what Kong names in the message. To try the same again, set spec.suspend to true and back to false.", stalls=True,
     ),
-    Reason(
-        "KongTranslationFailed", _P, "False", "Kong Ingress Controller could not translate a plugin.",
-        "Read the controller's error in the message.", stalls=True,
-    ),
+    Reason("KongTranslationFailed", _P, "False", "Kong's controller leaves an object out.", "Read its error in the message.", stalls=True),
     Reason(
         "ChildrenReverted", _P, "False",
         "Something keeps changing an object that the operator owns; the operator repairs it at most ten times a minute.",

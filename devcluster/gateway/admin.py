@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from devcluster.ports import HTTPS, LOOPBACK, PROXY_PORTS
+
 from .entities import EMPTY_HASH, Configuration, Problem, RefusedConfigurationError, read_configuration
 from .schemas import plugin_schema
 from .validation import flatten
@@ -88,7 +90,14 @@ class Admin:
         return app
 
     async def _root(self, _: web.Request) -> web.Response:
-        configuration = {"database": "off", "role": "traditional", "router_flavor": "traditional_compatible"}
+        listeners = [{"ip": LOOPBACK, "port": target, "ssl": port == HTTPS} for port, target in PROXY_PORTS.items()]
+        configuration = {
+            "database": "off",
+            "role": "traditional",
+            "router_flavor": "traditional_compatible",
+            "proxy_listeners": listeners,
+            "stream_listeners": [],
+        }
         root = {
             "version": self._version(),
             "edition": "enterprise",

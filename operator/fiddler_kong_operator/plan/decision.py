@@ -9,9 +9,11 @@ from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.checks import evaluate_acceptance
-from .acceptance.clashes import standing_clashes
+from .acceptance.clashes import clashing_names
+from .acceptance.targets import to_be_left
 from .gateway.condition import GatewayView, evaluate_gateway
-from .objects.build import build, build_lua_removal, build_removal, is_lua_attached, prune
+from .objects.attachments import own_names
+from .objects.build import build, build_retreat, is_lua_attached, lua_names, prune
 from .objects.desired import BindingPlan
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
@@ -43,9 +45,10 @@ class Decision:
 def decide(snapshot: Snapshot) -> Decision:
     """Decide one pass over a binding that is not being deleted.
 
-    An accepted binding with usable keys gets its whole plan. Otherwise its objects stay as they are, with two exceptions. If another plugin
-    of the same type is now on a target, ours is detached, since two freeze the gateway for all its users. And plugins that run Lua are
-    detached from a gateway that runs none, where every request would fail.
+    An accepted binding with usable keys gets its whole plan. Otherwise its objects stay as they are, with three exceptions. Where another
+    plugin of the same type is now on an object with ours, ours is detached, since two freeze the gateway for all its users. All are
+    detached from objects that must carry none. And plugins that run Lua are detached from a gateway that runs none, where every request
+    would fail.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(), gateway.finding)
@@ -78,12 +81,8 @@ def _pending_message(findings: Mapping[ConditionType, Finding], gateway: Gateway
 
 
 def _retreat(snapshot: Snapshot, gateway: GatewayView) -> BindingPlan:
-    """Only the removal of our names from lists in which they clash now, and of pre-function where it must be detached."""
-    clashing = standing_clashes(snapshot)
-    leaving = build_removal(snapshot).attachments if clashing else ()
-    without_lua = build_lua_removal(snapshot) if gateway.lua_off else BindingPlan()
-    attachments = (
-        *(a for a in leaving if a.target in clashing),
-        *(a for a in without_lua.attachments if a.target not in clashing),
-    )
-    return BindingPlan(without_lua.objects, attachments)
+    """Only the removal of our names from lists on which they do harm now."""
+    clashing, abandoned = clashing_names(snapshot), frozenset(to_be_left(snapshot))
+    lua = lua_names(snapshot.binding) if gateway.lua_off else frozenset()
+    everything = {key: own_names(snapshot, snapshot.targets[key]) for key in abandoned}
+    return build_retreat(snapshot, {key: everything.get(key) or clashing.get(key, frozenset()) | lua for key in snapshot.targets})

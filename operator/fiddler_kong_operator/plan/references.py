@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
@@ -13,10 +14,12 @@ from .plugins import PLUGINS, plugin_instances
 from .snapshot import Attachable, Binding
 
 __all__ = [
+    "PATTERN_PREFIX",
     "Place",
     "attach_targets",
     "children_of",
     "exposed_routes",
+    "has_pattern",
     "keys_secret",
     "named_plugin",
     "place_of",
@@ -29,6 +32,9 @@ __all__ = [
     "served_places",
     "wanted_children",
 ]
+
+PATTERN_PREFIX: Final = "/~"
+"""Beginning of an Ingress' path that Kong's controller reads as a regular expression."""
 
 Place = tuple[str, str, str]
 """Ingress class, host ("" for all) and path without a trailing slash."""
@@ -72,6 +78,11 @@ def served_places(ingress: Attachable) -> frozenset[Place]:
     if not ingress.ingress_class:
         return frozenset()
     return frozenset((ingress.ingress_class, host, _plain(path)) for host, path in ingress.rules)
+
+
+def has_pattern(ingress: Attachable) -> bool:
+    """Whether one of its paths is a regular expression."""
+    return any(path.startswith(PATTERN_PREFIX) for _, path in ingress.rules)
 
 
 def _plain(path: str) -> str:

@@ -61,6 +61,8 @@ class WatchedKind:
     keep: Callable[[Any], bool] = always
     """Whether to keep a value of an object that no binding refers to."""
     source: Source = Source.INFORMER
+    optional: bool = False
+    """The operator works without it: a missing permission does not delay the start, and shows where a decision needs the kind."""
 
     @property
     def owned(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from fiddler_kong_operator.api import Llm, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
@@ -12,12 +13,12 @@ from fiddler_kong_operator.plan.references import attach_targets, exposed_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
-from .attachments import build_attachments
+from .attachments import build_attachments, is_own_child, without
 from .builders import BUILDERS, Wish, build_service
 from .desired import BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["build", "build_lua_removal", "build_removal", "is_lua_attached", "prune"]
+__all__ = ["build", "build_removal", "build_retreat", "is_lua_attached", "lua_names", "prune"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
@@ -53,29 +54,37 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
     return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
-def build_lua_removal(snapshot: Snapshot) -> BindingPlan:
-    """The plan that only removes the plugins that run Lua from all lists; other names stay."""
-    binding, lua = snapshot.binding, _lua_names(snapshot.binding)
-    if binding.spec is None:
-        return BindingPlan()
-    lists = _lists(binding, (i for i in plugin_instances(binding.spec) if not PLUGINS[i.plugin].runs_lua))
-    listed = {key for key, target in snapshot.targets.items() if lua.intersection(target.plugins)}
-    services = tuple(
-        build_service(binding, route, llm, lists[route.name])
-        for route, _, llm in exposed_routes(binding.spec)
-        if route_object(binding, SERVICE, route.name) in listed
+def build_retreat(snapshot: Snapshot, leaving: Mapping[ObjectKey, frozenset[str]]) -> BindingPlan:
+    """The plan that only takes these names of the binding off the lists of targets, its own Services' included; other names stay.
+
+    Other objects of its own, and its Services while the spec does not say what they should be, are treated like those of others.
+    """
+    shorter = {key: found for key, names in leaving.items() if (found := without(snapshot, snapshot.targets[key], names))}
+    services = {route_object(snapshot.binding, SERVICE, route.name): (route, llm) for route, llm in _own_routes(snapshot)}
+    lists = _lists(snapshot.binding, plugin_instances(snapshot.binding.spec) if snapshot.binding.spec else ())
+    objects = tuple(
+        build_service(snapshot.binding, route, llm, [name for name in lists[route.name] if name not in leaving[key]])
+        for key, (route, llm) in services.items()
+        if key in shorter
     )
-    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in lua) for key, target in snapshot.targets.items()}
-    return BindingPlan(services, build_attachments(snapshot, kept))
+    return BindingPlan(objects, tuple(attachment for key, attachment in sorted(shorter.items()) if key not in services))
+
+
+def _own_routes(snapshot: Snapshot) -> Iterator[tuple[Route, Llm]]:
+    """The exposed routes whose Service exists."""
+    for route, _, llm in exposed_routes(snapshot.binding.spec) if snapshot.binding.spec else ():
+        if is_own_child(snapshot, route_object(snapshot.binding, SERVICE, route.name)):
+            yield route, llm
 
 
 def is_lua_attached(snapshot: Snapshot) -> bool:
     """Whether any list names a plugin of the binding that runs Lua."""
-    lua = _lua_names(snapshot.binding)
+    lua = lua_names(snapshot.binding)
     return any(lua.intersection(target.plugins) for target in snapshot.targets.values())
 
 
-def _lua_names(binding: Binding) -> frozenset[str]:
+def lua_names(binding: Binding) -> frozenset[str]:
+    """The names of the binding's plugins that run Lua."""
     return frozenset(plugin_key(binding, kind.type).name for kind in PLUGINS.values() if kind.runs_lua)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.references import keys_secret, plugin_key
@@ -36,10 +37,11 @@ def current_warning(snapshot: Snapshot) -> KongWarning | None:
 
 
 def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
-    """The snapshot without the warnings about objects written since it was taken: they are about the former state."""
-    if not snapshot.warnings or not written:
+    """The snapshot without what it says of objects written since it was taken: that is about the former state."""
+    if not written:
         return snapshot
-    return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
+    warnings = tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written))
+    return replace(snapshot, warnings=warnings, frozen_by=tuple(found for found in snapshot.frozen_by if found[0] not in written))
 
 
 def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
@@ -63,6 +65,8 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:
     warning = current_warning(snapshot)
     if warning:
         return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.plugin}: {warning.message}")
+    if snapshot.frozen_by:
+        return _frozen(snapshot)
     if lua_withheld:
         plugin = plugin_key(snapshot.binding, "pre-function").name
         return Finding(
@@ -70,3 +74,13 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool) -> Finding:
             f"KongPlugin {plugin} is attached when the gateway runs with its new settings; the others are attached.",
         )
     return Finding(reason("PluginsProgrammed"), "All plugins are applied and attached, and Kong has not refused them.")
+
+
+def _frozen(snapshot: Snapshot) -> Finding:
+    (culprit, name), *others = snapshot.frozen_by
+    more = f" So do {len(others)} other lists." if len(others) > 1 else " So does another list." if others else ""
+    message = (
+        f"{culprit} has {name} twice in its annotation {names.KONG_PLUGINS_ANNOTATION}. Kong therefore refuses its whole configuration: "
+        f"no change by anybody reaches the gateway until one of them is taken out.{more}"
+    )
+    return Finding(reason("GatewayFrozen"), message)

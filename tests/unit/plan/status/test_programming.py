@@ -9,6 +9,7 @@ from tests.unit.plan.situations import make_binding
 
 PLUGIN = ObjectKey("KongPlugin", "kong", "assistant-opentelemetry")
 SECRET = ObjectKey("Secret", "kong", "assistant-kong-keys")
+WEB = ObjectKey("Ingress", "shop", "web")
 CHANGED = 1000.0
 
 
@@ -71,3 +72,19 @@ def test_a_warning_from_a_future_that_somebody_made_up_does_not_count() -> None:
     found = evaluate_programming(snapshot(CHANGED + 10**9), lua_withheld=False)
 
     assert found.reason.name == "PluginsProgrammed"
+
+
+def test_a_gateway_that_another_object_freezes_takes_no_plugin_of_ours() -> None:
+    frozen = Snapshot(make_binding(), CHANGED, frozen_by=((WEB, "cors"), (ObjectKey("Ingress", "shop", "other"), "cors")))
+
+    found = evaluate_programming(frozen, lua_withheld=False)
+
+    assert (found.reason.name, found.status) == ("GatewayFrozen", "False")
+    assert found.message.startswith("Ingress shop/web has cors twice in its annotation konghq.com/plugins.")
+    assert found.message.endswith("So does another list.")
+
+
+def test_a_list_that_was_just_written_freezes_nothing() -> None:
+    frozen = Snapshot(make_binding(), CHANGED, frozen_by=((WEB, "cors"),))
+
+    assert evaluate_programming(outdate_warnings(frozen, [WEB]), lua_withheld=False).reason.name == "PluginsProgrammed"

@@ -23,6 +23,7 @@ HERE: Final = Path(__file__).resolve().parent
 COMMENT: Final = f"{{{{- /* {HEADER} */}}}}\n"
 LABELS: Final = f'    {{{{- include "{names.APPLICATION}.labels" . | nindent 4 }}}}\n'
 FULLNAME: Final = f'{{{{ include "{names.APPLICATION}.fullname" . }}}}'
+CLUSTER_KINDS: Final = "-cluster-kinds"
 CHART_DEFAULTS: Final = {"logFormat": "json"}
 """Defaults of the chart that differ from the program's: in a cluster, logs are collected."""
 
@@ -123,6 +124,7 @@ def _crd_template() -> str:
 def _roles_template() -> str:
     everywhere = _role("ClusterRole", rules(Scope.WATCHED, Scope.CLUSTER)) + "---\n" + _role_binding("ClusterRole")
     listed = _role("Role", rules(Scope.WATCHED), "{{ $namespace }}") + "---\n" + _role_binding("Role", "{{ $namespace }}")
+    kinds = _role("ClusterRole", rules(Scope.CLUSTER), suffix=CLUSTER_KINDS) + "---\n" + _role_binding("ClusterRole", suffix=CLUSTER_KINDS)
     own = _role("Role", rules(Scope.OWN), "{{ .Release.Namespace }}", "-lease")
     own += "---\n" + _role_binding("Role", "{{ .Release.Namespace }}", "-lease")
     users = "".join(f"---\n{_user_role(to)}" for to in USER_ROLES)
@@ -131,7 +133,7 @@ def _roles_template() -> str:
         f"{{{{- if not .Values.watchNamespaces }}}}\n{everywhere}"
         f"{{{{- if .Values.rbac.aggregate }}}}\n{users}{{{{- end }}}}\n"
         f"{{{{- else }}}}\n{{{{- range $namespace := .Values.watchNamespaces }}}}\n{{{{- with $ }}}}\n---\n{listed}"
-        f"{{{{- end }}}}\n{{{{- end }}}}\n{{{{- end }}}}\n"
+        f"{{{{- end }}}}\n{{{{- end }}}}\n{{{{- if .Values.readClusterKinds }}}}\n---\n{kinds}{{{{- end }}}}\n{{{{- end }}}}\n"
         f"{{{{- if .Values.leaderElection }}}}\n---\n{own}{{{{- end }}}}\n{{{{- end }}}}\n"
     )
 

@@ -15,7 +15,7 @@ from .build import Builder
 from .cluster import Cluster
 from .endings import run_to_the_end
 from .errors import DevClusterError
-from .pins import COMPONENTS, CONTROL_PLANE
+from .pins import COMPONENTS, CONTROL_PLANE, GATEWAY_API_CRDS, KONG_CRDS
 from .progress import Reporter, elapsed_text
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def _build(options: argparse.Namespace, reporter: Reporter) -> int:
     for name, path in builder.programs(COMPONENTS[name] for name in options.component).items():
         print(f"{name:<24} {COMPONENTS[name].version:<10} {path}")
     if "kong-ingress-controller" in options.component:
-        builder.kong_crds()
+        for wanted in (KONG_CRDS, GATEWAY_API_CRDS):
+            builder.definitions(wanted)
     return 0
 
 

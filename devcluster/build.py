@@ -19,21 +19,19 @@ from typing import TYPE_CHECKING, Final
 
 from .errors import BuildError, log_tail
 from .folders import cache_root
-from .pins import KONG_CRDS_MODULE, GoModule, host_platform
+from .pins import host_platform
 from .toolchain import find_go, go_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .pins import Component
+    from .pins import Component, Definitions
     from .progress import Reporter, Task
 
 __all__ = ["Builder"]
 
 _FROM_ASSETS: Final = frozenset({"etcd", "kube-apiserver", "kubectl"})
 """Programs that the environment variable KUBEBUILDER_ASSETS may provide (envtest's convention)."""
-
-_KIC: Final = GoModule.named("kic")
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,13 @@ class Builder:
                 self._build_missing(wanted)
         return {component.name: self._existing(component) or self._cached(component) for component in wanted}
 
-    def kong_crds(self) -> Path:
-        """Return the folder with the resource definitions of the pinned Kong Ingress Controller, copied once from its Go module."""
-        target = self.cache / "bin" / f"kong-crds-{_KIC.version(KONG_CRDS_MODULE)}"
+    def definitions(self, wanted: Definitions) -> Path:
+        """Return the folder with these resource definitions, copied once from their Go module."""
+        target = self.cache / "bin" / f"{wanted.name}-{wanted.version}"
         if not target.exists():
             with self._lock():
                 if not target.exists():
-                    self._copy_kong_crds(target)
+                    self._copy(wanted, target)
         return target
 
     def _cached(self, component: Component) -> Path:
@@ -105,12 +103,11 @@ class Builder:
         finally:
             unfinished.unlink(missing_ok=True)
 
-    def _copy_kong_crds(self, target: Path) -> None:
-        version = _KIC.version(KONG_CRDS_MODULE)
-        go = find_go(_KIC.go_version, self.reporter)
-        with self.reporter.task(f"Kong's resource definitions {version}"):
-            source = _module_folder(go, KONG_CRDS_MODULE, version) / "config" / "crd" / "ingress-controller"
-            files = sorted(source.glob("configuration.konghq.com_*.yaml"))
+    def _copy(self, wanted: Definitions, target: Path) -> None:
+        go = find_go(wanted.module.go_version, self.reporter)
+        with self.reporter.task(f"{wanted.title} {wanted.version}"):
+            source = _module_folder(go, wanted) / wanted.folder
+            files = sorted(source.glob(wanted.pattern))
             if not files:
                 raise BuildError(f"{source} holds no resource definitions")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,10 +131,10 @@ def _run_watched(command: list[str], folder: Path, log: Path, task: Task) -> int
             process.terminate()
 
 
-def _module_folder(go: Path, module: str, version: str) -> Path:
-    command = [str(go), "mod", "download", "-json", f"{module}@{version}"]
+def _module_folder(go: Path, wanted: Definitions) -> Path:
+    command = [str(go), "mod", "download", "-json", f"{wanted.path}@{wanted.version}"]
     environment = go_environment(*host_platform())
-    result = subprocess.run(command, cwd=_KIC.folder, env=environment, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=wanted.module.folder, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise BuildError(f"The Go module {module} could not be downloaded:\n{result.stdout.strip()}\n{result.stderr.strip()}")
+        raise BuildError(f"The Go module {wanted.path} could not be downloaded:\n{result.stdout.strip()}\n{result.stderr.strip()}")
     return Path(json.loads(result.stdout)["Dir"])

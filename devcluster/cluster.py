@@ -12,7 +12,7 @@ from .audit import WriteLog
 from .bringup import bring_up
 from .build import Builder
 from .errors import ApiError, ComponentDiedError, DevClusterError
-from .kic import KongController, KongControllerOptions
+from .kic import KongController, KongControllerOptions, publish_service
 from .pins import COMPONENTS, CONTROL_PLANE
 from .pki import write_kubeconfig
 from .processes import ProcessSet
@@ -59,14 +59,17 @@ class Cluster:
     ) -> Self:
         """Start a cluster and return it when it is usable: node Ready, resource definitions served, controllers working.
 
-        Builds missing programs first. `kong` installs Kong's resource definitions and the ingress class `kong`; ours in `crds/` are
-        installed in any case. `persistent` leaves the processes running when this process ends (`python -m devcluster down` stops them).
+        Builds missing programs first. `kong` installs Kong's and the Gateway API's resource definitions and the ingress class `kong`;
+        ours in `crds/` are installed in any case.
+        `persistent` leaves the processes running when this process ends (`python -m devcluster down` stops them).
         `audit_reads` also logs the reads of service accounts (`write_log().requests`).
         Call it from the main thread. Raises BuildError, ComponentDiedError (with the component and the end of its log) or DevClusterError.
         """
         reporter = reporter or Reporter(quiet=True)
         programs = Builder(reporter).programs(COMPONENTS[component] for component in CONTROL_PLANE)
-        definitions = crds.own_definitions() + (crds.kong_definitions(reporter) if kong else [])
+        definitions = crds.own_definitions()
+        if kong:
+            definitions += crds.kong_definitions(reporter) + crds.gateway_definitions(reporter)
         for _ in range(_START_ATTEMPTS - 1):
             try:
                 return cls._start_once(name, programs, definitions, persistent=persistent, audit_reads=audit_reads)
@@ -186,10 +189,11 @@ class Cluster:
     def start_kong_controller(self, admin_url: str, options: KongControllerOptions | None = None) -> KongController:
         """Start Kong Ingress Controller against a Kong Admin API; returns after it has pushed a first configuration.
 
-        Creates the namespace for its events. Raises ComponentDiedError if nothing answers at `admin_url`.
+        Creates the namespace for its events, and its publish Service. Raises ComponentDiedError if nothing answers at `admin_url`.
         """
         chosen = options or KongControllerOptions()
         self.create_namespace(chosen.namespace)
+        self.api.apply([publish_service(chosen)])
         return KongController.start(self._processes, self.program("kong-ingress-controller"), self.layout, admin_url, chosen)
 
     def install_definitions(self, definitions: Iterable[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Resource definitions and the ingress class: Kong's from the pinned module, ours from `crds/`."""
+"""Resource definitions and the classes: Kong's and the Gateway API's from the pinned modules, ours from `crds/`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import yaml
 
 from .build import Builder
 from .folders import PROJECT_ROOT
+from .pins import GATEWAY_API_CRDS, KONG_CRDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .api import ApiServer
     from .progress import Reporter
 
-__all__ = ["INGRESS_CLASS", "definitions_in", "established", "kong_definitions", "own_definitions"]
+__all__ = ["INGRESS_CLASS", "definitions_in", "established", "gateway_definitions", "kong_definitions", "own_definitions"]
 
 _CRDS_PATH: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -45,7 +46,12 @@ def own_definitions() -> list[dict[str, Any]]:
 
 def kong_definitions(reporter: Reporter) -> list[dict[str, Any]]:
     """Return the resource definitions of the pinned Kong Ingress Controller, and the ingress class `kong`."""
-    return [*definitions_in(Builder(reporter).kong_crds()), INGRESS_CLASS]
+    return [*definitions_in(Builder(reporter).definitions(KONG_CRDS)), INGRESS_CLASS]
+
+
+def gateway_definitions(reporter: Reporter) -> list[dict[str, Any]]:
+    """Return the Gateway API's resource definitions of the standard channel."""
+    return definitions_in(Builder(reporter).definitions(GATEWAY_API_CRDS))
 
 
 def established(api: ApiServer, definitions: Iterable[dict[str, Any]]) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import http.client
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from .api import wait_until
-from .ports import LOOPBACK, free_ports
+from .ports import LOOPBACK, PROXY_PORTS, free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .processes import Process, ProcessSet
     from .state import Layout
 
-__all__ = ["KongController", "KongControllerOptions"]
+__all__ = ["KongController", "KongControllerOptions", "publish_service"]
 
 _START_SECONDS: Final = 60.0
+_PUBLISH_SERVICE: Final = "kong-proxy"
 _PUSHES: Final = b"ingress_controller_configuration_push_count{"
 """A counter in its metrics that appears after the first push of a configuration."""
 
@@ -32,7 +33,7 @@ class KongControllerOptions:
     ingress_class: str = "kong"
     """The ingress class it serves."""
     namespace: str = "kong"
-    """Namespace of its Pod in its events; the Pod does not exist."""
+    """Namespace of its publish Service, and of its Pod in its events; the Pod does not exist."""
     pod: str = "kong-controller"
     """Name of that Pod."""
     log_level: str = "info"
@@ -41,6 +42,16 @@ class KongControllerOptions:
     """Further `--feature-gates`, such as `GatewayAlpha=true`."""
     extra: tuple[str, ...] = ()
     """Further command line arguments."""
+
+
+def publish_service(options: KongControllerOptions) -> dict[str, Any]:
+    """The Service before the gateway, without which the controller ends where the Gateway API is installed.
+
+    It finds the protocol of a Gateway's port by the Service's numeric targetPort, among the listeners that the Admin API names.
+    """
+    ports = [{"name": f"port-{port}", "port": port, "targetPort": target} for port, target in PROXY_PORTS.items()]
+    metadata = {"name": _PUBLISH_SERVICE, "namespace": options.namespace}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": ports}}
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,7 @@ def _command(program: Path, layout: Layout, admin_url: str, options: KongControl
         f"--kong-admin-url={admin_url}",
         "--kong-admin-init-retries=5",
         f"--ingress-class={options.ingress_class}",
+        f"--publish-service={options.namespace}/{_PUBLISH_SERVICE}",
         f"--publish-status-address={LOOPBACK}",
         f"--proxy-sync-seconds={options.sync_seconds}",
         "--init-cache-sync-duration=500ms",

@@ -13,15 +13,12 @@ from typing import Final, Self
 
 from .errors import BuildError
 
-__all__ = ["COMPONENTS", "CONTROL_PLANE", "KONG_CRDS_MODULE", "Component", "GoModule", "host_platform"]
+__all__ = ["COMPONENTS", "CONTROL_PLANE", "GATEWAY_API_CRDS", "KONG_CRDS", "Component", "Definitions", "GoModule", "host_platform"]
 
 _GO_FOLDER: Final = Path(__file__).resolve().parent / "go"
 _REQUIREMENT: Final = re.compile(r"^(?:require)?\s*(?P<path>[^\s()]+) (?P<version>v[^\s]+)(?: //.*)?$", re.MULTILINE)
 _GO_DIRECTIVE: Final = re.compile(r"^go (\d+)\.(\d+)(?:\.(\d+))?$", re.MULTILINE)
 _MACHINES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-
-KONG_CRDS_MODULE: Final = "github.com/kong/kubernetes-configuration"
-"""Go module that carries the resource definitions of the Kong Ingress Controller in go/kic."""
 
 
 def host_platform() -> tuple[str, str]:
@@ -100,6 +97,23 @@ class Component:
         return digest.hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Definitions:
+    """Resource definitions that lie as YAML files in the Go module `path`, which `module` pins."""
+
+    title: str
+    name: str
+    module: GoModule
+    path: str
+    folder: str
+    pattern: str
+
+    @property
+    def version(self) -> str:
+        """Pinned version, such as `v1.0.0`."""
+        return self.module.version(self.path)
+
+
 def _kubernetes(name: str) -> Component:
     package = "k8s.io/component-base/version"
     stamps = ((f"{package}.gitVersion", "{version}"), (f"{package}.gitMajor", "{major}"), (f"{package}.gitMinor", "{minor}"))
@@ -137,3 +151,23 @@ COMPONENTS: Final[dict[str, Component]] = {component.name: component for compone
 
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
 """The programs of a cluster, in the order of building."""
+
+KONG_CRDS: Final = Definitions(
+    "Kong's resource definitions",
+    "kong-crds",
+    GoModule.named("kic"),
+    "github.com/kong/kubernetes-configuration",
+    "config/crd/ingress-controller",
+    "configuration.konghq.com_*.yaml",
+)
+"""Those of the Kong Ingress Controller in go/kic."""
+
+GATEWAY_API_CRDS: Final = Definitions(
+    "the Gateway API's resource definitions",
+    "gateway-api-crds",
+    GoModule.named("gateway-api"),
+    "sigs.k8s.io/gateway-api",
+    "config/crd/standard",
+    "gateway.networking.k8s.io_[!v]*.yaml",
+)
+"""Those of the standard channel, without its admission policy."""

@@ -8,9 +8,13 @@ from typing import Final
 
 from .errors import DevClusterError
 
-__all__ = ["LOOPBACK", "free_ports"]
+__all__ = ["HTTPS", "LOOPBACK", "PROXY_PORTS", "free_ports"]
 
 LOOPBACK: Final = "127.0.0.1"
+
+HTTPS: Final = 443
+PROXY_PORTS: Final = {80: 8000, HTTPS: 8443}
+"""The ports of Kong's proxy Service, with those of its containers. The stand-in for Kong itself listens on free ones."""
 
 _LOWEST: Final = 20_000
 _HIGHEST: Final = 32_000

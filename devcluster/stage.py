@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION_ID", "GATEWAY", "Keys", "Stage"]
 
-GATEWAY: Final = Path(__file__).resolve().parent / "manifests" / "gateway.yaml"
+_MANIFESTS: Final = Path(__file__).resolve().parent / "manifests"
+GATEWAY: Final = _MANIFESTS / "gateway.yaml"
+GATEWAY_API: Final = _MANIFESTS / "gateway-api.yaml"
 APPLICATION_ID: Final = "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11"
 
 
@@ -61,7 +63,7 @@ class Stage:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.sink)
             await stack.enter_async_context(self.provider)
-            await asyncio.to_thread(self.cluster.apply, GATEWAY)
+            await asyncio.to_thread(self.cluster.apply, GATEWAY, GATEWAY_API)
             options = StandInOptions(resolve={"api.openai.com:443": self.provider.url})
             self.gateway = GatewayStandIn.for_workload(str(self.cluster.kubeconfig), Workload("kong", "kong-gateway", "proxy"), options)
             await stack.enter_async_context(self.gateway)

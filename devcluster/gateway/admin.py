@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from devcluster.ports import HTTPS, LOOPBACK, PROXY_PORTS
+
 from .entities import EMPTY_HASH, Configuration, Problem, RefusedConfigurationError, read_configuration
 from .schemas import plugin_schema
 from .validation import ErrorTree, flatten
@@ -93,7 +95,14 @@ class Admin:
         return app
 
     async def _root(self, _: web.Request) -> web.Response:
-        configuration = {"database": "off", "role": "traditional", "router_flavor": "traditional_compatible"}
+        listeners = [{"ip": LOOPBACK, "port": target, "ssl": port == HTTPS} for port, target in PROXY_PORTS.items()]
+        configuration = {
+            "database": "off",
+            "role": "traditional",
+            "router_flavor": "traditional_compatible",
+            "proxy_listeners": listeners,
+            "stream_listeners": [],
+        }
         root = {
             "version": self._version(),
             "edition": "enterprise",

@@ -92,6 +92,14 @@ def test_namespaced_mode_has_only_roles(cluster: Cluster) -> None:
     assert "--namespaces=ai,kong" in arguments(documents)
 
 
+def test_namespaced_mode_may_read_the_kinds_of_the_cluster(cluster: Cluster) -> None:
+    documents = template(cluster, "watchNamespaces={ai,kong}", "readClusterKinds=true", "crds.install=false", "rbac.aggregate=false")
+
+    assert only(documents, "ClusterRole")["rules"] == rules(Scope.CLUSTER)
+    assert only(documents, "ClusterRoleBinding")["roleRef"]["name"] == only(documents, "ClusterRole")["metadata"]["name"]
+    assert "--read-cluster-kinds" in arguments(documents)
+
+
 def test_the_definition_is_kept_when_the_release_is_deleted(cluster: Cluster) -> None:
     definition = only(template(cluster), "CustomResourceDefinition")
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import pytest
 
 from devcluster.build import Builder
-from devcluster.pins import COMPONENTS
+from devcluster.pins import COMPONENTS, KONG_CRDS
 from devcluster.progress import Reporter
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -41,7 +41,7 @@ class Kind:
         self.environment = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig")}
         builder = Builder(Reporter())
         self.programs = builder.programs([COMPONENTS["kind"], COMPONENTS["kubectl"]])
-        self.kong_crds = builder.kong_crds()
+        self.kong_crds = builder.definitions(KONG_CRDS)
 
     def run(self, *command: str | Path, stdin: str | None = None) -> str:
         """Run a command; the error of a failed one contains its output."""

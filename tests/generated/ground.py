@@ -9,6 +9,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from devcluster.crds import INGRESS_CLASS
 from devcluster.stage import APPLICATION_ID
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from tests.faults.reading import Reader
@@ -54,7 +55,8 @@ class Ground(Arena):
     keys: Mapping[tuple[str, str], str]
 
     def build(self, bindings: list[str]) -> None:
-        """Make the gateways, the Secrets and the targets."""
+        """Make the gateways, the Secrets, the targets, and the ingress class that no Kong serves."""
+        self.stage.cluster.api.apply([{**INGRESS_CLASS, "metadata": {"name": "internal"}}])
         self.put(self.gateway(image="kong/kong-gateway:3.14.0.3", env=SETTINGS))
         spare = {"fiddler": self.stage.keys.fiddler, "a_b.c": "sk-spare-key-0123456789"}
         self.put(self.manifest("v1", "Secret", "spare", stringData=spare))

@@ -57,7 +57,7 @@ def scenery() -> list[Manifest]:
     for gateway in gateways:
         gateway["spec"]["template"]["spec"]["containers"][0]["image"] = "kong/kong-gateway:3.14.0.3"
     made = [objects.raw_object("Secret", name, 1, {"type": "Opaque", "data": data}) for name, data in secrets.items()]
-    return [*gateways, *made, *targets, objects.plugin("rate-limit")]
+    return [*gateways, *made, *targets, objects.plugin("rate-limit"), objects.plugin("theirs", type_="cors")]
 
 
 class Model:

@@ -113,6 +113,8 @@ def specs(scenery: Scenery) -> SearchStrategy[Spec]:
 def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
     spec = draw(whole)
     spec.pop("overrides", None)
+    if any(route.get("attachTo", {}).get("kind") == "Ingress" for route in spec["routes"]):
+        spec["gateway"].pop("ingressClassName", None)  # every Ingress here is of the default one
     added = draw(overrides(spec))
     return {**spec, "overrides": added} if added else spec
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tests.integration.arena import Arena, Manifest
 
-__all__ = ["ANNOTATION", "PLUGINS", "attached_binding", "foreign_plugin", "ingress", "listed", "rest_of", "service"]
+__all__ = ["ANNOTATION", "PLUGINS", "attached_binding", "foreign_plugin", "http_route", "ingress", "listed", "rest_of", "service"]
 
 ANNOTATION: Final = "konghq.com/plugins"
 PLUGINS: Final = ("assistant-openai-ai-proxy", "assistant-opentelemetry", "assistant-pre-function")
@@ -34,6 +34,17 @@ def ingress(arena: Arena, name: str = "llm", plugins: str | None = None, *, path
         "networking.k8s.io/v1", "Ingress", name, spec={"ingressClassName": "kong", "rules": [{"http": {"paths": paths}}]}
     )
     return _annotated(manifest, {"konghq.com/strip-path": "true"}, plugins)
+
+
+def http_route(arena: Arena, *rules: tuple[str, ...], name: str = "split") -> Manifest:
+    """An HTTPRoute of the Gateway that Kong serves, whose rules lead to these Services."""
+    matches = [[{"path": {"type": "PathPrefix", "value": f"/{arena.namespace}-{name}-{number}"}}] for number in range(len(rules))]
+    content = [
+        {"matches": match, "backendRefs": [{"name": service, "port": 443} for service in services]}
+        for match, services in zip(matches, rules, strict=True)
+    ]
+    spec = {"parentRefs": [{"name": "kong", "namespace": "kong"}], "rules": content}
+    return arena.manifest("gateway.networking.k8s.io/v1", "HTTPRoute", name, spec=spec)
 
 
 def foreign_plugin(arena: Arena, name: str, kind: str = "cors", config: dict[str, Any] | None = None) -> Manifest:

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from fiddler_kong_operator.names import FINALIZER
-from tests.integration.arena import Arena
+from tests.integration.arena import Arena, changed
 from tests.integration.targets import ANNOTATION, PLUGINS, attached_binding, foreign_plugin, ingress, listed, rest_of, service
 
 OURS: Final = ",".join(PLUGINS)
@@ -142,30 +142,68 @@ def test_another_target_gets_the_plugins_and_the_former_one_is_restored(targets:
 
 
 def test_odd_lists_keep_every_name(arena: Arena) -> None:
-    odd = {"a": "  limits ,cors  ", "b": ",limits,,cors,", "c": "", "d": " , ", "e": "gone"}
+    odd = {"a": "  limits ,cors  ", "b": ",limits,,cors,", "c": "", "d": " , "}
     arena.put(foreign_plugin(arena, "cors"), foreign_plugin(arena, "limits", "rate-limiting"))
     arena.put(*(service(arena, name, written) for name, written in odd.items()))
     routes = [{"name": f"on-{name}", "attachTo": {"kind": "Service", "name": name}} for name in odd]
     arena.put(arena.binding({"routes": routes}))
     arena.until_ready()
     ours = ",".join(PLUGINS[1:])
-    attached = {"a": f"limits,cors,{ours}", "b": f"limits,cors,{ours}", "c": ours, "d": ours, "e": f"gone,{ours}"}
+    attached = {"a": f"limits,cors,{ours}", "b": f"limits,cors,{ours}", "c": ours, "d": ours}
     assert {name: listed(arena, "Service", name) for name in odd} == attached
 
     arena.delete("FiddlerKongBinding", "assistant")
     arena.until_gone("FiddlerKongBinding", "assistant")
 
-    given_back = {"a": "limits,cors", "b": "limits,cors", "c": None, "d": None, "e": "gone"}
+    given_back = {"a": "limits,cors", "b": "limits,cors", "c": None, "d": None}
     assert {name: listed(arena, "Service", name) for name in odd} == given_back
 
 
-def test_a_name_without_a_plugin_is_mentioned(arena: Arena) -> None:
-    arena.put(service(arena, plugins="gone"))
+def test_a_name_without_a_plugin_is_refused_until_there_is_one(arena: Arena) -> None:
+    arena.put(service(arena, plugins="later"), ingress(arena))
     arena.put(attached_binding(arena))
 
-    accepted = arena.until_condition("Accepted", "True", "Accepted")
+    refused = arena.until_condition("Ready", "False", "UnknownPlugin")
+    assert "lists later, but there is no KongPlugin or KongClusterPlugin of that name" in refused["message"]
+    assert listed(arena) == "later"
 
-    assert "also lists gone: no plugin of that name is visible" in accepted["message"]
+    arena.put(foreign_plugin(arena, "later"))
+
+    arena.until_ready()
+    assert listed(arena) == f"later,{OURS}"
+
+
+def test_a_name_without_a_plugin_beside_ours_is_mentioned(targets: Arena) -> None:
+    targets.put(attached_binding(targets))
+    targets.until_ready()
+
+    targets.patch("Service", "llm", {"metadata": {"annotations": {ANNOTATION: f"gone,{OURS}"}}})
+
+    targets.until(lambda: "also lists gone: no plugin" in targets.conditions()["Accepted"]["message"], "the name in the message")
+    targets.until_ready()
+    assert listed(targets) == f"gone,{OURS}"
+
+
+def test_an_object_of_a_binding_is_no_target(arena: Arena) -> None:
+    arena.put(arena.binding(name="owner"))
+    arena.until_ready("owner")
+
+    arena.put(attached_binding(arena, target="owner-openai"))
+
+    refused = arena.until_condition("Ready", "False", "TargetOwned")
+    assert f"Service {arena.namespace}/owner-openai (route openai, attachTo) belongs to the binding owner" in refused["message"]
+    assert "assistant" not in (listed(arena, "Service", "owner-openai") or "")
+
+
+def test_an_ingress_of_another_class_is_no_target_and_keeps_every_byte(arena: Arena) -> None:
+    arena.put(service(arena), changed(ingress(arena, plugins="limits,\n  cors\n"), {"spec.ingressClassName": "internal"}))
+    before = arena.existing("Ingress", "llm")
+
+    arena.put(attached_binding(arena, "Ingress"))
+
+    refused = arena.until_condition("Ready", "False", "OtherIngressClass")
+    assert "has the ingress class internal, but gateway.ingressClassName is kong" in refused["message"]
+    assert arena.existing("Ingress", "llm") == before
 
 
 def test_a_missing_target_is_waited_for(arena: Arena, kind: str) -> None:

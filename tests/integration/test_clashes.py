@@ -7,8 +7,20 @@ from typing import Any, Final
 
 import pytest
 
-from tests.integration.arena import Arena, Manifest
-from tests.integration.targets import ANNOTATION, CONFIGS, PLUGINS, attached_binding, foreign_plugin, ingress, listed, rest_of, service
+from tests.integration.arena import Arena, Manifest, changed
+from tests.integration.pushed import Pushed
+from tests.integration.targets import (
+    ANNOTATION,
+    CONFIGS,
+    PLUGINS,
+    attached_binding,
+    foreign_plugin,
+    http_route,
+    ingress,
+    listed,
+    rest_of,
+    service,
+)
 
 OURS: Final = ",".join(PLUGINS)
 TYPES: Final = ("ai-proxy", "opentelemetry", "pre-function")
@@ -113,8 +125,10 @@ def test_ours_leave_when_a_person_adds_a_clashing_plugin_and_come_back_when_it_g
 
 @pytest.mark.usefixtures("_whole_again")
 def test_ours_leave_when_a_listed_name_becomes_a_clashing_plugin(arena: Arena) -> None:
-    arena.put(service(arena, plugins="soon"), ingress(arena), attached_binding(arena))
+    arena.put(service(arena), ingress(arena), attached_binding(arena))
     arena.until_ready()
+    arena.patch("Service", "llm", {"metadata": {"annotations": {ANNOTATION: f"soon,{OURS}"}}})
+    arena.until(lambda: "also lists soon" in arena.conditions()["Accepted"]["message"], "the name without a plugin")
 
     arena.put(foreign_plugin(arena, "soon", "pre-function"))
 
@@ -218,6 +232,65 @@ def test_a_global_plugin_that_no_longer_runs_on_the_route_is_mentioned(arena: Ar
     arena.until_condition("Accepted", "True", "Accepted")
 
 
+# HTTPRoutes
+
+
+def split_routes(pushed: Pushed) -> int:
+    """Routes that Kong got from the HTTPRoute `split`."""
+    return sum(".split." in route["name"] for route in pushed.routes)
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_service_that_shares_a_rule_is_refused_and_the_route_stays(arena: Arena) -> None:
+    arena.put(service(arena), service(arena, "canary"), http_route(arena, ("llm", "canary")))
+    arena.until_pushed(lambda pushed: split_routes(pushed) == 1, "the HTTPRoute")
+    shared = [attached_binding(arena), attached_binding(arena, target="canary", name="other")]
+
+    arena.put(*shared)
+
+    for name, other in (("assistant", "canary"), ("other", "llm")):
+        refused = arena.until_condition("Ready", "False", "SharedBackend", name)
+        assert f"shares a rule of HTTPRoute {arena.namespace}/split with Service {other}" in refused["message"]
+    assert (listed(arena), split_routes(arena.pushed())) == (None, 1)
+
+    arena.put(http_route(arena, ("llm",), ("canary",)))
+
+    arena.until_ready()
+    arena.until_pushed(lambda pushed: split_routes(pushed) == 2 and "opentelemetry" in pushed.types(), "both rules, and our plugins")
+
+
+@pytest.mark.usefixtures("_whole")
+def test_ours_leave_a_service_when_a_route_comes_to_share_it(arena: Arena) -> None:
+    arena.put(service(arena), service(arena, "canary"), http_route(arena, ("llm",)), attached_binding(arena))
+    arena.until_ready()
+
+    arena.put(http_route(arena, ("llm", "canary")))
+
+    arena.until_condition("Ready", "False", "SharedBackend")
+    arena.until(lambda: listed(arena) is None, "the list without ours")
+    arena.until_pushed(lambda pushed: split_routes(pushed) == 1 and pushed.types() == [], "the HTTPRoute without our plugins")
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_plugin_on_a_route_to_the_target_is_mentioned(arena: Arena) -> None:
+    arena.put(foreign_plugin(arena, "theirs", "opentelemetry"), service(arena), ingress(arena, plugins="theirs"), attached_binding(arena))
+
+    arena.until_ready()
+
+    accepted = arena.until_condition("Accepted", "True", "ShadowedPlugin")
+    assert f"theirs (opentelemetry) of Ingress {arena.namespace}/llm to Service {arena.namespace}/llm" in accepted["message"]
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_regular_expression_that_may_take_the_path_is_mentioned(arena: Arena) -> None:
+    greedy = changed(ingress(arena, path=f"/~/{arena.namespace[:3]}.*"), {"spec.rules.0.http.paths.0.pathType": "ImplementationSpecific"})
+    arena.put(service(arena), greedy, arena.binding())
+
+    arena.until_ready()
+
+    assert f"of Ingress {arena.namespace}/llm is a regular" in arena.until_condition("Accepted", "True", "PathOverlap")["message"]
+
+
 # Refusals of Kong itself. They block every configuration, so these tests do not use the shared gateway.
 
 
@@ -261,5 +334,22 @@ def test_another_bindings_refusal_is_not_reported_on_this_one(refusing_arena: Ar
     arena.put(arena.binding({**NONSENSE, "routes.0.expose.path": f"/{arena.namespace}/broken"}, "broken"), arena.binding())
 
     arena.until_condition("PluginsProgrammed", "False", "KongRefused", "broken")
+
+    arena.until_ready()
+
+
+def test_a_list_of_others_that_freezes_the_gateway_is_named_until_it_is_mended(refusing_arena: Arena) -> None:
+    arena = refusing_arena
+    twice = ingress(arena, plugins="cors,cors")
+    arena.put(foreign_plugin(arena, "cors"), service(arena), twice)
+    refused = len(arena.stage.gateway.refusals)
+    arena.put(arena.binding())
+
+    frozen = arena.until_condition("PluginsProgrammed", "False", "GatewayFrozen")
+
+    assert f"Ingress {arena.namespace}/llm has cors twice in its annotation konghq.com/plugins" in frozen["message"]
+    arena.until(lambda: len(arena.stage.gateway.refusals) > refused, "Kong's refusal")
+
+    arena.put(ingress(arena, plugins="cors"))
 
     arena.until_ready()

@@ -98,6 +98,14 @@ EVERY_REASON: Final = (
         "Kong runs only the most specific instance of a plugin type. Check that the global one is not needed here.",
     ),
     Reason(
+        "ShadowedPlugin", _A, "True", "Accepted, but a plugin of the same type on a route runs there in place of the binding's.",
+        "Take it off the route, or check that its calls need no traces.",
+    ),
+    Reason(
+        "PathOverlap", _A, "True", "Accepted, but a regular expression of another Ingress of the class may match the exposed path.",
+        "Check that the expression does not take the route's calls.",
+    ),
+    Reason(
         "InvalidSpec", _A, "False", "The spec breaks a rule that the API server could not check.",
         "Correct the field named in the message.", stalls=True,
     ),
@@ -113,11 +121,39 @@ EVERY_REASON: Final = (
         "GatewaySettingsClash", _A, "False", "An older binding on the same gateway asks for another value of a gateway setting.",
         "Use the same value in both bindings.", stalls=True,
     ),
+    Reason(
+        "IngressClassNotFound", _A, "False", "The cluster has ingress classes, but not that of gateway.ingressClassName.",
+        "Use the class of the Kong that runs as the gateway, or create it.",
+    ),
     Reason("TargetNotFound", _A, "False", "The object named in attachTo does not exist.", "Create it, or correct attachTo."),
+    Reason(
+        "TargetOwned", _A, "False", "The object named in attachTo belongs to this or another binding.",
+        "Name an object that no binding owns.", stalls=True,
+    ),
+    Reason(
+        "OtherIngressClass", _A, "False", "The Ingress named in attachTo is of another class than gateway.ingressClassName.",
+        "Name the gateway and the class that serve the Ingress, or change its class.", stalls=True,
+    ),
+    Reason(
+        "RoutesNotReadable", _A, "False", "The operator may not read HTTPRoutes, so it cannot see which Services share a rule.",
+        "Let an administrator add list and watch of HTTPRoutes to the operator's role.", stalls=True,
+    ),
+    Reason(
+        "SharedBackend", _A, "False", "The Service shares a rule of an HTTPRoute with others: with plugins on it, Kong drops the route.",
+        "Give the Service a rule of its own, or put plugins of your own on the HTTPRoute.", stalls=True,
+    ),
+    Reason(
+        "TlsVerificationOff", _A, "False", "The Service switches TLS verification off, which a gateway from Kong 3.14 on refuses.",
+        "Remove the annotation konghq.com/tls-verify, and give Kong the CA of the Service's certificate.", stalls=True,
+    ),
     Reason(
         "PluginClash", _A, "False", "The target already carries a plugin of a type this binding needs; two would freeze the gateway.",
         "Remove the other plugin's name from the annotation konghq.com/plugins, or the part of the binding that needs the type.",
         stalls=True,
+    ),
+    Reason(
+        "UnknownPlugin", _A, "False", "The target lists a name without a visible plugin; it may be of a type that this binding needs.",
+        "Create the plugin, take the name off the list, or let the operator read KongClusterPlugins.",
     ),
     Reason(
         "RouteClash", _A, "False", "Another Ingress of the same class already serves this host and path.",
@@ -243,6 +279,10 @@ EVERY_REASON: Final = (
     Reason("GatewayNotEvaluated", _G, "Unknown", "Not checked, because the binding was not accepted."),
     # PluginsProgrammed
     Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused. The message says if Kong confirmed it."),
+    Reason(
+        "GatewayFrozen", _P, "False", "Kong refuses its whole configuration because of another object, so no change reaches it.",
+        "Take the name that is twice on the object's list out once.", stalls=True,
+    ),
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(

@@ -18,8 +18,8 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.env import needed_settings
-from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
-from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable, read_http_route
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
@@ -56,6 +56,7 @@ class Surroundings:
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     plugin_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """`plugin` type by namespace and name; "" is the namespace of KongClusterPlugins."""
+    http_routes: tuple[Attachable, ...] = ()
     endpoints: EndpointPolicy = STRICT
 
     @classmethod
@@ -69,6 +70,7 @@ class Surroundings:
             {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == SECRET.name},
             {key: read_attachable(key, m) for key, m in objects.items() if key.kind in ATTACHABLES},
             {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
+            tuple(read_http_route(key, m) for key, m in objects.items() if key.kind == HTTP_ROUTE.name),
             endpoints,
         )
 
@@ -78,7 +80,7 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     spec = _spec(binding)
     accepted, keys = evaluate_acceptance(_snapshot(binding, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
     hints = keys.advice if isinstance(keys, ResolvedKeys) else ()
-    notes = (*_unchecked_secrets(binding, spec, around), *_assumed_targets(binding, around), *_advice(accepted), *hints)
+    notes = (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around), *_advice(accepted), *hints)
     refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
@@ -117,6 +119,7 @@ def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
     wanted = {key: around.targets.get(key, _plain(key)) for key in attach_targets(binding)}
     types = {name: kind for (namespace, name), kind in around.plugin_types.items() if not namespace}
     types |= {name: kind for (namespace, name), kind in around.plugin_types.items() if namespace == binding.namespace}
+    types |= {name: "" for target in wanted.values() for name in target.plugins if name not in types}
     others = tuple(other for other in around.bindings if other.key != binding.key)
     ingresses = [target for target in around.targets.values() if target.rules]
     ingresses += [ingress for other in others for ingress in _exposed(other)]
@@ -127,6 +130,7 @@ def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
         targets=wanted,
         plugin_types=types,
         ingresses=tuple(ingresses),
+        routes=(*around.http_routes, *(target for target in around.targets.values() if target.backends)),
         endpoints=around.endpoints,
     )
 
@@ -164,10 +168,14 @@ def _unchecked_secrets(binding: Binding, spec: BindingSpec, around: Surroundings
             yield f"Secret {binding.namespace}/{name} is not in the file; its value was not checked."
 
 
-def _assumed_targets(binding: Binding, around: Surroundings) -> Iterator[str]:
+def _assumptions(binding: Binding, around: Surroundings) -> Iterator[str]:
     for key in attach_targets(binding):
-        if key not in around.targets:
+        target = around.targets.get(key)
+        if target is None:
             yield f"{key} is not in the file; it is taken to exist and to have no plugins."
+        for name in target.plugins if target else ():
+            if around.plugin_types.keys().isdisjoint({("", name), (binding.namespace, name)}):
+                yield f"{key} lists {name}, which is not in the file; it is taken to be of no type that the binding attaches."
 
 
 def _redacted(spec: BindingSpec) -> ResolvedKeys:

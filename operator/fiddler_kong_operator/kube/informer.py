@@ -6,8 +6,8 @@
   list are reported as deleted.
 * The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after a
   while does not lengthen the back-off.
-* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is logged once, delays the
-  start, and is tried again.
+* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is logged once and tried
+  again; it delays the start unless the kind is optional.
 
 `Resync` lists a kind that others watch (kopf), and so finds the deletions that their watch misses.
 """
@@ -63,6 +63,9 @@ class Sink(Protocol):
     def installed(self, kind: Kind, *, installed: bool) -> None:
         """The kind's definition is (not) there."""
 
+    def readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> None:
+        """The kind may (not) be listed in the namespace, None for all."""
+
 
 async def relist(client: Client, kind: Kind, namespace: str | None, sink: Sink) -> str:
     """List a kind once into the sink, and report deletions; returns the list's version. Raises Expired, Gone, Refused and Transient."""
@@ -88,22 +91,24 @@ class Informer:
         namespace: str | None,
         sink: Sink,
         *,
+        optional: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        """`namespace` of None means every one; `clock` is monotonic."""
+        """`namespace` of None means every one; an `optional` kind counts as listed without permission; `clock` is monotonic."""
         self._client = client
         self._kind = kind
         self._namespace = namespace
         self._sink = sink
+        self._optional = optional
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff(PAUSES, uniform)
         self._version = ""
         self._complained = False
         self.synced = asyncio.Event()
-        """Set once the kind was listed, or found not to be installed."""
+        """Set once the kind was listed, or found not to be installed, or is optional and may not be listed."""
         self.absent = False
         """The kind is not installed."""
         self.last_activity = clock()
@@ -142,6 +147,7 @@ class Informer:
         self._seen_alive()
         self._complained = self.absent = False
         self._sink.installed(self._kind, installed=True)
+        self._sink.readable(self._kind, self._namespace, readable=True)
         self.synced.set()
         return 0.0
 
@@ -180,6 +186,7 @@ class Informer:
         self.absent, self._version = True, ""
         self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
         self._sink.installed(self._kind, installed=False)
+        self._sink.readable(self._kind, self._namespace, readable=True)
         self.synced.set()
         return ABSENT
 
@@ -192,6 +199,9 @@ class Informer:
                 "%s cannot be watched: %s. The operator's service account needs %s with the rule {%s}", self.name, error, scope, rule
             )
         self._complained, self._version = True, ""
+        self._sink.readable(self._kind, self._namespace, readable=False)
+        if self._optional:
+            self.synced.set()
         return max(PAUSES.cap, self._backoff.next())
 
 

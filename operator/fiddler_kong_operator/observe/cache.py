@@ -50,11 +50,12 @@ class Cache:
     """Everything observed, for one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """Empty; every kind counts as installed. `clock` is the API server's."""
+        """Empty; every kind counts as installed and readable. `clock` is the API server's."""
         self._clock = clock
         self._records = Records()
         self._tombstones: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
+        self._unreadable: set[tuple[str, str | None]] = set()
         self.in_flight = InFlightWrites()
         """Writes in flight: their watch events do not requeue their authors."""
 
@@ -102,6 +103,13 @@ class Cache:
         self._missing_kinds ^= {kind.name}
         return frozenset(self._records.bindings())
 
+    def set_readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> frozenset[ObjectKey]:
+        """Note whether the operator may list the kind in a namespace (None for all); a change concerns every binding."""
+        if readable == ((kind.name, namespace) not in self._unreadable):
+            return _NONE
+        self._unreadable ^= {(kind.name, namespace)}
+        return frozenset(self._records.bindings())
+
     def note_defaults(self, key: ObjectKey, resource_version: str, wanted: bytes) -> None:
         """Note that a write of content with the digest `wanted` produced the cached version, defaults and webhooks included."""
         record = self._records.find(key)
@@ -122,6 +130,10 @@ class Cache:
     def installed(self, kind: Kind) -> bool:
         """Whether the kind's definition exists, as far as known."""
         return kind.name not in self._missing_kinds
+
+    def readable(self, kind: Kind, namespace: str | None = None) -> bool:
+        """Whether the operator may list the kind, in all namespaces and in this one, as far as known."""
+        return self._unreadable.isdisjoint({(kind.name, None), (kind.name, namespace)})
 
     def keys(self, kind: Kind, namespace: str | None = None) -> frozenset[ObjectKey]:
         """Keys of every cached object of a kind that exists."""

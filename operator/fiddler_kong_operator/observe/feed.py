@@ -52,6 +52,10 @@ class Feed:
         """Take whether the kind's definition exists."""
         self._requeue(self.cache.set_installed(kind, installed=installed), Lane.BACKGROUND)
 
+    def readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> None:
+        """Take whether the operator may list the kind in a namespace (None for all)."""
+        self._requeue(self.cache.set_readable(kind, namespace, readable=readable), Lane.BACKGROUND)
+
     def observe(self, raw: Manifest, author: ObjectKey | None = None) -> None:
         """Take the answer to a write or a read that was made for `author`, which is not requeued."""
         self._requeue(self.cache.observe(raw), Lane.URGENT, author)

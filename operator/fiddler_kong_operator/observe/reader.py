@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.errors import Gone
@@ -12,15 +12,16 @@ from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
-from fiddler_kong_operator.plan.kinds import KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN
-from fiddler_kong_operator.plan.references import attach_targets, children_of, named_plugin, places_of, references_of, secrets_of
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
+from fiddler_kong_operator.plan.references import attach_targets, children_of, references_of, secrets_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
 from fiddler_kong_operator.plan.status.confirmation import unconfirmed_routes
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED
 
 from .cache import UNKNOWN
 from .feed import Feed
-from .kinds.plugins import PluginFacts
+from .surroundings import Surroundings
 
 __all__ = ["Reader"]
 
@@ -47,6 +48,7 @@ class Reader:
         self._namespaces = namespaces
         self._endpoints = endpoints
         self._clock = clock
+        self._around = Surroundings(feed.cache)
 
     async def gather(self, key: ObjectKey) -> Snapshot | None:
         """The snapshot of a binding; None where the binding does not exist. Raises Transient and Refused."""
@@ -84,7 +86,10 @@ class Reader:
         names = frozenset(children_of(binding))
         children = self._children(binding, names)
         targets = self._targets(binding, names.union(children))
-        ingresses = self._ingresses(binding)
+        around = self._around
+        ingresses = around.ingresses(binding)
+        routes = around.routes(key for key in targets if key.kind == SERVICE.name)
+        lists = (*(route for route in routes if route.key.namespace == binding.namespace), *targets.values())
         return Snapshot(
             binding=binding,
             now=self._clock(),
@@ -93,14 +98,20 @@ class Reader:
             workload_visible=workload is None or self._visible(workload),
             siblings=self._siblings(binding, ingresses),
             targets=targets,
-            plugin_types=self._plugin_types(targets),
-            plugin_owners=self._plugin_owners(binding, targets),
-            global_plugins=self._global_plugins(binding),
+            target_owners=around.target_owners(attach_targets(binding)),
+            plugin_types=around.plugin_types(lists),
+            plugin_owners=around.plugin_owners(binding, targets.values()),
+            global_plugins=around.global_plugins(binding),
+            cluster_plugins_readable=cache.readable(KONG_CLUSTER_PLUGIN),
             ingresses=ingresses,
+            ingress_classes=around.ingress_classes(),
+            routes=routes,
+            routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
+            frozen_by=around.frozen_by(binding.spec.gateway.ingress_class_name) if binding.spec else (),
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),
             refusal=_refusal(binding),
-            frozen_by=self._refusals() if any(unconfirmed_routes(binding, ingresses)) else (),
+            refusals=self._refusals() if any(unconfirmed_routes(binding, ingresses)) else (),
             class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
@@ -119,35 +130,10 @@ class Reader:
 
     def _targets(self, binding: Binding, children: frozenset[ObjectKey]) -> dict[ObjectKey, Attachable]:
         plugins = (key for key in children if key.kind == KONG_PLUGIN.name)
-        naming = (target for plugin in plugins for target in self._cache.indexes.naming[plugin])
-        keys = {*attach_targets(binding), *(target for target in naming if target.namespace == binding.namespace)}
+        naming = (target for plugin in plugins for target in self._cache.indexes.naming[plugin] if target.kind in ATTACHABLES)
+        own = (key for key in children if key.kind in ATTACHABLES)
+        keys = {*attach_targets(binding), *own, *(target for target in naming if target.namespace == binding.namespace)}
         return {key: target for key in sorted(keys) if (target := self._cache.value(key, Attachable))}
-
-    def _plugin_types(self, targets: Mapping[ObjectKey, Attachable]) -> dict[str, str]:
-        """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin."""
-        written = {name: target.key for target in targets.values() for name in target.plugins}
-        facts = {name: self._facts(target, name) for name, target in written.items()}
-        return {name: found.type for name, found in facts.items() if found}
-
-    def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
-        cluster_plugin = ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)
-        return self._cache.value(named_plugin(target, name), PluginFacts) or self._cache.value(cluster_plugin, PluginFacts)
-
-    def _plugin_owners(self, binding: Binding, targets: Mapping[ObjectKey, Attachable]) -> dict[str, str]:
-        plugins = {named_plugin(target.key, name) for target in targets.values() for name in target.plugins}
-        children = (self._cache.child(plugin) for plugin in plugins if plugin.namespace == binding.namespace)
-        return {child.key.name: child.owner_uid for child in children if child and child.owner_uid}
-
-    def _global_plugins(self, binding: Binding) -> dict[str, str]:
-        if binding.spec is None:
-            return {}
-        wanted = binding.spec.gateway.ingress_class_name
-        plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
-        return {facts.type: key.name for key, facts in plugins if facts.is_global and facts.ingress_class == wanted}
-
-    def _ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        keys = {key for place in places_of(binding) for key in self._cache.indexes.serving[place]}
-        return tuple(ingress for key in sorted(keys) if (ingress := self._cache.value(key, Attachable)))
 
     def _warnings(self, subjects: Iterable[ObjectKey]) -> Iterator[KongWarning]:
         for subject in sorted(subjects):

@@ -82,12 +82,20 @@ class Indexes:
         """uid -> the binding."""
         self.exposing: Index[Place, ObjectKey] = Index()
         """Place -> bindings that expose it."""
+        self.exposing_in: Index[str, ObjectKey] = Index()
+        """Ingress class -> bindings that expose a route in it."""
         self.owned_by: Index[str, ObjectKey] = Index()
         """uid of a binding -> its children."""
         self.naming: Index[ObjectKey, ObjectKey] = Index()
-        """KongPlugin, existing or not -> objects whose annotation names it."""
+        """KongPlugin, existing or not -> objects whose annotation (an HTTPRoute's filters too) names it."""
         self.serving: Index[Place, ObjectKey] = Index()
         """Place -> Ingresses that serve it."""
+        self.matching: Index[str, ObjectKey] = Index()
+        """Ingress class -> Ingresses with a regular expression for a path."""
+        self.leading_to: Index[ObjectKey, ObjectKey] = Index()
+        """Service, existing or not -> Ingresses and HTTPRoutes that lead to it."""
+        self.doubled: Index[str, ObjectKey] = Index()
+        """Kind -> its objects with a name twice on their list."""
         self.warning_about: Index[ObjectKey, ObjectKey] = Index()
         """Any object -> Kong's warnings about it."""
         self.warnings_of: Index[str, ObjectKey] = Index()

@@ -11,11 +11,14 @@ from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.checks import evaluate_acceptance
-from .acceptance.clashes import standing_clashes
+from .acceptance.clashes import clashing_names
+from .acceptance.targets import to_be_left
 from .gateway.condition import GatewayView, evaluate_gateway
-from .objects.build import build, build_removal, build_withdrawal, is_attached, lua_keys, prune, type_keys, withdrawn_objects
+from .objects.attachments import own_names
+from .objects.build import build, build_retreat, is_attached, lua_keys, prune, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
 from .plugins import PLUGINS, PRE_FUNCTION, lua_plugins
+from .references import withdrawn_routes
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
 from .status.refusal import find_refusal, refused, refused_objects, standing_refusal
@@ -50,10 +53,10 @@ def decide(snapshot: Snapshot) -> Decision:
     """Decide one pass over a binding that is not being deleted.
 
     An accepted binding with usable keys gets its whole plan, if its gateway has the plugins. Otherwise its objects stay as they are, with
-    three exceptions. If another plugin of the same type is now on a target, ours is detached, since two freeze the gateway for all its
-    users. Plugins that the gateway does not have are detached, because they freeze it too. And plugins that run Lua are detached from a
-    gateway that runs none, where every request would fail. In any case what Kong refuses is taken back (`refusal`), and an exposed route
-    does not serve without its ai-proxy.
+    four exceptions. Where another plugin of the same type is now on an object with ours, ours is detached, since two freeze the gateway for
+    all its users. All are detached from objects that must carry none. Plugins that the gateway does not have are detached, because they
+    freeze it too. And plugins that run Lua are detached from a gateway that runs none, where every request would fail. In any case what
+    Kong refuses is taken back (`refusal`), and an exposed route does not serve without its ai-proxy.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(resolved), gateway.finding)
@@ -109,12 +112,8 @@ def _pending_message(findings: Mapping[ConditionType, Finding], gateway: Gateway
 
 
 def _retreat(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
-    """Only the removal of our names from lists in which they clash now, and of those that must be detached everywhere."""
-    clashing = standing_clashes(snapshot)
-    leaving = build_removal(snapshot).attachments if clashing else ()
-    rest = build_withdrawal(snapshot, withheld)
-    attachments = (
-        *(a for a in leaving if a.target in clashing),
-        *(a for a in rest.attachments if a.target not in clashing),
-    )
-    return BindingPlan(rest.objects, attachments)
+    """Only the removal of our names from lists on which they do harm now; those withheld leave every list."""
+    clashing, everywhere = clashing_names(snapshot), frozenset(key.name for key in withheld)
+    everything = {key: own_names(snapshot, snapshot.targets[key]) for key in to_be_left(snapshot)}
+    leaving = {key: everything.get(key) or clashing.get(key, frozenset()) | everywhere for key in snapshot.targets}
+    return build_retreat(snapshot, leaving, withdrawn_routes(snapshot.binding, withheld))

@@ -12,7 +12,20 @@ from fiddler_kong_operator.api import STORED
 from fiddler_kong_operator.kube.objects import EVENT as ANY_EVENT
 from fiddler_kong_operator.kube.objects import Kind
 
-__all__ = ["BINDING", "DEPLOYMENT", "EVENT", "INGRESS", "KINDS", "KONG_CLUSTER_PLUGIN", "KONG_PLUGIN", "OWNED", "SECRET", "SERVICE"]
+__all__ = [
+    "BINDING",
+    "DEPLOYMENT",
+    "EVENT",
+    "HTTP_ROUTE",
+    "INGRESS",
+    "INGRESS_CLASS",
+    "KINDS",
+    "KONG_CLUSTER_PLUGIN",
+    "KONG_PLUGIN",
+    "OWNED",
+    "SECRET",
+    "SERVICE",
+]
 
 BINDING: Final = Kind(names.KIND, names.GROUP, STORED.name, names.PLURAL)
 
@@ -23,6 +36,8 @@ KONG_PLUGIN: Final = Kind("KongPlugin", names.KONG_GROUP, "v1", "kongplugins")
 KONG_CLUSTER_PLUGIN: Final = Kind("KongClusterPlugin", names.KONG_GROUP, "v1", "kongclusterplugins", namespaced=False)
 SERVICE: Final = Kind("Service", "", "v1", "services")
 INGRESS: Final = Kind("Ingress", "networking.k8s.io", "v1", "ingresses")
+INGRESS_CLASS: Final = Kind("IngressClass", "networking.k8s.io", "v1", "ingressclasses", namespaced=False)
+HTTP_ROUTE: Final = Kind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes")
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
 
 EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client,type=Warning")
@@ -32,5 +47,7 @@ OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
 plugin whose Secret is gone and keeps serving its route."""
 
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, KONG_CLUSTER_PLUGIN, DEPLOYMENT, EVENT)})
+_OTHERS: Final = (KONG_CLUSTER_PLUGIN, INGRESS_CLASS, HTTP_ROUTE, DEPLOYMENT, EVENT)
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, *_OTHERS)})
 """Every kind by name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
@@ -14,11 +15,13 @@ from .plugins import PLUGINS, plugin_instances
 from .snapshot import Attachable, Binding
 
 __all__ = [
+    "PATTERN_PREFIX",
     "Place",
     "attach_targets",
     "children_of",
     "connection_settings",
     "exposed_routes",
+    "has_pattern",
     "keys_secret",
     "named_plugin",
     "place_of",
@@ -32,6 +35,9 @@ __all__ = [
     "wanted_children",
     "withdrawn_routes",
 ]
+
+PATTERN_PREFIX: Final = "/~"
+"""Beginning of an Ingress' path that Kong's controller reads as a regular expression."""
 
 Place = tuple[str, str, str]
 """Ingress class, host ("" for all) and path without a trailing slash."""
@@ -75,6 +81,11 @@ def served_places(ingress: Attachable) -> frozenset[Place]:
     if not ingress.ingress_class:
         return frozenset()
     return frozenset((ingress.ingress_class, host, _plain(path)) for host, path in ingress.rules)
+
+
+def has_pattern(ingress: Attachable) -> bool:
+    """Whether one of its paths is a regular expression."""
+    return any(path.startswith(PATTERN_PREFIX) for _, path in ingress.rules)
 
 
 def _plain(path: str) -> str:

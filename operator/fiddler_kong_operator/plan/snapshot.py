@@ -153,20 +153,36 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Attachable:
-    """A Service or Ingress as far as attachment goes: `plugins` is the annotation konghq.com/plugins split at commas and trimmed."""
+    """A Service, Ingress or HTTPRoute as far as attachment goes.
+
+    `plugins` is the annotation konghq.com/plugins split at commas and trimmed.
+    """
 
     key: ObjectKey
     uid: str
     resource_version: str
     plugins: tuple[str, ...] = ()
     ingress_class: str | None = None
-    """For an Ingress: spec.ingressClassName."""
+    """For an Ingress: the annotation kubernetes.io/ingress.class, else spec.ingressClassName."""
     rules: tuple[tuple[str, str], ...] = ()
     """For an Ingress: its (host or "", path) pairs."""
     published: bool = False
     """For an Ingress: its status has an address, which Kong's controller writes once Kong took a configuration with the Ingress in it."""
+    backends: tuple[tuple[ObjectKey, ...], ...] = ()
+    """For an Ingress or HTTPRoute: the Services it leads to; those that share a rule together."""
+    filters: tuple[str, ...] = ()
+    """For an HTTPRoute: the KongPlugins of its rules' filters."""
+    unverified_tls: bool = False
+    """For a Service: its annotation konghq.com/tls-verify says that Kong must not verify the certificate."""
     attached_at: float = 0.0
     """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where it never did."""
+
+    @property
+    def doubled(self) -> tuple[str, ...]:
+        """The names that are twice on its list: Kong refuses its whole configuration while they are."""
+        if len(set(self.plugins)) == len(self.plugins):
+            return ()
+        return tuple(name for name in dict.fromkeys(self.plugins) if self.plugins.count(name) > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,22 +269,36 @@ class Snapshot:
     """Of the other bindings that name the same workload, those that can make a difference: the oldest of each that ask something else of
     it (`tenancy.demand`), and the owners of `ingresses`. Further ones change nothing."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
-    """Every Service and Ingress named in attachTo that exists, and every one (ours too) whose annotation names a plugin of this binding."""
+    """Every Service and Ingress that exists and is named in attachTo, or belongs to this binding, or names one of its plugins."""
+    target_owners: Mapping[ObjectKey, str] = field(default_factory=dict)
+    """Name of the owning binding, by target that a binding owns."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
-    """`plugin` type by name as in the targets' annotations (`name` or `namespace:name`): KongPlugins first, then KongClusterPlugins."""
+    """`plugin` type by name as in the annotations of `targets` and of `routes` in the binding's namespace (`name` or `namespace:name`):
+    KongPlugins first, then KongClusterPlugins."""
+    cluster_plugins_readable: bool = True
+    """False where the operator may not read KongClusterPlugins."""
     plugin_owners: Mapping[str, str] = field(default_factory=dict)
     """uid of the owning binding by KongPlugin name in the binding's namespace, for names in the targets' annotations."""
     global_plugins: Mapping[str, str] = field(default_factory=dict)
     """type -> name of the global KongClusterPlugins of the binding's ingress class."""
     ingresses: tuple[Attachable, ...] = ()
-    """Ingresses, in any namespace watched, that serve a host and path this binding exposes (its own included)."""
+    """Ingresses, in any namespace watched, that serve a host and path this binding exposes (its own included), and those of its class
+    with a regular expression for a path."""
+    ingress_classes: Mapping[str, bool] = field(default_factory=dict)
+    """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
+    routes: tuple[Attachable, ...] = ()
+    """Ingresses and HTTPRoutes, in any namespace watched, that lead to a Service of `targets`."""
+    routes_readable: bool = True
+    """False where the operator may not read HTTPRoutes."""
+    frozen_by: tuple[tuple[ObjectKey, str], ...] = ()
+    """Objects of the binding's ingress class that Kong refuses because of a name that is twice on their list, with that name."""
     children: Mapping[ObjectKey, Child] = field(default_factory=dict)
     """Every observed object that is owned by the binding or has the name of one it would create."""
     warnings: tuple[KongWarning, ...] = ()
     """Kong's warnings about `children` and `targets`."""
     refusal: RefusalStatus | None = None
     """What Kong refused of the binding when it was last looked at."""
-    frozen_by: tuple[KongWarning, ...] = ()
+    refusals: tuple[KongWarning, ...] = ()
     """For a binding that waits for its Ingresses: Kong's refusals of whole configurations, whatever object they name."""
     class_published: bool = False
     """An Ingress of the binding's class has an address: Kong's controller gives one to every Ingress of it that Kong has taken."""

@@ -47,7 +47,7 @@ class Operator:
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
         self._cache = Cache(client.clock)
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
-        self._informers = _informers(client, self._feed, scopes)
+        self._informers = _informers(client, self._feed, settings)
         self._resync = Resync(client, BINDING, scopes, self._feed, settings.resync_interval)
         self._prober = TraceProber(settings.probe)
         product = BindingMetrics(metrics, lambda: (binding.status for _, binding in self._cache.values(BINDING, Binding)))
@@ -140,10 +140,17 @@ class Operator:
         self._requeue(self._cache.indexes.wanted_by[workload], Lane.BACKGROUND)
 
 
-def _informers(client: Client, feed: Feed, scopes: tuple[str | None, ...]) -> tuple[Informer, ...]:
-    """One for each kind and scope. Cluster-scoped kinds are watched only with the whole cluster, since a Role cannot permit it."""
-    places = ((kind, scope) for kind in INFORMED for scope in scopes if kind.namespaced or scope is None)
-    return tuple(Informer(client, kind, scope, feed) for kind, scope in places)
+def _informers(client: Client, feed: Feed, settings: Settings) -> tuple[Informer, ...]:
+    """One for each kind and scope. A Role cannot permit cluster-scoped kinds; without a ClusterRole they count as not readable."""
+    cluster = not settings.namespaces or settings.read_cluster_kinds
+    informers: list[Informer] = []
+    for row in INFORMED:
+        scopes = settings.namespaces if row.kind.namespaced and settings.namespaces else (None,)
+        if row.kind.namespaced or cluster:
+            informers += [Informer(client, row.kind, scope, feed, optional=row.optional) for scope in scopes]
+        else:
+            feed.readable(row.kind, None, readable=False)
+    return tuple(informers)
 
 
 async def first_of(*waits: Awaitable[object]) -> None:

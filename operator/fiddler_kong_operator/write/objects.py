@@ -20,6 +20,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Gone, Stale
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, Desired
@@ -80,7 +81,7 @@ class ObjectWriter:
         except Stale:
             await self._read(desired.key, binding)
             raise
-        self._note_defaults(desired, answer)
+        self._note_defaults(desired, answer, binding)
 
     async def _overwrite(self, desired: Desired, binding: Binding) -> bool:
         """Patch the cached version without a live read; False where it differs in more than values, or is no longer that version."""
@@ -93,7 +94,7 @@ class ObjectWriter:
                 answer = await self._patch(desired.key, patch, binding)
         except Stale:
             return False
-        self._note_defaults(desired, answer)
+        self._note_defaults(desired, answer, binding)
         return True
 
     async def _repair(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool) -> bool:
@@ -107,7 +108,7 @@ class ObjectWriter:
         patch = repair_patch(live, desired.manifest, keep_data=keep_data)
         answer = await self._patch(desired.key, patch, binding) if patch else live
         if not keep_data:
-            self._note_defaults(desired, answer)
+            self._note_defaults(desired, answer, binding)
         return patch is not None
 
     def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:
@@ -118,8 +119,12 @@ class ObjectWriter:
         field = _IMMUTABLE.get(desired.key.kind)
         return field is not None and live.get(field) != desired.manifest.get(field)
 
-    def _note_defaults(self, desired: Desired, answer: Manifest) -> None:
+    def _note_defaults(self, desired: Desired, answer: Manifest, binding: Binding) -> None:
+        """Note what became of a write; the binding looks again where a webhook changed it, perhaps by a plugin that clashes."""
         self._cache.note_defaults(desired.key, answer["metadata"].get("resourceVersion", ""), desired.digest)
+        child = self._cache.child(desired.key)
+        if child and child.defaulted_from is not None:
+            self._feed.requeue(frozenset({binding.key}), Lane.URGENT, 0.0)
 
     async def _read(self, key: ObjectKey, binding: Binding) -> Manifest | None:
         """Read an object into the cache; None where it does not exist. An object created while the answer travels stays cached."""

@@ -84,3 +84,7 @@ class Notes:
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
         self.lines.append(f"{kind.name} {'there' if installed else 'missing'}")
+
+    def readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> None:
+        if not readable:
+            self.lines.append(f"{kind.name} not readable in {namespace or 'any namespace'}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -35,10 +36,11 @@ def bookmark(version: int) -> WatchEvent:
 class Play:
     """A informer after it has played a script."""
 
-    def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> None:
+    def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None, optional: bool = False) -> None:
         self.clock, self.notes = Clock(), Notes()
         self.client = Scripted(self.clock, *script)
-        self.informer = Informer(self.client, kind, namespace, self.notes, clock=self.clock, sleep=self.clock.sleep, uniform=lambda: 0.0)
+        seams: Any = {"clock": self.clock, "sleep": self.clock.sleep, "uniform": lambda: 0.0}
+        self.informer = Informer(self.client, kind, namespace, self.notes, optional=optional, **seams)
 
     async def to_the_end(self) -> Play:
         with pytest.raises(EndOfScriptError):
@@ -46,8 +48,8 @@ class Play:
         return self
 
 
-async def played(*script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> Play:
-    return await Play(*script, kind=kind, namespace=namespace).to_the_end()
+async def played(*script: list[Step], kind: Kind = SERVICE, namespace: str | None = None, optional: bool = False) -> Play:
+    return await Play(*script, kind=kind, namespace=namespace, optional=optional).to_the_end()
 
 
 # In sync
@@ -183,7 +185,14 @@ async def test_a_missing_kind_is_said_once(caplog: pytest.LogCaptureFixture) -> 
 
 async def test_a_missing_permission_holds_back_the_start() -> None:
     play = await played([Refused("forbidden", 403)])
-    assert (play.informer.synced.is_set(), play.clock.slept, play.notes.lines) == (False, [30.0], [])
+    assert (play.informer.synced.is_set(), play.clock.slept) == (False, [30.0])
+    assert play.notes.lines == ["Service not readable in any namespace"]
+
+
+async def test_a_missing_permission_for_an_optional_kind_does_not_hold_back_the_start() -> None:
+    play = await played([Refused("forbidden", 403)], [NOTHING], optional=True)
+    assert (play.informer.synced.is_set(), play.clock.slept) == (True, [30.0])
+    assert play.notes.lines == ["Service not readable in any namespace", "complete at 10:", "Service there"]
 
 
 async def test_a_permission_that_is_given_is_used() -> None:

@@ -39,6 +39,9 @@ class Sink:
     def installed(self, _kind: Kind, *, installed: bool) -> None:
         raise AssertionError(installed)
 
+    def readable(self, _kind: Kind, _namespace: str | None, *, readable: bool) -> None:
+        raise AssertionError(readable)
+
 
 def new_resync(api: WatchableCluster, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> Resync:
     return Resync(api, BINDING, scopes, sink, INTERVAL, lambda: uniform)

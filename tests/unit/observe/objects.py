@@ -78,6 +78,20 @@ def ingress(
     return raw_object("Ingress", name, version, content, **{**listed, **metadata})
 
 
+def http_route(name: str, version: int = 1, *services: str, plugins: str | None = None, **metadata: Any) -> Manifest:
+    """An HTTPRoute with one rule that leads to these Services."""
+    listed = {"annotations": {names.KONG_PLUGINS_ANNOTATION: plugins}} if plugins is not None else {}
+    rules = [{"backendRefs": [{"name": service, "port": 80} for service in services]}]
+    content = {"spec": {"parentRefs": [{"name": "kong"}], "rules": rules}}
+    return raw_object("HTTPRoute", name, version, content, **{**listed, **metadata})
+
+
+def leading(raw: Manifest, *services: str) -> Manifest:
+    """The same Ingress with paths that lead to these Services."""
+    paths = [{"path": f"/{name}", "pathType": "Prefix", "backend": {"service": {"name": name}}} for name in services]
+    return {**raw, "spec": {**raw["spec"], "rules": [{"http": {"paths": paths}}]}}
+
+
 def plugin(name: str = "rate-limit", version: int = 1, type_: str = "rate-limiting", **metadata: Any) -> Manifest:
     """A KongPlugin."""
     return raw_object("KongPlugin", name, version, {"plugin": type_, "config": {"minute": 5}}, **metadata)

@@ -29,7 +29,7 @@ def test_no_resource_is_granted_twice_in_a_scope() -> None:
     assert len(set(rows)) == len(rows)
 
 
-@pytest.mark.parametrize("kind", [*INFORMED, BINDING], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*(row.kind for row in INFORMED), BINDING], ids=lambda kind: kind.name)
 def test_what_is_watched_may_be_listed_and_watched(kind: Kind) -> None:
     assert {"list", "watch"} <= granted(kind, Scope.WATCHED if kind.namespaced else Scope.CLUSTER)
 

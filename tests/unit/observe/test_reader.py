@@ -7,7 +7,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
-from fiddler_kong_operator.plan.kinds import KINDS
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS_CLASS, KINDS, KONG_CLUSTER_PLUGIN
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from tests.unit.observe.objects import (
     ASSISTANT,
@@ -20,10 +20,13 @@ from tests.unit.observe.objects import (
     binding,
     cluster_plugin,
     deployment,
+    http_route,
     ingress,
     key,
+    leading,
     ours,
     plugin,
+    raw_object,
     secret,
     service,
     spec,
@@ -279,7 +282,7 @@ async def test_a_binding_that_waits_for_its_ingress_sees_whether_its_class_is_pu
     own: tuple[Manifest, ...], others: tuple[Manifest, ...], expected: tuple[bool, list[str]]
 ) -> None:
     found = await Desk(binding(), *map(ours, own), *others, FROZEN).snapshot()
-    assert (found.class_published, [warning.about.name for warning in found.frozen_by]) == expected
+    assert (found.class_published, [warning.about.name for warning in found.refusals]) == expected
 
 
 async def test_a_missing_kind_is_shown() -> None:
@@ -306,3 +309,69 @@ async def test_a_gateway_in_a_namespace_not_watched_is_not_asked_for() -> None:
     desk = Desk(binding(), live=(deployment(),), namespaces=("ai",))
     assert (await desk.reader.gather_workload(GATEWAY))[0] is None
     assert desk.asked == []
+
+
+async def test_routes_are_those_to_targets_and_own_services_with_the_types_of_their_plugins() -> None:
+    chat = http_route("split", 1, "chat", "canary", plugins="rate-limit")
+    own = leading(ingress("front"), "assistant-openai")
+    seen = (binding(spec_=spec(EXPOSED, ATTACHED)), service(), ours(service("assistant-openai", plugins="x")), plugin())
+    found = await Desk(*seen, chat, own, http_route("other", 1, "web")).snapshot()
+    assert [str(route.key) for route in found.routes] == ["HTTPRoute ai/split", "Ingress ai/front"]
+    assert found.plugin_types == {"rate-limit": "rate-limiting"}
+
+
+async def test_a_target_of_a_binding_is_known_by_its_owner() -> None:
+    found = await Desk(binding(spec_=spec(ATTACHED)), binding("bot"), ours(service(plugins="x"), "bot")).snapshot()
+    assert found.target_owners == {CHAT: "bot"}
+
+
+async def test_ingress_classes_are_known_where_they_may_be_read() -> None:
+    kong = raw_object("IngressClass", "kong", annotations={"ingressclass.kubernetes.io/is-default-class": "true"})
+    desk = Desk(binding(), kong, raw_object("IngressClass", "nginx"))
+    assert (await desk.snapshot()).ingress_classes == {"kong": True, "nginx": False}
+    desk.cache.set_readable(INGRESS_CLASS, None, readable=False)
+    assert (await desk.snapshot()).ingress_classes == {}
+
+
+async def test_a_snapshot_says_what_cannot_be_read() -> None:
+    desk = Desk(binding())
+    found = await desk.snapshot()
+    assert (found.routes_readable, found.cluster_plugins_readable) == (True, True)
+    requeued = desk.cache.set_readable(HTTP_ROUTE, "ai", readable=False)
+    desk.cache.set_readable(KONG_CLUSTER_PLUGIN, None, readable=False)
+    found = await desk.snapshot()
+    assert (requeued, found.routes_readable, found.cluster_plugins_readable) == (frozenset({ASSISTANT}), False, False)
+
+
+async def test_regular_expressions_of_the_class_are_among_the_ingresses() -> None:
+    found = await Desk(binding(), ingress("web", 1, ("", "/~/.*")), ingress("other", 1, ("", "/~/.*"), ingress_class="nginx")).snapshot()
+    assert [shown.key.name for shown in found.ingresses] == ["web"]
+
+
+FREEZING = ingress("front", 1, ("", "/x"), plugins="rate-limit, rate-limit")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ((FREEZING, plugin()), ["Ingress ai/front"]),
+        ((http_route("front", 1, "chat", plugins="rate-limit,rate-limit"), plugin()), ["HTTPRoute ai/front"]),
+        ((service(plugins="rate-limit,rate-limit"), leading(ingress("front"), "chat"), plugin()), ["Service ai/chat"]),
+        ((service(plugins="rate-limit,rate-limit"), plugin()), []),
+        ((service(plugins="rate-limit,rate-limit"), leading(ingress("front", ingress_class="nginx"), "chat"), plugin()), []),
+        ((FREEZING,), []),
+        ((ingress("front", 1, ("", "/x"), plugins="rate-limit,rate-limit", ingress_class="nginx"), plugin()), []),
+    ],
+    ids=[
+        "an Ingress",
+        "an HTTPRoute",
+        "a Service in use",
+        "one that nothing leads to",
+        "one of another class",
+        "no plugin",
+        "another class",
+    ],
+)
+async def test_what_freezes_the_gateway_is_found(seen: tuple[Manifest, ...], expected: list[str]) -> None:
+    found = await Desk(binding(), *seen).snapshot()
+    assert [(str(key), name) for key, name in found.frozen_by] == [(key, "rate-limit") for key in expected]

@@ -28,6 +28,7 @@ from tests.unit.plan.situations import (
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
 OWN = ObjectKey("Service", "ai", "assistant-openai")
 CHAT = ObjectKey("Service", "ai", "chat")
+OURS = frozenset({"assistant-pre-function", "assistant-opentelemetry"})
 TYPES = {"assistant-pre-function": "pre-function", "assistant-opentelemetry": "opentelemetry", "rate-limit": "rate-limiting"}
 
 
@@ -74,6 +75,48 @@ def test_of_a_suspended_binding_pre_function_leaves_only_where_lua_is_off(lua: s
     assert [a.plugins for a in decision.plan.attachments] == ([()] if leaves else [])
     pending = decision.findings[ConditionType.PLUGINS_PROGRAMMED]
     assert pending.message.endswith(", without pre-function." if leaves else "stays as it is.")
+
+
+def test_ours_leave_a_service_that_has_come_to_share_a_rule_with_another() -> None:
+    split = Attachable(ObjectKey("HTTPRoute", "ai", "split"), "uid-split", "5", backends=((ObjectKey("Service", "ai", "canary"), CHAT),))
+    snapshot = seen(ATTACHED, CHAT, "rate-limit", *sorted(OURS), workload=make_workload(grant="ai"), routes=(split,))
+
+    decision = decide(snapshot)
+
+    assert decision.findings[ConditionType.ACCEPTED].reason.name == "SharedBackend"
+    assert [a.plugins for a in decision.plan.attachments] == [("rate-limit",)]
+
+
+def test_ours_leave_an_ingress_that_goes_to_another_gateway() -> None:
+    web = ObjectKey("Ingress", "ai", "web")
+    snapshot = seen({"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}, web, *sorted(OURS), workload=make_workload(grant="ai"))
+    moved = {web: replace(snapshot.targets[web], ingress_class="internal")}
+
+    assert [a.plugins for a in decide(replace(snapshot, targets=moved)).plan.attachments] == [()]
+
+
+@pytest.mark.parametrize(
+    "others", [("assistant-opentelemetry", "assistant-pre-function", "theirs"), ("assistant-pre-function", "theirs")], ids=["first", "then"]
+)
+def test_only_the_clashing_plugin_leaves_an_own_service_and_stays_away(others: tuple[str, ...]) -> None:
+    """A policy adds `theirs` to each write. The rest stays: without ai-proxy, calls would reach the provider without its key."""
+    snapshot = seen(EXPOSED, OWN, "assistant-openai-ai-proxy", *others, workload=make_workload(grant="ai"))
+    child = {OWN: replace(snapshot.children[OWN], defaulted_from=b"what we wrote")}
+    snapshot = replace(snapshot, children=child, plugin_types={**TYPES, "theirs": "opentelemetry"})
+
+    decision = decide(snapshot)
+
+    lists = [desired.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION] for desired in decision.plan.objects]
+    assert decision.findings[ConditionType.ACCEPTED].reason.name == "PluginClash"
+    assert lists == (["assistant-openai-ai-proxy,assistant-pre-function"] if others[0] == "assistant-opentelemetry" else [])
+    assert decision.plan.attachments == ()
+
+
+def test_ours_leave_a_clash_on_an_own_service_of_an_unreadable_binding() -> None:
+    snapshot = seen(EXPOSED, OWN, "assistant-opentelemetry", "theirs")
+    snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=None), plugin_types={**TYPES, "theirs": "opentelemetry"})
+
+    assert [a.plugins for a in decide(snapshot).plan.attachments] == [("theirs",)]
 
 
 def test_a_gateway_that_is_gone_costs_no_attachment() -> None:

@@ -21,7 +21,7 @@ from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
 from fiddler_kong_operator.settings import ProbeSettings
 from fiddler_kong_operator.write.applier import Applier
-from tests.unit.observe.objects import ASSISTANT, GATEWAY, LLM, binding, deployment, key, secret, service, spec
+from tests.unit.observe.objects import ASSISTANT, GATEWAY, LLM, binding, deployment, key, plugin, secret, service, spec
 from tests.unit.virtual_time import now
 from tests.unit.write.fake_cluster import FakeCluster
 from tests.unit.write.field_ownership import created_by, strategically_merged, updated
@@ -211,7 +211,7 @@ def exposing(*, answer: ProbeResult | None = REACHABLE, **fields: Any) -> Stage:
 
 def attaching(plugins: str | None = None, **fields: Any) -> Stage:
     """A binding that is to be attached to a user's Service, which names these plugins."""
-    return Stage(binding(spec_=spec(ATTACHED, **fields)), *surroundings(), service("chat", plugins=plugins))
+    return Stage(binding(spec_=spec(ATTACHED, **fields)), *surroundings(), service("chat", plugins=plugins), plugin("rate-limit"))
 
 
 class GatewayStage(Stage):

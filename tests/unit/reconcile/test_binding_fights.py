@@ -282,3 +282,55 @@ async def test_the_status_follows_a_spec_that_is_edited_again_and_again() -> Non
         await stage.reconcile()
 
     assert stage.status["observedGeneration"] == stage.cluster.objects[ASSISTANT]["metadata"]["generation"]
+
+
+def append_corporate(raw: Manifest) -> None:
+    """An admission policy that appends a plugin to the list of each Service."""
+    annotations = raw["metadata"].get("annotations") or {}
+    names = annotations.get("konghq.com/plugins", "").split(",")
+    if raw["kind"] == "Service" and "corporate" not in names:
+        annotations["konghq.com/plugins"] = ",".join([*filter(None, names), "corporate"])
+
+
+def listed(stage: Stage) -> str:
+    return str(stage.cluster.objects[ObjectKey("Service", "ai", "assistant-openai")]["metadata"]["annotations"]["konghq.com/plugins"])
+
+
+async def test_ours_leaves_an_own_service_to_which_a_policy_adds_one_of_its_type() -> None:
+    stage = exposing()
+    stage.put(plugin("corporate", type_="opentelemetry"))
+    stage.cluster.defaults = append_corporate
+
+    await stage.reconcile()
+    assert ASSISTANT in stage.woken
+    await stage.converge()
+
+    assert stage.condition("Accepted") == ("False", "PluginClash")
+    assert listed(stage) == "assistant-openai-ai-proxy,assistant-pre-function,corporate"
+    assert (await stage.converge(), await stage.restarted().converge()) == ([], [])
+
+
+async def test_a_plugin_that_a_policy_adds_and_that_does_no_harm_is_left_alone() -> None:
+    stage = exposing()
+    stage.put(plugin("corporate"))
+    stage.cluster.defaults = append_corporate
+
+    await stage.converge()
+
+    assert stage.condition("Ready") == ("True", "Ready")
+    assert (listed(stage).endswith(",corporate"), await stage.converge()) == (True, [])
+
+
+async def test_a_plugin_that_a_person_adds_to_an_own_service_is_taken_off() -> None:
+    stage = exposing()
+    stage.put(plugin("theirs", type_="opentelemetry"))
+    await stage.converge()
+    before = listed(stage)
+
+    stage.change(
+        ObjectKey("Service", "ai", "assistant-openai"),
+        annotations={"konghq.com/protocol": "https", "konghq.com/plugins": f"{before},theirs"},
+    )
+    await stage.converge()
+
+    assert (listed(stage), stage.condition("Ready")) == (before, ("True", "Ready"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,23 @@ from fiddler_kong_operator.settings import Settings
 from tests.unit.observe.objects import ASSISTANT, ATTACHED, binding, spec
 from tests.unit.runtime.apis import WatchableCluster
 
-KINDS = ["FiddlerKongBinding", "Secret", "KongPlugin", "KongClusterPlugin", "Service", "Ingress", "Deployment", "Event"]
+KINDS = [
+    "FiddlerKongBinding",
+    "Secret",
+    "KongPlugin",
+    "KongClusterPlugin",
+    "Service",
+    "Ingress",
+    "HTTPRoute",
+    "IngressClass",
+    "Deployment",
+    "Event",
+]
 
 
 @asynccontextmanager
-async def operating(cluster: WatchableCluster, *namespaces: str, workers: int = 16) -> AsyncIterator[Operator]:
-    operator = Operator(Settings(namespaces=namespaces, workers=workers), cluster, Metrics())
+async def operating(cluster: WatchableCluster, *namespaces: str, **settings: Any) -> AsyncIterator[Operator]:
+    operator = Operator(Settings(namespaces=namespaces, **settings), cluster, Metrics())
     yield operator
     await operator.stop()
 
@@ -73,6 +85,22 @@ async def test_without_rights_in_the_whole_cluster_the_start_does_not_wait_for_w
     cluster = WatchableCluster(binding())
     cluster.errors["KongClusterPlugin"] = [Refused("list KongClusterPlugin: kongclusterplugins is forbidden", 403)]
     async with operating(cluster, "ai") as operator:
+        await asyncio.wait_for(list_everything(operator), 5)
+        assert not {"KongClusterPlugin", "IngressClass"}.intersection(cluster.lists)
+
+
+async def test_kinds_of_the_cluster_are_read_beside_some_namespaces_where_the_administrator_says_so() -> None:
+    cluster = WatchableCluster(binding())
+    async with operating(cluster, "ai", read_cluster_kinds=True) as operator:
+        await list_everything(operator)
+
+        assert {"KongClusterPlugin", "IngressClass", "HTTPRoute in ai"} <= set(cluster.lists)
+
+
+async def test_a_missing_permission_for_http_routes_holds_nobody_back() -> None:
+    cluster = WatchableCluster(binding())
+    cluster.errors["HTTPRoute"] = [Refused("list HTTPRoute: httproutes is forbidden", 403)]
+    async with operating(cluster) as operator:
         await asyncio.wait_for(list_everything(operator), 5)
 
 

@@ -9,6 +9,8 @@ from typing import Final
 from .attachables import ATTACHABLE_KINDS
 from .bindings import BINDINGS
 from .contract import Source, WatchedKind
+from .http_routes import HTTP_ROUTES
+from .ingress_classes import INGRESS_CLASSES
 from .plugins import CLUSTER_PLUGINS, PLUGINS
 from .secrets import SECRETS
 from .warnings import WARNINGS
@@ -16,10 +18,12 @@ from .workloads import WORKLOAD_KINDS
 
 __all__ = ["INFORMED", "WATCHED", "WatchedKind"]
 
+_CONFIGURATION: Final = (SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, HTTP_ROUTES, INGRESS_CLASSES)
+
 WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
-    {row.kind.name: row for row in (BINDINGS, SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, *WORKLOAD_KINDS, WARNINGS)}
+    {row.kind.name: row for row in (BINDINGS, *_CONFIGURATION, *WORKLOAD_KINDS, WARNINGS)}
 )
 """Every watched kind by name."""
 
-INFORMED: Final = tuple(row.kind for row in WATCHED.values() if row.source is Source.INFORMER)
-"""The kinds that an informer lists and watches. Bindings come from kopf."""
+INFORMED: Final = tuple(row for row in WATCHED.values() if row.source is Source.INFORMER)
+"""The rows of the kinds that an informer lists and watches. Bindings come from kopf."""

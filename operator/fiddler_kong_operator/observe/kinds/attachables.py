@@ -1,22 +1,23 @@
-"""Service and Ingress: the plugin list, and for an Ingress its class, its places and whether it has an address."""
+"""Service and Ingress: the plugin list, and for an Ingress its class, its places, its address and the Services it leads to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
+from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, AttachableKind, read_attachable
-from fiddler_kong_operator.plan.references import named_plugin, served_places
+from fiddler_kong_operator.plan.references import has_pattern, named_plugin, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable
 
 from .children import written_at
 from .contract import CHILD_VERBS, WatchedKind, changed
 
-__all__ = ["ATTACHABLE_KINDS", "bindings_around", "reduce_attachable"]
+__all__ = ["ATTACHABLE_KINDS", "attachable_triggers", "bindings_around", "everybody_if_frozen", "index_attachable", "reduce_attachable"]
 
 
 def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> Attachable:
@@ -26,10 +27,14 @@ def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> A
     return replace(read, ingress_class=ingress_class, attached_at=written_at(raw["metadata"]))
 
 
-def _index(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
+def index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
+    """Move a Service, Ingress or HTTPRoute in the indexes."""
     indexes.naming.move(key, _named(old), _named(new))
     indexes.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
     indexes.published.move(key, _publishing(old), _publishing(new))
+    indexes.matching.move(key, _matched_class(old), _matched_class(new))
+    indexes.leading_to.move(key, _services(old), _services(new))
+    indexes.doubled.move(key, (key.kind,) if old and old.doubled else (), (key.kind,) if new and new.doubled else ())
 
 
 def _publishing(target: Attachable | None) -> tuple[str, ...]:
@@ -37,39 +42,61 @@ def _publishing(target: Attachable | None) -> tuple[str, ...]:
 
 
 def _named(target: Attachable | None) -> frozenset[ObjectKey]:
-    return frozenset(named_plugin(target.key, name) for name in target.plugins) if target else frozenset()
+    return frozenset(named_plugin(target.key, name) for name in (*target.plugins, *target.filters)) if target else frozenset()
+
+
+def _matched_class(target: Attachable | None) -> tuple[str, ...]:
+    return (target.ingress_class,) if target and target.ingress_class and has_pattern(target) else ()
+
+
+def _services(target: Attachable | None) -> Iterator[ObjectKey]:
+    return (service for group in (target.backends if target else ()) for service in group)
 
 
 def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]:
-    """The bindings that refer to a target, or have a plugin on its list."""
+    """The bindings that refer to a target, have a plugin on its list, or refer to or own a Service that it leads to."""
     yield from records.indexes.wanted_by[target.key]
     for plugin in _named(target):
         owner = records.owner_of(plugin)
         if owner and owner.namespace == target.key.namespace:
             yield owner
+    for service in _services(target):
+        yield from records.indexes.wanted_by[service]
+        yield from filter(None, [records.owner_of(service)])
 
 
-def _triggers(records: Records, _key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
+def everybody_if_frozen(records: Records, *targets: Attachable | None) -> Iterable[ObjectKey]:
+    """Every binding, where one of the objects, or a Service that it leads to, has a name twice on its list."""
+    doubled = records.indexes.doubled[SERVICE.name]
+    frozen = any(target.doubled or not doubled.isdisjoint(_services(target)) for target in targets if target)
+    return records.bindings() if frozen else ()
+
+
+def attachable_triggers(records: Records, _key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
+    """The bindings around an object that changed, and those that expose what it serves, before or now."""
     if not changed(old, new, "attached_at"):
         return
+    yield from everybody_if_frozen(records, old, new)
     for target in (old, new):
         if target:
             yield from bindings_around(records, target)
             for place in served_places(target):
                 yield from records.indexes.exposing[place]
+            for ingress_class in _matched_class(target):
+                yield from records.indexes.exposing_in[ingress_class]
 
 
 def _is_relevant(target: Attachable) -> bool:
-    """It carries plugins, or serves places that an exposed route could clash with."""
-    return bool(target.plugins or target.rules)
+    """It carries plugins, serves places that an exposed route could clash with, or leads to a Service."""
+    return bool(target.plugins or target.rules or target.backends)
 
 
 def _row(attachable: AttachableKind) -> WatchedKind:
     return WatchedKind(
         kind=attachable.kind,
         reduce=reduce_attachable,
-        index=_index,
-        triggers=_triggers,
+        index=index_attachable,
+        triggers=attachable_triggers,
         keep=_is_relevant,
         verbs=CHILD_VERBS,
         why=f"Keep {attachable.kind.plural} of exposed routes; attach plugins to existing ones.",

@@ -72,7 +72,9 @@ def _annotations(metadata: Manifest) -> int:
 def _index(indexes: Indexes, key: ObjectKey, old: Binding | None, new: Binding | None) -> None:
     indexes.by_uid.move(key, (old.uid,) if old else (), (new.uid,) if new else ())
     indexes.wanted_by.move(key, references_of(old) if old else (), references_of(new) if new else ())
-    indexes.exposing.move(key, places_of(old) if old else (), places_of(new) if new else ())
+    before, after = (places_of(binding) if binding else frozenset() for binding in (old, new))
+    indexes.exposing.move(key, before, after)
+    indexes.exposing_in.move(key, {place[0] for place in before}, {place[0] for place in after})
     if old and (new is None or tenancy_of(old) != tenancy_of(new)):
         _leave_group(indexes, old)
     if new and new.workload:

@@ -69,11 +69,12 @@ def _owners(child: Child | None) -> tuple[str, ...]:
 
 
 def child_triggers(records: Records, key: ObjectKey, old: Child | None, new: Child | None) -> Iterator[ObjectKey]:
-    """The owners of a changed object, and the bindings that would create one of its name."""
+    """The owners of a changed object, and the bindings that refer to it or would create one of its name."""
     if not changed(old, new, "applied_at", "written", "defaulted_from"):
         return
     for child in (old, new):
         owner = records.owner(child) if child else None
         if owner:
             yield owner
+    yield from records.indexes.wanted_by[key]
     yield from records.claimants(key)

@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan import kinds
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION
 from fiddler_kong_operator.plan.snapshot import Attachable
 
-from .attachables import bindings_around
+from .attachables import bindings_around, everybody_if_frozen
 from .contract import CHILD_VERBS, WatchedKind
 
 __all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "reduce_plugin"]
@@ -44,12 +44,13 @@ def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> Plug
 
 
 def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
-    """The bindings with a plugin on an object that also names this one: two of a type clash."""
+    """The bindings with a plugin on, or behind, an object that also names this one: two of a type clash, one may hide the other."""
     if old != new:
         for target in records.indexes.naming[key]:
             attachable = records.value(target, Attachable)
             if attachable:
                 yield from bindings_around(records, attachable)
+                yield from everybody_if_frozen(records, attachable)
 
 
 def _cluster_plugin_triggers(records: Records, _key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
@@ -71,5 +72,6 @@ CLUSTER_PLUGINS: Final = WatchedKind(
     reduce=reduce_plugin,
     triggers=_cluster_plugin_triggers,
     verbs=("list", "watch"),
-    why="See global plugins that a binding's would shadow.",
+    why="See global plugins that a binding's would shadow, and the type of those already attached.",
+    optional=True,
 )

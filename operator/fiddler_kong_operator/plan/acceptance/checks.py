@@ -19,11 +19,11 @@ from fiddler_kong_operator.plan.gateway.version import parse_image
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.providers import upstream_advice
-from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.schemas import Minor
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
-from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names, unresolved_names
+from . import routing, targets
+from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
 from .endpoint import refusal, upstream_refusal
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
@@ -40,6 +40,9 @@ class Acceptance:
 def evaluate_acceptance(snapshot: Snapshot) -> Acceptance:
     """Decide Accepted. Clashing targets are named whichever check decides: two plugins of a type there freeze the whole gateway."""
     name, message = next((name, message) for name, check in CHECKS if (message := check(snapshot)))
+    if name in _ADVICE:
+        said = (check(snapshot) for advice, check in CHECKS if advice in _ADVICE)
+        message = " ".join(filter(None, (*said, targets.unknown_note(snapshot))))
     clashing = frozenset(conflict.target for conflict in plugin_conflicts(snapshot))
     return Acceptance(Finding(reason(name), message), clashing)
 
@@ -108,26 +111,23 @@ def _settings_clash(snapshot: Snapshot) -> str | None:
     )
 
 
-def _missing_target(snapshot: Snapshot) -> str | None:
-    targets = attach_targets(snapshot.binding)
-    missing = next((target for target in targets if target not in snapshot.targets), None)
-    if missing is None:
-        return None
-    return (
-        f"{missing} (route {targets[missing].name}, attachTo) does not exist. Create it, or correct attachTo; the operator then continues."
-    )
-
-
 def _plugin_clashes(snapshot: Snapshot) -> str | None:
     return " ".join(map(_plugin_clash, plugin_conflicts(snapshot))) or None
 
 
 def _plugin_clash(conflict: PluginConflict) -> str:
-    instead = {"ai-proxy": " (or remove llm from this route)", "pre-function": " (or set sessions.mode to Disabled)"}.get(conflict.type, "")
-    return (
-        f"{conflict.target} (route {conflict.route}, attachTo) already has {conflict.plugin} of type {conflict.type}; two of a type on one "
-        f"{conflict.target.kind} freeze the gateway. Take {conflict.plugin} out of its annotation {names.KONG_PLUGINS_ANNOTATION}{instead}."
-    )
+    instead = {"ai-proxy": " (or remove llm from this route)", "pre-function": " (or set sessions.mode to Disabled)"}.get(conflict.ours, "")
+    danger = f"two of a type on one {conflict.target.kind} freeze the gateway"
+    if conflict.type != conflict.ours:
+        danger = f"beside {conflict.ours} on one {conflict.target.kind}, both would answer the call"
+    foreign = f"{conflict.plugin} of type {conflict.type}"
+    remedy = f"Take {conflict.plugin} out of its annotation {names.KONG_PLUGINS_ANNOTATION}"
+    if conflict.exposed:
+        return (
+            f"Something, perhaps an admission policy, adds {foreign} to {conflict.target} (route {conflict.route}, expose); {danger}, so "
+            f"the binding's own has left it. Except the Service from the policy. {remedy}."
+        )
+    return f"{conflict.target} (route {conflict.route}, attachTo) already has {foreign}; {danger}. {remedy}{instead}."
 
 
 def _route_clash(snapshot: Snapshot) -> str | None:
@@ -161,16 +161,14 @@ def _shadowed_plugins(snapshot: Snapshot) -> str | None:
     if not shadowed:
         return None
     return (
-        f"Accepted, but on these routes the binding's plugins run in place of the global {' and '.join(shadowed)}: Kong runs only the most "
+        f"On these routes the binding's plugins run in place of the global {' and '.join(shadowed)}: Kong runs only the most "
         "specific plugin of a type. Check that the global one is not needed here."
     )
 
 
 def _accepted(snapshot: Snapshot) -> str:
-    unseen = [f"{target} also lists {name}" for target, name in unresolved_names(snapshot)]
-    note = f" {'; '.join(unseen)}: no plugin of that name is visible, so its type could not be checked." if unseen else ""
     advice = upstream_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
-    return " ".join((f"The spec is valid and clashes with nothing.{note}", *advice))
+    return " ".join(filter(None, ("The spec is valid and clashes with nothing.", targets.unknown_note(snapshot), *advice)))
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
@@ -180,11 +178,23 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("EndpointRefused", _refused_endpoint),
     ("GatewayNotGranted", _not_granted),
     ("GatewaySettingsClash", _settings_clash),
-    ("TargetNotFound", _missing_target),
+    ("IngressClassNotFound", routing.missing_class),
+    ("TargetNotFound", targets.missing_target),
+    ("TargetOwned", targets.owned_target),
+    ("OtherIngressClass", targets.other_class),
+    ("RoutesNotReadable", targets.unreadable_routes),
+    ("SharedBackend", targets.shared_backend),
+    ("TlsVerificationOff", targets.unverified_tls),
     ("PluginClash", _plugin_clashes),
+    ("UnknownPlugin", targets.unknown_plugin),
     ("RouteClash", _route_clash),
     ("NameTaken", _taken_name),
+    ("ShadowedPlugin", routing.shadowed_plugin),
+    ("PathOverlap", routing.taken_by_pattern),
     ("ShadowsGlobalPlugin", _shadowed_plugins),
     ("Accepted", _accepted),
 )
-"""Reasons and checks in order: the first rows keep a binding from being accepted, the last two are for an accepted one."""
+"""Reasons and checks in order: the first rows keep a binding from being accepted, `_ADVICE` and the last are for an accepted one."""
+
+_ADVICE: Final = frozenset({"ShadowedPlugin", "PathOverlap", "ShadowsGlobalPlugin"})
+"""Where one of these decides, the message has what all of them say."""

@@ -1,68 +1,127 @@
-"""Clashes of a binding: with plugins of the same type on its targets, Ingresses on its paths, objects with its names."""
+"""Clashes of a binding: with plugins of the same type on objects that carry its own, Ingresses on its paths, objects with its names."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
-from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN
-from fiddler_kong_operator.plan.objects.attachments import is_ours
+from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
+from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child, own_names
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, place_of, route_object, served_places, wanted_children
-from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
+from fiddler_kong_operator.plan.references import (
+    attach_targets,
+    exposed_routes,
+    place_of,
+    plugin_key,
+    route_object,
+    served_places,
+    wanted_children,
+)
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
-__all__ = ["PluginConflict", "plugin_conflicts", "route_conflicts", "standing_clashes", "taken_names", "unresolved_names"]
+__all__ = ["PluginConflict", "clashing_names", "needed_types", "plugin_conflicts", "rival_of", "route_conflicts", "taken_names"]
+
+_SAME_WORK: Final = MappingProxyType({"ai-proxy-advanced": "ai-proxy"})
+"""Types that exclude each other on one object although Kong admits both: each answers the call itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginConflict:
-    """A foreign `plugin` of `type` on the `target` of `route`, where this binding would attach one of the same type."""
+    """A foreign `plugin` of `type` on the `target` of `route`, where this binding attaches one of type `ours`."""
 
     route: str
     target: ObjectKey
     plugin: str
     type: str
+    ours: str
+    exposed: bool = False
+    """The target is the binding's own Service."""
 
 
-def _needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
+def needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
     """The plugin types a binding attaches to one route's object."""
     return frozenset(instance.plugin for instance in plugin_instances(spec) if instance.route in (None, route))
 
 
+def rival_of(plugin_type: str, types: Iterable[str]) -> str | None:
+    """The one of these types that must not be on one object with a plugin of that type."""
+    return next((other for other in types if _work(other) == _work(plugin_type)), None)
+
+
+def _work(plugin_type: str) -> str:
+    return _SAME_WORK.get(plugin_type, plugin_type)
+
+
 def plugin_conflicts(snapshot: Snapshot) -> tuple[PluginConflict, ...]:
-    """Plugins of others on this binding's targets that have a type it attaches there; two of a type freeze the gateway."""
-    return tuple(conflict for route, target in _observed_targets(snapshot) for conflict in _conflicts(snapshot, route, target))
+    """Plugins of others on this binding's targets, and on its own Services, that exclude one it attaches there."""
+    return tuple(
+        conflict
+        for route, key, exposed in _carriers(snapshot)
+        if key in snapshot.targets and (_belongs(snapshot, key) if exposed else not is_own_child(snapshot, key))
+        for conflict in _conflicts(snapshot, route, key, exposed=exposed)
+        if not (exposed and _is_drift(snapshot, conflict))
+    )
 
 
-def _conflicts(snapshot: Snapshot, route: Route, target: Attachable) -> Iterator[PluginConflict]:
-    types = _needed_types(snapshot.binding.spec, route.name) if snapshot.binding.spec else frozenset()
-    for name in dict.fromkeys(target.plugins):
-        if snapshot.plugin_types.get(name) in types and not is_ours(snapshot, name):
-            yield PluginConflict(route.name, target.key, name, snapshot.plugin_types[name])
+def _carriers(snapshot: Snapshot) -> Iterator[tuple[str, ObjectKey, bool]]:
+    """Each route with the object that carries its plugins, and whether that is the binding's own."""
+    for key, route in attach_targets(snapshot.binding).items():
+        yield route.name, key, False
+    for route, _, _ in exposed_routes(snapshot.binding.spec) if snapshot.binding.spec else ():
+        yield route.name, route_object(snapshot.binding, SERVICE, route.name), True
 
 
-def standing_clashes(snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """Objects whose list names a plugin of this binding twice, or also another of its type, even if the spec does not name them."""
-    return frozenset(key for key, target in snapshot.targets.items() if _clashes(snapshot, target))
+def _conflicts(snapshot: Snapshot, route: str, key: ObjectKey, *, exposed: bool) -> Iterator[PluginConflict]:
+    types = needed_types(snapshot.binding.spec, route) if snapshot.binding.spec else frozenset()
+    for name in dict.fromkeys(snapshot.targets[key].plugins):
+        known = snapshot.plugin_types.get(name)
+        ours = rival_of(known, types) if known else None
+        if known and ours and not is_ours(snapshot, name):
+            yield PluginConflict(route, key, name, known, ours, exposed)
 
 
-def _clashes(snapshot: Snapshot, target: Attachable) -> bool:
+def _is_drift(snapshot: Snapshot, conflict: PluginConflict) -> bool:
+    """Whether the foreign name was added to a Service of ours after our last write, which then only has to be repeated.
+
+    A name that a webhook adds to each of our writes comes back. It is there without ours where ours was left out for that reason.
+    """
+    child, listed = snapshot.children[conflict.target], snapshot.targets[conflict.target].plugins
+    beside_ours = any(snapshot.plugin_types.get(name) == conflict.ours and is_ours(snapshot, name) for name in listed)
+    return beside_ours and child.defaulted_from is None
+
+
+def clashing_names(snapshot: Snapshot) -> Mapping[ObjectKey, frozenset[str]]:
+    """The plain names of this binding that must leave an object, by object, even if the spec does not name that.
+
+    They are there twice, or beside another plugin that excludes them. From objects of others all leave. On the binding's own, the rest
+    stays; a name stays away while what excludes it is there.
+    """
+    found: dict[ObjectKey, frozenset[str]] = {}
+    for key, target in snapshot.targets.items():
+        clashing = _clashing(snapshot, target)
+        found[key] = own_names(snapshot, target) if clashing and not is_own_child(snapshot, key) else clashing
+    for conflict in plugin_conflicts(snapshot):
+        if conflict.exposed:
+            found[conflict.target] |= _names_of(snapshot.binding, conflict)
+    return {key: names for key, names in found.items() if names}
+
+
+def _clashing(snapshot: Snapshot, target: Attachable) -> frozenset[str]:
     types = snapshot.plugin_types
-    numbers = Counter(types[name] for name in target.plugins if name in types)
-    return any(numbers[types[name]] > 1 for name in target.plugins if name in types and is_ours(snapshot, name))
+    numbers = Counter(_work(types[name]) for name in target.plugins if name in types)
+    clashing = (n for n in target.plugins if n in types and numbers[_work(types[n])] > 1 and is_ours(snapshot, n))
+    return frozenset(name.rpartition(":")[2] for name in clashing)
 
 
-def unresolved_names(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
-    """Names on this binding's targets that no visible plugin has, and that are not among those it creates itself."""
-    own = {key.name for key in wanted_children(snapshot.binding) if key.kind == KONG_PLUGIN.name}
-    for _, target in _observed_targets(snapshot):
-        for name in dict.fromkeys(target.plugins):
-            if name not in snapshot.plugin_types and name not in own:
-                yield target.key, name
+def _names_of(binding: Binding, conflict: PluginConflict) -> frozenset[str]:
+    instances = (i for i in (plugin_instances(binding.spec) if binding.spec else ()) if i.plugin == conflict.ours)
+    return frozenset(plugin_key(binding, i.plugin, i.route).name for i in instances if i.route in (None, conflict.route))
 
 
 def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, ObjectKey]]:
@@ -75,7 +134,7 @@ def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, Objec
         serving = [ingress for ingress in snapshot.ingresses if place in served_places(ingress)]
         established = any(ingress.key == ours for ingress in serving)
         for other in serving:
-            if other.key != ours and not _is_own(other, snapshot) and not (established and _gives_way(other, snapshot)):
+            if other.key != ours and not _belongs(snapshot, other.key) and not (established and _gives_way(other, snapshot)):
                 yield route, expose.host or "", expose.path, other.key
 
 
@@ -87,16 +146,9 @@ def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:
             yield key
 
 
-def _observed_targets(snapshot: Snapshot) -> Iterator[tuple[Route, Attachable]]:
-    for key, route in attach_targets(snapshot.binding).items():
-        target = snapshot.targets.get(key)
-        if target is not None:
-            yield route, target
-
-
-def _is_own(ingress: Attachable, snapshot: Snapshot) -> bool:
+def _belongs(snapshot: Snapshot, key: ObjectKey) -> bool:
     """Whether this binding made it, perhaps under a route's former name: it is then pruned once the new one exists."""
-    child = snapshot.children.get(ingress.key)
+    child = snapshot.children.get(key)
     return child is not None and child.belongs_to(snapshot.binding)
 
 

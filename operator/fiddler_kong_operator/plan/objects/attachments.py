@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .desired import Attachment
 
-__all__ = ["build_attachments", "is_ours", "merge_list"]
+__all__ = ["build_attachments", "is_ours", "is_own_child", "merge_list", "own_names", "without"]
 
 
 def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
@@ -22,8 +22,14 @@ def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[st
     return tuple(
         attachment
         for key, target in sorted(snapshot.targets.items())
-        if not _is_own_child(snapshot, key) and (attachment := _attachment(snapshot, target, wanted.get(key, ())))
+        if not is_own_child(snapshot, key) and (attachment := _attachment(snapshot, target, wanted.get(key, ())))
     )
+
+
+def without(snapshot: Snapshot, target: Attachable, names: frozenset[str]) -> Attachment | None:
+    """The write that takes this binding's plugins of these names off a list; None where none of them is on it."""
+    plugins = tuple(n for n in target.plugins if not (n.rpartition(":")[2] in names and is_ours(snapshot, n)))
+    return None if plugins == target.plugins else Attachment(target.key, target.uid, target.resource_version, plugins)
 
 
 def merge_list(present: Sequence[str], wanted: Sequence[str], ours: frozenset[str]) -> tuple[str, ...]:
@@ -43,7 +49,12 @@ def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -
     return Attachment(target.key, target.uid, target.resource_version, plugins)
 
 
-def _is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
+def own_names(snapshot: Snapshot, target: Attachable) -> frozenset[str]:
+    """The plain names of this binding's plugins on a list."""
+    return frozenset(name.rpartition(":")[2] for name in target.plugins if is_ours(snapshot, name))
+
+
+def is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
     """Whether the binding made the object, or an earlier one of its name did."""
     child = snapshot.children.get(key)
     return child is not None and (child.belongs_to(snapshot.binding) or child.is_left_over(snapshot.binding))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from fiddler_kong_operator.api import Llm, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
@@ -12,12 +13,12 @@ from fiddler_kong_operator.plan.references import attach_targets, exposed_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
-from .attachments import build_attachments
+from .attachments import build_attachments, is_own_child, without
 from .builders import BUILDERS, Wish, build_service
 from .desired import BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["build", "build_removal", "build_withdrawal", "is_attached", "lua_keys", "prune", "type_keys", "withdrawn_objects"]
+__all__ = ["build", "build_removal", "build_retreat", "is_attached", "lua_keys", "prune", "type_keys", "withdrawn_objects"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
@@ -60,20 +61,34 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
     return BindingPlan(attachments=build_attachments(snapshot, {}))
 
 
-def build_withdrawal(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
-    """The plan that only removes these plugins from all lists; other names stay. Routes that must not serve without them are left out."""
-    binding, names = snapshot.binding, {key.name for key in withheld}
-    if binding.spec is None or not names:
-        return BindingPlan()
-    lists, withdrawn = _lists(binding, plugin_instances(binding.spec), withheld), withdrawn_routes(binding, withheld)
-    listed = {key: target.plugins for key, target in snapshot.targets.items() if names.intersection(target.plugins)}
-    services = tuple(
-        build_service(binding, route, llm, [name for name in lists[route.name] if name in listed[key]])
-        for route, _, llm in exposed_routes(binding.spec)
-        if (key := route_object(binding, SERVICE, route.name)) in listed and route.name not in withdrawn
+def build_retreat(snapshot: Snapshot, leaving: Mapping[ObjectKey, frozenset[str]], withdrawn: frozenset[str]) -> BindingPlan:
+    """The plan that only takes these names of the binding off the lists of targets, its own Services' included; other names stay.
+
+    Other objects of its own, and its Services while the spec does not say what they should be, are treated like those of others. The
+    Services of `withdrawn` routes are about to be deleted.
+    """
+    shorter = {key: found for key, names in leaving.items() if (found := without(snapshot, snapshot.targets[key], names))}
+    services = {route_object(snapshot.binding, SERVICE, route.name): (route, llm) for route, llm in _own_routes(snapshot)}
+    instances = plugin_instances(snapshot.binding.spec) if snapshot.binding.spec else ()
+    lists = _lists(snapshot.binding, instances, frozenset())
+    objects = tuple(
+        build_service(
+            snapshot.binding,
+            route,
+            llm,
+            [name for name in lists[route.name] if name in snapshot.targets[key].plugins and name not in leaving[key]],
+        )
+        for key, (route, llm) in services.items()
+        if key in shorter and route.name not in withdrawn
     )
-    kept = {key: tuple(n for n in target.plugins if n.rpartition(":")[2] not in names) for key, target in snapshot.targets.items()}
-    return BindingPlan(services, build_attachments(snapshot, kept))
+    return BindingPlan(objects, tuple(attachment for key, attachment in sorted(shorter.items()) if key not in services))
+
+
+def _own_routes(snapshot: Snapshot) -> Iterator[tuple[Route, Llm]]:
+    """The exposed routes whose Service exists."""
+    for route, _, llm in exposed_routes(snapshot.binding.spec) if snapshot.binding.spec else ():
+        if is_own_child(snapshot, route_object(snapshot.binding, SERVICE, route.name)):
+            yield route, llm
 
 
 def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:

@@ -65,7 +65,7 @@ def _cause(snapshot: Snapshot) -> str:
 
     Without the event's words: they may quote what the author of this binding must not read.
     """
-    recent = (warning for warning in snapshot.frozen_by if is_recent(warning, snapshot.now))
+    recent = (warning for warning in snapshot.refusals if is_recent(warning, snapshot.now))
     first = min(recent, key=lambda warning: (warning.about.kind == "Pod", warning.about), default=None)
     if first is None:
         return f"Check that Kong's controller runs, serves the class and watches this namespace, and that nothing freezes Kong: {_FROZEN}"

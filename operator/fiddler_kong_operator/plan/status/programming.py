@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.plan.plugins import lua_plugins
@@ -25,6 +26,8 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool, refusal: Ref
         return refused(refusal, snapshot)
     for warning in current_warnings(snapshot):
         return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.about}: {warning.message}")
+    if snapshot.frozen_by:
+        return _frozen(snapshot)
     return _withheld(snapshot) if lua_withheld else confirm(snapshot)
 
 
@@ -35,3 +38,13 @@ def _withheld(snapshot: Snapshot) -> Finding:
         reason("WaitingForGateway"),
         f"KongPlugin {', '.join(waiting)} is attached when the gateway runs with its new settings; the others are attached.",
     )
+
+
+def _frozen(snapshot: Snapshot) -> Finding:
+    (culprit, name), *others = snapshot.frozen_by
+    more = f" So do {len(others)} other lists." if len(others) > 1 else " So does another list." if others else ""
+    message = (
+        f"{culprit} has {name} twice in its annotation {names.KONG_PLUGINS_ANNOTATION}. Kong therefore refuses its whole configuration: "
+        f"no change by anybody reaches the gateway until one of them is taken out.{more}"
+    )
+    return Finding(reason("GatewayFrozen"), message)

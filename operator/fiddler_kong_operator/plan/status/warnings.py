@@ -40,10 +40,11 @@ def current_warnings(snapshot: Snapshot) -> tuple[KongWarning, ...]:
 
 
 def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
-    """The snapshot without the warnings about objects written since it was taken: they are about the former state."""
-    if not snapshot.warnings or not written:
+    """The snapshot without what it says of objects written since it was taken: that is about the former state."""
+    if not written:
         return snapshot
-    return replace(snapshot, warnings=tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written)))
+    warnings = tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written))
+    return replace(snapshot, warnings=warnings, frozen_by=tuple(found for found in snapshot.frozen_by if found[0] not in written))
 
 
 def is_recent(warning: KongWarning, now: float) -> bool:

@@ -5,7 +5,7 @@ import pytest
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.attachables import reduce_attachable
 from tests.unit.observe.changes import NONE, changed, deleted, written
-from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, binding, ingress, key, ours, plugin, service, spec
+from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, binding, http_route, ingress, key, leading, ours, plugin, service, spec
 
 OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
 ATTACHING = binding(spec_=spec(ATTACHED))
@@ -98,3 +98,49 @@ def test_a_binding_is_requeued_when_its_place_becomes_free() -> None:
     there = ingress("shop", 1, ("", "/openai"))
     assert deleted(binding(), there, then=there) == {ASSISTANT}
     assert changed(binding(), there, then=ingress("shop", 2, ("", "/other"))) == {ASSISTANT}
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        http_route("split", 1, "chat", "canary"),
+        leading(ingress("front"), "chat"),
+        leading(ingress("front", plugins="rate-limit"), "chat"),
+    ],
+    ids=["a route of two Services", "an Ingress", "an Ingress with a plugin"],
+)
+def test_a_binding_is_requeued_by_what_leads_to_its_target(then: Manifest) -> None:
+    assert changed(ATTACHING, service(), then=then) == {ASSISTANT}
+    assert deleted(ATTACHING, service(), then, then=then) == {ASSISTANT}
+
+
+def test_a_binding_is_requeued_by_what_leads_to_its_own_service() -> None:
+    assert changed(binding(), ours(service("assistant-openai")), then=leading(ingress("front"), "assistant-openai")) == {ASSISTANT}
+
+
+def test_a_route_to_other_services_requeues_nobody() -> None:
+    assert changed(ATTACHING, service(), then=http_route("other", 1, "web", "canary")) == NONE
+
+
+def test_a_binding_is_requeued_where_the_plugin_of_a_route_to_its_target_changes() -> None:
+    assert changed(ATTACHING, http_route("front", 1, "chat", plugins="rate-limit"), then=plugin()) == {ASSISTANT}
+
+
+def test_a_binding_is_requeued_by_a_regular_expression_of_its_class() -> None:
+    assert changed(binding(), then=ingress("web", 1, ("", "/~/open.*"))) == {ASSISTANT}
+    assert changed(binding(), then=ingress("web", 1, ("", "/~/open.*"), ingress_class="nginx")) == NONE
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        ((), ingress("web", 1, ("", "/x"), plugins="a,a")),
+        ((ingress("web", 1, ("", "/x"), plugins="a,a"),), ingress("web", 2, ("", "/x"), plugins="a")),
+        ((leading(ingress("web"), "web"),), service("web", plugins="a,a")),
+        ((service("web", plugins="a,a"),), leading(ingress("web"), "web")),
+        ((ingress("web", 1, ("", "/x"), plugins="a,a"),), plugin("a")),
+    ],
+    ids=["a list with a name twice", "it is mended", "on a Service", "a route to the Service", "the plugin appears"],
+)
+def test_every_binding_is_requeued_where_a_list_freezes_a_gateway(before: tuple[Manifest, ...], then: Manifest) -> None:
+    assert changed(binding(), *before, then=then) == {ASSISTANT}

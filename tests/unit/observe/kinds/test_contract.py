@@ -90,5 +90,5 @@ def test_owned_kinds_may_be_written(kind: Any) -> None:
 
 
 def test_informers_watch_every_kind_but_bindings() -> None:
-    assert {kind.name for kind in INFORMED} == set(KINDS) - {BINDING.name}
+    assert {row.kind.name for row in INFORMED} == set(KINDS) - {BINDING.name}
     assert WATCHED[BINDING.name].source is Source.KOPF

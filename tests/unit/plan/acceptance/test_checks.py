@@ -11,10 +11,21 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
-from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_container, make_snapshot, make_spec, make_workload
+from tests.unit.plan.situations import (
+    ATTACHED,
+    EXPOSED,
+    WANTED,
+    make_binding,
+    make_container,
+    make_snapshot,
+    make_spec,
+    make_workload,
+)
 
 CHAT = ObjectKey("Service", "kong", "chat")
+CANARY = ObjectKey("Service", "kong", "canary")
 OWN_INGRESS = ObjectKey("Ingress", "kong", "assistant-openai")
+OWN_SERVICE = ObjectKey("Service", "kong", "assistant-openai")
 ATTACHED_WITH_LLM = {**ATTACHED, "llm": EXPOSED["llm"]}
 
 
@@ -42,6 +53,33 @@ def child(kind: str, name: str, owner: str | None, label: str | None = "assistan
     return {key: Child(key, "uid-child", "5", owner, label, b"", written=written)}
 
 
+def own_service(*plugins: str, **more: Any) -> Snapshot:
+    """A binding whose own Service lists these plugins."""
+    owned = child("Service", OWN_SERVICE.name, "uid-assistant")
+    owners = {"assistant-opentelemetry": "uid-assistant"}
+    return make_snapshot(make_binding(), targets=target(*plugins, key=OWN_SERVICE), children=owned, plugin_owners=owners, **more)
+
+
+def on_ingress(ingress_class: str | None, **more: Any) -> Snapshot:
+    """A binding that attaches to an Ingress of that class."""
+    route = {"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}
+    web = ingress("web", ingress_class=ingress_class)
+    return make_snapshot(make_binding(make_spec(route)), targets={web.key: web}, **more)
+
+
+def http_route(*rules: tuple[ObjectKey, ...], plugins: tuple[str, ...] = ()) -> Attachable:
+    """An HTTPRoute with these Services in each rule."""
+    return Attachable(ObjectKey("HTTPRoute", "kong", "split"), "uid-split", "5", plugins, backends=rules)
+
+
+def without_tls_verification(image: str, **env: str) -> Snapshot:
+    """A binding that attaches to such a Service, on a gateway of that image."""
+    chat = Attachable(CHAT, "uid-target", "5", unverified_tls=True)
+    workload = make_workload(make_container({**WANTED, **env}, image=image))
+    return make_snapshot(make_binding(make_spec(ATTACHED)), targets={CHAT: chat}, workload=workload)
+
+
+OURS = ("assistant-pre-function", "assistant-opentelemetry")
 OPENAI = ("", "/openai")
 AI_METRICS = PatchOperation(op="add", path="/metrics/enable_ai_metrics", value=True)
 LATER = make_spec().model_copy(update={"overrides": (Override(plugin="opentelemetry", patch=(AI_METRICS,)),)})
@@ -198,11 +236,135 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["platform:tracing of type opentelemetry"],
     ),
     (
-        "a name without an address",
-        attached("ghost", "assistant-opentelemetry"),
+        "a name without a plugin, where ours are attached",
+        attached("ghost", *OURS),
         "Accepted",
         ["Service kong/chat also lists ghost: no plugin of that name is visible"],
     ),
+    (
+        "a name without a plugin",
+        attached("ghost"),
+        "UnknownPlugin",
+        [
+            "(route chat, attachTo) lists ghost, but there is no KongPlugin or KongClusterPlugin of that name",
+            "Create it, or take ghost out",
+        ],
+    ),
+    ("a name without a plugin, where not all of ours are attached", attached("ghost", "assistant-opentelemetry"), "UnknownPlugin", []),
+    (
+        "a name that may be a plugin nobody lets us see",
+        attached("ghost", cluster_plugins_readable=False),
+        "UnknownPlugin",
+        ["may not read KongClusterPlugins", "--read-cluster-kinds (chart value readClusterKinds)"],
+    ),
+    (
+        "an ai-proxy-advanced beside our ai-proxy",
+        attached("llm", plugin_types={"llm": "ai-proxy-advanced"}, route=ATTACHED_WITH_LLM),
+        "PluginClash",
+        ["llm of type ai-proxy-advanced; beside ai-proxy on one Service, both would answer the call", "remove llm from this route"],
+    ),
+    ("ai-proxy-advanced of the route's own", attached("llm", plugin_types={"llm": "ai-proxy-advanced"}), "Accepted", []),
+    (
+        "a policy adds one of our types to our own Service",
+        own_service("corporate-tracing", plugin_types={"corporate-tracing": "opentelemetry"}),
+        "PluginClash",
+        ["adds corporate-tracing of type opentelemetry to Service kong/assistant-openai (route openai, expose)", "Except the Service"],
+    ),
+    (
+        "a policy adds another type to our own Service",
+        own_service("corporate-acl", plugin_types={"corporate-acl": "acl"}),
+        "Accepted",
+        [],
+    ),
+    (
+        "our own Service with a plugin that somebody added after our last write",
+        own_service(
+            "assistant-opentelemetry", "theirs", plugin_types={"theirs": "opentelemetry", "assistant-opentelemetry": "opentelemetry"}
+        ),
+        "Accepted",
+        [],
+    ),
+    (
+        "a target of another binding",
+        attached(target_owners={CHAT: "elder"}),
+        "TargetOwned",
+        ["Service kong/chat (route chat, attachTo) belongs to the binding elder"],
+    ),
+    ("a target of its own", attached(target_owners={CHAT: "assistant"}), "TargetOwned", ["belongs to this binding"]),
+    (
+        "an Ingress of another class",
+        on_ingress("internal"),
+        "OtherIngressClass",
+        ["Ingress kong/web (route web, attachTo) has the ingress class internal", "gateway.ingressClassName is kong"],
+    ),
+    ("an Ingress of our class", on_ingress("kong"), "Accepted", []),
+    ("an Ingress without a class, perhaps of the default one", on_ingress(None), "Accepted", []),
+    ("an Ingress without a class, ours is the default", on_ingress(None, ingress_classes={"kong": True}), "Accepted", []),
+    (
+        "an Ingress without a class, ours is not the default",
+        on_ingress(None, ingress_classes={"kong": False, "nginx": True}),
+        "OtherIngressClass",
+        ["has no ingress class, and kong (gateway.ingressClassName) is not the default"],
+    ),
+    (
+        "a class that no IngressClass has",
+        make_snapshot(ingress_classes={"kong-internal": False, "nginx": True}),
+        "IngressClassNotFound",
+        ["no IngressClass kong (gateway.ingressClassName); there are kong-internal, nginx"],
+    ),
+    ("a class that exists", make_snapshot(ingress_classes={"kong": False}), "Accepted", []),
+    ("a missing class, where no route needs it", attached(ingress_classes={"nginx": True}), "Accepted", []),
+    (
+        "a Service that shares a rule",
+        attached(routes=(http_route((CHAT, CANARY)),)),
+        "SharedBackend",
+        ["shares a rule of HTTPRoute kong/split with Service canary", "Give the Service a rule of its own", "cannot attach to one"],
+    ),
+    ("a Service with a rule of its own", attached(routes=(http_route((CHAT,), (CANARY,)),)), "Accepted", []),
+    (
+        "routes that nobody lets us see",
+        attached(routes_readable=False),
+        "RoutesNotReadable",
+        ["may not list httproutes (gateway.networking.k8s.io)", "add list and watch"],
+    ),
+    ("routes that nobody lets us see, where ours are attached", attached(*OURS, routes_readable=False), "Accepted", []),
+    ("routes that nobody lets us see, for an Ingress", on_ingress("kong", routes_readable=False), "Accepted", []),
+    (
+        "TLS without verification on a Kong that refuses it",
+        without_tls_verification("kong/kong-gateway:3.14.0.7"),
+        "TlsVerificationOff",
+        ['annotation konghq.com/tls-verify: "false"', "this one runs Kong 3.14.0.7", "Remove the annotation"],
+    ),
+    ("TLS without verification on an unknown Kong", without_tls_verification("kong"), "TlsVerificationOff", ["unknown version"]),
+    ("TLS without verification on an older Kong", without_tls_verification("kong/kong-gateway:3.13.0.7"), "Accepted", []),
+    (
+        "TLS without verification on a Kong that was told to admit it",
+        without_tls_verification("kong/kong-gateway:3.14.0.7", KONG_TLS_CERTIFICATE_VERIFY="off"),
+        "Accepted",
+        [],
+    ),
+    (
+        "a plugin on a route to the target",
+        attached(routes=(http_route((CHAT,), plugins=("theirs",)),), plugin_types={"theirs": "opentelemetry"}),
+        "ShadowedPlugin",
+        ["theirs (opentelemetry) of HTTPRoute kong/split to Service kong/chat"],
+    ),
+    (
+        "a plugin of another type on a route to the target",
+        attached(routes=(http_route((CHAT,), plugins=("theirs",)),), plugin_types={"theirs": "acl"}),
+        "Accepted",
+        [],
+    ),
+    (
+        "a regular expression that may match",
+        exposed(ingress("web", ("", "/~/open[a-z]+"))),
+        "PathOverlap",
+        ["/~/open[a-z]+ of Ingress kong/web", "may also match /openai (route openai)"],
+    ),
+    ("a regular expression with an optional letter", exposed(ingress("web", ("", "/~/openaix?/v1"))), "PathOverlap", []),
+    ("a regular expression for something else", exposed(ingress("web", ("", "/~/images/\\d+"))), "Accepted", []),
+    ("a regular expression on another host", exposed(ingress("web", ("a.example", "/~/.*"))), "Accepted", []),
+    ("a regular expression of another class", exposed(ingress("web", ("", "/~/.*"), ingress_class="nginx")), "Accepted", []),
     (
         "two clashes",
         attached("tracing", "guard", plugin_types={"tracing": "opentelemetry", "guard": "pre-function"}),
@@ -330,6 +492,22 @@ def test_names_that_are_not_needed_may_be_taken(kind: str, name: str) -> None:
     snapshot = make_snapshot(binding, targets=target(), children=child(kind, name, "uid-other"))
 
     assert evaluate_acceptance(snapshot).finding.reason.name == "Accepted"
+
+
+def test_all_advice_is_said_together() -> None:
+    shadowing = {"theirs": "opentelemetry"}
+    snapshot = attached(
+        "ghost",
+        *OURS,
+        routes=(http_route((CHAT,), plugins=("theirs",)),),
+        plugin_types=shadowing,
+        global_plugins={"pre-function": "security"},
+    )
+
+    finding = evaluate_acceptance(snapshot).finding
+
+    said = ["theirs (opentelemetry)", "KongClusterPlugin security (pre-function)", "also lists ghost"]
+    assert (finding.reason.name, [phrase for phrase in said if phrase not in finding.message]) == ("ShadowedPlugin", [])
 
 
 def test_only_clashing_targets_are_to_be_left() -> None:

@@ -8,13 +8,14 @@ from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Snapshot
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
-from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME
+from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME, outdate_warnings
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec
 
 PLUGIN = ObjectKey("KongPlugin", "kong", "assistant-opentelemetry")
 TARGET = ObjectKey("Service", "kong", "chat")
 INGRESS = ObjectKey("Ingress", "kong", "assistant-openai")
 NOW = make_snapshot().now
+WEB = ObjectKey("Ingress", "shop", "web")
 
 
 def found(seen: Snapshot, *, lua_withheld: bool = False) -> Finding:
@@ -74,7 +75,7 @@ def test_what_is_attached_to_objects_of_others_waits_for_no_address() -> None:
 
 def frozen(*about: ObjectKey, ago: float = 5.0) -> str:
     events = tuple(KongWarning(key, APPLY_FAILED, "the key is hunter2", NOW - ago) for key in about)
-    return found(exposing(published=False, class_published=True, frozen_by=events)).message
+    return found(exposing(published=False, class_published=True, refusals=events)).message
 
 
 def test_a_gateway_that_somebody_elses_object_freezes_is_told_by_its_name_and_without_its_words() -> None:
@@ -90,3 +91,18 @@ def test_where_no_object_is_named_the_pod_of_kongs_controller_has_the_event() ->
 
 def test_a_refusal_of_long_ago_freezes_nothing() -> None:
     assert "Check that Kong's controller runs" in frozen(ObjectKey("KongPlugin", "shop", "broken"), ago=WARNING_LIFETIME)
+
+
+# A list with a name twice
+
+
+def test_a_gateway_that_another_object_freezes_takes_no_plugin_of_ours() -> None:
+    shown = found(make_snapshot(frozen_by=((WEB, "cors"), (ObjectKey("Ingress", "shop", "other"), "cors"))))
+
+    assert (shown.reason.name, shown.status) == ("GatewayFrozen", "False")
+    assert shown.message.startswith("Ingress shop/web has cors twice in its annotation konghq.com/plugins.")
+    assert shown.message.endswith("So does another list.")
+
+
+def test_a_list_that_was_just_written_freezes_nothing() -> None:
+    assert found(outdate_warnings(make_snapshot(frozen_by=((WEB, "cors"),)), [WEB])).reason.name == "PluginsProgrammed"

@@ -1,0 +1,45 @@
+"""IngressClass: which exist, and which is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.records import Records
+from fiddler_kong_operator.plan import kinds
+
+from .contract import WatchedKind
+
+__all__ = ["INGRESS_CLASSES", "IngressClassFacts"]
+
+_DEFAULT_ANNOTATION: Final = "ingressclass.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True, slots=True)
+class IngressClassFacts:
+    """Whether Ingresses without a class belong to it."""
+
+    is_default: bool
+
+
+def _reduce(_key: ObjectKey, raw: Manifest, _known: object = None) -> IngressClassFacts:
+    annotations = raw["metadata"].get("annotations") or {}
+    return IngressClassFacts(annotations.get(_DEFAULT_ANNOTATION) == "true")
+
+
+def _triggers(records: Records, _key: ObjectKey, old: IngressClassFacts | None, new: IngressClassFacts | None) -> Iterator[ObjectKey]:
+    """Every binding: there are few classes, and they seldom change."""
+    if old != new:
+        yield from records.bindings()
+
+
+INGRESS_CLASSES: Final = WatchedKind(
+    kind=kinds.INGRESS_CLASS,
+    reduce=_reduce,
+    triggers=_triggers,
+    verbs=("list", "watch"),
+    why="Find an ingress class that does not exist.",
+    optional=True,
+)

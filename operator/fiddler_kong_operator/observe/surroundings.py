@@ -1,0 +1,86 @@
+"""What the cache shows around a binding: plugins of others, routes to its Services, and what freezes its gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.references import named_plugin, places_of
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding
+
+from .cache import Cache
+from .kinds.ingress_classes import IngressClassFacts
+from .kinds.plugins import PluginFacts
+
+__all__ = ["Surroundings"]
+
+
+class Surroundings:
+    """Look-ups in the cache. None reads live."""
+
+    def __init__(self, cache: Cache) -> None:
+        """Nothing is kept but the cache."""
+        self._cache = cache
+
+    def plugin_types(self, lists: Iterable[Attachable]) -> dict[str, str]:
+        """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin."""
+        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
+        facts = {name: self._facts(target, name) for name, target in written.items()}
+        return {name: found.type for name, found in facts.items() if found}
+
+    def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
+        cluster_plugin = ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)
+        return self._cache.value(named_plugin(target, name), PluginFacts) or self._cache.value(cluster_plugin, PluginFacts)
+
+    def plugin_owners(self, binding: Binding, targets: Iterable[Attachable]) -> dict[str, str]:
+        """The uid of the owning binding by KongPlugin in the binding's namespace that is on one of the lists."""
+        plugins = {named_plugin(target.key, name) for target in targets for name in target.plugins}
+        children = (self._cache.child(plugin) for plugin in plugins if plugin.namespace == binding.namespace)
+        return {child.key.name: child.owner_uid for child in children if child and child.owner_uid}
+
+    def target_owners(self, targets: Iterable[ObjectKey]) -> dict[ObjectKey, str]:
+        """The name of the owning binding by target that one owns."""
+        return {target: owner.name for target in targets if (owner := self._cache.owner(target))}
+
+    def global_plugins(self, binding: Binding) -> dict[str, str]:
+        """The global KongClusterPlugins of the binding's class: names by type."""
+        if binding.spec is None:
+            return {}
+        wanted = binding.spec.gateway.ingress_class_name
+        plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
+        return {facts.type: key.name for key, facts in plugins if facts.is_global and facts.ingress_class == wanted}
+
+    def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
+        """The Ingresses on the places that the binding exposes, and those of its class with a regular expression."""
+        places, indexes = places_of(binding), self._cache.indexes
+        keys = {key for place in places for key in indexes.serving[place]}
+        keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])
+        return self._attachables(keys)
+
+    def ingress_classes(self) -> Mapping[str, bool]:
+        """Every IngressClass by name, with whether it is the default; empty where they may not be read."""
+        if not self._cache.readable(INGRESS_CLASS):
+            return {}
+        return {key.name: facts.is_default for key, facts in self._cache.values(INGRESS_CLASS, IngressClassFacts)}
+
+    def routes(self, services: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
+        """The Ingresses and HTTPRoutes that lead to one of the Services."""
+        return self._attachables({key for service in services for key in self._cache.indexes.leading_to[service]})
+
+    def frozen_by(self, ingress_class: str) -> tuple[tuple[ObjectKey, str], ...]:
+        """Objects that a gateway of this class refuses because of a name twice on their list, with that name."""
+        doubled = self._cache.indexes.doubled
+        keys = sorted({*doubled[SERVICE.name], *doubled[INGRESS.name], *doubled[HTTP_ROUTE.name]})
+        found = (target for target in self._attachables(keys) if self._is_served(target, ingress_class))
+        return tuple((target.key, name) for target in found for name in target.doubled if self._facts(target.key, name))
+
+    def _is_served(self, target: Attachable, ingress_class: str) -> bool:
+        """Whether a gateway of this class takes the object, a Service by what leads to it."""
+        if target.key.kind == SERVICE.name:
+            return any(self._is_served(route, ingress_class) for route in self.routes([target.key]))
+        return target.ingress_class in (None, ingress_class)
+
+    def _attachables(self, keys: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
+        found: Iterator[Attachable | None] = (self._cache.value(key, Attachable) for key in sorted(keys))
+        return tuple(attachable for attachable in found if attachable)

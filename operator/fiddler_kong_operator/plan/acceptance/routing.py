@@ -1,0 +1,96 @@
+"""Whether calls reach what the binding makes: the ingress class, paths of others, plugins of others on more specific levels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import SERVICE
+from fiddler_kong_operator.plan.objects.attachments import is_ours
+from fiddler_kong_operator.plan.references import PATTERN_PREFIX, attach_targets, exposed_routes, route_object
+from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
+
+from .clashes import needed_types
+
+__all__ = ["missing_class", "shadowed_plugin", "taken_by_pattern"]
+
+_LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
+_OPTIONAL: Final = frozenset("?*{|")
+"""What makes the character before it optional."""
+
+
+def missing_class(snapshot: Snapshot) -> str | None:
+    """No IngressClass has the name. A cluster without any is not judged: Kong's controller compares names only."""
+    spec, known = snapshot.binding.spec, snapshot.ingress_classes
+    wanted = spec.gateway.ingress_class_name if spec else ""
+    if spec is None or not known or wanted in known or not exposed_routes(spec):
+        return None
+    return (
+        f"There is no IngressClass {wanted} (gateway.ingressClassName); there {'are' if len(known) > 1 else 'is'} "
+        f"{', '.join(sorted(known))}. Use the class of the Kong that runs as the gateway, or create it."
+    )
+
+
+def taken_by_pattern(snapshot: Snapshot) -> str | None:
+    """Kong matches regular expressions before prefixes.
+
+    They are compared by their literal beginning, not run: a user's expression could take the operator for ever.
+    """
+    spec = snapshot.binding.spec
+    for route, expose, _ in exposed_routes(spec) if spec else ():
+        for ingress in snapshot.ingresses:
+            taking = next(_taking(ingress, expose.host or "", expose.path), None)
+            if spec and taking and ingress.ingress_class == spec.gateway.ingress_class_name:
+                return (
+                    f"The path {taking} of {ingress.key} is a regular expression that may also match {expose.path} (route {route.name}); "
+                    "Kong tries it first, and calls that it matches are not traced. Check it."
+                )
+    return None
+
+
+def _taking(ingress: Attachable, host: str, path: str) -> Iterator[str]:
+    """The regular expressions of an Ingress, for this host, that may match a path or something below it."""
+    for other_host, other in ingress.rules:
+        if other_host == host and other.startswith(PATTERN_PREFIX):
+            beginning = _literal_beginning(other.removeprefix(PATTERN_PREFIX).removeprefix("^"))
+            if path.startswith(beginning) or beginning.startswith(path):
+                yield other
+
+
+def _literal_beginning(pattern: str) -> str:
+    if "|" in pattern:
+        return ""
+    found = _LITERAL.match(pattern)
+    literal = found[0] if found else ""
+    follower = pattern[len(literal) : len(literal) + 1]
+    return literal[:-1] if follower in _OPTIONAL and literal else literal
+
+
+def shadowed_plugin(snapshot: Snapshot) -> str | None:
+    """Kong runs the plugin on the route instead of ours of the same type on the Service."""
+    found = sorted({f"{name} ({kind}) of {route} to {service}" for route, service, name, kind in _shadows(snapshot)})
+    if not found:
+        return None
+    return (
+        f"On some calls the binding's plugins do not run, because the route carries a plugin of the same type: {', '.join(found)}. "
+        "Kong runs only the most specific plugin of a type. Take it off the route, or check that these calls need no traces."
+    )
+
+
+def _shadows(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, ObjectKey, str, str]]:
+    """Routes that lead to a Service with our plugins and have one of the same type, with that Service, plugin and type."""
+    spec = snapshot.binding.spec
+    if spec is None:
+        return
+    services = {key: route.name for key, route in attach_targets(snapshot.binding).items() if key.kind == SERVICE.name}
+    services |= {route_object(snapshot.binding, SERVICE, route.name): route.name for route, _, _ in exposed_routes(spec)}
+    for route in snapshot.routes:
+        if route.ingress_class not in (None, spec.gateway.ingress_class_name) or route.key.namespace != snapshot.binding.namespace:
+            continue
+        for service in services.keys() & {service for group in route.backends for service in group}:
+            types = needed_types(spec, services[service])
+            for name in dict.fromkeys((*route.plugins, *route.filters)):
+                if snapshot.plugin_types.get(name) in types and not is_ours(snapshot, name):
+                    yield route.key, service, name, snapshot.plugin_types[name]

@@ -1,0 +1,201 @@
+"""What attachTo may name: checks of the targets that look at more than one plugin list. Each returns its message, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api import Route
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.gateway.version import KongVersion, parse_image
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION, TLS_VERIFY_ANNOTATION
+from fiddler_kong_operator.plan.objects.attachments import is_own_child
+from fiddler_kong_operator.plan.plugins import plugin_instances
+from fiddler_kong_operator.plan.references import attach_targets, plugin_key, wanted_children
+from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
+
+__all__ = [
+    "missing_target",
+    "other_class",
+    "owned_target",
+    "shared_backend",
+    "to_be_left",
+    "unknown_note",
+    "unknown_plugin",
+    "unreadable_routes",
+    "unverified_tls",
+]
+
+_TLS_VERIFIED_SINCE: Final = KongVersion((3, 14))
+_TLS_VERIFICATION: Final = "KONG_TLS_CERTIFICATE_VERIFY"
+
+
+def missing_target(snapshot: Snapshot) -> str | None:
+    """The object does not exist."""
+    targets = attach_targets(snapshot.binding)
+    missing = next((target for target in targets if target not in snapshot.targets), None)
+    if missing is None:
+        return None
+    return f"{_named(targets[missing], missing)} does not exist. Create it, or correct attachTo; the operator then continues."
+
+
+def owned_target(snapshot: Snapshot) -> str | None:
+    """The object belongs to a binding, which would put its list back."""
+    for route, target in _observed(snapshot):
+        owner = snapshot.target_owners.get(target.key)
+        if owner:
+            whose = "this binding" if owner == snapshot.binding.name else f"the binding {owner}"
+            return f"{_named(route, target.key)} belongs to {whose}, which already traces it. Name an object that no binding owns."
+    return None
+
+
+def other_class(snapshot: Snapshot) -> str | None:
+    """Another gateway serves the Ingress, and would run the plugins without the settings that they need."""
+    for route, target in _observed(snapshot):
+        if _is_of_another_class(snapshot, target):
+            return _other_class(snapshot, route, target)
+    return None
+
+
+def _other_class(snapshot: Snapshot, route: Route, target: Attachable) -> str:
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
+    remedy = f"Name the gateway and the class that serve it, or change its class (the annotation {CLASS_ANNOTATION} comes first)."
+    if target.ingress_class is None:
+        return f"{_named(route, target.key)} has no ingress class, and {wanted} (gateway.ingressClassName) is not the default. {remedy}"
+    return (
+        f"{_named(route, target.key)} has the ingress class {target.ingress_class}, but gateway.ingressClassName is {wanted}: another "
+        f"gateway than the binding's would run the plugins. {remedy}"
+    )
+
+
+def _is_of_another_class(snapshot: Snapshot, target: Attachable) -> bool:
+    if target.key.kind != INGRESS.name or snapshot.binding.spec is None:
+        return False
+    wanted = snapshot.binding.spec.gateway.ingress_class_name
+    if target.ingress_class is None:
+        return bool(snapshot.ingress_classes) and not snapshot.ingress_classes.get(wanted)
+    return target.ingress_class != wanted
+
+
+def unreadable_routes(snapshot: Snapshot) -> str | None:
+    """Without the HTTPRoutes nobody knows which Services share a rule. Where ours are attached they stay."""
+    if snapshot.routes_readable:
+        return None
+    for route, target in _observed(snapshot):
+        if target.key.kind == SERVICE.name and _lacking(snapshot, route, target):
+            return (
+                f"The operator may not list {HTTP_ROUTE.plural} ({HTTP_ROUTE.group}), so it cannot see whether {_named(route, target.key)} "
+                "shares a rule of an HTTPRoute with another Service, whose route Kong would drop. Let an administrator add list and watch "
+                "to the operator's role."
+            )
+    return None
+
+
+def shared_backend(snapshot: Snapshot) -> str | None:
+    """Kong wants equal annotations on all Services of a rule, and then gets each plugin twice."""
+    for route, target in _observed(snapshot):
+        shared = next(_sharing(snapshot, target.key), None)
+        if shared:
+            others = " and ".join(f"Service {_relative(other, target.key)}" for other in shared[1])
+            return (
+                f"{_named(route, target.key)} shares a rule of {shared[0]} with {others}. Kong drops such a route where only one of its "
+                "Services carries plugins, and refuses its whole configuration where all do. Give the Service a rule of its own, or put "
+                "plugins of your own on the HTTPRoute: this release cannot attach to one."
+            )
+    return None
+
+
+def _sharing(snapshot: Snapshot, service: ObjectKey) -> Iterator[tuple[ObjectKey, tuple[ObjectKey, ...]]]:
+    """The routes with a rule that leads to this Service and to others, with those."""
+    for route in snapshot.routes:
+        for group in route.backends:
+            if service in group and len(group) > 1:
+                yield route.key, tuple(other for other in group if other != service)
+
+
+def unverified_tls(snapshot: Snapshot) -> str | None:
+    """A gateway that verifies certificates by default refuses a Service that says otherwise."""
+    spec, workload = snapshot.binding.spec, snapshot.workload
+    container = workload.container(spec.gateway.container) if spec and workload else None
+    version = parse_image(container.image).version if container else None
+    switched_off = container and any((entry.name, entry.value) == (_TLS_VERIFICATION, "off") for entry in container.env)
+    if switched_off or (version and version.before(_TLS_VERIFIED_SINCE)):
+        return None
+    for route, target in _observed(snapshot):
+        if target.unverified_tls:
+            gateway = f"Kong {version}" if version else "a Kong of unknown version"
+            return (
+                f'{_named(route, target.key)} has the annotation {TLS_VERIFY_ANNOTATION}: "false". From Kong 3.14 on, a gateway refuses '
+                f"its whole configuration because of it, and this one runs {gateway}. Remove the annotation, and give Kong the CA of the "
+                "Service's certificate."
+            )
+    return None
+
+
+def unknown_plugin(snapshot: Snapshot) -> str | None:
+    """A name without a plugin may be one of our types, today where it cannot be seen, or later."""
+    for route, target in _observed(snapshot):
+        unknown = next(_unknown(snapshot, target), None)
+        if unknown and _lacking(snapshot, route, target):
+            return f"{_named(route, target.key)} lists {unknown}{_why_unknown(snapshot, unknown)}"
+    return None
+
+
+def _why_unknown(snapshot: Snapshot, name: str) -> str:
+    danger = "Of a type that the binding attaches, it would freeze the gateway."
+    remedy = f"Create it, or take {name} out of the annotation {names.KONG_PLUGINS_ANNOTATION}"
+    if snapshot.cluster_plugins_readable:
+        return f", but there is no KongPlugin or KongClusterPlugin of that name. {danger} {remedy}."
+    return (
+        f", but no KongPlugin of that name is visible, and the operator may not read KongClusterPlugins. {danger} {remedy}; or let an "
+        "administrator set the operator's --read-cluster-kinds (chart value readClusterKinds)."
+    )
+
+
+def unknown_note(snapshot: Snapshot) -> str:
+    """The names without a plugin beside plugins of ours, which stay; "" where there are none."""
+    found = (f"{target.key} also lists {name}" for _, target in _observed(snapshot) for name in _unknown(snapshot, target))
+    listed = "; ".join(found)
+    return f"{listed}: no plugin of that name is visible, so its type could not be checked." if listed else ""
+
+
+def to_be_left(snapshot: Snapshot) -> Iterable[ObjectKey]:
+    """Objects of others that must carry no plugin of ours.
+
+    These are Services that share a rule, even if the spec no longer names them, and Ingresses that it names but another gateway serves.
+    """
+    named = attach_targets(snapshot.binding)
+    for key, target in snapshot.targets.items():
+        shared = any(True for _ in _sharing(snapshot, key))
+        if (shared or (key in named and _is_of_another_class(snapshot, target))) and not is_own_child(snapshot, key):
+            yield key
+
+
+def _unknown(snapshot: Snapshot, target: Attachable) -> Iterator[str]:
+    """Names on a list that no visible plugin has, and that are not among those that the binding creates itself."""
+    own = {key.name for key in wanted_children(snapshot.binding) if key.kind == KONG_PLUGIN.name}
+    return (name for name in dict.fromkeys(target.plugins) if name not in snapshot.plugin_types and name not in own)
+
+
+def _lacking(snapshot: Snapshot, route: Route, target: Attachable) -> bool:
+    """Whether a plugin of the binding is not on the list yet."""
+    spec, listed = snapshot.binding.spec, {name.rpartition(":")[2] for name in target.plugins}
+    wanted: Iterable[ObjectKey] = (
+        plugin_key(snapshot.binding, i.plugin, i.route) for i in (plugin_instances(spec) if spec else ()) if i.route in (None, route.name)
+    )
+    return not listed.issuperset(key.name for key in wanted)
+
+
+def _observed(snapshot: Snapshot) -> Iterator[tuple[Route, Attachable]]:
+    targets: Mapping[ObjectKey, Route] = attach_targets(snapshot.binding)
+    return ((route, snapshot.targets[key]) for key, route in targets.items() if key in snapshot.targets)
+
+
+def _named(route: Route, target: ObjectKey) -> str:
+    return f"{target} (route {route.name}, attachTo)"
+
+
+def _relative(other: ObjectKey, target: ObjectKey) -> str:
+    return other.name if other.namespace == target.namespace else f"{other.namespace}/{other.name}"

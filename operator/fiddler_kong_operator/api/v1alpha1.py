@@ -1,6 +1,6 @@
 """The API types of `integrations.fiddler.ai/v1alpha1`. The docstring under a field is what `kubectl explain` shows.
 
-Everything here is generated into `crds/`: pattern, bounds, defaults, rules, columns. Change a type, run `make generate`.
+Everything here is generated into `crds/`: bounds, defaults, rules, columns. Change a type, run `make generate`.
 """
 
 from __future__ import annotations

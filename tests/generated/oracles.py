@@ -60,10 +60,18 @@ def _fiddler_key(case: Case) -> Iterator[str]:
 
 
 def _workload(case: Case) -> Iterator[str]:
+    yield from _same("status.gateway.image", case.status.get("gateway", {}).get("image"), _image(case))
+
+
+def _version(case: Case) -> Iterator[str]:
+    """The tag of Kong's own image precedes what the binding states."""
+    yield from _same("status.gateway.version", case.status.get("gateway", {}).get("version"), _image(case).partition(":")[2])
+
+
+def _image(case: Case) -> str:
     gateway = case.spec["gateway"]
     containers = case.gateways[gateway["targetRef"]["name"]]["spec"]["template"]["spec"]["containers"]
-    image = next(c["image"] for c in containers if c["name"] == gateway["container"])
-    yield from _same("status.gateway.image", case.status.get("gateway", {}).get("image"), image)
+    return next(str(c["image"]) for c in containers if c["name"] == gateway["container"])
 
 
 def _settings(case: Case) -> Iterator[str]:
@@ -242,6 +250,7 @@ ORACLES: Final[dict[str, Oracle]] = {
     "gateway.targetRef.namespace": _workload,
     "gateway.container": _workload,
     "gateway.ingressClassName": _ingress_class,
+    "gateway.kongVersion": _version,
     "gateway.management": _settings,
     "gateway.conflicts": _settings,
     "gateway.untrustedLua": _settings,

@@ -98,6 +98,7 @@ WHOLE: Final[Spec] = {
         "targetRef": {"kind": "Deployment", "name": "kong-gateway", "namespace": "ai"},
         "container": "proxy",
         "ingressClassName": "kong",
+        "kongVersion": "3.13.0.7",
         "management": "Apply",
         "conflicts": "Refuse",
         "untrustedLua": "on",

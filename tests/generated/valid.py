@@ -138,9 +138,10 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
 
 
 _BOUNDED: Final = {
-    f"routes[].expose.timeouts.{name}": st.sampled_from(["1ms", "30s", "1m30s", "596h"]) for name in ("connect", "read", "write")
+    "gateway.kongVersion": st.sampled_from(["3.9", "3.13", "3.13.0.7", "3.14.0.3"]),
+    **{f"routes[].expose.timeouts.{name}": st.sampled_from(["1ms", "30s", "1m30s", "596h"]) for name in ("connect", "read", "write")},
 }
-"""Durations within the bounds, which the pattern alone does not keep."""
+"""Durations within the bounds, which the pattern alone does not keep, and versions that make a difference."""
 
 _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])

@@ -56,9 +56,9 @@ class Feed:
         """Take whether the operator may list the kind in a namespace (None for all)."""
         self._requeue(self.cache.set_readable(kind, namespace, readable=readable), Lane.BACKGROUND)
 
-    def observe(self, raw: Manifest, author: ObjectKey | None = None) -> None:
+    def observe(self, raw: Manifest, author: ObjectKey | None = None, lane: Lane = Lane.URGENT) -> None:
         """Take the answer to a write or a read that was made for `author`, which is not requeued."""
-        self._requeue(self.cache.observe(raw), Lane.URGENT, author)
+        self._requeue(self.cache.observe(raw), lane, author)
 
     def forget(self, key: ObjectKey, uid: str, author: ObjectKey | None = None) -> None:
         """Take the deletion of the object with this uid, found by `author`, which is not requeued."""

@@ -12,6 +12,7 @@ from fiddler_kong_operator.errors import Conflict, Gone, Refused
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
@@ -173,18 +174,22 @@ class GatewayReconciler:
             self._restarts.count(_identity(workload))
 
     async def _send(self, key: ObjectKey, plan: SettingsPlan) -> None:
-        """Send the writes of a plan in order. The cache takes each answer at once, so that after a failure it holds what was written."""
+        """Send the writes of a plan in order. The cache takes each answer at once, so that after a failure it holds what was written.
+
+        Each write concerns all bindings of the gateway: people's changes go first.
+        """
+        observe = partial(self._feed.observe, lane=Lane.BACKGROUND)
         kind = WORKLOADS[key.kind].kind
         patch = partial(self._client.merge_patch, kind, key.namespace, key.name)
         if plan.restore:
-            self._feed.observe(await patch(plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
+            observe(await patch(plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
             answer = await self._client.apply(kind, plan.apply, force=plan.force)
             self._limiter.count(key)
             self._applied[key] = plan
-            self._feed.observe(answer)
+            observe(answer)
             if ownership := disowning_patch(answer):
-                self._feed.observe(await patch(ownership))
+                observe(await patch(ownership))
 
 
 def _identity(workload: Workload) -> tuple[ObjectKey, str]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
@@ -49,8 +50,8 @@ async def elapse(seconds: float) -> None:
 class Stage:
     """A cluster with some objects, and one operator that has observed them.
 
-    `log` has every write that was not answered with one of `errors`, `events` every Event, `woken` the keys that were requeued, `told`
-    the workloads whose outcome changed, `asked` the targets that were probed.
+    `log` has every write that was not answered with one of `errors`, `events` every Event, `woken` the keys that were requeued and `lanes`
+    their lanes, `told` the workloads whose outcome changed, `asked` the targets that were probed.
     """
 
     def __init__(self, *objects: Manifest, answer: ProbeResult | None = REACHABLE, cluster: FakeCluster | None = None) -> None:
@@ -63,10 +64,11 @@ class Stage:
         self.log: list[str] = []
         self.events: list[Manifest] = []
         self.woken: list[ObjectKey] = []
+        self.lanes: set[Lane] = set()
         self.told: list[ObjectKey] = []
         self.asked: list[ProbeTarget] = []
         self.cache = Cache(clock=wall)
-        self.feed = Feed(self.cache, lambda keys, _lane, _delay: self.woken.extend(sorted(keys)), _fail)
+        self.feed = Feed(self.cache, self._wake, _fail)
         self.outcomes = GatewayOutcomes(self.told.append)
         self.probes = ProbeSchedule(self._ask, ProbeSettings(), self.woken.extend, clock=now, uniform=lambda: 0.5)
         reader, applier = Reader(self.feed, self.cluster, clock=wall), Applier(self.cluster, self.feed)
@@ -81,6 +83,10 @@ class Stage:
     def restarted(self, answer: ProbeResult | None = REACHABLE) -> Stage:
         """Another process of the operator in the same cluster."""
         return Stage(cluster=self.cluster, answer=answer)
+
+    def _wake(self, keys: frozenset[ObjectKey], lane: Lane, _delay: float) -> None:
+        self.woken.extend(sorted(keys))
+        self.lanes.add(lane)
 
     # The operator
 

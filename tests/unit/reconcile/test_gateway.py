@@ -6,6 +6,7 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.snapshot import Workload
 from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY
@@ -39,6 +40,15 @@ async def test_many_bindings_cost_one_write() -> None:
     await stage.reconcile()
 
     assert (stage.env, stage.writes) == (WANTED, ["apply"])
+
+
+async def test_a_write_wakes_the_bindings_of_the_gateway_in_the_background() -> None:
+    stage = GatewayStage()
+    stage.lanes.clear()
+
+    await stage.reconcile()
+
+    assert stage.lanes == {Lane.BACKGROUND}
 
 
 async def test_the_answer_to_a_write_is_seen_at_once() -> None:

@@ -48,6 +48,10 @@ class Feed:
         """Take whether the kind's definition exists."""
         self._requeue(self.cache.set_installed(kind, installed=installed), Lane.BACKGROUND)
 
+    def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
+        """Take that the kind cannot be watched in a namespace (None: in all), and why; a problem of None ends that."""
+        self._requeue(self.cache.set_forbidden(kind, namespace, problem), Lane.BACKGROUND)
+
     def observe(self, raw: Manifest, author: ObjectKey | None = None) -> None:
         """Take the answer to a write or a read that was made for `author`, which is not requeued."""
         self._requeue(self.cache.observe(raw), Lane.URGENT, author)

@@ -11,6 +11,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from .acceptance.checks import evaluate_acceptance
 from .acceptance.clashes import standing_clashes
 from .gateway.condition import GatewayView, evaluate_gateway
+from .kinds import SECRET
 from .objects.build import build, build_lua_removal, build_removal, is_lua_attached, prune
 from .objects.desired import BindingPlan
 from .secrets import ResolvedKeys, resolve_keys
@@ -50,7 +51,7 @@ def decide(snapshot: Snapshot) -> Decision:
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(), gateway.finding)
     findings = {finding.type: finding for finding in found}
-    if acceptance.finding.status != "True" or isinstance(resolved, Finding):
+    if acceptance.finding.status != "True" or isinstance(resolved, Finding) or snapshot.unread:
         pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
         keys = None if isinstance(resolved, Finding) else resolved
         return Decision({**findings, pending.type: pending}, gateway, keys, _retreat(snapshot, gateway))
@@ -67,12 +68,17 @@ def _resolved() -> Finding:
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     if snapshot.binding.spec is None:
         return Finding(reason("SecretsNotEvaluated"), "Not checked, because the spec is invalid.")
+    unread = [f"{error}." for key, error in snapshot.unread.items() if key.kind == SECRET.name]
+    if unread:
+        return Finding.of_problems(reason("SecretNotReadable"), unread)
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 
 def _pending_message(findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:
-    accepted, secrets = findings[ConditionType.ACCEPTED], findings[ConditionType.SECRETS_RESOLVED]
-    cause = "the binding is not accepted" if accepted.status != "True" else f"{secrets.type} is {secrets.status}"
+    accepted, open_ = findings[ConditionType.ACCEPTED], findings[ConditionType.SECRETS_RESOLVED]
+    if open_.status == "True":
+        open_ = findings[ConditionType.GATEWAY_CONFIGURED]
+    cause = "the binding is not accepted" if accepted.status != "True" else f"{open_.type} is {open_.status}"
     rest = "what was applied before stays as it is, without pre-function" if gateway.lua_off else "what was applied before stays as it is"
     return f"Nothing is changed while {cause}; {rest}."
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
@@ -224,3 +225,7 @@ class Snapshot:
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""
+    unread: Mapping[ObjectKey, FiddlerKongError] = field(default_factory=dict)
+    """References that could not be read: whether these objects exist is not known."""
+    forbidden: tuple[str, ...] = ()
+    """Why kinds that the binding depends on cannot be watched: what is known of them may be out of date."""

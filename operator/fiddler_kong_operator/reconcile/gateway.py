@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.errors import Conflict, Gone, Refused
+from fiddler_kong_operator.errors import Conflict, Gone, Refused, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -18,6 +19,8 @@ from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disow
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 
 __all__ = ["REFUSED_RETRY", "GatewayOutcomes", "GatewayReconciler"]
+
+logger: Final = logging.getLogger(__name__)
 
 GRACE: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
@@ -52,6 +55,8 @@ class GatewayOutcomes:
         if failure:
             self._failures[workload] = failure
         if before != failure:
+            shown = f"{failure.reason.name}: {failure.message}" if failure else "the settings can be written again"
+            logger.info("%s: %s", workload, shown, extra={"object": str(workload)})
             self._wake(workload)
 
 
@@ -129,6 +134,9 @@ class GatewayReconciler:
         except Refused as error:
             self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
             return REFUSED_RETRY
+        except Transient as error:
+            self._outcomes.note(key, Finding(reason("GatewayWriteFailing"), f"{key}: {error}. The operator tries again."))
+            raise
         self._unneeded_since.pop(key, None)
         self._outcomes.note(key, None)
         return None

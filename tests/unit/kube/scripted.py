@@ -74,6 +74,10 @@ class Notes:
     def __init__(self) -> None:
         self.lines: list[Any] = []
 
+    def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
+        place = f"{kind.name} in {namespace}" if namespace else kind.name
+        self.lines.append(f"{place} {'forbidden' if problem else 'permitted'}")
+
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
         del kind
         self.lines.append(f"{event_type or 'listed'} {raw['metadata']['name']}")

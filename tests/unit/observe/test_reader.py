@@ -147,10 +147,12 @@ async def test_a_server_that_cannot_answer_is_not_taken_for_absence() -> None:
         raise Transient("busy")
 
     desk.cluster.before = fail
+    assert set((await desk.snapshot()).unread) == {FIDDLER, OPENAI, GATEWAY}
     with pytest.raises(Transient):
-        await desk.snapshot()
+        await desk.reader.gather_workload(GATEWAY)
     desk.cluster.before = None
-    assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"the-key"}
+    found = await desk.snapshot()
+    assert (found.secrets["fiddler"], found.unread) == ({"api-key": b"the-key"}, {})
 
 
 async def test_a_workload_in_a_namespace_not_watched_is_not_asked_for() -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import Kind, Manifest
@@ -15,6 +16,7 @@ from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
 from tests.unit.observe.objects import ATTACHED, binding, spec
 from tests.unit.runtime.apis import WatchableCluster
+from tests.unit.virtual_time import run
 
 KINDS = ["FiddlerKongBinding", "Secret", "KongPlugin", "KongClusterPlugin", "Service", "Ingress", "Deployment", "Event"]
 
@@ -73,6 +75,25 @@ async def test_without_rights_in_the_whole_cluster_the_start_does_not_wait_for_w
     cluster.errors["KongClusterPlugin"] = [Refused("list KongClusterPlugin: kongclusterplugins is forbidden", 403)]
     async with operating(cluster, "ai") as operator:
         await asyncio.wait_for(list_everything(operator), 5)
+
+
+def test_a_forbidden_watch_holds_back_the_bindings_of_its_namespace_only() -> None:
+    cluster = WatchableCluster(binding(), binding("other", namespace="kong"))
+    cluster.errors["Secret in ai"] = [Refused("list Secret ai: secrets is forbidden", 403) for _ in range(100)]
+
+    async def scenario() -> None:
+        async with operating(cluster, "ai", "kong") as operator:
+            await list_everything(operator)
+            operator.start()
+            await operator.first_look()
+            assert (operator.report()["forbidden"], operator.problems()) == (["Secret in ai"], [])
+
+    run(scenario())
+    conditions = {
+        key.name: {c["type"]: c for c in raw["status"]["conditions"]} for key, raw in cluster.objects.items() if key.kind == names.KIND
+    }
+    assert {name: c["Accepted"]["reason"] for name, c in conditions.items()} == {"assistant": "WatchForbidden", "other": "Accepted"}
+    assert "list Secret ai: secrets is forbidden" in conditions["assistant"]["Accepted"]["message"]
 
 
 async def test_nothing_is_written_before_the_start_and_every_binding_is_looked_at_then() -> None:

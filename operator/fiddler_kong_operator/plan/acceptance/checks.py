@@ -48,6 +48,10 @@ def _invalid(snapshot: Snapshot) -> str | None:
     return found.message if found else None
 
 
+def _forbidden(snapshot: Snapshot) -> str | None:
+    return " ".join(f"{problem}." for problem in snapshot.forbidden) or None
+
+
 def _not_installed(snapshot: Snapshot) -> str | None:
     if snapshot.kong_installed:
         return None
@@ -94,6 +98,14 @@ def _settings_clash(snapshot: Snapshot) -> str | None:
         f"gateway.untrustedLua is {needed_lua(spec)}, but the older binding {rival.namespace}/{rival.name} has "
         f"{needed_lua(rival.spec)}, and {workload.key} can have only one {UNTRUSTED_LUA}. Use the same value in both."
     )
+
+
+def _unread_target(snapshot: Snapshot) -> str | None:
+    targets = attach_targets(snapshot.binding)
+    unread = [
+        f"{target} (route {targets[target].name}, attachTo): {snapshot.unread[target]}." for target in targets if target in snapshot.unread
+    ]
+    return " ".join(unread) or None
 
 
 def _missing_target(snapshot: Snapshot) -> str | None:
@@ -153,11 +165,13 @@ def _accepted(snapshot: Snapshot) -> str:
 
 CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("InvalidSpec", _invalid),
+    ("WatchForbidden", _forbidden),
     ("KongNotInstalled", _not_installed),
     ("Suspended", _suspended),
     ("EndpointRefused", _refused_endpoint),
     ("GatewayNotGranted", _not_granted),
     ("GatewaySettingsClash", _settings_clash),
+    ("TargetNotReadable", _unread_target),
     ("TargetNotFound", _missing_target),
     ("PluginClash", _plugin_clashes),
     ("RouteClash", _route_clash),

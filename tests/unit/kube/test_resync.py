@@ -39,6 +39,9 @@ class Sink:
     def installed(self, _kind: Kind, *, installed: bool) -> None:
         raise AssertionError(installed)
 
+    def forbidden(self, _kind: Kind, _namespace: str | None, problem: str | None) -> None:
+        raise AssertionError(problem)
+
 
 def new_resync(api: WatchableCluster, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> Resync:
     return Resync(api, BINDING, scopes, sink, INTERVAL, lambda: uniform)

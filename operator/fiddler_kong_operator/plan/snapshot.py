@@ -146,6 +146,8 @@ class Child:
     deleting: bool = False
     written: bool = False
     """Our field manager is among those that wrote it."""
+    writer: str | None = None
+    """The field manager of the last write, from managedFields; another one than ours where both wrote in the same second."""
     shape: bytes = b""
     """`digest.content_shape` of the object as observed."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -173,7 +173,7 @@ class BindingReconciler:
         """The result of writes that succeeded."""
         next_look = _next_look(now, decision.plan, written)
         if held:
-            return ApplyResult.of(_reverted(held), min(*held.values(), next_look or REFUSED_RETRY))
+            return ApplyResult.of(_reverted(held, now), min(*held.values(), next_look or REFUSED_RETRY))
         if decision.retreats:
             return ApplyResult(wake=next_look)
         return ApplyResult.of(evaluate_programming(now, lua_withheld=decision.lua_withheld), next_look)
@@ -223,12 +223,22 @@ def _writes(snapshot: Snapshot, decision: Decision, contents: Mapping[ObjectKey,
     return snapshot.binding.uid, snapshot.binding.generation, left, decision.prune
 
 
-def _reverted(keys: Iterable[ObjectKey]) -> Finding:
+def _reverted(keys: Collection[ObjectKey], snapshot: Snapshot) -> Finding:
     objects = ", ".join(map(str, keys))
-    message = (
-        f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. Find the writer in its managedFields."
-    )
+    message = f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. {_writers(keys, snapshot)}"
     return Finding(reason("ChildrenReverted"), message)
+
+
+def _writers(keys: Collection[ObjectKey], snapshot: Snapshot) -> str:
+    """Who changes the objects back. managedFields do not show a client that only removes fields."""
+    writers = {child.writer for key in keys if (child := snapshot.children.get(key)) and child.writer}
+    if writers == {names.FIELD_MANAGER}:
+        return (
+            "The last writer has this operator's own field manager: look for another installation of it with `kubectl get leases "
+            f"--all-namespaces --field-selector=metadata.name={names.APPLICATION}`, else for a client that removes fields."
+        )
+    others = ", ".join(sorted(writers - {names.FIELD_MANAGER}))
+    return f"The last writer is {others}." if others else "Find the writer in its managedFields."
 
 
 def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused, Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.reconcile.binding import REPAIR_LIMIT, REPAIR_WINDOW
@@ -61,6 +62,20 @@ async def test_an_object_that_is_reverted_again_and_again_is_left_alone_for_a_wh
     assert stage.condition("Stalled") == ("True", "ChildrenReverted")
     assert stage.message("PluginsProgrammed").startswith(f"{PLUGIN}: written 10 times within 60 s and changed back.")
     assert stage.status["routes"] == "0/1"
+
+
+@pytest.mark.parametrize(
+    ("manager", "expected"),
+    [("argocd-controller", "The last writer is argocd-controller."), (names.FIELD_MANAGER, "another installation of it")],
+)
+async def test_who_reverts_an_object_is_named(manager: str, expected: str) -> None:
+    stage = await fought()
+    writes = [{"manager": name, "operation": "Update", "time": "2026-01-01T00:00:00Z"} for name in {names.FIELD_MANAGER, manager}]
+    stage.change(PLUGIN, {"config": {"changed": True}}, managedFields=writes)
+
+    await stage.reconcile()
+
+    assert expected in stage.message("PluginsProgrammed")
 
 
 async def test_a_key_is_rotated_at_once_although_a_plugin_is_being_reverted() -> None:

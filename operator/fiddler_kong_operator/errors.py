@@ -18,10 +18,12 @@ Anything that is not a `FiddlerKongError` is a bug: logged with its traceback, c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 __all__ = [
     "CannotListen",
     "Conflict",
+    "Denial",
     "Expired",
     "FiddlerKongError",
     "FieldConflict",
@@ -79,12 +81,29 @@ class Gone(FiddlerKongError):
     """The object, its namespace or its kind does not exist."""
 
 
-class Refused(FiddlerKongError):
-    """The API server refused the request for good; `status` is the HTTP status (400, 401, 403, 405, 413, 415, 422)."""
+class Denial(StrEnum):
+    """Causes of a refusal that have different remedies."""
 
-    def __init__(self, message: str, status: int) -> None:
+    SCHEMA = "schema"
+    """The object's definition in the cluster lacks a field."""
+    QUOTA = "quota"
+    PERMISSION = "permission"
+    """RBAC does not allow it to the operator."""
+    OTHER = "other"
+    """An admission policy or webhook, validation, or a namespace that is being deleted."""
+
+
+class Refused(FiddlerKongError):
+    """The API server refused the request for good.
+
+    `status` is the HTTP status (400, 401, 403, 405, 413, 415, 422), `fields` are those that the definition in the cluster lacks.
+    """
+
+    def __init__(self, message: str, status: int, denial: Denial = Denial.OTHER, fields: frozenset[str] = frozenset()) -> None:
         super().__init__(message)
         self.status = status
+        self.denial = denial
+        self.fields = fields
 
 
 class NotLeader(FiddlerKongError):

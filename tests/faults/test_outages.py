@@ -99,7 +99,7 @@ def test_one_permission_revoked_is_a_condition_and_is_used_again_when_it_is_back
     rules = [r if "kongplugins" not in r["resources"] else {**r, "verbs": ["get", "list", "watch"]} for r in role["rules"]]
     ground.stage.cluster.api.request("PATCH", path, {"rules": rules}, "application/merge-patch+json")
     change(ground, "gpt-4o")
-    ground.until(lambda: ground.reason() == "PluginsWriteRefused", "the refused write is shown")
+    ground.until(lambda: ground.reason() == "PermissionMissing", "the refused write is shown")
     ground.until_quiet()
 
     ground.stage.cluster.api.request("PATCH", path, {"rules": role["rules"]}, "application/merge-patch+json")

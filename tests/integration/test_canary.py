@@ -133,6 +133,7 @@ def refused(arena: Arena, story: Story, url: str) -> None:
         arena.put(arena.binding(changes, name))
         arena.until_condition("PluginsProgrammed", "False", "PluginsWriteRefused", name)
     assert "the key [redacted] is bad" in arena.conditions("no-plugin")["PluginsProgrammed"]["message"]
+    assert "refused: [redacted]" in arena.conditions("no-secret")["PluginsProgrammed"]["message"]
 
 
 def forbid(arena: Arena, resource: str, group: str, message: str, name: str) -> None:

@@ -160,3 +160,25 @@ def test_with_roles_alone_a_gateway_elsewhere_cannot_be_seen(backstage: Stage, s
 
     found = arena.until_condition("GatewayConfigured", "False", "GatewayNotFound")
     assert "scoped-c" in found["message"]
+
+
+def test_a_role_that_lacks_a_verb_holds_back_its_own_namespace_only(backstage: Stage, scoped: tuple[OperatorProcess, list[str]]) -> None:
+    operator, (served, held) = scoped
+    role = json.loads(backstage.cluster.kubectl("--namespace", held, "get", "roles", "--output=json"))["items"][0]
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{held}/roles/{role['metadata']['name']}"
+    fewer = [{**rule, "verbs": ["get"] if "ingresses" in rule["resources"] else rule["verbs"]} for rule in role["rules"]]
+    operator.stop()
+    backstage.cluster.api.request("PATCH", path, {"rules": fewer}, "application/merge-patch+json")
+    operator.start()
+    arenas = [Arena(backstage, operator, namespace) for namespace in (served, held)]
+    for arena in arenas:
+        arena.put(arena.gateway(), arena.secret("fiddler", backstage.keys.fiddler), arena.secret("openai", backstage.keys.provider))
+        arena.put(arena.binding({"routes.0.expose.path": f"/{arena.namespace}/held"}, "held"))
+
+    arenas[0].until_ready("held")
+    found = arenas[1].until_condition("Accepted", "False", "WatchForbidden", "held")
+    assert f"list Ingress {held}" in found["message"]
+    assert f"Ingress in {held}" in json.dumps(operator.health())
+
+    backstage.cluster.api.request("PATCH", path, {"rules": role["rules"]}, "application/merge-patch+json")
+    arenas[1].until_ready("held", seconds=60)

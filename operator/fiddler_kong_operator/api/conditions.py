@@ -110,6 +110,10 @@ EVERY_REASON: Final = (
         "Correct the field named in the message.", stalls=True,
     ),
     Reason(
+        "WatchForbidden", _A, "False", "The operator may not watch a kind of object that the binding depends on; nothing is changed.",
+        "Give the operator's service account the rule in the message; the operator then continues.", stalls=True,
+    ),
+    Reason(
         "EndpointRefused", _A, "False", "fiddler.url or an upstreamUrl points to an address to which no gateway may send keys or calls.",
         "Use the https URL of your Fiddler instance, or ask the operator's administrator to allow it.", stalls=True,
     ),
@@ -124,6 +128,10 @@ EVERY_REASON: Final = (
     Reason(
         "IngressClassNotFound", _A, "False", "The cluster has ingress classes, but not that of gateway.ingressClassName.",
         "Use the class of the Kong that runs as the gateway, or create it.",
+    ),
+    Reason(
+        "TargetNotReadable", _A, "Unknown", "The API server does not answer a read of the object named in attachTo.",
+        "See the message; the operator tries again.",
     ),
     Reason("TargetNotFound", _A, "False", "The object named in attachTo does not exist.", "Create it, or correct attachTo."),
     Reason(
@@ -193,12 +201,20 @@ EVERY_REASON: Final = (
         "SecretValueTooLong", _S, "False", "A referenced value has more than 8000 characters; web servers refuse such a header.",
         "Store the bare key.",
     ),
+    Reason(
+        "SecretNotReadable", _S, "Unknown", "The API server does not answer a read of a referenced Secret.",
+        "See the message; the operator tries again.",
+    ),
     Reason("SecretsNotEvaluated", _S, "Unknown", "Not checked, because the spec is invalid."),
     # GatewayConfigured
     Reason("GatewayConfigured", _G, "True", "The gateway runs with the needed settings."),
     Reason(
         "GatewayVersionAdvised", _G, "True", "The gateway works, but its Kong version has a known defect that is visible in Fiddler.",
         "Upgrade Kong to the version in the message.",
+    ),
+    Reason(
+        "GatewayNotReadable", _G, "Unknown", "The API server does not answer a read of the workload named in gateway.targetRef.",
+        "See the message; the operator tries again.",
     ),
     Reason(
         "GatewayNotFound", _G, "False", "The workload named in gateway.targetRef does not exist.",
@@ -264,6 +280,10 @@ EVERY_REASON: Final = (
         "GatewayWriteRefused", _G, "False", "The API server refused the change to the workload.",
         "See the message; the cause is often a missing permission or an admission policy.",
     ),
+    Reason(
+        "GatewayWriteFailing", _G, "False", "The change to the workload fails for the time being: a webhook that is down, for example.",
+        "Repair what the message names; the operator tries again at least every minute.",
+    ),
     Reason("GatewayPending", _G, "Unknown", "The operator is about to apply the settings to the workload."),
     Reason("GatewayRollingOut", _G, "Unknown", "The workload's pods are being replaced.", "Wait; see `kubectl rollout status`."),
     Reason(
@@ -300,8 +320,29 @@ EVERY_REASON: Final = (
         "Find the writer with `kubectl get OBJECT -o yaml --show-managed-fields` and stop it.", stalls=True,
     ),
     Reason(
-        "PluginsWriteRefused", _P, "False", "The API server, or Kong's admission webhook, refused an object.",
-        "See the message.", stalls=True,
+        "PluginsWriteRefused", _P, "False", "The API server, an admission policy or a webhook refused an object.",
+        "See the message; the operator tries again every minute.", stalls=True,
+    ),
+    Reason(
+        "KongDefinitionOutdated", _P, "False",
+        "The cluster's definition of KongPlugin is older than Kong Ingress Controller 3.1: it would drop the keys (configPatches).",
+        "Install the resource definitions of Kong Ingress Controller 3.1 or later; the operator then continues.", stalls=True,
+    ),
+    Reason(
+        "QuotaExceeded", _P, "False", "A ResourceQuota leaves no room for an object of the binding.",
+        "Raise the quota in the message, or delete objects that it counts; the operator tries again every minute.", stalls=True,
+    ),
+    Reason(
+        "PermissionMissing", _P, "False", "The operator's service account lacks a permission.",
+        "Grant the verb in the message, as the operator's roles do; the operator tries again every minute.", stalls=True,
+    ),
+    Reason(
+        "WriteFailing", _P, "False", "An object cannot be written for the time being: a webhook that is down, for example.",
+        "Repair what the message names; the operator tries again at least every minute.",
+    ),
+    Reason(
+        "DeletionBlocked", _P, "False", "The binding is being deleted, but the API server refuses a change that the deletion needs.",
+        "See the message; the operator tries again at least every minute.", stalls=True,
     ),
     # TraceEndpointReachable
     Reason("Reachable", _T, "True", "Fiddler answered an empty export with 200."),

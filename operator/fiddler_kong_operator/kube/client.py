@@ -44,6 +44,8 @@ _MERGE: Final = "application/merge-patch+json"
 _STRATEGIC: Final = "application/strategic-merge-patch+json"
 _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
 _HTTP_ERRORS: Final = 300
+_STRICT: Final = {"fieldValidation": "Strict"}
+"""The API server refuses an unknown field; by default it would drop it in silence."""
 
 
 class Page(NamedTuple):
@@ -139,7 +141,7 @@ class Client:
 
     async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
         """Server-side apply under our field manager; Conflict where others own a field and `force` is not given."""
-        query = {"fieldManager": names.FIELD_MANAGER, "force": str(force).lower()}
+        query = {**_as_manager(), "force": str(force).lower()}
         call = _call("apply", kind, manifest)
         path = kind.path(call.namespace, call.name, "status" if status else "")
         return await self._request(call, "PATCH", path, query, manifest, APPLY)
@@ -150,12 +152,12 @@ class Client:
         """Merge patch (RFC 7386, or strategic). A uid or resourceVersion in its metadata is a precondition: Stale if it does not hold."""
         path = kind.path(namespace, name)
         content_type = _STRATEGIC if strategic else _MERGE
-        return await self._request(Call("patch", kind, namespace, name), "PATCH", path, {"fieldManager": manager}, body, content_type)
+        return await self._request(Call("patch", kind, namespace, name), "PATCH", path, _as_manager(manager), body, content_type)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         """JSON merge patch of the status subresource, with the same preconditions."""
         call = Call("patch", kind, namespace, name)
-        return await self._request(call, "PATCH", kind.path(namespace, name, "status"), {"fieldManager": names.FIELD_MANAGER}, body, _MERGE)
+        return await self._request(call, "PATCH", kind.path(namespace, name, "status"), _as_manager(), body, _MERGE)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
         """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
@@ -166,12 +168,12 @@ class Client:
     async def create(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         """Create an object; Stale where one of that name exists."""
         call = _call("create", kind, manifest)
-        return await self._request(call, "POST", kind.path(call.namespace), {"fieldManager": names.FIELD_MANAGER}, manifest)
+        return await self._request(call, "POST", kind.path(call.namespace), _as_manager(), manifest)
 
     async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         """Replace an object at the manifest's resourceVersion; Stale where it changed."""
         call = _call("update", kind, manifest)
-        return await self._request(call, "PUT", kind.path(call.namespace, call.name), {"fieldManager": names.FIELD_MANAGER}, manifest)
+        return await self._request(call, "PUT", kind.path(call.namespace, call.name), _as_manager(), manifest)
 
     async def _request(
         self,
@@ -186,7 +188,7 @@ class Client:
         try:
             response = await self._send(call, method, target, body, content_type)
             try:
-                await _raise_for_status(call, response)
+                await _raise_for_status(call, response, body)
                 answer = _mapping(parse_json(await response.read()))
             finally:
                 response.release()
@@ -215,14 +217,19 @@ class Client:
         return response
 
 
+def _as_manager(manager: str = names.FIELD_MANAGER) -> dict[str, str]:
+    """The query of every write."""
+    return {"fieldManager": manager, **_STRICT}
+
+
 def _call(verb: str, kind: Kind, manifest: Manifest) -> Call:
     metadata = manifest["metadata"]
     return Call(verb, kind, metadata.get("namespace"), metadata.get("name", ""))
 
 
-async def _raise_for_status(call: Call, response: aiohttp.ClientResponse) -> None:
+async def _raise_for_status(call: Call, response: aiohttp.ClientResponse, body: Any = None) -> None:
     if response.status >= _HTTP_ERRORS:
-        raise error_of(call, response.status, parse_status(await response.read()), response.headers.get("Retry-After"))
+        raise error_of(call, response.status, parse_status(await response.read()), response.headers.get("Retry-After"), body)
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

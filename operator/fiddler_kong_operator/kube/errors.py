@@ -1,7 +1,6 @@
 """Turns HTTP answers of the API server into the project's errors. No other module does.
 
-Texts never hold a request's body. For a Secret they also leave out the server's message, since a 422 or a webhook may quote a value, and
-keep only the names of the fields that it complains about.
+Texts never hold a request's body. From the server's message about a Secret they leave out every value: a 422 or a webhook may quote one.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ from typing import Any, Final
 
 import orjson
 
-from fiddler_kong_operator.errors import Conflict, Expired, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
+from fiddler_kong_operator.errors import Conflict, Denial, Expired, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
 
 from .objects import Kind
+from .redaction import redact_secret, shorten
 
 __all__ = ["Call", "error_of", "parse_status", "unreachable"]
 
@@ -23,9 +23,13 @@ MESSAGE_LIMIT: Final = 1024
 """Characters of the server's message that are kept."""
 
 _CONFLICT: Final = re.compile(r'conflicts? with "([^"]*)"')
-_WORD: Final = re.compile("[A-Z][A-Za-z]*")
-"""A reason in the form of Kubernetes; many webhooks put a whole sentence there."""
+_UNKNOWN: Final = re.compile(r'unknown field "([^"]*)"')
+_DENIALS: Final = {
+    Denial.QUOTA: re.compile("exceeded quota: "),
+    Denial.PERMISSION: re.compile(r'^\S+( "\S*")? is forbidden: User "\S*" cannot '),
+}
 
+_FORBIDDEN: Final = 403
 _STATUS_CONFLICT: Final = 409
 _INVALID: Final = 422
 _SERVER_ERROR: Final = 500
@@ -57,9 +61,9 @@ def parse_status(text: bytes) -> Mapping[str, Any]:
     return content if isinstance(content, dict) and content.get("kind") == "Status" else {}
 
 
-def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str | None = None) -> FiddlerKongError:
-    """The error for an HTTP status that is not 2xx (or for the code in an ERROR event of a watch)."""
-    text = f"{call}: {_message(call, code, status)}"
+def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str | None = None, body: Any = None) -> FiddlerKongError:
+    """The error for an HTTP status that is not 2xx (or for the code in an ERROR event of a watch). `body` is the request's."""
+    text = f"{call}: {_message(call, code, status, body)}"
     if code == _STATUS_CONFLICT:
         return _conflict(text, status)
     if code == _INVALID and _other_uid(status):
@@ -69,7 +73,7 @@ def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str 
     if code == 410:  # noqa: PLR2004 - HTTP
         return Expired(text)
     if _malformed(status) or (code < _SERVER_ERROR and code not in _PATIENCE):
-        return Refused(text, code)
+        return _refused(text, code, str(status.get("message", "")))
     return Transient(text, _seconds(retry_after, status))
 
 
@@ -83,6 +87,13 @@ def _conflict(text: str, status: Mapping[str, Any]) -> FiddlerKongError:
     if not causes:
         return Stale(text)
     return Conflict(text, tuple(FieldConflict(_manager(cause), str(cause.get("field", ""))) for cause in causes))
+
+
+def _refused(text: str, code: int, message: str) -> Refused:
+    """The refusal, with what the server's whole message says about its cause."""
+    fields = frozenset(_UNKNOWN.findall(message))
+    denials = (denial for denial, pattern in _DENIALS.items() if code == _FORBIDDEN and pattern.search(message))
+    return Refused(text, code, Denial.SCHEMA if fields else next(denials, Denial.OTHER), fields)
 
 
 def _manager(cause: Mapping[str, Any]) -> str:
@@ -103,12 +114,11 @@ def _malformed(status: Mapping[str, Any]) -> bool:
     return str(status.get("message", "")).startswith(_MALFORMED)
 
 
-def _message(call: Call, code: int, status: Mapping[str, Any]) -> str:
+def _message(call: Call, code: int, status: Mapping[str, Any], body: Any) -> str:
+    message = str(status.get("message") or f"HTTP {code}")
     if call.kind.confidential:
-        fields = ", ".join(sorted({str(cause["field"]) for cause in _causes(status) if cause.get("field")}))
-        reason = str(status.get("reason") or "")
-        return f"HTTP {code}{f' {reason}' if _WORD.fullmatch(reason) else ''}{f' ({fields})' if fields else ''}"
-    return str(status.get("message") or f"HTTP {code}")[:MESSAGE_LIMIT]
+        message = redact_secret(message, body, call.name, call.namespace or "")
+    return shorten(message, MESSAGE_LIMIT)
 
 
 def _seconds(header: str | None, status: Mapping[str, Any]) -> float | None:

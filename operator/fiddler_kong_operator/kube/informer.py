@@ -6,8 +6,8 @@
   list are reported as deleted.
 * The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after a
   while does not lengthen the back-off.
-* A kind that is not installed (404) counts as listed, and is looked for every 30 s. A missing permission (403) is logged once and tried
-  again; it delays the start unless the kind is optional.
+* A kind that is not installed (404) counts as listed, and is looked for every 30 s. So does one whose watch is forbidden (403), after a
+  second attempt: the sink is told, since it no longer learns what changes.
 
 `Resync` lists a kind that others watch (kopf), and so finds the deletions that their watch misses.
 """
@@ -38,6 +38,12 @@ Sleep = Callable[[float], Awaitable[None]]
 PAUSES: Final = Doubling(0.5, 30.0)
 """Between attempts that fail; the longest one also between attempts without permission."""
 
+SECOND_LOOK: Final = 5.0
+"""Seconds until a forbidden kind is tried again before the sink is told: while the operator is upgraded, its roles may be missing."""
+
+_TOLD_AT: Final = 2
+"""The refusal in a row from which on a kind counts as forbidden."""
+
 ABSENT: Final = 30.0
 """Seconds between looks for a kind that is not installed."""
 
@@ -63,8 +69,8 @@ class Sink(Protocol):
     def installed(self, kind: Kind, *, installed: bool) -> None:
         """The kind's definition is (not) there."""
 
-    def readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> None:
-        """The kind may (not) be listed in the namespace, None for all."""
+    def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
+        """The kind cannot be watched there, with the verb, the server's words and the missing rule; None where it can."""
 
 
 async def relist(client: Client, kind: Kind, namespace: str | None, sink: Sink) -> str:
@@ -91,28 +97,31 @@ class Informer:
         namespace: str | None,
         sink: Sink,
         *,
-        optional: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        """`namespace` of None means every one; an `optional` kind counts as listed without permission; `clock` is monotonic."""
+        """`namespace` of None means every one; `clock` is monotonic."""
         self._client = client
         self._kind = kind
         self._namespace = namespace
         self._sink = sink
-        self._optional = optional
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff(PAUSES, uniform)
         self._version = ""
-        self._complained = False
+        self._refusals = 0
         self.synced = asyncio.Event()
-        """Set once the kind was listed, or found not to be installed, or is optional and may not be listed."""
+        """Set once the kind was listed, or found not to be installed or forbidden."""
         self.absent = False
         """The kind is not installed."""
         self.last_activity = clock()
         """Time on the clock of the API server's last answer."""
+
+    @property
+    def forbidden(self) -> bool:
+        """Permission was refused more than once in a row."""
+        return self._refusals >= _TOLD_AT
 
     @property
     def name(self) -> str:
@@ -145,9 +154,9 @@ class Informer:
     async def _list(self) -> float:
         self._version = await relist(self._client, self._kind, self._namespace, self._sink)
         self._seen_alive()
-        self._complained = self.absent = False
+        self.absent = False
         self._sink.installed(self._kind, installed=True)
-        self._sink.readable(self._kind, self._namespace, readable=True)
+        self._permitted()
         self.synced.set()
         return 0.0
 
@@ -186,23 +195,30 @@ class Informer:
         self.absent, self._version = True, ""
         self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
         self._sink.installed(self._kind, installed=False)
-        self._sink.readable(self._kind, self._namespace, readable=True)
+        self._permitted()
         self.synced.set()
         return ABSENT
 
+    def _permitted(self) -> None:
+        if self.forbidden:
+            self._sink.forbidden(self._kind, self._namespace, None)
+        self._refusals = 0
+
     def _refused(self, error: Refused) -> float:
         self._seen_alive()
-        if not self._complained:
-            rule = f"apiGroups: [{self._kind.group!r}], resources: [{self._kind.plural}], verbs: [list, watch]"
-            scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
-            logger.error(
-                "%s cannot be watched: %s. The operator's service account needs %s with the rule {%s}", self.name, error, scope, rule
-            )
-        self._complained, self._version = True, ""
-        self._sink.readable(self._kind, self._namespace, readable=False)
-        if self._optional:
-            self.synced.set()
+        self._refusals, self._version = self._refusals + 1, ""
+        if not self.forbidden:
+            return SECOND_LOOK
+        self._sink.forbidden(self._kind, self._namespace, self._problem(error))
+        if self._refusals == _TOLD_AT:
+            logger.error("%s", self._problem(error))
+        self.synced.set()
         return max(PAUSES.cap, self._backoff.next())
+
+    def _problem(self, error: Refused) -> str:
+        rule = f"apiGroups: [{self._kind.group!r}], resources: [{self._kind.plural}], verbs: [list, watch]"
+        scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
+        return f"{self.name} cannot be watched: {error}. The operator's service account needs {scope} with the rule {{{rule}}}"
 
 
 class Resync:

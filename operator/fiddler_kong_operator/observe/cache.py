@@ -10,12 +10,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any, Final, TypeVar
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey, version_of
+from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.references import references_of
 from fiddler_kong_operator.plan.snapshot import Binding, Child
 
@@ -46,6 +47,13 @@ UNKNOWN: Final = Unknown.UNKNOWN
 """Not cached: only the API server knows whether the object exists."""
 
 
+def _places(binding: Binding, forbidden: Iterable[tuple[str, str | None]]) -> list[tuple[str, str | None]]:
+    """Those of the forbidden kinds and namespaces that a binding depends on: all in its own namespace, and its workload's."""
+    workload = binding.workload
+    mine = (None, binding.namespace)
+    return [place for place in forbidden if place[1] in mine or (workload and place == (workload.kind, workload.namespace))]
+
+
 class Cache:
     """Everything observed, for one event loop."""
 
@@ -55,7 +63,7 @@ class Cache:
         self._records = Records()
         self._tombstones: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
-        self._unreadable: set[tuple[str, str | None]] = set()
+        self._forbidden: dict[tuple[str, str | None], str] = {}
         self.in_flight = InFlightWrites()
         """Writes in flight: their watch events do not requeue their authors."""
 
@@ -103,12 +111,15 @@ class Cache:
         self._missing_kinds ^= {kind.name}
         return frozenset(self._records.bindings())
 
-    def set_readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> frozenset[ObjectKey]:
-        """Note whether the operator may list the kind in a namespace (None for all); a change concerns every binding."""
-        if readable == ((kind.name, namespace) not in self._unreadable):
+    def set_forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> frozenset[ObjectKey]:
+        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns whoever depends on it."""
+        place = kind.name, namespace
+        if self._forbidden.get(place) == problem:
             return _NONE
-        self._unreadable ^= {(kind.name, namespace)}
-        return frozenset(self._records.bindings())
+        self._forbidden.pop(place, None)
+        if problem:
+            self._forbidden[place] = problem
+        return frozenset(key for key, binding in self.values(BINDING, Binding) if _places(binding, [place]))
 
     def note_defaults(self, key: ObjectKey, resource_version: str, wanted: bytes) -> None:
         """Note that a write of content with the digest `wanted` produced the cached version, defaults and webhooks included."""
@@ -132,8 +143,12 @@ class Cache:
         return kind.name not in self._missing_kinds
 
     def readable(self, kind: Kind, namespace: str | None = None) -> bool:
-        """Whether the operator may list the kind, in all namespaces and in this one, as far as known."""
-        return self._unreadable.isdisjoint({(kind.name, None), (kind.name, namespace)})
+        """Whether the operator may watch the kind, in all namespaces and in this one, as far as known."""
+        return self._forbidden.keys().isdisjoint({(kind.name, None), (kind.name, namespace)})
+
+    def forbidden(self, binding: Binding) -> tuple[str, ...]:
+        """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each."""
+        return tuple(self._forbidden[place] for place in _places(binding, self._forbidden) if not WATCHED[place[0]].optional)
 
     def keys(self, kind: Kind, namespace: str | None = None) -> frozenset[ObjectKey]:
         """Keys of every cached object of a kind that exists."""

@@ -52,9 +52,9 @@ class Feed:
         """Take whether the kind's definition exists."""
         self._requeue(self.cache.set_installed(kind, installed=installed), Lane.BACKGROUND)
 
-    def readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> None:
-        """Take whether the operator may list the kind in a namespace (None for all)."""
-        self._requeue(self.cache.set_readable(kind, namespace, readable=readable), Lane.BACKGROUND)
+    def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
+        """Take that the kind cannot be watched in a namespace (None: in all), and why; a problem of None ends that."""
+        self._requeue(self.cache.set_forbidden(kind, namespace, problem), Lane.BACKGROUND)
 
     def observe(self, raw: Manifest, author: ObjectKey | None = None, lane: Lane = Lane.URGENT) -> None:
         """Take the answer to a write or a read that was made for `author`, which is not requeued."""

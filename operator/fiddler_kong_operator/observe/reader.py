@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from fiddler_kong_operator.api.status import RefusalStatus
-from fiddler_kong_operator.errors import Gone
+from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
@@ -51,37 +51,47 @@ class Reader:
         self._around = Surroundings(feed.cache)
 
     async def gather(self, key: ObjectKey) -> Snapshot | None:
-        """The snapshot of a binding; None where the binding does not exist. Raises Transient and Refused."""
+        """The snapshot of a binding, with the references that could not be read; None where the binding does not exist."""
         seen: Binding | None = None
+        unread: dict[ObjectKey, FiddlerKongError] = {}
         while (binding := self._cache.binding(key)) is not seen:  # its references may change while they are read
             seen = binding
-            await self._fetch((reference for reference in (references_of(seen) if seen else ()) if self._visible(reference)), key)
-        return self._snapshot(binding) if binding else None
+            references = (reference for reference in (references_of(seen) if seen else ()) if self._visible(reference))
+            unread = await self._fetch(references, key)
+        return self._snapshot(binding, unread) if binding else None
 
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
-        """A workload, None where it does not exist or is not visible, and the bindings that represent all that name it, oldest first."""
-        if self._visible(key):
-            await self._fetch([key], key)
+        """A workload, None where it does not exist or is not visible, and the bindings that represent all that name it, oldest first.
+
+        Raises Transient and Refused where the workload cannot be read.
+        """
+        unread = await self._fetch([key], key) if self._visible(key) else {}
+        if unread:
+            raise unread[key]
         representatives = self._cache.groups(key).representatives()
         return self._cache.value(key, Workload), tuple(sorted(representatives, key=seniority))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces
 
-    async def _fetch(self, keys: Iterable[ObjectKey], reader: ObjectKey) -> None:
+    async def _fetch(self, keys: Iterable[ObjectKey], reader: ObjectKey) -> dict[ObjectKey, FiddlerKongError]:
+        """Read what is not cached; returns the errors."""
         missing = [key for key in keys if self._cache.lookup(key) is UNKNOWN]
-        if missing:
-            await asyncio.gather(*(self._read(key, reader) for key in missing))
+        errors = await asyncio.gather(*(self._read(key, reader) for key in missing))
+        return {key: error for key, error in zip(missing, errors, strict=True) if error}
 
-    async def _read(self, key: ObjectKey, reader: ObjectKey) -> None:
+    async def _read(self, key: ObjectKey, reader: ObjectKey) -> FiddlerKongError | None:
         try:
             raw = await self._client.get(KINDS[key.kind], key.namespace, key.name)
         except Gone:
             self._cache.remember_absent(key)
+        except (Refused, Transient) as error:
+            return error
         else:
             self._feed.observe(raw, reader)
+        return None
 
-    def _snapshot(self, binding: Binding) -> Snapshot:
+    def _snapshot(self, binding: Binding, unread: Mapping[ObjectKey, FiddlerKongError]) -> Snapshot:
         cache, workload = self._cache, binding.workload
         names = frozenset(children_of(binding))
         children = self._children(binding, names)
@@ -115,6 +125,8 @@ class Reader:
             class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
+            unread=unread,
+            forbidden=cache.forbidden(binding),
         )
 
     def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:

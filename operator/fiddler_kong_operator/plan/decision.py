@@ -14,6 +14,7 @@ from .acceptance.checks import evaluate_acceptance
 from .acceptance.clashes import clashing_names
 from .acceptance.targets import to_be_left
 from .gateway.condition import GatewayView, evaluate_gateway
+from .kinds import SECRET
 from .objects.attachments import own_names
 from .objects.build import build, build_retreat, is_attached, lua_keys, prune, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
@@ -61,7 +62,7 @@ def decide(snapshot: Snapshot) -> Decision:
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(resolved), gateway.finding)
     findings = {finding.type: finding for finding in found}
-    if acceptance.finding.status != "True" or isinstance(resolved, Finding) or _lacks_plugins(snapshot, gateway):
+    if acceptance.finding.status != "True" or isinstance(resolved, Finding) or snapshot.unread or _lacks_plugins(snapshot, gateway):
         keys = None if isinstance(resolved, Finding) else resolved
         return _retreating(snapshot, findings, gateway, keys, clashes=bool(acceptance.clashing_targets))
     attach = gateway.lua_ready or (is_attached(snapshot, lua_keys(snapshot.binding)) and not gateway.lua_off)
@@ -94,6 +95,9 @@ def _resolved(keys: ResolvedKeys) -> Finding:
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     if snapshot.binding.spec is None:
         return Finding(reason("SecretsNotEvaluated"), "Not checked, because the spec is invalid.")
+    unread = [f"{error}." for key, error in snapshot.unread.items() if key.kind == SECRET.name]
+    if unread:
+        return Finding.of_problems(reason("SecretNotReadable"), unread)
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
 
 

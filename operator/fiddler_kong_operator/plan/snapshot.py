@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.status import RefusalStatus
+from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
@@ -205,6 +206,8 @@ class Child:
     deleting: bool = False
     written: bool = False
     """Our field manager is among those that wrote it."""
+    writer: str | None = None
+    """The field manager of the last write, from managedFields; another one than ours where both wrote in the same second."""
     shape: bytes = b""
     """`digest.content_shape` of the object as observed."""
 
@@ -305,3 +308,7 @@ class Snapshot:
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""
+    unread: Mapping[ObjectKey, FiddlerKongError] = field(default_factory=dict)
+    """References that could not be read: whether these objects exist is not known."""
+    forbidden: tuple[str, ...] = ()
+    """Why kinds that the binding depends on cannot be watched: what is known of them may be out of date."""

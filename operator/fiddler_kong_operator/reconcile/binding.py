@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from operator import itemgetter
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
-from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
-from fiddler_kong_operator.errors import Refused, Stalled
+from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused, Stalled
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
-from fiddler_kong_operator.plan.plugins import traces_endpoint
-from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.compute import Details, conclude
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, ProbeResult, Snapshot
 from fiddler_kong_operator.plan.status.confirmation import RECHECK
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME, current_warnings, outdate_warnings
@@ -28,32 +23,30 @@ from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.write.applier import Applier
 
-from .events import build_event
+from .failures import Failures, RefusedWrites, blocked_deletion, evaluate_failure
 from .first_answers import FirstAnswers
 from .gateway import REFUSED_RETRY, GatewayOutcomes
 from .refusals import Refusals
+from .report import Reporter
 
 __all__ = ["BindingReconciler"]
-
-logger: Final = logging.getLogger(__name__)
 
 REPAIR_LIMIT: Final = 10
 REPAIR_WINDOW: Final = 60.0
 """Writes of one object with the same content in that many seconds after which the operator assumes that something keeps reverting them."""
 
-_MEANING: Final = itemgetter("type", "status", "reason", "message", "observedGeneration")
-"""The fields of a condition but its time, which differs each time something is written again."""
-
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApplyResult:
     """The findings of applying a decision, and when to reconcile again (None: when something changes)."""
 
     findings: Mapping[ConditionType, Finding] = field(default_factory=dict)
     wake: float | None = None
+    failure: FiddlerKongError | None = None
+    """The worker must retry, with its own back-off."""
 
     @classmethod
-    def of(cls, finding: Finding, wake: float | None = None) -> Outcome:
+    def of(cls, finding: Finding, wake: float | None = None) -> ApplyResult:
         """One finding; one that is not about the plugins leaves them pending."""
         pending = Finding(reason("PluginsPending"), f"Nothing more is changed while {finding.type} is {finding.status}.")
         return cls({pending.type: pending, finding.type: finding}, wake)
@@ -75,66 +68,123 @@ class BindingReconciler:
         self._reader = reader
         self._applier = applier
         self._probes = probes
-        self._gateways = gateways
-        self._announce = announce
+        self._clock = clock
         self._limiter = WriteLimiter(REPAIR_LIMIT, REPAIR_WINDOW, clock)
         self._first_answers = FirstAnswers(clock)
         self._refusals = Refusals()
+        self._failures = Failures(clock)
+        self._refused: RefusedWrites[ApplyResult] = RefusedWrites(REFUSED_RETRY, clock)
+        self._reporter = Reporter(applier, gateways, announce, clock)
 
     async def reconcile(self, key: ObjectKey) -> float | None:
-        """Reconcile one binding; returns seconds until it must be reconciled again without an event."""
+        """Reconcile one binding; returns seconds until it must be reconciled again without an event.
+
+        Raises what keeps the binding from being as wanted and may pass by itself, after it is reported: the caller retries.
+        """
+        started = self._clock()
         snapshot = await self._reader.gather(key)
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
             self._first_answers.forget(key)
-            self._refusals.forget(key)
-            return await self._remove(snapshot) if snapshot else None
+            if snapshot and names.FINALIZER in snapshot.binding.finalizers:
+                return await self._remove(snapshot, started)
+            self._forget(key)
+            return None
         snapshot = self._refusals.recall(snapshot)
         decision = decide(snapshot)
         self._refusals.keep(snapshot.binding, decision.refusal)
-        outcome = await self._apply(snapshot, decision)
+        result = await self._apply(snapshot, decision)
         traced = self._probe(snapshot.binding, decision)
         wait = self._first_answers.wait(key, traced, asked=decision.keys is not None)
-        if wait:
+        if wait and not _failure(snapshot, result):
             return wait
-        held = await self._report(snapshot, decision, outcome, traced)
-        return min(filter(None, (held, outcome.wake)), default=None)
+        return await self._conclude(snapshot, decision, result, traced, started)
 
-    async def _remove(self, snapshot: Snapshot) -> float | None:
+    async def _conclude(
+        self, snapshot: Snapshot, decision: Decision, result: ApplyResult, traced: ProbeResult | None, started: float
+    ) -> float | None:
+        """Report, then raise the failure of the pass, if any."""
+        key = snapshot.binding.key
+        failure = _failure(snapshot, result)
+        if failure is None:
+            self._failures.end(key)
+        elif self._failures.is_brief(key, started, failure):
+            raise failure
+        held = await self._reporter.report(snapshot, decision, result.findings, traced)
+        if failure:
+            raise failure
+        return min(filter(None, (held, result.wake)), default=None)
+
+    def _forget(self, key: ObjectKey) -> None:
+        """The binding is gone."""
+        self._failures.end(key)
+        self._refused.end(key)
+        self._refusals.forget(key)
+        self._reporter.forget(key)
+
+    async def _remove(self, snapshot: Snapshot, started: float) -> float | None:
         """Detach a binding with our finalizer from others' objects, then delete its own, traffic first; the rest is garbage-collected."""
-        binding = snapshot.binding
-        if names.FINALIZER not in binding.finalizers:
+        binding, removal = snapshot.binding, build_removal(snapshot)
+        writes = binding.uid, removal.attachments, prune(snapshot, removal)
+        kept = self._refused.pending(binding.key, writes)
+        result = replace(kept[0], wake=kept[1]) if kept else await self._detach(snapshot, removal)
+        if result is None:
+            self._forget(binding.key)
             return None
-        removal = build_removal(snapshot)
+        if not kept and result.wake:
+            self._refused.keep(binding.key, writes, result)
+        return await self._conclude(snapshot, decide(snapshot), result, self._first_answers.shown(binding, None), started)
+
+    async def _detach(self, snapshot: Snapshot, removal: BindingPlan) -> ApplyResult | None:
+        """Carry out a removal; None where the binding is gone then."""
+        binding = snapshot.binding
+        if snapshot.forbidden:
+            return ApplyResult.of(blocked_deletion(" ".join(snapshot.forbidden)), REFUSED_RETRY)
         try:
             await self._applier.apply(removal, snapshot, prune(snapshot, removal))
+            await self._applier.set_finalizers(binding, tuple(f for f in binding.finalizers if f != names.FINALIZER))
+        except NotLeader:
+            raise
         except Refused as error:
-            logger.warning("%s cannot be detached: %s", binding.key, error, extra={"object": str(binding.key)})
-            return REFUSED_RETRY
-        await self._applier.set_finalizers(binding, tuple(f for f in binding.finalizers if f != names.FINALIZER))
+            return ApplyResult.of(blocked_deletion(str(error)), REFUSED_RETRY)
+        except FiddlerKongError as error:
+            return replace(ApplyResult.of(blocked_deletion(str(error))), failure=error)
         return None
 
-    async def _apply(self, snapshot: Snapshot, decision: Decision) -> Outcome:
-        contents = dict(_contents(decision.plan, snapshot))
+    async def _apply(self, snapshot: Snapshot, decision: Decision) -> ApplyResult:
+        key, contents = snapshot.binding.key, dict(_contents(decision.plan, snapshot))
+        kept = self._refused.pending(key, _writes(snapshot, decision, contents))
+        if kept:
+            return replace(kept[0], wake=kept[1])
         held = {} if decision.retreats else self._held(contents)
         written: list[ObjectKey] = []
         try:
             await self._keep_finalizer(snapshot, decision.plan)
             await self._applier.apply(decision.plan, snapshot, decision.prune, held=held, on_write=written.append)
-        except Stalled as error:
-            return Outcome.of(Finding(reason(error.reason), str(error)), REFUSED_RETRY)
-        except Refused as error:
-            return Outcome.of(Finding(reason("PluginsWriteRefused"), str(error)), REFUSED_RETRY)
+        except NotLeader:
+            raise
+        except (Stalled, Refused) as error:
+            result = ApplyResult.of(evaluate_failure(error), REFUSED_RETRY)
+            self._refused.keep(key, _writes(snapshot, decision, contents, written), result)
+            return result
+        except FiddlerKongError as error:
+            return replace(ApplyResult.of(evaluate_failure(error)), failure=error)
         finally:
             self._limiter.count(*((key, contents.get(key)) for key in written))
-        now = outdate_warnings(snapshot, written)
+        self._reporter.announce_repairs(snapshot, decision.plan, written)
+        return self._programmed(outdate_warnings(snapshot, written), decision, held, written)
+
+    def _programmed(
+        self, now: Snapshot, decision: Decision, held: Mapping[ObjectKey, float], written: Collection[ObjectKey]
+    ) -> ApplyResult:
+        """The result of writes that succeeded."""
         next_look = _next_look(now, decision.plan, written)
         if held:
-            return Outcome.of(_reverted(held), min(*held.values(), next_look or REFUSED_RETRY))
+            return ApplyResult.of(_reverted(held, now), min(*held.values(), next_look or REFUSED_RETRY))
         if decision.retreats:
-            return Outcome(wake=next_look)
+            return ApplyResult(wake=next_look)
         programmed = evaluate_programming(now, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
-        return Outcome.of(programmed, RECHECK if programmed.reason.name == "KongNotConfirmed" else next_look)
+        return ApplyResult.of(programmed, RECHECK if programmed.reason.name == "KongNotConfirmed" else next_look)
 
     def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:
         """The objects that something keeps reverting, with the seconds until each may be written again."""
@@ -158,30 +208,10 @@ class BindingReconciler:
         self._probes.want(binding.key, target)
         return self._first_answers.shown(binding, self._probes.latest(target))
 
-    async def _report(self, snapshot: Snapshot, decision: Decision, outcome: Outcome, traced: ProbeResult | None) -> float | None:
-        """Write the status if it differs; returns the seconds until it may be written, if something keeps changing it back."""
-        binding = snapshot.binding
-        found = (self._gateway(binding, decision), _traced(decision, traced))
-        findings = {**decision.findings, **{finding.type: finding for finding in found}, **outcome.findings}
-        details = _details(snapshot, decision, findings[ConditionType.PLUGINS_PROGRAMMED], traced)
-        status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
-        if status == binding.status:
-            return None
-        content = binding.key, hash(tuple(map(_MEANING, status["conditions"])))
-        if delay := self._limiter.delay(content):
-            return delay
-        await self._applier.write_status(binding, status)
-        self._limiter.count(content)
-        event = build_event(binding, status, snapshot.now)
-        if event:
-            self._announce(event)
-        return None
 
-    def _gateway(self, binding: Binding, decision: Decision) -> Finding:
-        """The finding about the gateway. Only a binding whose settings are pending shows why they could not be written."""
-        found = decision.findings[ConditionType.GATEWAY_CONFIGURED]
-        failure = self._gateways.failure(binding.workload) if found.reason.name == "GatewayPending" else None
-        return failure or found
+def _failure(snapshot: Snapshot, result: ApplyResult) -> FiddlerKongError | None:
+    """Why the pass must be retried: a write or a read that failed."""
+    return result.failure or next(iter(snapshot.unread.values()), None)
 
 
 def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey, Hashable]]:
@@ -193,12 +223,30 @@ def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey
         yield attachment.target, attachment.plugins
 
 
-def _reverted(keys: Iterable[ObjectKey]) -> Finding:
+def _writes(snapshot: Snapshot, decision: Decision, contents: Mapping[ObjectKey, Hashable], done: Collection[ObjectKey] = ()) -> Hashable:
+    """The writes that are still to be made: what is wanted, and of which version of an object. The same may be refused again."""
+    seen: Mapping[ObjectKey, Child | Attachable] = {**snapshot.children, **snapshot.targets}
+    versions = {key: seen[key].resource_version for key in contents if key in seen}
+    left = frozenset((key, content, versions.get(key)) for key, content in contents.items() if key not in done)
+    return snapshot.binding.uid, snapshot.binding.generation, left, decision.prune
+
+
+def _reverted(keys: Collection[ObjectKey], snapshot: Snapshot) -> Finding:
     objects = ", ".join(map(str, keys))
-    message = (
-        f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. Find the writer in its managedFields."
-    )
+    message = f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. {_writers(keys, snapshot)}"
     return Finding(reason("ChildrenReverted"), message)
+
+
+def _writers(keys: Collection[ObjectKey], snapshot: Snapshot) -> str:
+    """Who changes the objects back. managedFields do not show a client that only removes fields."""
+    writers = {child.writer for key in keys if (child := snapshot.children.get(key)) and child.writer}
+    if writers == {names.FIELD_MANAGER}:
+        return (
+            "The last writer has this operator's own field manager: look for another installation of it with `kubectl get leases "
+            f"--all-namespaces --field-selector=metadata.name={names.APPLICATION}`, else for a client that removes fields."
+        )
+    others = ", ".join(sorted(writers - {names.FIELD_MANAGER}))
+    return f"The last writer is {others}." if others else "Find the writer in its managedFields."
 
 
 def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:
@@ -207,23 +255,3 @@ def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[Object
         return 1.0
     ends = (warning.last_seen + WARNING_LIFETIME - snapshot.now for warning in current_warnings(snapshot))
     return next(ends, None)
-
-
-def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
-    if traced:
-        return Finding(reason(traced.reason), traced.message)
-    waits = "The operator probes once the API key can be read." if decision.keys is None else "The first probe has no answer yet."
-    return Finding(reason("ProbePending"), waits)
-
-
-def _details(snapshot: Snapshot, decision: Decision, programmed: Finding, traced: ProbeResult | None) -> Details:
-    spec = snapshot.binding.spec
-    if spec is None:
-        return Details()
-    served = len(spec.routes) if programmed.status == "True" else 0
-    return Details(
-        routes=f"{served}/{len(spec.routes)}",
-        gateway=GatewayStatus(version=decision.gateway.version, image=decision.gateway.image),
-        refusal=decision.refusal,
-        fiddler=FiddlerStatus(application=traced.application if traced else None, traces_endpoint=traces_endpoint(spec.fiddler)),
-    )

@@ -1,22 +1,28 @@
-"""Kubernetes Events for people: one when the deciding reason of a binding changes to something definite."""
+"""What people are told of a binding: Events when its deciding reason becomes another definite one, and of repairs; its transitions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType
-from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 
-__all__ = ["build_event"]
+__all__ = ["build_event", "build_notice", "transitions"]
 
 MESSAGE_LIMIT: Final = 1024
 """Characters the API server accepts in an Event's message."""
+
+_OF_KSTATUS: Final = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
+_NOTICES: Final = {
+    "ChildRepaired": "Another client changed or deleted {objects}; the operator has written it again.",
+    "PluginsDetached": "The operator has taken the binding's plugins off the list of {objects}, which the binding does not name.",
+}
 
 
 def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Manifest | None:
@@ -28,16 +34,38 @@ def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Mani
     before, after = _ready(binding.status), _ready(status)
     if after is None or after["status"] == "Unknown" or not _is_news(before, after):
         return None
+    return _event(binding, "Normal" if after["status"] == "True" else "Warning", after["reason"], after["message"], now)
+
+
+def build_notice(binding: Binding, name: str, objects: Iterable[ObjectKey], now: float) -> Manifest:
+    """The Event for a repair: `ChildRepaired` or `PluginsDetached`."""
+    return _event(binding, "Normal", name, _NOTICES[name].format(objects=", ".join(map(str, objects))), now)
+
+
+def transitions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each condition whose status or reason differs: `PluginsProgrammed is False, KongRefused: ...`.
+
+    Of the first status only Ready, or a start with thousands of bindings would fill the log.
+    """
+    known = {condition["type"]: condition for condition in before.get("conditions") or ()}
+    for condition in after["conditions"]:
+        kind, old = condition["type"], known.get(condition["type"], {})
+        shown = kind not in _OF_KSTATUS if known else kind == ConditionType.READY
+        if shown and (old.get("status"), old.get("reason")) != (condition["status"], condition["reason"]):
+            yield f"{kind} is {condition['status']}, {condition['reason']}: {condition['message']}"
+
+
+def _event(binding: Binding, kind: str, name: str, message: str, now: float) -> Manifest:
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    digest = hashlib.blake2b(f"{binding.uid}{now}{after['reason']}".encode(), digest_size=8).hexdigest()
+    digest = hashlib.blake2b(f"{binding.uid}{now}{name}".encode(), digest_size=8).hexdigest()
     return {
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": f"{binding.name}.{digest}", "namespace": binding.namespace},
         "involvedObject": _reference(binding),
-        "type": "Normal" if after["status"] == "True" else "Warning",
-        "reason": after["reason"],
-        "message": after["message"][:MESSAGE_LIMIT],
+        "type": kind,
+        "reason": name,
+        "message": message[:MESSAGE_LIMIT],
         "source": {"component": names.APPLICATION},
         "reportingComponent": names.APPLICATION,
         "reportingInstance": names.APPLICATION,

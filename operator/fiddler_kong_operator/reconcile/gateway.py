@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.errors import Conflict, Gone, Refused
+from fiddler_kong_operator.errors import Conflict, Gone, Refused, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -20,6 +21,8 @@ from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.snapshot import Workload
 
 __all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "GatewayOutcomes", "GatewayReconciler"]
+
+logger: Final = logging.getLogger(__name__)
 
 RELEASE_DELAY: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
@@ -60,6 +63,8 @@ class GatewayOutcomes:
         if failure:
             self._failures[workload] = failure
         if before != failure:
+            shown = f"{failure.reason.name}: {failure.message}" if failure else "the settings can be written again"
+            logger.info("%s: %s", workload, shown, extra={"object": str(workload)})
             self._wake(workload)
 
 
@@ -161,6 +166,9 @@ class GatewayReconciler:
             self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
             self._refused[key] = plan.settings, self._clock() + REFUSED_RETRY
             return REFUSED_RETRY
+        except Transient as error:
+            self._outcomes.note(key, Finding(reason("GatewayWriteFailing"), f"{key}: {error}. The operator tries again."))
+            raise
         finally:
             self._count_restart(workload)
         self._unneeded_since.pop(key, None)

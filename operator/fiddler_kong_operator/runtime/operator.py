@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
+from fiddler_kong_operator.kube.backoff import Doubling
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import Informer, Resync
 from fiddler_kong_operator.kube.metrics import Metrics
@@ -34,6 +35,9 @@ from .workers import Workers
 
 __all__ = ["Operator", "first_of"]
 
+RETRIES: Final = Doubling(cap=60.0)
+"""Pauses between failed passes: a webhook that is up again must not be waited for longer."""
+
 
 class Operator:
     """Everything one process holds. kopf calls `observe` for bindings; informers feed the cache with all other kinds."""
@@ -44,7 +48,7 @@ class Operator:
         clock = time.monotonic
         self._settings = settings
         self._metrics = metrics
-        self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace)
+        self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace, backoff=RETRIES)
         self._cache = Cache(client.clock)
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
         self._informers = _informers(client, self._feed, settings)
@@ -122,7 +126,8 @@ class Operator:
         waiting = {f"waiting_{lane.value}": depth for lane, depth in self._queue.depth.items()}
         ages = {"delayed": self._queue.delayed, "oldest_waiting_seconds": round(self._queue.oldest_age, 3)}
         held = {"objects": len(self._cache), "probes": len(self._probes), "tasks": len(asyncio.all_tasks())}
-        return {**waiting, **ages, **held, "bugs": self._metrics.bugs}
+        forbidden = [informer.name for informer in self._informers if informer.forbidden]
+        return {**waiting, **ages, **held, "bugs": self._metrics.bugs, "forbidden": forbidden}
 
     def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
         self._tasks += [asyncio.create_task(run, name=name) for name, run in runs.items()]
@@ -147,9 +152,9 @@ def _informers(client: Client, feed: Feed, settings: Settings) -> tuple[Informer
     for row in INFORMED:
         scopes = settings.namespaces if row.kind.namespaced and settings.namespaces else (None,)
         if row.kind.namespaced or cluster:
-            informers += [Informer(client, row.kind, scope, feed, optional=row.optional) for scope in scopes]
+            informers += [Informer(client, row.kind, scope, feed) for scope in scopes]
         else:
-            feed.readable(row.kind, None, readable=False)
+            feed.forbidden(row.kind, None, f"{row.kind.name} is watched only in the whole cluster or with --read-cluster-kinds")
     return tuple(informers)
 
 

@@ -8,6 +8,8 @@ How an owned object is written, and why not by server-side apply:
 * A different object is read live, its owner is checked, and it gets the merge patch that makes it exactly as wanted (`merging`), with its
   uid and resourceVersion as preconditions. An apply would leave fields that other managers added, and fields created by POST that are no
   longer wanted; each would be found as drift again in every pass.
+* A field that the API server does not let change is changed by deleting the object and creating it again. `immutable` on our Secret is such
+  a field, and makes `data` one; while the data is right, it stays.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
 """
@@ -33,7 +35,9 @@ from .ownership import belongs, require_replaceable
 __all__ = ["ObjectWriter"]
 
 _IMMUTABLE: Final = {KONG_PLUGIN.name: "plugin", SECRET.name: "type"}
-"""Fields that the API server does not let change: the object is replaced."""
+"""Fields that the API server never lets change."""
+
+_LOCK: Final = "immutable"
 
 
 class ObjectWriter:
@@ -101,15 +105,20 @@ class ObjectWriter:
         binding = snapshot.binding
         live = await self._read(desired.key, binding)
         if live is None or self._must_be_replaced(desired, live, snapshot):
-            if live is not None:
-                await self._delete_live(desired.key, live, binding)
-            await self._create(desired, binding)
-            return True
-        patch = repair_patch(live, desired.manifest, keep_data=keep_data)
+            return await self._replace(desired, live, binding)
+        patch = repair_patch(_unlocked(live), desired.manifest, keep_data=keep_data)
+        if patch and live.get(_LOCK) and patch.keys() != {"metadata"}:
+            return await self._replace(desired, live, binding)
         answer = await self._patch(desired.key, patch, binding) if patch else live
         if not keep_data:
             self._note_defaults(desired, answer, binding)
         return patch is not None
+
+    async def _replace(self, desired: Desired, live: Manifest | None, binding: Binding) -> bool:
+        if live is not None:
+            await self._delete_live(desired.key, live, binding)
+        await self._create(desired, binding)
+        return True
 
     def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:
         """Whether a patch cannot make the object ours: an orphan of an earlier binding, or an immutable field that differs."""
@@ -153,3 +162,7 @@ class ObjectWriter:
         except (Gone, Stale):
             return
         self._feed.forget(key, uid, binding.key)
+
+
+def _unlocked(live: Manifest) -> Manifest:
+    return {name: content for name, content in live.items() if name != _LOCK}

@@ -51,7 +51,7 @@ def test_every_reason_is_documented_with_its_status() -> None:
 
 def test_the_checks_give_every_reason_of_their_condition_but_those_that_only_a_write_can_find() -> None:
     gateway = {check.reason for check in condition.ABSENCE} | {check.reason for check in condition.CHECKS}
-    written = {"GatewaySettingsReverted", "GatewayWriteRefused"}
+    written = {"GatewaySettingsReverted", "GatewayWriteFailing", "GatewayWriteRefused"}
 
     assert {name for name, _ in CHECKS} == {name for name, entry in REASONS.items() if entry.type is ConditionType.ACCEPTED}
     assert gateway | written == {name for name, entry in REASONS.items() if entry.type is ConditionType.GATEWAY_CONFIGURED}

@@ -74,6 +74,10 @@ class Notes:
     def __init__(self) -> None:
         self.lines: list[Any] = []
 
+    def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
+        place = f"{kind.name} in {namespace}" if namespace else kind.name
+        self.lines.append(f"{place} {'forbidden' if problem else 'permitted'}")
+
     def event(self, kind: Kind, event_type: str | None, raw: Manifest) -> None:
         del kind
         self.lines.append(f"{event_type or 'listed'} {raw['metadata']['name']}")
@@ -84,7 +88,3 @@ class Notes:
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
         self.lines.append(f"{kind.name} {'there' if installed else 'missing'}")
-
-    def readable(self, kind: Kind, namespace: str | None, *, readable: bool) -> None:
-        if not readable:
-            self.lines.append(f"{kind.name} not readable in {namespace or 'any namespace'}")

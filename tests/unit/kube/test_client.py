@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -30,6 +31,7 @@ WRITES: dict[str, Request] = {
     "update": lambda client: client.replace(KONG_PLUGIN, plugin()),
     "delete": lambda client: client.delete(KONG_PLUGIN, "ai", "rate-limit", uid="u"),
 }
+BY_US = {"fieldManager": "fiddler-kong-operator", "fieldValidation": "Strict"}
 FENCELESS: dict[str, Request] = {
     "get": lambda client: client.get(KONG_PLUGIN, "ai", "rate-limit"),
     "list": pages,
@@ -68,23 +70,23 @@ def closed() -> None:
         (lambda c: c.get(SECRET, "ai", "fiddler"), ("GET", "/api/v1/namespaces/ai/secrets/fiddler", {})),
         (
             lambda c: c.create(KONG_PLUGIN, plugin()),
-            ("POST", "/apis/configuration.konghq.com/v1/namespaces/ai/kongplugins", {"fieldManager": "fiddler-kong-operator"}),
+            ("POST", "/apis/configuration.konghq.com/v1/namespaces/ai/kongplugins", BY_US),
         ),
         (
             lambda c: c.replace(LEASE, LEASE_OBJECT),
-            ("PUT", "/apis/coordination.k8s.io/v1/namespaces/ai/leases/operator", {"fieldManager": "fiddler-kong-operator"}),
+            ("PUT", "/apis/coordination.k8s.io/v1/namespaces/ai/leases/operator", BY_US),
         ),
         (
             lambda c: c.apply(BINDING, binding(), force=True, status=True),
             (
                 "PATCH",
                 "/apis/integrations.fiddler.ai/v1alpha1/namespaces/ai/fiddlerkongbindings/assistant/status",
-                {"fieldManager": "fiddler-kong-operator", "force": "true"},
+                {**BY_US, "force": "true"},
             ),
         ),
         (
             lambda c: c.merge_patch(SERVICE, "ai", "chat", {}, manager="other"),
-            ("PATCH", "/api/v1/namespaces/ai/services/chat", {"fieldManager": "other"}),
+            ("PATCH", "/api/v1/namespaces/ai/services/chat", {**BY_US, "fieldManager": "other"}),
         ),
         (lambda c: c.delete(SERVICE, "ai", "chat", uid="u"), ("DELETE", "/api/v1/namespaces/ai/services/chat", {})),
     ],
@@ -225,9 +227,16 @@ async def test_a_server_that_is_away_is_transient() -> None:
 
 async def test_what_a_secret_holds_is_not_in_its_errors() -> None:
     raw = secret(value=b"the-key")
-    echo = refusal(422, f"denied: {raw['data']}", "Invalid", causes=[{"field": "data[api-key]", "message": str(raw["data"])}])
+    echo = refusal(422, f"the-key is weak: {raw['data']}", "Invalid", causes=[{"field": "data[api-key]", "message": str(raw["data"])}])
     error = await failed(lambda client: client.create(SECRET, raw), echo)
-    assert str(error) == "create Secret ai/fiddler: HTTP 422 Invalid (data[api-key])"
+    assert str(error) == "create Secret ai/fiddler: [redacted] is weak: {'api-key': '[redacted]'}"
+
+
+async def test_what_a_patch_puts_into_a_secret_is_not_in_its_errors() -> None:
+    body = {"data": {"openai": base64.b64encode(b'"Bearer the-key"').decode(), "gone": None}}
+    echo = refusal(403, "header Bearer the-key is too short")
+    error = await failed(lambda client: client.merge_patch(SECRET, "ai", "keys", body), echo)
+    assert str(error) == "patch Secret ai/keys: header [redacted] is too short"
 
 
 # Credentials

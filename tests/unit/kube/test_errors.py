@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fiddler_kong_operator.errors import Conflict, Expired, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
+from fiddler_kong_operator.errors import Conflict, Denial, Expired, FiddlerKongError, FieldConflict, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.kube.errors import MESSAGE_LIMIT, Call, error_of, parse_status, unreachable
 from fiddler_kong_operator.plan.kinds import KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET, SERVICE
 from tests.unit.kube.api_server import failure
@@ -104,21 +104,52 @@ def test_without_a_message_the_status_is_said() -> None:
     assert str(error_of(CALL, 502, {})) == "patch KongPlugin ai/x: HTTP 502"
 
 
-def test_long_messages_are_cut() -> None:
-    assert len(str(error(422, "x" * 5000))) == len("patch KongPlugin ai/x: ") + MESSAGE_LIMIT
+def test_long_messages_are_cut_in_the_middle() -> None:
+    text = str(error(422, f"first{'x' * 5000}last"))
+    assert (len(text), "first" in text, "last" in text) == (len("patch KongPlugin ai/x: ") + MESSAGE_LIMIT, True, True)
 
 
 @pytest.mark.parametrize("code", [400, 403, 409, 422, 500, 503])
-def test_words_about_a_secret_are_not_repeated(code: int) -> None:
-    causes = [{"field": "data[b]", "message": "sk-secret"}, {"field": "data[a]", "message": "sk-secret"}, {"message": "sk-secret"}]
-    status = failure(code, 'denied: "sk-secret"', "Invalid", causes=causes, name="sk-secret")
-    text = str(error_of(Call("create", SECRET, "ai", "keys"), code, status))
-    assert text == f"create Secret ai/keys: HTTP {code} Invalid (data[a], data[b])"
+def test_the_servers_words_about_a_secret_are_kept_without_its_values(code: int) -> None:
+    status = failure(code, 'denied: "sk-secret" must carry the label team (GOV-7)')
+    text = str(error_of(Call("create", SECRET, "ai", "keys"), code, status, body={"stringData": {"openai": "sk-secret"}}))
+    assert text == 'create Secret ai/keys: denied: "[redacted]" must carry the label team (GOV-7)'
 
 
-def test_a_reason_that_is_no_word_is_not_repeated_of_a_secret() -> None:
-    status = failure(422, "denied", "the key sk-secret is weak")
-    assert str(error_of(Call("create", SECRET, "ai", "keys"), 422, status)) == "create Secret ai/keys: HTTP 422"
+def test_a_read_of_a_secret_that_fails_says_why() -> None:
+    status = failure(500, 'failed calling webhook "secrets.example.com": connection refused')
+    text = str(error_of(Call("get", SECRET, "ai", "keys-2024-production-eu"), 500, status))
+    assert text == 'get Secret ai/keys-2024-production-eu: failed calling webhook "secrets.example.com": connection refused'
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "denial"),
+    [
+        (
+            403,
+            'secrets "keys" is forbidden: exceeded quota: small, requested: secrets=1, used: secrets=2, limited: secrets=2',
+            Denial.QUOTA,
+        ),
+        (403, 'secrets is forbidden: User "system:serviceaccount:ops:op" cannot create resource "secrets"', Denial.PERMISSION),
+        (403, 'secrets "keys" is forbidden: User "op" cannot delete resource "secrets" in API group ""', Denial.PERMISSION),
+        (403, 'secrets "keys" is forbidden: ValidatingAdmissionPolicy \'a\' denied request: User "op" cannot do that', Denial.OTHER),
+        (403, 'admission webhook "a.example.com" denied the request: no', Denial.OTHER),
+        (400, 'KongPlugin in version "v1" cannot be handled as a KongPlugin: strict decoding error: unknown field "x"', Denial.SCHEMA),
+        (422, f'patch: Invalid value: "{"x" * 5000}": strict decoding error: unknown field "x"', Denial.SCHEMA),
+        (400, "the body of the request was in an unknown format", Denial.OTHER),
+    ],
+    ids=["quota", "permission", "permission for one object", "policy", "webhook", "unknown field", "unknown field in a patch", "other"],
+)
+def test_causes_with_different_remedies_are_told_apart(code: int, message: str, denial: Denial) -> None:
+    found = error(code, message)
+    assert isinstance(found, Refused)
+    assert found.denial is denial
+
+
+def test_the_fields_that_a_definition_lacks_are_named() -> None:
+    found = error(400, 'strict decoding error: unknown field "configPatches", unknown field "spec.more"')
+    assert isinstance(found, Refused)
+    assert found.fields == {"configPatches", "spec.more"}
 
 
 @pytest.mark.parametrize(

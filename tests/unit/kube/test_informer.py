@@ -36,11 +36,11 @@ def bookmark(version: int) -> WatchEvent:
 class Play:
     """A informer after it has played a script."""
 
-    def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None, optional: bool = False) -> None:
+    def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> None:
         self.clock, self.notes = Clock(), Notes()
         self.client = Scripted(self.clock, *script)
         seams: Any = {"clock": self.clock, "sleep": self.clock.sleep, "uniform": lambda: 0.0}
-        self.informer = Informer(self.client, kind, namespace, self.notes, optional=optional, **seams)
+        self.informer = Informer(self.client, kind, namespace, self.notes, **seams)
 
     async def to_the_end(self) -> Play:
         with pytest.raises(EndOfScriptError):
@@ -48,8 +48,8 @@ class Play:
         return self
 
 
-async def played(*script: list[Step], kind: Kind = SERVICE, namespace: str | None = None, optional: bool = False) -> Play:
-    return await Play(*script, kind=kind, namespace=namespace, optional=optional).to_the_end()
+async def played(*script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> Play:
+    return await Play(*script, kind=kind, namespace=namespace).to_the_end()
 
 
 # In sync
@@ -183,16 +183,26 @@ async def test_a_missing_kind_is_said_once(caplog: pytest.LogCaptureFixture) -> 
     assert said == ["kongplugins.configuration.konghq.com is not installed in this cluster; looking for it every 30 s"] * 2
 
 
-async def test_a_missing_permission_holds_back_the_start() -> None:
-    play = await played([Refused("forbidden", 403)])
-    assert (play.informer.synced.is_set(), play.clock.slept) == (False, [30.0])
-    assert play.notes.lines == ["Service not readable in any namespace"]
+async def test_a_missing_permission_is_reported_after_a_second_attempt_and_no_longer_holds_back_the_start() -> None:
+    play = Play([Refused("forbidden", 403)], kind=SECRET, namespace="ai")
+    await play.to_the_end()
+    assert (play.informer.synced.is_set(), play.informer.forbidden, play.clock.slept, play.notes.lines) == (False, False, [5.0], [])
+
+    play = await played([Refused("forbidden", 403)], [Refused("forbidden", 403)], kind=SECRET, namespace="ai")
+    assert (play.informer.synced.is_set(), play.informer.forbidden, play.clock.slept) == (True, True, [5.0, 30.0])
+    assert play.notes.lines == ["Secret in ai forbidden"]
 
 
-async def test_a_missing_permission_for_an_optional_kind_does_not_hold_back_the_start() -> None:
-    play = await played([Refused("forbidden", 403)], [NOTHING], optional=True)
-    assert (play.informer.synced.is_set(), play.clock.slept) == (True, [30.0])
-    assert play.notes.lines == ["Service not readable in any namespace", "complete at 10:", "Service there"]
+async def test_a_permission_that_is_given_is_reported_after_the_list() -> None:
+    refused: list[Step] = [Refused("forbidden", 403)]
+    play = await played(refused, refused, [listed(service("a"))])
+    assert play.notes.lines == ["Service forbidden", "listed a", "complete at 10: a", "Service there", "Service permitted"]
+    assert not play.informer.forbidden
+
+
+async def test_a_permission_that_comes_with_the_second_attempt_is_not_reported() -> None:
+    play = await played([Refused("forbidden", 403)], [NOTHING], [Refused("forbidden", 403)], [NOTHING])
+    assert [line for line in play.notes.lines if "forbidden" in line] == []
 
 
 async def test_a_permission_that_is_given_is_used() -> None:
@@ -211,7 +221,8 @@ async def test_a_permission_that_is_taken_away_leads_to_a_new_list() -> None:
 async def test_a_missing_permission_is_said_once_with_the_rule_that_helps(
     namespace: str | None, scope: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await played([Refused("forbidden", 403)], [Refused("forbidden", 403)], kind=KONG_PLUGIN, namespace=namespace)
+    refused: list[list[Step]] = [[Refused("forbidden", 403)] for _ in range(4)]
+    await played(*refused, kind=KONG_PLUGIN, namespace=namespace)
     (said,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert f"{scope} with the rule {{apiGroups: ['configuration.konghq.com'], resources: [kongplugins], verbs: [list, watch]}}" in said
 

@@ -39,8 +39,8 @@ class Sink:
     def installed(self, _kind: Kind, *, installed: bool) -> None:
         raise AssertionError(installed)
 
-    def readable(self, _kind: Kind, _namespace: str | None, *, readable: bool) -> None:
-        raise AssertionError(readable)
+    def forbidden(self, _kind: Kind, _namespace: str | None, problem: str | None) -> None:
+        raise AssertionError(problem)
 
 
 def new_resync(api: WatchableCluster, sink: Sink, scopes: tuple[str | None, ...] = (None,), uniform: float = 0.0) -> Resync:

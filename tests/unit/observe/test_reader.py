@@ -150,10 +150,12 @@ async def test_a_server_that_cannot_answer_is_not_taken_for_absence() -> None:
         raise Transient("busy")
 
     desk.cluster.before = fail
+    assert set((await desk.snapshot()).unread) == {FIDDLER, OPENAI, GATEWAY}
     with pytest.raises(Transient):
-        await desk.snapshot()
+        await desk.reader.gather_workload(GATEWAY)
     desk.cluster.before = None
-    assert (await desk.snapshot()).secrets["fiddler"] == {"api-key": b"the-key"}
+    found = await desk.snapshot()
+    assert (found.secrets["fiddler"], found.unread) == ({"api-key": b"the-key"}, {})
 
 
 async def test_a_workload_in_a_namespace_not_watched_is_not_asked_for() -> None:
@@ -329,7 +331,7 @@ async def test_ingress_classes_are_known_where_they_may_be_read() -> None:
     kong = raw_object("IngressClass", "kong", annotations={"ingressclass.kubernetes.io/is-default-class": "true"})
     desk = Desk(binding(), kong, raw_object("IngressClass", "nginx"))
     assert (await desk.snapshot()).ingress_classes == {"kong": True, "nginx": False}
-    desk.cache.set_readable(INGRESS_CLASS, None, readable=False)
+    desk.cache.set_forbidden(INGRESS_CLASS, None, "no")
     assert (await desk.snapshot()).ingress_classes == {}
 
 
@@ -337,8 +339,8 @@ async def test_a_snapshot_says_what_cannot_be_read() -> None:
     desk = Desk(binding())
     found = await desk.snapshot()
     assert (found.routes_readable, found.cluster_plugins_readable) == (True, True)
-    requeued = desk.cache.set_readable(HTTP_ROUTE, "ai", readable=False)
-    desk.cache.set_readable(KONG_CLUSTER_PLUGIN, None, readable=False)
+    requeued = desk.cache.set_forbidden(HTTP_ROUTE, "ai", "no")
+    desk.cache.set_forbidden(KONG_CLUSTER_PLUGIN, None, "no")
     found = await desk.snapshot()
     assert (requeued, found.routes_readable, found.cluster_plugins_readable) == (frozenset({ASSISTANT}), False, False)
 

@@ -61,6 +61,10 @@ class Stage:
         self.answer = answer
         self.errors: dict[str, Exception] = {}
         """The answers to writes, by the kind or name of the object."""
+        self.read_errors: dict[str, Exception] = {}
+        """The answers to reads, by the name of the object."""
+        self.attempts: list[str] = []
+        """Every write, those that were answered with an error included."""
         self.log: list[str] = []
         self.events: list[Manifest] = []
         self.woken: list[ObjectKey] = []
@@ -168,7 +172,10 @@ class Stage:
 
     def _arrive(self, verb: str, which: ObjectKey) -> None:
         if verb == "get":
+            if which.name in self.read_errors:
+                raise self.read_errors[which.name]
             return
+        self.attempts.append(f"{verb} {which}")
         for word in (which.kind, which.name):
             if word in self.errors:
                 raise self.errors[word]

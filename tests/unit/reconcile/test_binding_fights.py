@@ -6,9 +6,11 @@ import base64
 
 import pytest
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused, Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.reconcile.binding import REPAIR_LIMIT, REPAIR_WINDOW
+from fiddler_kong_operator.reconcile.report import NOTICES
 from tests.unit.observe.objects import ASSISTANT, CHAT, OPENAI, plugin, service
 from tests.unit.reconcile.stages import Stage, attaching, elapse, exposing
 
@@ -60,6 +62,20 @@ async def test_an_object_that_is_reverted_again_and_again_is_left_alone_for_a_wh
     assert stage.condition("Stalled") == ("True", "ChildrenReverted")
     assert stage.message("PluginsProgrammed").startswith(f"{PLUGIN}: written 10 times within 60 s and changed back.")
     assert stage.status["routes"] == "0/1"
+
+
+@pytest.mark.parametrize(
+    ("manager", "expected"),
+    [("argocd-controller", "The last writer is argocd-controller."), (names.FIELD_MANAGER, "another installation of it")],
+)
+async def test_who_reverts_an_object_is_named(manager: str, expected: str) -> None:
+    stage = await fought()
+    writes = [{"manager": name, "operation": "Update", "time": "2026-01-01T00:00:00Z"} for name in {names.FIELD_MANAGER, manager}]
+    stage.change(PLUGIN, {"config": {"changed": True}}, managedFields=writes)
+
+    await stage.reconcile()
+
+    assert expected in stage.message("PluginsProgrammed")
 
 
 async def test_a_key_is_rotated_at_once_although_a_plugin_is_being_reverted() -> None:
@@ -272,6 +288,68 @@ async def test_a_status_is_repaired_after_the_pause() -> None:
     await stage.reconcile()
 
     assert stage.condition("Ready") == ("True", "Ready")
+
+
+async def test_a_status_that_alternates_for_good_reasons_is_no_fight() -> None:
+    """A Secret that is flipped ten times a minute, say: every status is the operator's own."""
+    stage = exposing()
+    await stage.converge()
+    for number in range(REPAIR_LIMIT + 2):
+        rotate(stage, "${KEY}" if number % 2 == 0 else "sk-test")
+        assert await stage.reconcile() is None
+        await elapse(1)
+        assert stage.condition("SecretsResolved")[0] == ("False" if number % 2 == 0 else "True")
+
+
+async def test_a_field_that_another_client_adds_to_the_status_is_removed_at_once() -> None:
+    stage = exposing()
+    await stage.converge()
+    stage.change(ASSISTANT, {"status": {**stage.status, "phase": "Running"}})
+
+    await stage.reconcile()
+
+    assert "phase" not in stage.status
+
+
+async def test_a_repair_is_told_in_an_event_that_names_the_object() -> None:
+    stage = exposing()
+    await stage.converge()
+    stage.drift(PLUGIN)
+    await stage.reconcile()
+
+    assert [(event["type"], event["reason"]) for event in stage.events] == [("Normal", "ChildRepaired")]
+    assert str(PLUGIN) in stage.events[0]["message"]
+
+
+@pytest.mark.parametrize("change", ["the spec", "a key"])
+async def test_a_change_that_a_user_wants_is_no_repair(change: str) -> None:
+    stage = exposing()
+    await stage.converge()
+    if change == "the spec":
+        stage.edit(sessions={"header": "X-Other"})
+    else:
+        rotate(stage, "sk-rotated")
+    await stage.reconcile()
+
+    assert stage.events == []
+
+
+async def test_repairs_leave_room_for_other_events() -> None:
+    stage = await fought()
+
+    assert len(stage.events) == NOTICES
+
+
+async def test_a_plugin_on_an_object_that_no_binding_names_is_removed_with_an_event() -> None:
+    stage = exposing()
+    await stage.converge()
+    stage.put(service("shop", plugins=OTHER.name))
+
+    await stage.reconcile()
+
+    assert "list Service ai/shop -" in stage.log
+    assert [event["reason"] for event in stage.events] == ["PluginsDetached"]
+    assert "Service ai/shop" in stage.events[0]["message"]
 
 
 async def test_the_status_follows_a_spec_that_is_edited_again_and_again() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import Refused, Stale
+from fiddler_kong_operator.errors import Refused, Stale, Transient
+from fiddler_kong_operator.reconcile.failures import BRIEF
 from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
 from tests.unit.observe.objects import ASSISTANT
-from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, exposing
+from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, elapse, exposing
 
 PRE_FUNCTION, OPENTELEMETRY = "assistant-pre-function", "assistant-opentelemetry"
 OURS = f"assistant-chat-ai-proxy,{PRE_FUNCTION},{OPENTELEMETRY}"
@@ -135,10 +136,50 @@ async def test_a_refused_detaching_keeps_the_finalizer_and_is_tried_again() -> N
 
     assert await stage.reconcile() == REFUSED_RETRY
 
-    assert stage.log == []
+    assert stage.log == ["status"]
+    stage.errors.clear()
+    await elapse(REFUSED_RETRY)
+    await stage.reconcile()
+    assert stage.log[-1] == "finalizers -"
+
+
+async def test_a_deletion_that_cannot_finish_says_why_and_is_not_ready() -> None:
+    stage = await deleted()
+    stage.errors["Service"] = Refused("patch Service ai/chat: admission webhook: Services are frozen (OPS-9)", 403)
+
+    await stage.reconcile()
+
+    assert (stage.condition("Ready"), stage.condition("Stalled")) == (("False", "DeletionBlocked"), ("True", "DeletionBlocked"))
+    assert "patch Service ai/chat: admission webhook: Services are frozen (OPS-9)" in stage.message("Ready")
+    assert stage.condition("TraceEndpointReachable") == ("True", "Reachable")
+    assert (stage.events[-1]["type"], stage.events[-1]["reason"]) == ("Warning", "DeletionBlocked")
+
+
+async def test_a_deletion_that_fails_for_a_while_says_why_and_is_retried_by_the_worker() -> None:
+    stage = await deleted()
+    stage.errors["Service"] = Transient("patch Service ai/chat: failed calling webhook")
+    for _ in range(2):
+        with pytest.raises(Transient):
+            await stage.reconcile()
+        await elapse(BRIEF)
+
+    assert stage.condition("Ready") == ("False", "DeletionBlocked")
     stage.errors.clear()
     await stage.reconcile()
     assert stage.log[-1] == "finalizers -"
+
+
+async def test_a_refused_detaching_is_not_tried_again_before_its_pause_is_over() -> None:
+    stage = await deleted()
+    stage.errors["Service"] = Refused("patch Service ai/chat: services is forbidden", 403)
+    await stage.reconcile()
+    stage.attempts.clear()
+
+    for _ in range(10):
+        await elapse(1)
+        await stage.reconcile()
+
+    assert stage.attempts == []
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["gone", "being deleted"])

@@ -18,7 +18,7 @@ class WatchableCluster(FakeCluster):
         self.lists: list[str] = []
         self.watches: list[str] = []
         self.errors: dict[str, list[Exception]] = {}
-        """Raised by the next lists of a kind."""
+        """Raised by the next lists of a kind, `Kind` or `Kind in namespace`."""
         self.held: dict[str, asyncio.Event] = {}
         """Lists of a kind wait for it."""
         self._asked = asyncio.Event()
@@ -41,8 +41,9 @@ class WatchableCluster(FakeCluster):
         self._asked.set()
         if kind.name in self.held:
             await self.held[kind.name].wait()
-        if self.errors.get(kind.name):
-            raise self.errors[kind.name].pop(0)
+        errors = self.errors.get(kind.name) or self.errors.get(_place(kind, namespace))
+        if errors:
+            raise errors.pop(0)
         found = [raw for key, raw in self.objects.items() if key.kind == kind.name and namespace in (None, key.namespace)]
         yield Page(found, str(self.version))
 

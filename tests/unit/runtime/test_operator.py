@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.clock import ServerClock
 from fiddler_kong_operator.kube.metrics import Metrics
@@ -17,6 +18,7 @@ from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
 from tests.unit.observe.objects import ASSISTANT, ATTACHED, binding, spec
 from tests.unit.runtime.apis import WatchableCluster
+from tests.unit.virtual_time import run
 
 KINDS = [
     "FiddlerKongBinding",
@@ -97,11 +99,38 @@ async def test_kinds_of_the_cluster_are_read_beside_some_namespaces_where_the_ad
         assert {"KongClusterPlugin", "IngressClass", "HTTPRoute in ai"} <= set(cluster.lists)
 
 
-async def test_a_missing_permission_for_http_routes_holds_nobody_back() -> None:
+def test_a_missing_permission_for_http_routes_holds_nobody_back() -> None:
     cluster = WatchableCluster(binding())
-    cluster.errors["HTTPRoute"] = [Refused("list HTTPRoute: httproutes is forbidden", 403)]
-    async with operating(cluster) as operator:
-        await asyncio.wait_for(list_everything(operator), 5)
+    cluster.errors["HTTPRoute"] = [Refused("list HTTPRoute: httproutes is forbidden", 403) for _ in range(100)]
+
+    async def scenario() -> None:
+        async with operating(cluster) as operator:
+            await list_everything(operator)
+            operator.start()
+            await operator.first_look()
+
+    run(scenario())
+    (status,) = (raw["status"] for key, raw in cluster.objects.items() if key.kind == names.KIND)
+    assert [c["reason"] for c in status["conditions"] if c["type"] == "Accepted"] == ["Accepted"]
+
+
+def test_a_forbidden_watch_holds_back_the_bindings_of_its_namespace_only() -> None:
+    cluster = WatchableCluster(binding(), binding("other", namespace="kong"))
+    cluster.errors["Secret in ai"] = [Refused("list Secret ai: secrets is forbidden", 403) for _ in range(100)]
+
+    async def scenario() -> None:
+        async with operating(cluster, "ai", "kong") as operator:
+            await list_everything(operator)
+            operator.start()
+            await operator.first_look()
+            assert (operator.report()["forbidden"], operator.problems()) == (["Secret in ai"], [])
+
+    run(scenario())
+    conditions = {
+        key.name: {c["type"]: c for c in raw["status"]["conditions"]} for key, raw in cluster.objects.items() if key.kind == names.KIND
+    }
+    assert {name: c["Accepted"]["reason"] for name, c in conditions.items()} == {"assistant": "WatchForbidden", "other": "Accepted"}
+    assert "list Secret ai: secrets is forbidden" in conditions["assistant"]["Accepted"]["message"]
 
 
 async def test_nothing_is_written_before_the_start_and_every_binding_is_looked_at_then() -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import Gone, Stale
+from fiddler_kong_operator.errors import Gone, Refused, Stale
 from fiddler_kong_operator.kube.client import Client, Page, WatchEvent
 from fiddler_kong_operator.kube.clock import ServerClock
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
@@ -68,6 +68,8 @@ class FakeCluster(Client):
     ) -> Manifest:
         key = self._arrive("strategic_patch" if strategic else "merge_patch", kind, namespace, name, body)
         live = self._pinned(key, body)
+        if live.get("immutable") and not {"data", "immutable"}.isdisjoint(body):
+            raise Refused(f"{key} is invalid: data: Forbidden: field is immutable when `immutable` is set", 422)
         return self._keep(key, updated(live, strategically_merged(live, body), manager) if strategic else merged(live, body))
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:

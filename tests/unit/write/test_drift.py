@@ -253,3 +253,48 @@ async def test_an_object_left_over_that_has_another_owner_is_never_deleted() -> 
         await bench.applier.apply(BindingPlan((wanted,)), replace(snapshot, now=4e9))
 
     assert bench.cluster.writes == []
+
+
+# An immutable Secret
+
+
+async def test_a_right_secret_that_somebody_made_immutable_is_left_alone() -> None:
+    bench = Bench()
+    wanted = bench.secret()
+    await bench.apply(BindingPlan((wanted,)))
+    bench.drift(wanted, immutable=True)
+    assert await bench.apply(BindingPlan((wanted,))) == ()
+    bench.cluster.calls.clear()
+    assert await bench.apply(BindingPlan((wanted,))) == ()
+    assert bench.cluster.calls == []
+
+
+async def test_an_immutable_secret_is_recreated_where_a_key_is_rotated() -> None:
+    bench = Bench()
+    await bench.apply(BindingPlan((bench.secret("b2xk"),)))
+    bench.drift(bench.secret(), immutable=True)
+    wanted = bench.secret("bmV3")
+    assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
+    assert [verb for verb, _ in bench.cluster.writes[-2:]] == ["delete", "create"]
+    assert (bench.live(wanted)["data"], "immutable" in bench.live(wanted)) == ({"openai": "bmV3"}, False)
+
+
+async def test_a_policy_that_makes_every_secret_immutable_stops_no_rotation() -> None:
+    bench = Bench()
+    bench.cluster.defaults = lambda raw: raw.setdefault("immutable", True) if raw["kind"] == "Secret" else None
+    for value in ("b2xk", "bmV3"):
+        wanted = bench.secret(value)
+        assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
+        assert await bench.apply(BindingPlan((wanted,))) == ()
+    assert bench.live(wanted)["data"] == {"openai": "bmV3"}
+
+
+async def test_the_labels_of_an_immutable_secret_are_repaired_in_place() -> None:
+    bench = Bench()
+    wanted = bench.secret()
+    await bench.apply(BindingPlan((wanted,)))
+    live = bench.live(wanted)
+    bench.drift(wanted, immutable=True, metadata={**live["metadata"], "labels": {}})
+    await bench.apply(BindingPlan((wanted,)))
+    assert bench.cluster.writes[-1][0] == "merge_patch"
+    assert bench.live(wanted)["metadata"]["labels"] == wanted.manifest["metadata"]["labels"]

@@ -45,6 +45,7 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
         applied_at=max(changed_at, written_at(metadata)),
         deleting="deletionTimestamp" in metadata,
         written=any(_our_entries(metadata)),
+        writer=_last_writer(metadata),
         shape=share(content_shape(raw)),  # bindings differ in values, not in which fields their children have
     )
 
@@ -52,6 +53,13 @@ def reduce_child(key: ObjectKey, raw: Manifest, known: Child | None = None, now:
 def written_at(metadata: Mapping[str, Any]) -> float:
     """When our field manager last wrote an object (seconds since the epoch, from managedFields); 0 where it never did."""
     return max((seconds_of(entry.get("time")) for entry in _our_entries(metadata)), default=0.0)
+
+
+def _last_writer(metadata: Mapping[str, Any]) -> str | None:
+    entries = (entry for entry in metadata.get("managedFields") or () if not entry.get("subresource"))
+    named = ((seconds_of(entry.get("time")), entry.get("manager") or "") for entry in entries)
+    newest = max(((time, manager != names.FIELD_MANAGER, manager) for time, manager in named), default=None)
+    return share(newest[2]) or None if newest else None
 
 
 def _our_entries(metadata: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -70,7 +78,7 @@ def _owners(child: Child | None) -> tuple[str, ...]:
 
 def child_triggers(records: Records, key: ObjectKey, old: Child | None, new: Child | None) -> Iterator[ObjectKey]:
     """The owners of a changed object, and the bindings that refer to it or would create one of its name."""
-    if not changed(old, new, "applied_at", "written", "defaulted_from"):
+    if not changed(old, new, "applied_at", "written", "writer", "defaulted_from"):
         return
     for child in (old, new):
         owner = records.owner(child) if child else None

@@ -55,6 +55,10 @@ def _invalid(snapshot: Snapshot) -> str | None:
     return found.message if found else None
 
 
+def _forbidden(snapshot: Snapshot) -> str | None:
+    return " ".join(f"{problem}." for problem in snapshot.forbidden) or None
+
+
 def _kong_minor(snapshot: Snapshot, spec: BindingSpec) -> Minor | None:
     """The gateway's version, where its image tells it and its owner lets the binding know."""
     workload = snapshot.workload
@@ -173,12 +177,14 @@ def _accepted(snapshot: Snapshot) -> str:
 
 CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("InvalidSpec", _invalid),
+    ("WatchForbidden", _forbidden),
     ("KongNotInstalled", _not_installed),
     ("Suspended", _suspended),
     ("EndpointRefused", _refused_endpoint),
     ("GatewayNotGranted", _not_granted),
     ("GatewaySettingsClash", _settings_clash),
     ("IngressClassNotFound", routing.missing_class),
+    ("TargetNotReadable", targets.unread_target),
     ("TargetNotFound", targets.missing_target),
     ("TargetOwned", targets.owned_target),
     ("OtherIngressClass", targets.other_class),

@@ -24,12 +24,20 @@ __all__ = [
     "to_be_left",
     "unknown_note",
     "unknown_plugin",
+    "unread_target",
     "unreadable_routes",
     "unverified_tls",
 ]
 
 _TLS_VERIFIED_SINCE: Final = KongVersion((3, 14))
 _TLS_VERIFICATION: Final = "KONG_TLS_CERTIFICATE_VERIFY"
+
+
+def unread_target(snapshot: Snapshot) -> str | None:
+    """The API server does not answer a read of the object."""
+    targets = attach_targets(snapshot.binding)
+    unread = [f"{_named(targets[key], key)}: {snapshot.unread[key]}." for key in targets if key in snapshot.unread]
+    return " ".join(unread) or None
 
 
 def missing_target(snapshot: Snapshot) -> str | None:

@@ -98,6 +98,7 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
         lambda s: not s.workload_visible and s.binding.workload,
         "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Ask its administrator to add the namespace.",
     ),
+    Check("GatewayNotReadable", lambda s: s.binding.workload and s.unread.get(s.binding.workload), "{found}."),
     Check(
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,

@@ -7,6 +7,7 @@ import pytest
 
 from fiddler_kong_operator.api import Override, PatchOperation
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
+from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
@@ -158,6 +159,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "KongNotInstalled",
         ["Install Kong Ingress Controller"],
     ),
+    ("a kind not watched", make_snapshot(forbidden=("KongPlugin cannot be watched",)), "WatchForbidden", ["KongPlugin cannot be watched."]),
     ("suspended", make_snapshot(make_binding(make_spec(suspend=True), namespace="ai")), "Suspended", ["Set it to false"]),
     (
         "not granted",
@@ -186,6 +188,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         make_snapshot(make_binding(make_spec(ATTACHED))),
         "TargetNotFound",
         ["Service kong/chat (route chat, attachTo) does not exist", "correct attachTo"],
+    ),
+    (
+        "target not readable",
+        make_snapshot(make_binding(make_spec(ATTACHED)), unread={CHAT: Transient("get Service kong/chat: busy")}),
+        "TargetNotReadable",
+        ["Service kong/chat (route chat, attachTo): get Service kong/chat: busy"],
     ),
     ("target without plugins", attached(), "Accepted", []),
     (

@@ -7,6 +7,7 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
+from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource, Rollout, Snapshot
@@ -55,6 +56,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         make_snapshot(workload=None),
         "GatewayNotFound",
         ["Deployment kong/kong-gateway (gateway.targetRef) does not exist", "Correct the reference", "a DaemonSet"],
+    ),
+    (
+        "not readable",
+        make_snapshot(workload=None, unread={make_workload().key: Transient("get Deployment kong/kong-gateway: busy")}),
+        "GatewayNotReadable",
+        ["get Deployment kong/kong-gateway: busy"],
     ),
     (
         "namespace not watched",
@@ -449,6 +456,6 @@ def test_version_and_image_are_shown_even_where_something_is_wrong() -> None:
 
 
 def test_the_cases_reach_every_reason_but_those_of_writing() -> None:
-    reachable = {expected for _, _, expected, _ in CASES} | {"GatewaySettingsReverted", "GatewayWriteRefused"}
+    reachable = {expected for _, _, expected, _ in CASES} | {"GatewaySettingsReverted", "GatewayWriteFailing", "GatewayWriteRefused"}
 
     assert {name for name, entry in REASONS.items() if entry.type is ConditionType.GATEWAY_CONFIGURED} == reachable

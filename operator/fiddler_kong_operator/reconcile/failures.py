@@ -1,0 +1,94 @@
+"""Failed writes: how they are shown, and when they are tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.errors import Denial, FiddlerKongError, Refused, Stalled
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import SERVICE
+
+__all__ = ["BRIEF", "Failures", "RefusedWrites", "blocked_deletion", "evaluate_failure"]
+
+T = TypeVar("T")
+
+BRIEF: Final = 2.0
+"""Seconds for which a failure that may pass by itself shows in no status: an API server that restarts must not flap every binding."""
+
+_MINIMUM: Final = "3.1"
+"""The version of Kong Ingress Controller whose KongPlugin was the first to have configPatches."""
+
+_NEW_FIELD: Final = "configPatches"
+
+
+def evaluate_failure(error: FiddlerKongError) -> Finding:
+    """The finding for a write that failed."""
+    if isinstance(error, Stalled):
+        return Finding(reason(error.reason), str(error))
+    if not isinstance(error, Refused):
+        return Finding(reason("WriteFailing"), f"{error}. The operator tries again.")
+    if _NEW_FIELD in error.fields:
+        hint = f"Install the resource definitions of Kong Ingress Controller {_MINIMUM} or later: older ones would drop the keys"
+        return Finding(reason("KongDefinitionOutdated"), f"{hint}. {error}")
+    if error.denial is Denial.QUOTA:
+        return Finding(reason("QuotaExceeded"), f"{error}. Raise this quota, or delete objects that it counts.")
+    if error.denial is Denial.PERMISSION:
+        return Finding(reason("PermissionMissing"), f"{error}. Grant this to the operator's service account.")
+    return Finding(reason("PluginsWriteRefused"), f"{error}{_way_out(error)}")
+
+
+def blocked_deletion(cause: str) -> Finding:
+    """The finding for a deletion that cannot finish."""
+    return Finding(reason("DeletionBlocked"), f"The binding is being deleted, but its plugins cannot be detached: {cause}")
+
+
+def _way_out(error: Refused) -> str:
+    if f" {SERVICE.name} " not in str(error):
+        return ""
+    return ". Where Services of type ExternalName are not allowed, create a Service and an Ingress yourself, and name one in attachTo."
+
+
+class Failures:
+    """Since when the passes over a binding have failed, in an unbroken row."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """`clock` is monotonic."""
+        self._clock = clock
+        self._since: dict[ObjectKey, float] = {}
+
+    def is_brief(self, key: ObjectKey, started: float, error: FiddlerKongError) -> bool:
+        """Whether a failure of the pass that `started` then may still pass by itself, unseen."""
+        since = self._since.setdefault(key, started)
+        return not isinstance(error, (Refused, Stalled)) and self._clock() - since < BRIEF
+
+    def end(self, key: ObjectKey) -> None:
+        """Note a pass that did not fail, or the end of the binding."""
+        self._since.pop(key, None)
+
+
+class RefusedWrites(Generic[T]):
+    """Results of refused writes: the same writes are not tried again before their pause is over, whoever requeues the binding."""
+
+    def __init__(self, pause: float, clock: Callable[[], float]) -> None:
+        """`pause` in seconds; `clock` is monotonic."""
+        self._pause = pause
+        self._clock = clock
+        self._kept: dict[ObjectKey, tuple[float, Hashable, T]] = {}
+
+    def keep(self, key: ObjectKey, writes: Hashable, result: T) -> None:
+        """Note that these writes were refused just now."""
+        self._kept[key] = self._clock() + self._pause, writes, result
+
+    def pending(self, key: ObjectKey, writes: Hashable) -> tuple[T, float] | None:
+        """The result of the same writes and the seconds until they may be tried again; None where they may be tried now."""
+        until, kept, result = self._kept.get(key, (0.0, None, None))
+        if result is None or kept != writes or until <= self._clock():
+            self.end(key)
+            return None
+        return result, until - self._clock()
+
+    def end(self, key: ObjectKey) -> None:
+        """The binding is gone, or its writes succeeded."""
+        self._kept.pop(key, None)

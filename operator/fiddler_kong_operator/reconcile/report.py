@@ -1,0 +1,131 @@
+"""Tells what a pass over a binding found: in its status, in Events and in the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
+
+import orjson
+
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
+from fiddler_kong_operator.kube.limiter import WriteLimiter
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.decision import Decision
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
+from fiddler_kong_operator.plan.plugins import traces_endpoint
+from fiddler_kong_operator.plan.references import attach_targets
+from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
+from fiddler_kong_operator.plan.status.compute import Details, conclude
+from fiddler_kong_operator.write.applier import Applier
+
+from .events import build_event, build_notice, transitions
+from .gateway import GatewayOutcomes
+
+__all__ = ["Reporter"]
+
+logger: Final = logging.getLogger(__name__)
+
+STATUS_LIMIT: Final = 10
+STATUS_WINDOW: Final = 60.0
+"""Statuses of one binding that are put back in that many seconds after another client changed them."""
+
+NOTICES: Final = 3
+NOTICE_WINDOW: Final = 600.0
+"""Events about repairs of one binding in that many seconds: they must not use up the events that tell its transitions."""
+
+
+class Reporter:
+    """The status, the Events and the log lines of bindings."""
+
+    def __init__(
+        self, applier: Applier, gateways: GatewayOutcomes, announce: Callable[[Manifest], None], clock: Callable[[], float]
+    ) -> None:
+        """`announce` takes Events to be posted later, and must not block; `clock` is monotonic."""
+        self._applier = applier
+        self._gateways = gateways
+        self._announce = announce
+        self._fights = WriteLimiter(STATUS_LIMIT, STATUS_WINDOW, clock)
+        self._notices = WriteLimiter(NOTICES, NOTICE_WINDOW, clock)
+        self._written: dict[ObjectKey, int] = {}
+        self._wanted: dict[ObjectKey, int] = {}
+
+    def forget(self, key: ObjectKey) -> None:
+        """The binding is gone."""
+        self._written.pop(key, None)
+        self._wanted.pop(key, None)
+
+    async def report(
+        self, snapshot: Snapshot, decision: Decision, written: Mapping[ConditionType, Finding], traced: ProbeResult | None
+    ) -> float | None:
+        """Write the status if it differs; returns the seconds until it may be written, if another client keeps changing it back.
+
+        `written` has the findings of the writes.
+        """
+        binding = snapshot.binding
+        found = (self._gateway(binding, decision), _traced(decision, traced))
+        findings = {**decision.findings, **{finding.type: finding for finding in found}, **written}
+        details = _details(snapshot, decision, findings[ConditionType.PLUGINS_PROGRAMMED], traced)
+        status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
+        if status == binding.status:
+            return None
+        reverted = self._written.get(binding.key) not in {None, _digest(binding.status)}
+        if reverted and (delay := self._fights.delay(binding.key)):
+            return delay
+        await self._applier.write_status(binding, status)
+        self._written[binding.key] = _digest(status)
+        if reverted:
+            self._fights.count(binding.key)
+        self._tell(binding, status, snapshot.now)
+        return None
+
+    def _tell(self, binding: Binding, status: Mapping[str, Any], now: float) -> None:
+        """Log and announce the transitions that a new status shows."""
+        for line in transitions(binding.status, status):
+            logger.info("%s: %s", binding.key, line, extra={"object": str(binding.key)})
+        event = build_event(binding, status, now)
+        if event:
+            self._announce(event)
+
+    def _gateway(self, binding: Binding, decision: Decision) -> Finding:
+        """The finding about the gateway. Only a binding whose settings are pending shows why they could not be written."""
+        found = decision.findings[ConditionType.GATEWAY_CONFIGURED]
+        failure = self._gateways.failure(binding.workload) if found.reason.name == "GatewayPending" else None
+        return failure or found
+
+    def announce_repairs(self, snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> None:
+        """Tell of objects that were written again although nothing else is wanted, and of objects that the binding does not name."""
+        binding = snapshot.binding
+        content = hash(tuple((desired.key, desired.digest) for desired in plan.objects))
+        repaired = [d.key for d in plan.objects if d.key in written and self._wanted.get(binding.key) == content]
+        self._wanted[binding.key] = content
+        strange = [a.target for a in plan.attachments if a.target in written and a.target not in attach_targets(binding)]
+        for name, keys in (("ChildRepaired", repaired), ("PluginsDetached", strange)):
+            if keys and not self._notices.delay((binding.key, name)):
+                self._notices.count((binding.key, name))
+                self._announce(build_notice(binding, name, keys, snapshot.now))
+
+
+def _digest(status: Mapping[str, Any]) -> int:
+    return hash(orjson.dumps(status, option=orjson.OPT_SORT_KEYS))
+
+
+def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
+    if traced:
+        return Finding(reason(traced.reason), traced.message)
+    waits = "The operator probes once the API key can be read." if decision.keys is None else "The first probe has no answer yet."
+    return Finding(reason("ProbePending"), waits)
+
+
+def _details(snapshot: Snapshot, decision: Decision, programmed: Finding, traced: ProbeResult | None) -> Details:
+    spec = snapshot.binding.spec
+    if spec is None:
+        return Details()
+    served = len(spec.routes) if programmed.status == "True" else 0
+    return Details(
+        routes=f"{served}/{len(spec.routes)}",
+        gateway=GatewayStatus(version=decision.gateway.version, image=decision.gateway.image),
+        refusal=decision.refusal,
+        fiddler=FiddlerStatus(application=traced.application if traced else None, traces_endpoint=traces_endpoint(spec.fiddler)),
+    )

@@ -406,3 +406,19 @@ def test_an_ingress_is_read_as_in_the_cluster_with_the_class_in_its_annotation()
     result = render(binding(), taken)
     assert result.exit_code == 1
     assert "RouteClash: Route openai exposes path /openai on all hosts, which Ingress shop/shop" in result.stderr
+
+
+def test_a_listed_plugin_that_is_not_in_the_file_is_named_and_taken_to_do_no_harm() -> None:
+    result = render(binding(**ATTACHED), service("cors"))
+    assert result.exit_code == 0
+    assert "Service ai/llm lists cors, which is not in the file; it is taken to be of no type that the binding attaches." in result.stderr
+
+
+def test_an_http_route_of_the_file_that_shares_the_service_refuses_the_binding() -> None:
+    rule = {"backendRefs": [{"name": "llm", "port": 80}, {"name": "canary", "port": 80}]}
+    spec = {"parentRefs": [{"name": "kong"}], "rules": [rule]}
+    metadata = {"name": "split", "namespace": "ai"}
+    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+    result = render(binding(**ATTACHED), service(), route)
+    assert result.exit_code != 0
+    assert "shares a rule of HTTPRoute ai/split with Service canary" in result.stderr

@@ -25,8 +25,9 @@ _COLLECTIONS: Final = {
     "IngressClass": "/apis/networking.k8s.io/v1/ingressclasses",
     "Namespace": "/api/v1/namespaces",
     "Node": "/api/v1/nodes",
+    "Service": "/api/v1/namespaces/{namespace}/services",
 }
-"""Paths of the cluster-scoped kinds that devcluster itself creates; it creates everything else with kubectl."""
+"""Paths of the kinds that devcluster itself creates; it creates everything else with kubectl."""
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float, check: Callable[[], None]) -> None:
@@ -79,9 +80,10 @@ class ApiServer:
         return True
 
     def apply(self, manifests: Iterable[Mapping[str, Any]]) -> None:
-        """Server-side apply cluster-scoped objects of the few kinds devcluster creates."""
+        """Server-side apply objects of the few kinds devcluster creates."""
         for manifest in manifests:
-            path = f"{_COLLECTIONS[manifest['kind']]}/{manifest['metadata']['name']}?fieldManager={_FIELD_MANAGER}&force=true"
+            collection = _COLLECTIONS[manifest["kind"]].format_map(manifest["metadata"])
+            path = f"{collection}/{manifest['metadata']['name']}?fieldManager={_FIELD_MANAGER}&force=true"
             self.request("PATCH", path, manifest, "application/apply-patch+yaml")
 
 

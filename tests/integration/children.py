@@ -78,6 +78,14 @@ def write_lines(arena: Arena, since: Mark) -> list[str]:
     return [_told(write) for write in _here(arena, since) if write.resource != "events"]
 
 
+def object_lines(arena: Arena, since: Mark) -> list[str]:
+    """The same without statuses: a new route costs one until Kong confirms it, and one then."""
+    lines = write_lines(arena, since)
+    told = [line for line in lines if "/status " not in line]
+    assert len(lines) - len(told) <= 2, lines
+    return told
+
+
 def _told(write: Write) -> str:
     what = "/".join(filter(None, [write.resource, write.subresource]))
     return f"{write.verb} {what} {write.name}" + (f" -> {write.code}" if write.code >= _REFUSED else "")

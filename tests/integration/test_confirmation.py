@@ -20,7 +20,7 @@ def test_a_binding_waits_while_another_object_freezes_the_gateway_and_names_it(r
     arena.put(service(arena, "shop"), ingress(arena, "shop", backend="shop"))
     arena.until(lambda: bool((arena.existing("Ingress", "shop").get("status") or {}).get("loadBalancer")), "an address in this class")
     before = arena.stage.gateway.refused_pushes
-    arena.put(foreign_plugin(arena, "limits", "cors", {"colour": "blue"}), ingress(arena, "frozen", "limits", backend="shop"))
+    arena.put(foreign_plugin(arena, "limits", "opentelemetry", {"colour": "blue"}), ingress(arena, "frozen", "limits", backend="shop"))
     arena.until(lambda: arena.stage.gateway.refused_pushes > before, "a frozen gateway")
 
     arena.put(arena.binding())

@@ -35,11 +35,15 @@ def waits(pushed: Pushed) -> bool:
     return pushed.types() == WITHOUT_LUA
 
 
+def tell(arena: Arena) -> tuple[str, str]:
+    found = arena.conditions().get("GatewayConfigured", {})
+    return found.get("reason", ""), found.get("message", "")
+
+
 def expect_waiting(gateway: Gateway, reason: str, message: str) -> None:
     """The status reports a rollout, and only plugins without Lua are attached."""
     arena = gateway.arena
-    arena.until(lambda: arena.conditions().get("GatewayConfigured", {}).get("message") == message, f"the message {message!r}")
-    assert arena.conditions()["GatewayConfigured"]["reason"] == reason
+    arena.until(lambda: tell(arena) == (reason, message), f"{reason}: {message!r}")
     programmed = arena.conditions()["PluginsProgrammed"]
     assert (programmed["status"], programmed["reason"]) == ("Unknown", "WaitingForGateway")
     assert "KongPlugin assistant-pre-function is attached when the gateway runs with its new settings" in programmed["message"]

@@ -114,7 +114,10 @@ def _root(version: ApiVersion) -> Schema:
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always `{version.api_version}`."},
             "kind": {"type": "string", "description": f"Always `{names.KIND}`."},
-            "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
+            "metadata": {
+                "type": "object",
+                "properties": {"name": {"type": "string", "description": "Begins the names of all created objects."}},
+            },
             "spec": build_schema(version.spec),
             "status": _ordered(build_schema(BindingStatus) | {"default": dict(UNWRITTEN)}),
         },

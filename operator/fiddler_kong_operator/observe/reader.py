@@ -121,7 +121,7 @@ class Reader:
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),
             refusal=_refusal(binding),
-            refusals=self._refusals() if any(unconfirmed_routes(binding, ingresses)) else (),
+            refusals=self._refusals() if any(unconfirmed_routes(binding, targets)) else (),
             class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,

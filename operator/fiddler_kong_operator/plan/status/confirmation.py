@@ -7,7 +7,7 @@ other Ingresses of the class have one. Neither says anything about a later chang
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
@@ -26,18 +26,17 @@ RECHECK: Final = 10.0
 _FROZEN: Final = "kubectl get events --all-namespaces --field-selector=reason=KongConfigurationApplyFailed"
 
 
-def unconfirmed_routes(binding: Binding, ingresses: Iterable[Attachable]) -> Iterator[ObjectKey]:
-    """The Ingresses of exposed routes that do not exist yet or have no address; `ingresses` has those that do exist."""
-    published = {ingress.key for ingress in ingresses if ingress.published}
+def unconfirmed_routes(binding: Binding, targets: Mapping[ObjectKey, Attachable]) -> Iterator[ObjectKey]:
+    """The Ingresses of exposed routes that do not exist yet or have no address; `targets` has those that do exist."""
     for route, _, _ in exposed_routes(binding.spec) if binding.spec else ():
         key = route_object(binding, INGRESS, route.name)
-        if key not in published:
+        if key not in targets or not targets[key].published:
             yield key
 
 
 def confirm(snapshot: Snapshot) -> Finding:
     """PluginsProgrammed of a binding whose plugins are all applied and attached, and not refused."""
-    spec, waiting = snapshot.binding.spec, [*unconfirmed_routes(snapshot.binding, snapshot.ingresses)]
+    spec, waiting = snapshot.binding.spec, [*unconfirmed_routes(snapshot.binding, snapshot.targets)]
     if spec is None or not exposed_routes(spec):
         return _programmed("and Kong has not refused them.")
     if not waiting:

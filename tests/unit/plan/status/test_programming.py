@@ -39,7 +39,7 @@ def test_what_is_withheld_waits_for_the_gateway() -> None:
 
 
 def exposing(*, published: bool, **more: Any) -> Snapshot:
-    return make_snapshot(ingresses=(Attachable(INGRESS, "uid", "1", (), "kong", (("", "/openai"),), published=published),), **more)
+    return make_snapshot(targets={INGRESS: Attachable(INGRESS, "uid", "1", (), "kong", (("", "/openai"),), published=published)}, **more)
 
 
 def test_an_address_confirms_the_route() -> None:

@@ -24,6 +24,8 @@ from .validation import flatten
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .process_settings import ProcessSettings
+
 __all__ = ["Admin", "Refusal"]
 
 _REMEMBERED: Final = 100
@@ -64,10 +66,10 @@ class Refusal:
 
 
 class Admin:
-    """Stores the last good configuration and accepts new ones. `version` returns the version to claim on `GET /`."""
+    """Stores the last good configuration and accepts new ones, as a Kong with the present process settings."""
 
-    def __init__(self, version: Callable[[], str], debug: Callable[[], dict[str, Any]]) -> None:
-        self._version, self._debug = version, debug
+    def __init__(self, settings: Callable[[], ProcessSettings], debug: Callable[[], dict[str, Any]]) -> None:
+        self._settings, self._debug = settings, debug
         self._node = str(uuid.uuid4())
         self.current: Configuration | None = None
         self.pushes = 0
@@ -90,7 +92,7 @@ class Admin:
     async def _root(self, _: web.Request) -> web.Response:
         configuration = {"database": "off", "role": "traditional", "router_flavor": "traditional_compatible"}
         root = {
-            "version": self._version(),
+            "version": self._settings().text,
             "edition": "enterprise",
             "node_id": self._node,
             "hostname": "stand-in",
@@ -104,7 +106,7 @@ class Admin:
 
     async def _schema(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        schema = plugin_schema(name)
+        schema = plugin_schema(name, self._settings().version)
         if schema is None:
             return web.json_response({"message": f"No plugin named '{name}'"}, status=404)
         return web.json_response(schema)
@@ -115,7 +117,7 @@ class Admin:
             return web.json_response({"message": "expected a declarative configuration"}, status=400)
         self.pushes += 1
         try:
-            configuration = read_configuration(raw.get("config", raw) if isinstance(raw.get("config"), dict) else raw)
+            configuration = read_configuration(raw["config"] if isinstance(raw.get("config"), dict) else raw, self._settings())
         except RefusedConfigurationError as error:
             answer = _refusal(error, flat=request.query.get("flatten_errors") == "1")
             self.refusals.append(Refusal(answer, raw))

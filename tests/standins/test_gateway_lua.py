@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from .conftest import TRACING
+from fiddler_kong_operator.plan.plugins.pre_function import build_access, build_stamp
+
+from .conftest import TRACING, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +110,21 @@ async def test_pages_lua_runs_in_every_other_mode(make_rig: Callable[..., Any], 
     assert (await rig.chat(headers={"X-Fiddler-Conversation-Id": "c-1"}))[0] == 200
     await rig.delivered()
     assert rig.receiver.named("chat gpt-4o-mini")["gen_ai.conversation.id"] == "c-1"
+
+
+@pytest.mark.parametrize("mode", ["on", "sandbox", "lax", "strict"])
+async def test_the_operators_lua_runs_in_every_other_mode(make_rig: Callable[..., Any], mode: str) -> None:
+    rig = await make_rig(replace(TRACING, untrusted_lua=mode))
+    stamp = build_stamp()
+    access = build_access("X-Fiddler-Conversation-Id")
+    await rig.accept(pre_function={"access": [access], "header_filter": [stamp], "log": [stamp]})
+    seen = []
+    for headers in ({"X-Fiddler-Conversation-Id": "c-1"}, {}, {"X-Fiddler-Conversation-Id": "c-2"}):
+        rig.receiver.bodies.clear()
+        assert (await rig.chat(headers=headers))[0] == 200
+        await until(lambda: rig.receiver.bodies, "the call's spans arrive")
+        seen.append(rig.receiver.named("chat gpt-4o-mini").get("gen_ai.conversation.id"))
+    assert (seen, rig.gateway.error_log) == (["c-1", None, "c-2"], ())
 
 
 @pytest.mark.parametrize(("mode", "code", "status"), [

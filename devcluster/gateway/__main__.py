@@ -10,7 +10,8 @@ import signal
 import click
 
 from .exporter import ExportLimits
-from .process import ClusterProcess, FixedProcess, Process, Workload, process_settings
+from .process import ClusterProcess, FixedProcess, Process, Workload
+from .process_settings import NotStartedError, process_settings
 from .standin import GatewayStandIn, StandInOptions
 
 
@@ -66,7 +67,10 @@ def _process(kubeconfig: str | None, workload: tuple[str, str] | None, flags: di
         return ClusterProcess(kubeconfig, Workload(*workload, str(flags["container"])))
     variables = flags["variables"]
     env = dict(str(entry).partition("=")[::2] for entry in variables) if isinstance(variables, tuple) else {}
-    return FixedProcess(process_settings(str(flags["image"]), env))
+    try:
+        return FixedProcess(process_settings(str(flags["image"]), env))
+    except NotStartedError as error:
+        raise click.UsageError(f"Kong does not start: {error}") from error
 
 
 if __name__ == "__main__":

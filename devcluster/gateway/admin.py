@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -23,6 +23,9 @@ from devcluster.ports import HTTPS, LOOPBACK, PROXY_PORTS
 from .entities import EMPTY_HASH, Configuration, Problem, RefusedConfigurationError, read_configuration
 from .schemas import plugin_schema
 from .validation import ErrorTree, flatten
+
+if TYPE_CHECKING:
+    from .process_settings import ProcessSettings
 
 __all__ = ["Admin", "Fault", "Refusal"]
 
@@ -68,10 +71,10 @@ class Refusal:
 
 
 class Admin:
-    """Stores the last good configuration and accepts new ones. `version` returns the version to claim on `GET /`."""
+    """Stores the last good configuration and accepts new ones, as a Kong with the present process settings."""
 
-    def __init__(self, version: Callable[[], str], debug: Callable[[], dict[str, Any]]) -> None:
-        self._version, self._debug = version, debug
+    def __init__(self, settings: Callable[[], ProcessSettings], debug: Callable[[], dict[str, Any]]) -> None:
+        self._settings, self._debug = settings, debug
         self._node = str(uuid.uuid4())
         self.current: Configuration | None = None
         self.pushes = 0
@@ -104,7 +107,7 @@ class Admin:
             "stream_listeners": [],
         }
         root = {
-            "version": self._version(),
+            "version": self._settings().text,
             "edition": "enterprise",
             "node_id": self._node,
             "hostname": "stand-in",
@@ -118,7 +121,7 @@ class Admin:
 
     async def _schema(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        schema = plugin_schema(name)
+        schema = plugin_schema(name, self._settings().version)
         if schema is None:
             return web.json_response({"message": f"No plugin named '{name}'"}, status=404)
         return web.json_response(schema)
@@ -129,7 +132,7 @@ class Admin:
             return web.json_response({"message": "expected a declarative configuration"}, status=400)
         self.pushes += 1
         try:
-            configuration = read_configuration(raw.get("config", raw) if isinstance(raw.get("config"), dict) else raw)
+            configuration = read_configuration(raw["config"] if isinstance(raw.get("config"), dict) else raw, self._settings())
             self._check_faults(configuration)
         except RefusedConfigurationError as error:
             answer = _refusal(error, flat=request.query.get("flatten_errors") == "1")

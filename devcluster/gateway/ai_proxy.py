@@ -1,7 +1,8 @@
 """The plugin `ai-proxy`: builds the provider's request from the client's, and reads model and usage from the answer.
 
 It supports OpenAI's format only. As in Kong, the configured model wins (another one in the request is refused with 400), configured options
-override the client's, the configured credential replaces the client's, and a streamed answer is requested with its usage.
+override the client's, the configured credential replaces the client's, and a streamed answer is requested with its usage. An
+`upstream_url` without a port is called at port 443, even if its scheme is http.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .answers import HaltError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .process import ProcessSettings
+    from .process_settings import ProcessSettings
     from .spans import AttributeValue, Span
 
 __all__ = ["Answer", "LlmCall", "prepare_call"]
@@ -29,6 +30,7 @@ _PATHS: Final = {
     "llm/v1/embeddings": "/v1/embeddings",
     "llm/v1/responses": "/v1/responses",
 }
+_PORT: Final = 443
 _OPERATIONS: Final = {"llm/v1/completions": "text_completion", "llm/v1/embeddings": "embeddings"}
 _OPTIONS: Final = ("max_tokens", "temperature", "top_p", "top_k")
 _RESPONSE_MODEL_IN_STREAMS_SINCE: Final = (3, 14, 0, 3)
@@ -156,7 +158,8 @@ def _model(config: Mapping[str, Any], body: Mapping[str, Any]) -> str:
 def _url(config: Mapping[str, Any], options: Mapping[str, Any]) -> URL:
     provider, route_type = config["model"]["provider"], config["route_type"]
     if options.get("upstream_url"):
-        return URL(options["upstream_url"])
+        url = URL(options["upstream_url"])
+        return url if url.explicit_port else url.with_port(_PORT)
     if provider not in _HOSTS or route_type not in _PATHS:
         raise HaltError(500, {"message": f"this stand-in cannot call {provider} with {route_type}; set model.options.upstream_url"})
     return URL(_HOSTS[provider] + (options.get("upstream_path") or _PATHS[route_type]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HaltError"]
+__all__ = ["AnswerLostError", "HaltError"]
 
 
 class HaltError(Exception):
@@ -18,3 +18,7 @@ class HaltError(Exception):
         super().__init__(f"answered {status} by the gateway")
         self.status = status
         self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
+class AnswerLostError(ConnectionError):
+    """The answer's header could not be sent: the client's connection ends without one."""

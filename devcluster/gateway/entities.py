@@ -12,9 +12,10 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from .entity_schemas import ENTITY_SCHEMAS
-from .schemas import PERMISSIVE, PLUGIN_SCHEMAS
-from .validation import ErrorTree, check_plugin_config, check_record, with_defaults
+from .entity_schemas import ENTITY_SCHEMAS, FORMAT_VERSION
+from .process_settings import ProcessSettings
+from .schemas import config_schema, is_known, protocols_schema
+from .validation import ErrorTree, check_plugin_config, check_record, check_value, with_defaults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -161,7 +162,8 @@ def _reference_text(reference: Any) -> str:
 class _Document:
     """The entities of one push while they are resolved and checked."""
 
-    def __init__(self, raw: Mapping[str, Any]) -> None:
+    def __init__(self, raw: Mapping[str, Any], settings: ProcessSettings) -> None:
+        self._settings = settings
         kinds = [kind for kind in ENTITY_SCHEMAS if isinstance(raw.get(kind), list)]
         self.entities = [found for kind in kinds for found in _walk(kind, raw[kind], {})]
         self._ids: dict[str, dict[str, str]] = {}
@@ -179,8 +181,9 @@ class _Document:
     def _resolved(self, kind: str, entity: dict[str, Any]) -> dict[str, Any]:
         links = {name: self._link(target, entity[name]) for name, target in _REFERENCES.get(kind, {}).items() if name in entity}
         resolved = entity | links
-        if kind == "plugins" and entity.get("name") in PLUGIN_SCHEMAS and isinstance(entity.get("config", {}), dict):
-            resolved["config"] = with_defaults(PLUGIN_SCHEMAS[entity["name"]], entity.get("config") or {})
+        schema = config_schema(str(entity.get("name")), self._settings.version) if kind == "plugins" else None
+        if schema and isinstance(entity.get("config", {}), dict):
+            resolved["config"] = with_defaults(schema, entity.get("config") or {})
         return resolved
 
     def _link(self, target: str, reference: Any) -> dict[str, str]:
@@ -190,9 +193,11 @@ class _Document:
     def _errors(self, kind: str, entity: dict[str, Any]) -> ErrorTree:
         errors = check_record(ENTITY_SCHEMAS[kind], entity) | self._broken_links(kind, entity)
         if kind == "plugins":
-            errors |= _plugin_errors(entity)
-        clashes = self._clashes(kind, entity)
-        return errors | ({"@entity": clashes} if clashes else {})
+            errors |= _plugin_errors(entity, self._settings)
+        if kind == "services":
+            errors |= _service_errors(entity, self._settings)
+        entity_errors = errors.pop("@entity", []) + self._clashes(kind, entity)
+        return errors | ({"@entity": entity_errors} if entity_errors else {})
 
     def _broken_links(self, kind: str, entity: dict[str, Any]) -> ErrorTree:
         return {
@@ -210,15 +215,26 @@ class _Document:
         return [f"uniqueness violation: '{kind}' entity with {label} set to '{value}' already declared" for label, value in taken[:1]]
 
 
-def _plugin_errors(entity: Mapping[str, Any]) -> ErrorTree:
+def _plugin_errors(entity: Mapping[str, Any], settings: ProcessSettings) -> ErrorTree:
     name = entity.get("name")
     if not isinstance(name, str):
         return {}
-    if name not in PLUGIN_SCHEMAS and name not in PERMISSIVE:
+    if not (is_known(name) and settings.enables(name)):
         return {"name": f"plugin '{name}' not enabled; add it to the 'plugins' configuration property"}
-    config = entity.get("config", {})
-    errors: Any = check_plugin_config(name, config) if isinstance(config, dict) else "expected a record"
-    return {"config": errors} if errors else {}
+    config, schema = entity.get("config", {}), config_schema(name, settings.version)
+    errors: ErrorTree = {"config": "expected a record"} if not isinstance(config, dict) else {}
+    if schema and not errors and (wrong := check_plugin_config(name, schema, config)):
+        errors["config"] = wrong
+    protocols = check_value(protocols_schema(name), entity["protocols"]) if "protocols" in entity else None
+    return errors | ({"protocols": protocols} if protocols else {})
+
+
+def _service_errors(entity: Mapping[str, Any], settings: ProcessSettings) -> ErrorTree:
+    verify = entity.get("tls_verify")
+    if verify is not None and entity.get("protocol", "http") == "http":
+        return {"@entity": ["failed conditional validation given value of field 'protocol'"], "tls_verify": "value must be null"}
+    refused = verify is False and settings.verifies_services
+    return {"tls_verify": "must not be false: 'tls_certificate_verify' is on"} if refused else {}
 
 
 def _service(entity: Mapping[str, Any]) -> Service:
@@ -253,12 +269,13 @@ def _plugin(entity: Mapping[str, Any]) -> Plugin:
     )
 
 
-def read_configuration(raw: Mapping[str, Any]) -> Configuration:
-    """Parse a declarative configuration. Raises `RefusedConfigurationError` where Kong refuses it."""
+def read_configuration(raw: Mapping[str, Any], settings: ProcessSettings | None = None) -> Configuration:
+    """Parse a declarative configuration. Raises `RefusedConfigurationError` where a Kong with these settings refuses it."""
     fields: ErrorTree = {name: "unknown field" for name in raw if name not in _TOP_LEVEL}
-    if not isinstance(raw.get("_format_version"), str):
-        fields["_format_version"] = "required field missing"
-    document = _Document(raw)
+    version = raw.get("_format_version")
+    if error := "required field missing" if version is None else check_value(FORMAT_VERSION, version):
+        fields["_format_version"] = error
+    document = _Document(raw, settings or ProcessSettings())
     problems = document.check()
     if problems or fields:
         raise RefusedConfigurationError(problems, fields)

@@ -1,4 +1,4 @@
-"""Schemas of the entities of a declarative configuration, as far as this stand-in reads them."""
+"""Schemas of a declarative configuration and its entities, as far as this stand-in reads them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from typing import Final
 
 from .field_types import Schema, array_of, boolean, field, number, record, string
 
-__all__ = ["ENTITY_SCHEMAS"]
+__all__ = ["ENTITY_SCHEMAS", "FORMAT_VERSION"]
 
 _ANY: Final[Schema] = {"type": "any"}
-_TAGS: Final = field("set", elements={"type": "string"})
+_TAGS: Final = field("set", elements={"type": "string", "format": "tag"})
+_PROTOCOLS: Final = ["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp", "ws", "wss"]
+_NAME: Final = string(format="name")
+_MILLISECONDS: Final = number(between=(1, 2147483646), kind="integer")
+
+FORMAT_VERSION: Final = string(required=True, one_of=["1.1", "2.1", "3.0"])
+"""The schema of `_format_version`."""
 
 
 def _entity(*names: str, **fields: Schema) -> Schema:
@@ -23,16 +29,15 @@ ENTITY_SCHEMAS: Final = {
         "tls_verify_depth",
         "ca_certificates",
         "tls_sans",
-        name=string(),
-        url=string(),
-        protocol=string(one_of=["grpc", "grpcs", "http", "https", "tcp", "tls", "tls_passthrough", "udp", "ws", "wss"]),
-        host=string(),
+        name=_NAME,
+        protocol=string(one_of=_PROTOCOLS),
+        host=string(required=True, format="host"),
         port=number(between=(0, 65535), kind="integer"),
-        path=string(),
+        path=string(format="service_path"),
         retries=number(between=(0, 32767), kind="integer"),
-        connect_timeout=number(kind="integer"),
-        write_timeout=number(kind="integer"),
-        read_timeout=number(kind="integer"),
+        connect_timeout=_MILLISECONDS,
+        write_timeout=_MILLISECONDS,
+        read_timeout=_MILLISECONDS,
         enabled=boolean(),
     ),
     "routes": _entity(
@@ -43,11 +48,11 @@ ENTITY_SCHEMAS: Final = {
         "service",
         "expression",
         "priority",
-        name=string(),
-        protocols=array_of(),
-        methods=array_of(),
-        hosts=array_of(),
-        paths=array_of(),
+        name=_NAME,
+        protocols=field("set", len_min=1, elements={"type": "string", "one_of": _PROTOCOLS}),
+        methods=array_of({"type": "string", "format": "method"}),
+        hosts=array_of({"type": "string", "format": "route_host"}),
+        paths=array_of({"type": "string", "format": "route_path"}),
         https_redirect_status_code=number(kind="integer"),
         regex_priority=number(kind="integer"),
         strip_path=boolean(),
@@ -65,7 +70,7 @@ ENTITY_SCHEMAS: Final = {
         "consumer_group",
         "run_on",
         name=string(required=True),
-        instance_name=string(),
+        instance_name=_NAME,
         enabled=boolean(),
         protocols=array_of(),
     ),
@@ -86,10 +91,15 @@ ENTITY_SCHEMAS: Final = {
         "use_srv_name",
         "sticky_sessions_cookie",
         "sticky_sessions_cookie_path",
-        name=string(required=True),
+        name=string(required=True, format="upstream"),
         algorithm=string(),
         slots=number(kind="integer"),
     ),
-    "targets": _entity("upstream", "failover", target=string(required=True), weight=number(between=(0, 65535), kind="integer")),
+    "targets": _entity(
+        "upstream",
+        "failover",
+        target=string(required=True, format="target"),
+        weight=number(between=(0, 65535), kind="integer"),
+    ),
 }
 """Fields of the entities that the stand-in reads; it accepts every other kind of entity unchecked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from .answers import HaltError
+from .answers import AnswerLostError, HaltError
 from .lua import LuaError, LuaExit, LuaHost, LuaRequest
 from .router import Match, find_route, plugins_of
 from .spans import Trace, parent_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from .entities import Configuration, Plugin
-    from .process import ProcessSettings
+    from .process_settings import ProcessSettings
     from .spans import Span
 
 __all__ = ["Exchange"]
@@ -26,7 +26,10 @@ _SERVER: Final = 2
 
 
 class Exchange:
-    """State of one request. Phases run in Kong's order; a Lua error before the answer becomes Kong's 500."""
+    """State of one request. Phases run in Kong's order.
+
+    A Lua error before the answer becomes Kong's 500; one in `header_filter` ends the connection without an answer.
+    """
 
     def __init__(self, request: web.Request, body: bytes, configuration: Configuration | None, settings: ProcessSettings) -> None:
         self.request, self.body, self.settings = request, body, settings
@@ -117,11 +120,16 @@ class Exchange:
             raise LuaError("'untrusted_lua' is off: the plugin's code was not loaded")
 
     def filtered(self, status: int, headers: dict[str, str]) -> dict[str, str]:
-        """The answer's headers after `header_filter`. Raises `HaltError` like `run_phase`."""
+        """The header of an answer, the gateway's own ones included, after `header_filter`. Raises `AnswerLostError`."""
+        self.root.attributes["http.status_code"] = status
         if self._lua is None:
             return headers
         self._lua.show_response(status, headers)
-        self.run_phase("header_filter")
+        try:
+            self._run("header_filter")
+        except (LuaError, LuaExit) as error:
+            self.log.append(f"header_filter: {error}")
+            raise AnswerLostError(f"error in header_filter: {error}") from error
         return self._lua.response_headers()
 
     def upstream_headers(self) -> dict[str, str | None]:

@@ -21,7 +21,7 @@ from .otlp import encode_spans
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .process import ProcessSettings
+    from .process_settings import ProcessSettings
     from .spans import AttributeValue, Span
 
 __all__ = ["ExportCounters", "ExportLimits", "Exporter"]

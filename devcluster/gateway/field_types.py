@@ -1,12 +1,16 @@
-"""The building blocks of Kong's schemas: one function for each type of field."""
+"""The building blocks of Kong's schemas: one function for each type of field.
+
+`format` names a check of `formats.py`; in Kong that is a function, which its Admin API does not show.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Schema", "array_of", "boolean", "field", "number", "record", "string"]
+__all__ = ["Schema", "Version", "array_of", "boolean", "field", "number", "record", "string"]
 
 Schema = dict[str, Any]
+Version = tuple[int, ...]
 
 
 def field(kind: str, **more: Any) -> Schema:
@@ -19,9 +23,9 @@ def string(**more: Any) -> Schema:
     return field("string", **more)
 
 
-def array_of(**more: Any) -> Schema:
-    """A list of strings."""
-    return field("array", elements={"type": "string"}, **more)
+def array_of(elements: Schema | None = None, **more: Any) -> Schema:
+    """A list, of strings by default."""
+    return field("array", elements=elements or {"type": "string"}, **more)
 
 
 def record(fields: dict[str, Schema], **more: Any) -> Schema:
@@ -29,10 +33,10 @@ def record(fields: dict[str, Schema], **more: Any) -> Schema:
     return field("record", fields=[{name: schema} for name, schema in fields.items()], **more)
 
 
-def number(default: float | None = None, between: tuple[float, float] | None = None, kind: str = "number") -> Schema:
+def number(default: float | None = None, between: tuple[float, float] | None = None, kind: str = "number", **more: Any) -> Schema:
     """A number, or an integer with `kind`."""
-    more: Schema = {} if default is None else {"default": default}
-    return field(kind, **more, **({"between": list(between)} if between else {}))
+    preset: Schema = {} if default is None else {"default": default}
+    return field(kind, **preset, **({"between": list(between)} if between else {}), **more)
 
 
 def boolean(*, default: bool | None = None, required: bool = False) -> Schema:

@@ -7,6 +7,7 @@ modules here. `prelude.lua` defines the functions of `kong` and `ngx`: those tha
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from .spans import Span
 
-__all__ = ["LuaError", "LuaExit", "LuaHost", "LuaRequest"]
+__all__ = ["LuaError", "LuaExit", "LuaHost", "LuaRequest", "syntax_error"]
 
 _PRELUDE: Final = Path(__file__).with_name("prelude.lua")
 _OFF: Final = "loading of untrusted Lua code disabled because 'untrusted_lua' config option is set to 'off'"
@@ -37,6 +38,18 @@ class LuaExit(Exception):
 
 def _no_attributes(_: object, name: Any, __: bool) -> Any:  # noqa: FBT001 - lupa's signature
     raise AttributeError(name)
+
+
+@cache
+def _parser() -> Any:
+    lua = LuaRuntime(encoding=None, register_eval=False, register_builtins=False, attribute_filter=_no_attributes)
+    return lua.execute(b"local load = load return function(source) return select(2, load(source, nil, 't')) end")
+
+
+def syntax_error(source: str) -> str | None:
+    """LuaJIT's message for code that does not parse; the code is not run."""
+    message = _parser()(source.encode("utf-8", "surrogateescape"))
+    return None if message is None else str(message.decode("utf-8", "replace"))
 
 
 class LuaHost:

@@ -16,6 +16,16 @@ local function first(values)
   return values and values[1]
 end
 
+-- nginx compares header names with `-` and `_` taken for one another; a name that is spelled exactly so comes first.
+local function header(name)
+  local wanted = checked_name(name)
+  if current.headers[wanted] then return first(current.headers[wanted]) end
+  wanted = wanted:gsub("_", "-")
+  for spelled, values in pairs(current.headers) do
+    if spelled:gsub("_", "-") == wanted then return first(values) end
+  end
+end
+
 local function record(level, ...)
   local line = {}
   for i = 1, select("#", ...) do line[i] = tostring((select(i, ...))) end
@@ -65,7 +75,7 @@ end
 
 kong = {
   request = {
-    get_header = function(name) return first(current.headers[checked_name(name)]) end,
+    get_header = header,
     get_headers = function()
       local all = {}
       for name, values in pairs(current.headers) do all[name] = #values > 1 and values or values[1] end

@@ -15,44 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import urllib3
 from kubernetes import client, config
 
+from .process_settings import NotStartedError, ProcessSettings, process_settings
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Self
 
-__all__ = ["ClusterProcess", "FixedProcess", "Process", "ProcessSettings", "Workload", "process_settings"]
+__all__ = ["ClusterProcess", "FixedProcess", "Process", "ProcessSettings", "Workload", "newest_settings"]
 
 _LOG: Final = logging.getLogger(__name__)
-_NO_VERSION: Final = (0,)
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessSettings:
-    """Settings at the start of one Kong process. The defaults are Kong's: no tracing."""
-
-    instrumentations: frozenset[str] = frozenset({"off"})
-    sampling_rate: float = 0.01
-    untrusted_lua: str = "sandbox"
-    version: tuple[int, ...] = (3, 13, 0, 3)
-    enterprise: bool = True
-
-    @property
-    def tracing(self) -> bool:
-        """Whether the process makes spans."""
-        return bool(self.instrumentations - {"off"})
-
-    @property
-    def gen_ai(self) -> bool:
-        """Whether this Kong makes GenAI spans: `kong/kong-gateway` from 3.13."""
-        return self.enterprise and self.version >= (3, 13)
-
-    @property
-    def text(self) -> str:
-        """The version in Kong's form."""
-        return ".".join(str(part) for part in self.version)
-
-    def instruments(self, name: str) -> bool:
-        """Whether the instrumentation `name` (request, router, balancer, ...) is on."""
-        return "all" in self.instrumentations or name in self.instrumentations
 
 
 class Process(Protocol):
@@ -83,27 +54,11 @@ class Workload:
     container: str = "proxy"
 
 
-def _version(image: str) -> tuple[int, ...]:
-    tag = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[2].removeprefix("v").partition("-")[0]
-    parts = tag.split(".")
-    return tuple(int(part) for part in parts) if tag and all(part.isdigit() for part in parts) else _NO_VERSION
-
-
-def process_settings(image: str, env: Mapping[str, str], unknown: tuple[int, ...] = (3, 13, 0, 3)) -> ProcessSettings:
-    """Settings of a container. `unknown` is the version of an image without a version tag (a digest)."""
-    version = _version(image)
-    known = unknown if version == _NO_VERSION else version
-    return ProcessSettings(
-        instrumentations=frozenset(part.strip() for part in env.get("KONG_TRACING_INSTRUMENTATIONS", "off").split(",")),
-        sampling_rate=float(env.get("KONG_TRACING_SAMPLING_RATE", "0.01")),
-        untrusted_lua=env.get("KONG_UNTRUSTED_LUA", "strict" if known >= (3, 14) else "sandbox"),
-        version=known,
-        enterprise="kong-gateway" in image.rsplit("/", 1)[-1],
-    )
-
-
 class ClusterProcess:
-    """Polls the API server for the workload's pods. `async with` it; until the first answer `current()` is None."""
+    """Polls the API server for the workload's pods. `async with` it; until the first answer `current()` is None.
+
+    A pod whose Kong does not start with its settings serves nothing, whatever its readiness says.
+    """
 
     def __init__(self, kubeconfig: str, workload: Workload, *, interval: float = 0.5) -> None:
         self._workload, self._interval = workload, interval
@@ -113,7 +68,7 @@ class ClusterProcess:
         self._task: asyncio.Task[None] | None = None
 
     def current(self) -> ProcessSettings | None:
-        """Settings of the newest ready pod."""
+        """Settings of the newest ready pod that starts."""
         return self._settings
 
     async def __aenter__(self) -> Self:
@@ -142,13 +97,26 @@ class ClusterProcess:
         deployment = self._get(client.AppsV1Api(self._api).read_namespaced_deployment, workload.name, workload.namespace)
         labels = ",".join(f"{k}={v}" for k, v in deployment["spec"]["selector"]["matchLabels"].items())
         pods = self._get(client.CoreV1Api(self._api).list_namespaced_pod, workload.namespace, label_selector=labels)["items"]
-        ready = sorted((pod for pod in pods if _is_ready(pod)), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-        containers = [c for c in ready[-1]["spec"]["containers"] if c["name"] == workload.container] if ready else []
-        return _container_settings(containers[0]) if containers else None
+        return newest_settings(pods, workload.container)
 
     @staticmethod
     def _get(call: Any, *args: str, **options: str) -> Any:
         return json.loads(call(*args, **options, _preload_content=False, _request_timeout=5).data)
+
+
+def newest_settings(pods: Iterable[Mapping[str, Any]], container: str) -> ProcessSettings | None:
+    """Settings of the newest ready pod whose Kong starts with them; None without one."""
+    ready = sorted((pod for pod in pods if _is_ready(pod)), key=lambda pod: str(pod["metadata"]["creationTimestamp"]), reverse=True)
+    found = (_started(item) for pod in ready for item in pod["spec"]["containers"] if item["name"] == container)
+    return next((settings for settings in found if settings), None)
+
+
+def _started(container: Mapping[str, Any]) -> ProcessSettings | None:
+    try:
+        return _container_settings(container)
+    except NotStartedError as error:
+        _LOG.debug("Kong does not start: %s", error)
+        return None
 
 
 def _is_ready(pod: Mapping[str, Any]) -> bool:

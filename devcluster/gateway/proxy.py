@@ -13,7 +13,7 @@ from aiohttp import web
 from yarl import URL
 
 from .ai_proxy import Answer, LlmCall, prepare_call
-from .answers import HaltError
+from .answers import AnswerLostError, HaltError
 from .exchange import Exchange
 from .lua import LuaHost
 
@@ -77,19 +77,27 @@ class Proxy:
             return web.json_response({"message": "stand-in: the workload has no ready pod, so no gateway answers"}, status=503)
         exchange = Exchange(request, await request.read(), self._admin.current, settings)
         try:
-            return await self._serve(exchange)
-        except HaltError as halt:
-            return await self._send_own(exchange, halt)
+            return await self._answered(exchange)
+        except AnswerLostError:
+            if request.transport:
+                request.transport.close()
+            raise
         except ConnectionError:
             exchange.root.error = "client closed the connection"
             raise
         finally:
             self._log_phase(exchange)
 
+    async def _answered(self, exchange: Exchange) -> web.StreamResponse:
+        try:
+            return await self._serve(exchange)
+        except HaltError as halt:
+            return await self._send_own(exchange, halt)
+
     async def _serve(self, exchange: Exchange) -> web.StreamResponse:
-        exchange.routed  # noqa: B018 - a request without a route ends here
         exchange.start_lua(self._lua)
         exchange.run_phase("rewrite")
+        exchange.routed  # noqa: B018 - a request without a route ends here
         exchange.run_phase("access")
         call = self._ai_access(exchange)
         headers = self._request_headers(exchange, call)
@@ -165,7 +173,6 @@ class Proxy:
         if call and call.name_header:
             headers["x-kong-llm-model"] = f"{call.provider}/{call.model}"
         headers = exchange.filtered(upstream.status, headers)
-        exchange.root.attributes["http.status_code"] = upstream.status
         response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
         answer = Answer()
         try:
@@ -185,9 +192,12 @@ class Proxy:
 
     @staticmethod
     async def _send_own(exchange: Exchange, halt: HaltError) -> web.StreamResponse:
-        exchange.root.attributes["http.status_code"] = halt.status
-        headers = {"Server": f"kong/{exchange.settings.text}-enterprise-edition", "X-Kong-Request-Id": exchange.id}
-        response = web.Response(status=halt.status, body=halt.body, headers=headers, content_type="application/json")
+        headers = {
+            "server": f"kong/{exchange.settings.text}-enterprise-edition",
+            "x-kong-request-id": exchange.id,
+            "content-type": "application/json",
+        }
+        response = web.Response(status=halt.status, body=halt.body, headers=exchange.filtered(halt.status, headers))
         await response.prepare(exchange.request)
         await response.write_eof()
         return response

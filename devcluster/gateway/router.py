@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from .entities import Configuration, Plugin, Route, Service
 
-__all__ = ["Match", "find_route", "plugins_of"]
+__all__ = ["Match", "compile_path", "find_route", "plugins_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,16 @@ def _host_matches(route: Route, host: str) -> bool:
     return not route.hosts or name in route.hosts or host.lower() in route.hosts or wildcard
 
 
+@lru_cache
+def compile_path(path: str) -> re.Pattern[str]:
+    """The regular expression of a path that begins with `~`, with PCRE's named groups in Python's spelling; re.error for a bad one."""
+    return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", path[1:]))
+
+
 def _candidates(route: Route, path: str) -> Iterator[_Candidate]:
     for pattern in route.paths or ("/",):
         if pattern.startswith("~"):
-            found = re.match(pattern[1:], path)
+            found = compile_path(pattern).match(path)
             if found:
                 yield _Candidate(route, found.group(0), is_regex=True)
         elif path.startswith(pattern):

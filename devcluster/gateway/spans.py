@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .process import ProcessSettings
+    from .process_settings import ProcessSettings
 
 __all__ = ["AttributeValue", "Parent", "Span", "Trace", "parent_of"]
 

@@ -29,8 +29,6 @@ class StandInOptions:
     admin_port: int = 0
     proxy_port: int = 0
     resolve: Mapping[str, str] = field(default_factory=dict)
-    version: str = "3.13.0.3"
-    """Claimed on the Admin API until a pod's image has another version."""
     limits: ExportLimits = field(default_factory=ExportLimits)
 
 
@@ -41,7 +39,7 @@ class GatewayStandIn:
         self._options = options or StandInOptions()
         self._process = FixedProcess(process) if isinstance(process, ProcessSettings) else process
         self._stack = AsyncExitStack()
-        self._admin = Admin(self._version, self.describe)
+        self._admin = Admin(self._settings, self.describe)
 
     @classmethod
     def for_workload(cls, kubeconfig: str, workload: Workload, options: StandInOptions | None = None) -> Self:
@@ -115,6 +113,5 @@ class GatewayStandIn:
         process = None if settings is None else {"instrumentations": sorted(settings.instrumentations), "version": settings.text}
         return {"process": process, "exports": self._exporter.describe()} | self._proxy.describe()
 
-    def _version(self) -> str:
-        settings = self._process.current()
-        return settings.text if settings else self._options.version
+    def _settings(self) -> ProcessSettings:
+        return self._process.current() or ProcessSettings()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from .schemas import PLUGIN_SCHEMAS, Schema
+from .field_types import Schema
+from .formats import FORMATS
 
-__all__ = ["ErrorTree", "check_plugin_config", "check_record", "flatten", "with_defaults"]
+__all__ = ["ErrorTree", "check_plugin_config", "check_record", "check_value", "flatten", "with_defaults"]
 
 ErrorTree = dict[str, Any]
 
@@ -55,12 +55,12 @@ def _kind_error(schema: Schema, value: Any) -> str | None:
 
 def _limit_error(schema: Schema, value: Any) -> str | None:
     if "one_of" in schema and value not in schema["one_of"]:
-        return f"expected one of: {', '.join(schema['one_of'])}"
+        return f"expected one of: {', '.join(map(str, schema['one_of']))}"
     if "between" in schema and not schema["between"][0] <= value <= schema["between"][1]:
         return f"value should be between {schema['between'][0]} and {schema['between'][1]}"
-    if value == "" and schema.get("len_min") != 0:
+    if value == "" or (schema.get("len_min") and not value):
         return "length must be at least 1"
-    return None
+    return FORMATS[schema["format"]](value) if "format" in schema else None
 
 
 def check_value(schema: Schema, value: Any) -> Any:
@@ -74,7 +74,7 @@ def check_value(schema: Schema, value: Any) -> Any:
     if schema["type"] in ("array", "set"):
         return _tree((str(i + 1), check_value(schema["elements"], item)) for i, item in enumerate(value))
     if schema["type"] == "map":
-        return _tree((key, check_value(schema["values"], item)) for key, item in value.items())
+        return _tree((key, check_value(schema["keys"], key) or check_value(schema["values"], item)) for key, item in value.items())
     return None
 
 
@@ -92,13 +92,6 @@ def check_record(schema: Schema, value: Mapping[str, Any]) -> ErrorTree:
         if error:
             errors[name] = error
     return errors
-
-
-def _url_error(value: Any) -> str | None:
-    if not isinstance(value, str) or value.startswith("{vault://"):
-        return None
-    parts = urlsplit(value)
-    return "missing host in url" if not parts.netloc else None
 
 
 def _all_or_none(record: Mapping[str, Any], prefix: str, *names: str) -> list[str]:
@@ -128,27 +121,23 @@ def _ai_proxy(config: Mapping[str, Any]) -> ErrorTree:
     if provider == "anthropic" and config["route_type"] == "llm/v1/completions" and config["logging"]["log_statistics"]:
         entity.append("anthropic does not support statistics when route_type is llm/v1/completions")
     costs = {name: "value must be greater than 0" for name in ("input_cost", "output_cost") if (options.get(name) or 1) <= 0}
-    url = _url_error(options.get("upstream_url"))
-    wrong = costs | ({"upstream_url": url} if url else {})
-    return ({"@entity": entity} if entity else {}) | ({"model": {"options": wrong}} if wrong else {})
+    return ({"@entity": entity} if entity else {}) | ({"model": {"options": costs}} if costs else {})
 
 
 def _opentelemetry(config: Mapping[str, Any]) -> ErrorTree:
     endpoints = ("traces_endpoint", "logs_endpoint", "access_logs_endpoint")
-    errors: ErrorTree = {name: error for name in endpoints if (error := _url_error(config.get(name)))}
-    if not any(config.get(name) for name in endpoints):
-        errors["@entity"] = ["at least one of these fields must be non-empty: 'traces_endpoint', 'logs_endpoint', 'access_logs_endpoint'"]
-    return errors
+    nested = ("access_logs", "metrics")
+    if any(config.get(name) for name in endpoints) or any((config.get(name) or {}).get("endpoint") for name in nested):
+        return {}
+    listed = ", ".join(f"'{name}'" for name in endpoints)
+    return {"@entity": [f"at least one of these fields must be non-empty: {listed}"]}
 
 
 _CHECKS: Final[dict[str, Callable[[Mapping[str, Any]], ErrorTree]]] = {"ai-proxy": _ai_proxy, "opentelemetry": _opentelemetry}
 
 
-def check_plugin_config(name: str, config: Mapping[str, Any]) -> ErrorTree:
+def check_plugin_config(name: str, schema: Schema, config: Mapping[str, Any]) -> ErrorTree:
     """Errors of a plugin's `config` after its defaults were filled in; rules across fields only if each field is valid."""
-    schema = PLUGIN_SCHEMAS.get(name)
-    if schema is None:
-        return {}
     check = _CHECKS.get(name)
     return check_record(schema, config) or (check(config) if check else {})
 

@@ -130,12 +130,12 @@ class Rig:
 async def make_rig() -> AsyncIterator[Callable[..., Any]]:
     stack = AsyncExitStack()
 
-    async def make(process: Process | ProcessSettings = TRACING, retry_time: float = 60.0) -> Rig:
+    async def make(process: Process | ProcessSettings = TRACING, retry_time: float = 60.0, resolve: tuple[str, ...] = ()) -> Rig:
         receiver = Receiver()
         await stack.enter_async_context(receiver.listener)
         provider = await stack.enter_async_context(ProviderStandIn(PROVIDER_KEY))
         limits = ExportLimits(coalescing_delay=0.01, retry_time=retry_time, retry_delay=0.05)
-        options = StandInOptions(resolve={"api.openai.com:443": provider.url}, limits=limits)
+        options = StandInOptions(resolve=dict.fromkeys(("api.openai.com:443", *resolve), provider.url), limits=limits)
         gateway = await stack.enter_async_context(GatewayStandIn(process, options))
         client = await stack.enter_async_context(aiohttp.ClientSession())
         return Rig(gateway, provider, receiver, client)

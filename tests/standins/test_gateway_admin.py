@@ -193,11 +193,11 @@ async def _listed(rig: Rig, path: str) -> list[Config]:
     return data
 
 
-@pytest.mark.parametrize("name", ["ai-proxy", "pre-function", "opentelemetry", "key-auth"])
-async def test_schema_has_kongs_form(rig: Rig, name: str) -> None:
+@pytest.mark.parametrize(("name", "more"), [("ai-proxy", ["ws", "wss"]), ("pre-function", []), ("opentelemetry", []), ("key-auth", [])])
+async def test_schema_has_kongs_form(rig: Rig, name: str, more: list[str]) -> None:
     async with rig.client.get(f"{rig.gateway.admin_url}/schemas/plugins/{name}") as response:
         fields = {key: value for entry in (await response.json())["fields"] for key, value in entry.items()}
-    assert fields["protocols"]["default"] == ["grpc", "grpcs", "http", "https"]
+    assert fields["protocols"]["default"] == ["grpc", "grpcs", "http", "https", *more]
     assert fields["config"]["type"] == "record"
 
 

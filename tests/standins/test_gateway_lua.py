@@ -3,9 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
-from .conftest import TRACING
+from fiddler_kong_operator.plan.plugins.pre_function import build_access, build_stamp
+
+from .conftest import TRACING, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,12 +51,41 @@ async def test_without_tracing_there_are_no_spans_to_see(make_rig: Callable[...,
     assert (await rig.chat())[2]["x-spans"] == "nilnil"
 
 
-@pytest.mark.parametrize("phase", ["access", "header_filter"])
-async def test_error_before_the_answer_is_a_500(rig: Rig, phase: str) -> None:
-    await rig.accept(pre_function={phase: ["error('broken on purpose')"]})
+async def test_error_before_the_answer_is_a_500(rig: Rig) -> None:
+    await rig.accept(pre_function={"access": ["error('broken on purpose')"]})
     status, answer, _ = await rig.chat()
     assert (status, answer["message"]) == (500, "An unexpected error occurred")
     assert any("broken on purpose" in line for line in rig.gateway.error_log)
+
+
+async def test_error_in_header_filter_ends_the_connection_without_an_answer(rig: Rig) -> None:
+    await rig.accept(pre_function={"header_filter": ["error('broken on purpose')"]})
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await rig.chat()
+    await rig.delivered()
+    assert rig.receiver.named("kong")["http.status_code"] == 200
+    assert any("header_filter" in line and "broken on purpose" in line for line in rig.gateway.error_log)
+
+
+async def test_an_answer_of_the_gateways_own_passes_header_filter_too(rig: Rig) -> None:
+    await rig.accept(pre_function={"header_filter": ["kong.response.set_header('X-Status', kong.response.get_status())"]})
+    status, _, headers = await rig.chat(model="another")
+    assert (status, headers["x-status"]) == (400, "400")
+
+
+@pytest.mark.parametrize("name", ["X_Fiddler_Conversation_Id", "x-fiddler_conversation-id"])
+async def test_a_header_is_read_in_any_spelling_with_underscores(rig: Rig, name: str) -> None:
+    await rig.accept()
+    await rig.chat(headers={name: "c-1"})
+    await rig.delivered()
+    assert rig.receiver.named("chat gpt-4o-mini")["gen_ai.conversation.id"] == "c-1"
+
+
+async def test_the_spelling_with_hyphens_comes_first(rig: Rig) -> None:
+    await rig.accept()
+    await rig.chat(headers={"X_Fiddler_Conversation_Id": "c-1", "X-Fiddler-Conversation-Id": "c-2"})
+    await rig.delivered()
+    assert rig.receiver.named("chat gpt-4o-mini")["gen_ai.conversation.id"] == "c-2"
 
 
 async def test_error_in_the_log_phase_is_only_logged(rig: Rig) -> None:
@@ -66,7 +98,8 @@ async def test_error_in_the_log_phase_is_only_logged(rig: Rig) -> None:
 async def test_untrusted_lua_off_fails_every_request(make_rig: Callable[..., Any]) -> None:
     rig = await make_rig(replace(TRACING, untrusted_lua="off"))
     await rig.accept()
-    assert (await rig.chat())[0] == 500
+    with pytest.raises(aiohttp.ServerDisconnectedError):
+        await rig.chat()
     assert rig.provider.seen == []
 
 
@@ -77,6 +110,21 @@ async def test_pages_lua_runs_in_every_other_mode(make_rig: Callable[..., Any], 
     assert (await rig.chat(headers={"X-Fiddler-Conversation-Id": "c-1"}))[0] == 200
     await rig.delivered()
     assert rig.receiver.named("chat gpt-4o-mini")["gen_ai.conversation.id"] == "c-1"
+
+
+@pytest.mark.parametrize("mode", ["on", "sandbox", "lax", "strict"])
+async def test_the_operators_lua_runs_in_every_other_mode(make_rig: Callable[..., Any], mode: str) -> None:
+    rig = await make_rig(replace(TRACING, untrusted_lua=mode))
+    stamp = build_stamp()
+    access = build_access("X-Fiddler-Conversation-Id")
+    await rig.accept(pre_function={"access": [access], "header_filter": [stamp], "log": [stamp]})
+    seen = []
+    for headers in ({"X-Fiddler-Conversation-Id": "c-1"}, {}, {"X-Fiddler-Conversation-Id": "c-2"}):
+        rig.receiver.bodies.clear()
+        assert (await rig.chat(headers=headers))[0] == 200
+        await until(lambda: rig.receiver.bodies, "the call's spans arrive")
+        seen.append(rig.receiver.named("chat gpt-4o-mini").get("gen_ai.conversation.id"))
+    assert (seen, rig.gateway.error_log) == (["c-1", None, "c-2"], ())
 
 
 @pytest.mark.parametrize(("mode", "code", "status"), [

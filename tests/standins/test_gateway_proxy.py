@@ -128,6 +128,35 @@ async def test_odd_request_does_not_block_the_export_queue(rig: Rig, odd: dict[s
     assert len(rig.receiver.spans) == 2 * len(PAGE_SPANS)
 
 
+async def test_a_call_that_the_gateway_refuses_has_its_spans_and_session(rig: Rig) -> None:
+    await rig.accept()
+    status, _, _ = await rig.chat(model="another", headers={"X-Fiddler-Conversation-Id": "c-1"})
+    await rig.delivered()
+    assert {span.name for span in rig.receiver.spans} == {"kong", "kong.router", "kong.access.plugin.ai-proxy"}
+    root = rig.receiver.named("kong")
+    assert (status, root["http.status_code"], root["gen_ai.conversation.id"]) == (400, 400, "c-1")
+    assert all(span.end_time_unix_nano for span in rig.receiver.spans)
+
+
+async def test_a_request_without_a_route_is_traced_by_a_global_plugin(rig: Rig) -> None:
+    config = page_config(f"{rig.receiver.listener.url}/v1/traces")
+    config["plugins"] = [{name: value for name, value in plugin.items() if name != "service"} for plugin in config["plugins"]]
+    assert (await rig.push(config))[0] == 201
+    async with rig.client.get(f"{rig.gateway.proxy_url}/elsewhere", headers={"X-Fiddler-Conversation-Id": "c-1"}) as response:
+        assert response.status == 404
+    await rig.delivered()
+    assert {span.name for span in rig.receiver.spans} == {"kong", "kong.router"}
+    assert rig.receiver.named("kong")["http.status_code"] == 404
+
+
+async def test_a_plain_upstream_url_without_a_port_is_called_at_443(make_rig: Callable[..., Any]) -> None:
+    rig = await make_rig(resolve=("llm.example:443",))
+    for url, status in [("http://llm.example/v1/chat/completions", 200), ("http://127.0.0.1:1/v1/chat/completions", 502)]:
+        model = {"provider": "openai", "name": "gpt-4o-mini", "options": {"upstream_url": url}}
+        await rig.accept(ai_proxy={"model": model})
+        assert (await rig.chat())[0] == status
+
+
 async def test_unknown_path_has_no_route(rig: Rig) -> None:
     await rig.accept()
     async with rig.client.get(f"{rig.gateway.proxy_url}/elsewhere") as response:

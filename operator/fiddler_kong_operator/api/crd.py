@@ -27,6 +27,8 @@ CATEGORY: Final = "fiddler"
 MAX_NAME: Final = 40
 """Longest name of a binding: `<binding>-<route>` stays two characters below a Service's limit of 63."""
 
+_NAME: Final = {"name": {"type": "string", "description": "Begins the names of all created objects."}}
+
 NAME_RULES: Final = (
     Rule(
         cel=f"size(self.metadata.name) <= {MAX_NAME}",

@@ -60,10 +60,10 @@ def _forbidden(snapshot: Snapshot) -> str | None:
 
 
 def _kong_minor(snapshot: Snapshot, spec: BindingSpec) -> Minor | None:
-    """The gateway's version, where its image tells it and its owner lets the binding know."""
+    """The gateway's version, where the image or the binding tells it and the owner lets the binding know."""
     workload = snapshot.workload
     container = workload.container(spec.gateway.container) if workload and granted(snapshot.binding, workload) else None
-    version = parse_image(container.image).version if container else None
+    version = parse_image(container.image, spec.gateway.kong_version).version if container else None
     return version.minor if version else None
 
 

@@ -127,7 +127,7 @@ def unverified_tls(snapshot: Snapshot) -> str | None:
     """A gateway that verifies certificates by default refuses a Service that says otherwise."""
     spec, workload = snapshot.binding.spec, snapshot.workload
     container = workload.container(spec.gateway.container) if spec and workload else None
-    version = parse_image(container.image).version if container else None
+    version = parse_image(container.image, spec.gateway.kong_version).version if spec and container else None
     switched_off = container and any((entry.name, entry.value) == (_TLS_VERIFICATION, "off") for entry in container.env)
     if switched_off or (version and version.before(_TLS_VERIFIED_SINCE)):
         return None

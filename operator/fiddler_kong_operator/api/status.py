@@ -43,7 +43,7 @@ class GatewayStatus(ApiModel):
     """Facts about the gateway."""
 
     version: str | None = Field(default=None, max_length=64)
-    """Version of Kong, read from the image."""
+    """Version of Kong, from the image's tag or `spec.gateway.kongVersion`."""
 
     image: str | None = Field(default=None, max_length=1024)
     """Image of the Kong container."""

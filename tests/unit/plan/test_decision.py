@@ -222,6 +222,14 @@ def test_what_is_attached_stays_where_the_gateways_plugins_cannot_be_read() -> N
     assert (decision.retreats, decision.plan.attachments) == (False, ())
 
 
+def test_no_further_type_is_attached_where_the_gateways_plugins_cannot_be_read() -> None:
+    snapshot = seen(EXPOSED, OWN, "assistant-pre-function", "assistant-opentelemetry", workload=listing(None), secrets=KEYS)
+
+    decision = decide(snapshot)
+
+    assert (decision.retreats, decision.plan.objects, decision.plan.attachments) == (True, (), ())
+
+
 def test_pre_function_leaves_a_gateway_whose_lua_may_be_off_in_a_config_map() -> None:
     container = replace(make_container({**TRACING, "KONG_PLUGINS": "bundled"}), env_from=(EnvSource("ConfigMap kong-env"),))
     snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", workload=make_workload(container, grant="ai"), secrets=KEYS)

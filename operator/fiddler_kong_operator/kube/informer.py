@@ -111,6 +111,7 @@ class Informer:
         self._backoff = Backoff(PAUSES, uniform)
         self._version = ""
         self._refusals = 0
+        self._watch_refused = False  # by the last refusal: a list that succeeds does not end it
         self.synced = asyncio.Event()
         """Set once the kind was listed, or found not to be installed or forbidden."""
         self.absent = False
@@ -156,7 +157,8 @@ class Informer:
         self._seen_alive()
         self.absent = False
         self._sink.installed(self._kind, installed=True)
-        self._permitted()
+        if not self._watch_refused:
+            self._permitted()
         self.synced.set()
         return 0.0
 
@@ -174,10 +176,12 @@ class Informer:
         async with contextlib.aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:
             async for event in events:
                 self._seen_alive()
+                self._permitted()
                 if event.type != "BOOKMARK":
                     self._sink.event(self._kind, event.type, event.object)
                 self._version = event.object["metadata"]["resourceVersion"]
         self._seen_alive()
+        self._permitted()
 
     def _seen_alive(self) -> None:
         self.last_activity = self._clock()
@@ -202,10 +206,11 @@ class Informer:
     def _permitted(self) -> None:
         if self.forbidden:
             self._sink.forbidden(self._kind, self._namespace, None)
-        self._refusals = 0
+        self._refusals, self._watch_refused = 0, False
 
     def _refused(self, error: Refused) -> float:
         self._seen_alive()
+        self._watch_refused = bool(self._version)
         self._refusals, self._version = self._refusals + 1, ""
         if not self.forbidden:
             return SECOND_LOOK

@@ -18,7 +18,7 @@ from .kinds import SECRET
 from .objects.attachments import own_names
 from .objects.build import build, build_retreat, is_attached, lua_keys, prune, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
-from .plugins import PLUGINS, PRE_FUNCTION, lua_plugins
+from .plugins import PLUGINS, PRE_FUNCTION, lua_plugins, plugin_types
 from .references import withdrawn_routes
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
@@ -102,8 +102,10 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
 
 
 def _lacks_plugins(snapshot: Snapshot, gateway: GatewayView) -> bool:
-    """Whether the gateway does not have a plugin of the binding. Where that cannot be read, nothing is attached anew."""
-    return bool(gateway.refused_plugins) or (gateway.plugins_unknown and not is_attached(snapshot, type_keys(snapshot.binding, PLUGINS)))
+    """Whether the gateway does not have a plugin of the binding. Where that cannot be read, no type is attached anew."""
+    types = plugin_types(snapshot.binding.spec) if snapshot.binding.spec else ()
+    new = (kind for kind in types if not PLUGINS[kind].runs_lua and not is_attached(snapshot, type_keys(snapshot.binding, [kind])))
+    return bool(gateway.refused_plugins) or (gateway.plugins_unknown and any(new))
 
 
 def _pending_message(findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:

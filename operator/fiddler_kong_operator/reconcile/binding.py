@@ -13,6 +13,7 @@ from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, ProbeResult, Snapshot
@@ -192,10 +193,14 @@ class BindingReconciler:
         return {key: delay for key, delay in delays.items() if delay}
 
     async def _keep_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
-        """Hold our finalizer exactly while a plugin of the binding is, or is about to be, attached to an object of others."""
+        """Hold our finalizer exactly while a plugin of the binding is, or is about to be, attached to an object of others.
+
+        It stays where the lists cannot be watched: what they name is perhaps not known.
+        """
         binding = snapshot.binding
-        wanted = bool(plan.attachments or build_removal(snapshot).attachments)
-        if wanted != (names.FINALIZER in binding.finalizers):
+        changed = any(not is_own_child(snapshot, attachment.target) for attachment in plan.attachments)
+        wanted = changed or bool(build_removal(snapshot).attachments)
+        if wanted != (names.FINALIZER in binding.finalizers) and (wanted or not snapshot.forbidden):
             others = tuple(f for f in binding.finalizers if f != names.FINALIZER)
             await self._applier.set_finalizers(binding, (*others, names.FINALIZER) if wanted else others)
 

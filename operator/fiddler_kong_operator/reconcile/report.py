@@ -13,6 +13,7 @@ from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.decision import Decision
+from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.references import attach_targets
@@ -100,7 +101,8 @@ class Reporter:
         content = hash(tuple((desired.key, desired.digest) for desired in plan.objects))
         repaired = [d.key for d in plan.objects if d.key in written and self._wanted.get(binding.key) == content]
         self._wanted[binding.key] = content
-        strange = [a.target for a in plan.attachments if a.target in written and a.target not in attach_targets(binding)]
+        named = attach_targets(binding)
+        strange = [k for k in (a.target for a in plan.attachments) if k in written and k not in named and not is_own_child(snapshot, k)]
         for name, keys in (("ChildRepaired", repaired), ("PluginsDetached", strange)):
             if keys and not self._notices.delay((binding.key, name)):
                 self._notices.count((binding.key, name))

@@ -200,6 +200,17 @@ async def test_a_permission_that_is_given_is_reported_after_the_list() -> None:
     assert not play.informer.forbidden
 
 
+async def test_a_missing_permission_to_watch_is_reported_although_lists_succeed_and_ends_with_the_first_event() -> None:
+    refused: list[Step] = [Refused("forbidden", 403)]
+    play = await played([NOTHING], refused, [NOTHING], refused, [NOTHING], refused, [NOTHING], [bookmark(12), LONG])
+    assert [line for line in play.notes.lines if "there" not in line and "complete" not in line] == [
+        "Service forbidden",
+        "Service forbidden",
+        "Service permitted",
+    ]
+    assert play.clock.slept == [5.0, 30.0, 30.0]
+
+
 async def test_a_permission_that_comes_with_the_second_attempt_is_not_reported() -> None:
     play = await played([Refused("forbidden", 403)], [NOTHING], [Refused("forbidden", 403)], [NOTHING])
     assert [line for line in play.notes.lines if "forbidden" in line] == []

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
@@ -51,10 +50,19 @@ def test_without_a_grant_pre_function_leaves_other_peoples_lists_and_the_rest_st
 def test_without_a_grant_pre_function_leaves_the_services_of_the_binding() -> None:
     plan = decide(seen(EXPOSED, OWN, "assistant-openai-ai-proxy", "assistant-pre-function", "assistant-opentelemetry")).plan
 
-    (service,) = plan.objects
-    assert service.key == OWN
-    assert service.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION] == "assistant-openai-ai-proxy,assistant-opentelemetry"
-    assert plan.attachments == ()
+    assert [(a.target, a.plugins) for a in plan.attachments] == [(OWN, ("assistant-openai-ai-proxy", "assistant-opentelemetry"))]
+    assert plan.objects == ()
+
+
+def test_a_spec_that_is_refused_changes_nothing_of_an_own_service_but_its_list() -> None:
+    """Its address may be the reason of the refusal, and its port another one than that of the Ingress."""
+    local = EXPOSED | {"llm": EXPOSED["llm"] | {"options": {"upstreamUrl": "http://169.254.169.254:80/v1/chat/completions"}}}
+
+    decision = decide(seen(local, OWN, "assistant-openai-ai-proxy", "assistant-pre-function"))
+
+    assert decision.findings[ConditionType.ACCEPTED].reason.name == "EndpointRefused"
+    assert decision.plan.objects == ()
+    assert [(a.target, a.plugins) for a in decision.plan.attachments] == [(OWN, ("assistant-openai-ai-proxy",))]
 
 
 @pytest.mark.parametrize(("route", "key"), [(ATTACHED, CHAT), (EXPOSED, OWN)], ids=["attached", "exposed"])
@@ -106,10 +114,10 @@ def test_only_the_clashing_plugin_leaves_an_own_service_and_stays_away(others: t
 
     decision = decide(snapshot)
 
-    lists = [desired.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION] for desired in decision.plan.objects]
+    lists = [attachment.plugins for attachment in decision.plan.attachments]
     assert decision.findings[ConditionType.ACCEPTED].reason.name == "PluginClash"
-    assert lists == (["assistant-openai-ai-proxy,assistant-pre-function"] if others[0] == "assistant-opentelemetry" else [])
-    assert decision.plan.attachments == ()
+    assert lists == ([("assistant-openai-ai-proxy", "assistant-pre-function")] if others[0] == "assistant-opentelemetry" else [])
+    assert decision.plan.objects == ()
 
 
 def test_ours_leave_a_clash_on_an_own_service_of_an_unreadable_binding() -> None:
@@ -194,9 +202,8 @@ def test_a_route_keeps_the_plugins_that_the_gateway_has_and_gets_no_other() -> N
 
     decision = decide(snapshot)
 
-    (service,) = decision.plan.objects
-    assert service.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION] == "assistant-openai-ai-proxy"
-    assert decision.prune == ()
+    assert [(a.target, a.plugins) for a in decision.plan.attachments] == [(OWN, ("assistant-openai-ai-proxy",))]
+    assert (decision.plan.objects, decision.prune) == ((), ())
 
 
 def test_a_route_without_its_ai_proxy_does_not_serve() -> None:
@@ -213,6 +220,14 @@ def test_what_is_attached_stays_where_the_gateways_plugins_cannot_be_read() -> N
     decision = decide(snapshot)
 
     assert (decision.retreats, decision.plan.attachments) == (False, ())
+
+
+def test_no_further_type_is_attached_where_the_gateways_plugins_cannot_be_read() -> None:
+    snapshot = seen(EXPOSED, OWN, "assistant-pre-function", "assistant-opentelemetry", workload=listing(None), secrets=KEYS)
+
+    decision = decide(snapshot)
+
+    assert (decision.retreats, decision.plan.objects, decision.plan.attachments) == (True, (), ())
 
 
 def test_pre_function_leaves_a_gateway_whose_lua_may_be_off_in_a_config_map() -> None:

@@ -6,11 +6,14 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused, Stale, Transient
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.reconcile.failures import BRIEF
 from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
 from tests.unit.observe.objects import ASSISTANT
 from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, elapse, exposing
 
+CHAT = ObjectKey("Service", "ai", "chat")
 PRE_FUNCTION, OPENTELEMETRY = "assistant-pre-function", "assistant-opentelemetry"
 OURS = f"assistant-chat-ai-proxy,{PRE_FUNCTION},{OPENTELEMETRY}"
 HELD = f"finalizers {names.FINALIZER}"
@@ -58,6 +61,22 @@ async def test_the_finalizer_goes_in_the_pass_after_the_detaching() -> None:
     assert "list Service ai/chat rate-limit" in first
     assert [line for line in first if line.startswith("finalizers")] == []
     assert stage.log == ["finalizers -"]
+
+
+async def test_the_finalizer_stays_where_a_new_process_may_not_see_the_lists() -> None:
+    stage = attaching()
+    await stage.converge()
+    target = stage.cluster.objects.pop(CHAT)
+    stage = stage.restarted()
+    stage.cluster.objects[CHAT] = target
+    stage.read_errors["chat"] = Refused("get Service ai/chat: services is forbidden", 403)
+    stage.feed.forbidden(SERVICE, "ai", "Service in ai cannot be watched: forbidden")
+
+    with pytest.raises(Refused):
+        await stage.reconcile()
+
+    assert stage.finalizers == [names.FINALIZER]
+    assert stage.condition("Ready") == ("False", "WatchForbidden")
 
 
 async def test_finalizers_of_others_stay_when_ours_comes_and_goes() -> None:

@@ -72,11 +72,18 @@ def everybody_if_frozen(records: Records, *targets: Attachable | None) -> Iterab
     return records.bindings() if frozen else ()
 
 
-def attachable_triggers(records: Records, _key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
+def _judged_anew(records: Records, key: ObjectKey, ingress_class: str) -> Iterable[ObjectKey]:
+    """The bindings that expose a route in the class, where the first Ingress of it got an address, or the last one lost it."""
+    return records.indexes.exposing_in[ingress_class] if records.indexes.published[ingress_class] <= {key} else ()
+
+
+def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
     """The bindings around an object that changed, and those that expose what it serves, before or now."""
     if not changed(old, new, "attached_at"):
         return
     yield from everybody_if_frozen(records, old, new)
+    for ingress_class in {*_publishing(old)} ^ {*_publishing(new)}:
+        yield from _judged_anew(records, key, ingress_class)
     for target in (old, new):
         if target:
             yield from bindings_around(records, target)

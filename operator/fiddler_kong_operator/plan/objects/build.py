@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from fiddler_kong_operator.api import Llm, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
-from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, plugin_key, route_object, withdrawn_routes
+from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance
+from fiddler_kong_operator.plan.references import attach_targets, plugin_key, route_object, withdrawn_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
-from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
-from .attachments import build_attachments, is_own_child, without
-from .builders import BUILDERS, Wish, build_service
-from .desired import BindingPlan
+from .attachments import build_attachments, is_ours, is_own_child, without
+from .builders import BUILDERS, Wish
+from .desired import Attachment, BindingPlan
 from .overrides import configured_plugins
 
 __all__ = ["build", "build_removal", "build_retreat", "is_attached", "lua_keys", "prune", "type_keys", "withdrawn_objects"]
@@ -62,33 +62,22 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
 
 
 def build_retreat(snapshot: Snapshot, leaving: Mapping[ObjectKey, frozenset[str]], withdrawn: frozenset[str]) -> BindingPlan:
-    """The plan that only takes these names of the binding off the lists of targets, its own Services' included; other names stay.
+    """The plan that only takes these names of the binding off the lists of targets, its own Services' included; other names of it stay.
 
-    Other objects of its own, and its Services while the spec does not say what they should be, are treated like those of others. The
-    Services of `withdrawn` routes are about to be deleted.
+    Nothing else of its Services changes: the spec is perhaps refused, and says what they should be. Those of `withdrawn` routes are about
+    to be deleted.
     """
-    shorter = {key: found for key, names in leaving.items() if (found := without(snapshot, snapshot.targets[key], names))}
-    services = {route_object(snapshot.binding, SERVICE, route.name): (route, llm) for route, llm in _own_routes(snapshot)}
-    instances = plugin_instances(snapshot.binding.spec) if snapshot.binding.spec else ()
-    lists = _lists(snapshot.binding, instances, frozenset())
-    objects = tuple(
-        build_service(
-            snapshot.binding,
-            route,
-            llm,
-            [name for name in lists[route.name] if name in snapshot.targets[key].plugins and name not in leaving[key]],
-        )
-        for key, (route, llm) in services.items()
-        if key in shorter and route.name not in withdrawn
-    )
-    return BindingPlan(objects, tuple(attachment for key, attachment in sorted(shorter.items()) if key not in services))
+    gone = {route_object(snapshot.binding, SERVICE, route) for route in withdrawn}
+    shorter = (_shorter(snapshot, snapshot.targets[key], names) for key, names in sorted(leaving.items()) if key not in gone)
+    return BindingPlan(attachments=tuple(filter(None, shorter)))
 
 
-def _own_routes(snapshot: Snapshot) -> Iterator[tuple[Route, Llm]]:
-    """The exposed routes whose Service exists."""
-    for route, _, llm in exposed_routes(snapshot.binding.spec) if snapshot.binding.spec else ():
-        if is_own_child(snapshot, route_object(snapshot.binding, SERVICE, route.name)):
-            yield route, llm
+def _shorter(snapshot: Snapshot, target: Attachable, names: frozenset[str]) -> Attachment | None:
+    """Names of others leave a Service of the binding too: it is about to be repaired, or a policy adds them again."""
+    found = without(snapshot, target, names)
+    if found is None or snapshot.binding.spec is None or not is_own_child(snapshot, target.key):
+        return found
+    return replace(found, plugins=tuple(name for name in found.plugins if is_ours(snapshot, name)))
 
 
 def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:

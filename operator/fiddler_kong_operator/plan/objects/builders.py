@@ -25,7 +25,7 @@ from fiddler_kong_operator.plan.snapshot import Binding
 from .desired import Desired
 from .manifest import build_desired, canonical
 
-__all__ = ["BUILDERS", "Wish", "build_service"]
+__all__ = ["BUILDERS", "Wish"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ def _build_plugin(binding: Binding, instance: PluginInstance, config: Manifest) 
 
 def build_services(wish: Wish) -> tuple[Desired, ...]:
     """A Service for each exposed route. It leads to the provider and carries the route's plugins."""
-    return tuple(build_service(wish.binding, route, llm, wish.lists[route.name]) for route, _, llm in wish.exposed)
+    return tuple(_build_service(wish.binding, route, llm, wish.lists[route.name]) for route, _, llm in wish.exposed)
 
 
-def build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[str]) -> Desired:
+def _build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[str]) -> Desired:
     """The Service of one exposed route, with these plugins."""
     upstream = upstream_of(llm)
     settings = {f"konghq.com/{name.replace('_', '-')}": str(value) for name, value in connection_settings(route).items()}

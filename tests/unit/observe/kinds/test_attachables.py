@@ -5,7 +5,21 @@ import pytest
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.attachables import reduce_attachable
 from tests.unit.observe.changes import NONE, changed, deleted, written
-from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, binding, http_route, ingress, key, leading, ours, plugin, service, spec
+from tests.unit.observe.objects import (
+    ASSISTANT,
+    ATTACHED,
+    CHAT,
+    at,
+    binding,
+    http_route,
+    ingress,
+    key,
+    leading,
+    ours,
+    plugin,
+    service,
+    spec,
+)
 
 OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
 ATTACHING = binding(spec_=spec(ATTACHED))
@@ -48,6 +62,16 @@ def test_an_ingress_is_published_once_kongs_controller_gave_it_an_address(balanc
 def test_a_binding_is_requeued_when_its_ingress_gets_an_address() -> None:
     waiting, confirmed = (ours(ingress("assistant-openai", n, ("", "/openai"), address=a)) for n, a in ((1, None), (2, "192.0.2.1")))
     assert changed(binding(), waiting, then=confirmed) == {ASSISTANT}
+
+
+def test_a_binding_is_requeued_when_the_first_ingress_of_its_class_gets_an_address_or_the_last_loses_it() -> None:
+    """Until then a missing address of its own tells nothing."""
+    without, there = (ingress("a", 1, ("a.example", "/x"), address=address) for address in (None, "192.0.2.1"))
+    another = ingress("b", 1, ("a.example", "/y"), address="192.0.2.1")
+    assert changed(binding(), without, then=at(there, 2)) == {ASSISTANT}
+    assert changed(binding(), there, then=at(without, 2)) == {ASSISTANT}
+    assert changed(binding(), another, without, then=at(there, 2)) == NONE
+    assert changed(binding(), another, there, then=at(without, 2)) == NONE
 
 
 @pytest.mark.parametrize(

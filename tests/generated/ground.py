@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -22,14 +23,17 @@ from tests.integration.targets import foreign_plugin, ingress, service
 __all__ = ["Ground", "drafts"]
 
 _SECRETS: Final = [("fiddler", "api-key"), ("openai", "api-key"), ("spare", "fiddler"), ("spare", "a_b.c")]
-_TARGETS: Final = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Service", "own-@"), ("Ingress", "own-@"))
+Targets = tuple[tuple[str, str], ...]
+"""Kinds and names."""
+
+_TARGETS: Final[Targets] = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Service", "own-@"), ("Ingress", "own-@"))
 """`own-@` carries a user's ai-proxy, `svc-@` a user's cors; `@` is the binding's name."""
 
 _GATEWAYS: Final = [("gw-@", "proxy"), ("gw-@", "proxy"), ("gw-@", "second"), ("kong-gateway", "proxy")]
 
 
-def drafts() -> SearchStrategy[Spec]:
-    """Valid specs with `@` for the binding's name and `#` for the namespace; `Ground.fitted` replaces both."""
+def drafts(targets: Targets = _TARGETS, own: Mapping[str, SearchStrategy[Any]] = MappingProxyType({})) -> SearchStrategy[Spec]:
+    """Valid specs with `@` for the binding's name and `#` for the sink's port; `Ground.fitted` replaces both. `own` replaces fields."""
     refs = st.sampled_from(_SECRETS).map(lambda ref: {"name": ref[0], "key": ref[1]})
     fields = {
         "fiddler.url": st.sampled_from(["http://127.0.0.1:#", "http://127.0.0.1:#/", "http://localhost:#", "https://acme.fiddler.invalid"]),
@@ -46,7 +50,7 @@ def drafts() -> SearchStrategy[Spec]:
         "routes[].expose.path": st.from_regex(r"(/[A-Za-z0-9_-]{1,9}){1,3}", fullmatch=True).map(lambda path: f"{path}/@"),
         "routes[].expose.host": st.sampled_from(["llm.example", "a"]),
     }
-    return specs(Scenery(_TARGETS, 3, fields)).map(lambda spec: {**spec, "suspend": False})
+    return specs(Scenery(targets, 3, {**fields, **own})).map(lambda spec: {**spec, "suspend": False})
 
 
 class Ground(Arena):

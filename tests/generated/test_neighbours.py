@@ -1,0 +1,94 @@
+"""No binding takes away what Kong served before: generated scenes with the real API server and the real Kong Ingress Controller.
+
+A failure prints the seed of each scene that is concerned, and the scene as YAML. `SEEDS` repeats it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Final
+
+import pytest
+
+from devcluster import Cluster
+from devcluster.crds import INGRESS_CLASS
+from devcluster.operator_process import OperatorProcess
+from devcluster.stage import Stage
+from tests.generated.case import Spec
+from tests.generated.neighbours import Neighbours
+from tests.generated.pool import Pool
+from tests.generated.scene import OTHER_CLASS, Scene, neighbourly
+from tests.integration.arena import SETTINGS, Arena, Manifest
+from tests.staging import staged
+
+SEEDS: Final = range(6)
+BATCHES: Final = 10
+
+
+class Lot(Arena):
+    """A namespace whose gateway needs no rollout."""
+
+    def gateway(self, image: str = "kong/kong-gateway:3.13.0.3", env: Mapping[str, str] | None = None) -> Manifest:
+        """A gateway with the settings that a binding wants."""
+        return super().gateway(image, env or SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """A separate control plane: this module counts Kong's refusals."""
+    with staged(Cluster.start()) as (started, _):
+        started.cluster.api.apply([{**INGRESS_CLASS, "metadata": {"name": OTHER_CLASS}}])
+        yield started
+
+
+@pytest.fixture(scope="module")
+def operator(stage: Stage) -> Iterator[OperatorProcess]:
+    with OperatorProcess(stage.cluster) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def pool() -> Pool[Spec]:
+    pool = Pool(neighbourly(), 300)
+    pool.fill()
+    return pool
+
+
+@contextmanager
+def neighbours(stage: Stage, operator: OperatorProcess, pool: Pool[Spec], seeds: Sequence[int]) -> Iterator[Neighbours]:
+    """The scenes of these seeds, each in a namespace of its own; deleted afterwards."""
+    with ExitStack() as stack:
+        lots = [Lot(stage, operator, f"lot-{secrets.token_hex(3)}") for _ in seeds]
+        for lot in lots:
+            lot.open()
+            stack.callback(lot.close)
+        scenes = Neighbours([Scene(lot, seed, pool) for lot, seed in zip(lots, seeds, strict=True)])
+        stack.callback(scenes.close)
+        yield scenes
+
+
+def play(scenes: Neighbours, changes: int) -> None:
+    scenes.build()
+    scenes.bind()
+    for _ in range(changes):
+        scenes.disturb()
+    scenes.unbind()
+
+
+def test_no_route_goes_and_no_refusal_lasts_in_six_scenes(stage: Stage, operator: OperatorProcess, pool: Pool[Spec]) -> None:
+    with neighbours(stage, operator, pool, SEEDS) as scenes:
+        play(scenes, changes=3)
+
+    assert {"Ready", "PluginClash", "SharedBackend"} <= scenes.reasons
+    assert "a bug in the operator" not in operator.log
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("_batch", range(BATCHES))
+def test_no_route_goes_and_no_refusal_lasts_in_any_scene(stage: Stage, operator: OperatorProcess, pool: Pool[Spec], _batch: int) -> None:
+    with neighbours(stage, operator, pool, [secrets.randbelow(10**6) for _ in SEEDS]) as scenes:
+        play(scenes, changes=6)
+
+    assert "a bug in the operator" not in operator.log

@@ -55,8 +55,11 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _without_ends(part: str, form: str) -> str:
-    """The text without the start of a form at its end, and without the end of one at its start."""
-    lengths = range(len(form) - 1, _SHORTEST - 1, -1)
+    """The text without the start of a form at its end, and without the end of one at its start.
+
+    No part of the form that is longer than the text is tried: a Secret may hold a megabyte.
+    """
+    lengths = range(min(len(form) - 1, len(part)), _SHORTEST - 1, -1)
     end = next((length for length in lengths if part.endswith(form[:length])), 0)
     part = part[: len(part) - end] + (_BLOT if end else "")
     start = next((length for length in lengths if part.startswith(form[-length:])), 0)

@@ -178,7 +178,7 @@ def test_a_role_that_lacks_a_verb_holds_back_its_own_namespace_only(backstage: S
     arenas[0].until_ready("held")
     found = arenas[1].until_condition("Accepted", "False", "WatchForbidden", "held")
     assert f"list Ingress {held}" in found["message"]
-    assert f"Ingress in {held}" in json.dumps(operator.health())
+    arenas[1].until(lambda: f"Ingress in {held}" in json.dumps(operator.health()), "the kind in /healthz, which kopf caches for seconds")
 
     backstage.cluster.api.request("PATCH", path, {"rules": role["rules"]}, "application/merge-patch+json")
     arenas[1].until_ready("held", seconds=60)

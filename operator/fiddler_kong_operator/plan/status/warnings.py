@@ -7,6 +7,7 @@ the last change of the objects behind it by more than `GRACE`, and was seen late
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
@@ -27,6 +28,9 @@ TRANSLATION_FAILED: Final = "KongConfigurationTranslationFailed"
 WARNING_LIFETIME: Final = 600.0
 """Seconds after which an event that was not repeated no longer counts: twice the interval to which client-go's spam filter stretches
 repeats."""
+
+_MISSING: Final = re.compile(r'referenced KongPlugin or KongClusterPlugin "([^"]{1,253})" does not exist')
+"""Words of Kong Ingress Controller 3.4, seen."""
 
 GRACE: Final = 2.0
 """Seconds after a change in which a warning may still be about the former state: the push to Kong was under way, and both times are whole
@@ -52,7 +56,19 @@ def is_recent(warning: KongWarning, now: float) -> bool:
     return abs(now - warning.last_seen) < WARNING_LIFETIME
 
 
+def _disproved(warning: KongWarning, snapshot: Snapshot) -> bool:
+    """Whether a plugin that it misses is there: Kong's controller may see a list before the plugins that it names.
+
+    Its events come seconds late when much is created at once, and no event says that the next translation succeeded.
+    """
+    missing = _MISSING.search(warning.message)
+    plugin = ObjectKey(KONG_PLUGIN.name, warning.about.namespace, missing[1]) if missing else None
+    return plugin in snapshot.children and not snapshot.children[plugin].deleting if plugin else False
+
+
 def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
+    if _disproved(warning, snapshot):
+        return False
     subjects = _subjects(warning, snapshot)
     written = (child.applied_at for key, child in snapshot.children.items() if key in subjects)
     listed = (target.attached_at for key, target in snapshot.targets.items() if key in subjects)

@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, KongWarning, Snapshot
-from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, GRACE, WARNING_LIFETIME, current_warnings, outdate_warnings
+from fiddler_kong_operator.plan.status.warnings import (
+    APPLY_FAILED,
+    GRACE,
+    TRANSLATION_FAILED,
+    WARNING_LIFETIME,
+    current_warnings,
+    outdate_warnings,
+)
 from tests.unit.plan.situations import make_binding
 
 PLUGIN = ObjectKey("KongPlugin", "kong", "assistant-opentelemetry")
@@ -42,6 +51,14 @@ def test_a_warning_from_before_a_list_was_written_does_not_count_even_if_the_plu
 @pytest.mark.parametrize("now", [CHANGED + 10 + WARNING_LIFETIME, CHANGED + 10 - WARNING_LIFETIME])
 def test_a_warning_that_was_not_repeated_is_over_and_one_from_the_future_is_made_up(now: float) -> None:
     assert not holds(snapshot(CHANGED + 10, now=now))
+
+
+@pytest.mark.parametrize(("plugin", "expected"), [(PLUGIN.name, False), ("assistant-pre-function", True)])
+def test_a_warning_about_a_missing_plugin_does_not_count_where_the_plugin_is_there(plugin: str, expected: bool) -> None:  # noqa: FBT001
+    """Kong's controller saw the Service before the plugin; under load its event comes after every grace."""
+    seen = snapshot(CHANGED + 30, about=SERVICE, reason=TRANSLATION_FAILED)
+    message = f'referenced KongPlugin or KongClusterPlugin "{plugin}" does not exist'
+    assert holds(replace(seen, warnings=(replace(seen.warnings[0], message=message),))) == expected
 
 
 def test_other_events_are_no_warnings_that_count() -> None:

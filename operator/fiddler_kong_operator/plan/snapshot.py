@@ -6,6 +6,7 @@ arrival (a child is a digest, a Service is its plugin list), so that thousands o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -100,9 +101,7 @@ class Attachable:
     @property
     def doubled(self) -> tuple[str, ...]:
         """The names that are twice on its list: Kong refuses its whole configuration while they are."""
-        if len(set(self.plugins)) == len(self.plugins):
-            return ()
-        return tuple(name for name in dict.fromkeys(self.plugins) if self.plugins.count(name) > 1)
+        return tuple(name for name, times in Counter(self.plugins).items() if times > 1)
 
 
 @dataclass(frozen=True, slots=True)

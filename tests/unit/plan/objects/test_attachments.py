@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from fiddler_kong_operator.plan.objects.attachments import merge_list
 from fiddler_kong_operator.plan.objects.desired import Attachment
+from fiddler_kong_operator.plan.snapshot import Attachable
 from tests.unit.plan.plans import (
     AI_PROXY,
     ATTACHED,
@@ -92,3 +94,14 @@ def test_a_service_left_from_an_earlier_binding_of_the_name_is_no_target() -> No
     service = {key: replace(old, written=True) for key, old in child("Service", "assistant-openai", OTHER_UID).items()}
     plan = plan_of(spec_of(), targets=attachable(OPENTELEMETRY, key=next(iter(service))), children=service)
     assert plan.attachments == ()
+
+
+def test_names_that_are_twice_on_a_list_are_found_in_time_that_grows_with_its_length() -> None:
+    """An annotation may hold 256 KiB, and any user may write one."""
+    many = tuple(map(str, range(40_000)))
+    started = time.process_time()
+
+    found = Attachable(CHAT, "uid-chat", "5", ("b", "a", *many, "a", "b")).doubled
+
+    assert found == ("b", "a")
+    assert time.process_time() - started < 1  # second

@@ -229,12 +229,12 @@ async def test_an_edit_during_the_first_look_is_served_next() -> None:
         operator.start()
         await cluster.until(lambda: len(cluster.written("apply status")) == 4)
 
-        edited = binding("b90", spec_=spec(ATTACHED), generation=2)
-        operator.observe("MODIFIED", cluster.put(edited))
+        name = next(f"b{n}" for n in range(100) if f"FiddlerKongBinding ai/b{n}" not in cluster.written("apply status"))
+        operator.observe("MODIFIED", cluster.put(binding(name, spec_=spec(ATTACHED), generation=2)))
         cluster.may.set()
         await operator.first_look()
 
-        assert cluster.written("apply status").index("FiddlerKongBinding ai/b90") in {4, 5}
+        assert cluster.written("apply status").index(f"FiddlerKongBinding ai/{name}") in {4, 5}
 
 
 async def test_a_list_of_kopf_calls_for_a_resync() -> None:

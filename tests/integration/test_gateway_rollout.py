@@ -35,19 +35,22 @@ def waits(pushed: Pushed) -> bool:
     return pushed.types() == WITHOUT_LUA
 
 
-def tell(arena: Arena) -> tuple[str, str]:
-    found = arena.conditions().get("GatewayConfigured", {})
-    return found.get("reason", ""), found.get("message", "")
+def tells(arena: Arena, reason: str, message: str) -> bool:
+    """Whether one status says all of it: a Deployment goes from progressing to stuck and back while its pods are replaced."""
+    found = arena.conditions()
+    gateway, programmed = found.get("GatewayConfigured", {}), found.get("PluginsProgrammed", {})
+    return (
+        (gateway.get("reason"), gateway.get("message")) == (reason, message)
+        and (programmed["status"], programmed["reason"]) == ("Unknown", "WaitingForGateway")
+        and "KongPlugin assistant-pre-function is attached when the gateway runs with its new settings" in programmed["message"]
+        and ("Reconciling" if reason == "GatewayRollingOut" else "Stalled") in found
+    )
 
 
 def expect_waiting(gateway: Gateway, reason: str, message: str) -> None:
     """The status reports a rollout, and only plugins without Lua are attached."""
     arena = gateway.arena
-    arena.until(lambda: tell(arena) == (reason, message), f"{reason}: {message!r}")
-    programmed = arena.conditions()["PluginsProgrammed"]
-    assert (programmed["status"], programmed["reason"]) == ("Unknown", "WaitingForGateway")
-    assert "KongPlugin assistant-pre-function is attached when the gateway runs with its new settings" in programmed["message"]
-    assert ("Reconciling" if reason == "GatewayRollingOut" else "Stalled") in arena.conditions()
+    arena.until(lambda: tells(arena, reason, message), f"{reason}: {message!r}")
     assert gateway.settings == SETTINGS
     arena.until_pushed(waits, "everything but pre-function")
 

@@ -110,7 +110,7 @@ def test_a_policy_on_secrets_is_quoted_without_the_keys(arena: Arena) -> None:
         assert message in found["message"]
     arena.patch("FiddlerKongBinding", "assistant", {**labelled, "spec": {"payloads": "Disabled"}})  # retries at once
 
-    arena.until_ready()
+    arena.until_ready(seconds=NEXT_ATTEMPT)  # the API server enforces a deleted policy for a moment
 
 
 def test_a_quota_is_told_from_a_policy(arena: Arena) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from lupa.luajit21 import LuaRuntime  # type: ignore[import-untyped]
 
+from benchmarks import page
 from benchmarks.statistics import median
 from fiddler_kong_operator.plan.plugins.pre_function import build_access, build_stamp
 
@@ -20,27 +21,7 @@ _REQUESTS: Final = 500
 
 _Phases = tuple[str, str, str]
 _NOTHING: Final[_Phases] = ("", "", "")
-_PAGE: Final[_Phases] = (
-    """
-    local conv_id = kong.request.get_header("X-Fiddler-Conversation-Id")
-    if conv_id and conv_id ~= "" then
-      ngx.ctx.fiddler_conversation_id = conv_id
-    end
-    """,
-    """
-    local conv_id = ngx.ctx.fiddler_conversation_id
-    if conv_id then
-      local spans = ngx.ctx.KONG_SPANS
-      if spans then
-        for _, span in ipairs(spans) do
-          span:set_attribute("gen_ai.conversation.id", conv_id)
-        end
-      end
-    end
-    """,
-    "",
-)
-"""The page's two phases. It has nothing in `log`, where the operator stamps the spans of streamed answers."""
+_PAGE: Final[_Phases] = (page.ACCESS, page.HEADER_FILTER, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +42,8 @@ def measure() -> Lua:
     stamp = build_stamp()
     lua = LuaRuntime(register_eval=False, register_builtins=False)
     phases = lua.execute((files("benchmarks") / "phases.lua").read_text(encoding="utf-8"))
-    nothing, page, ours = (_timed(phases, codes) for codes in (_NOTHING, _PAGE, (build_access("X-Fiddler-Conversation-Id"), stamp, stamp)))
-    rounds = [(nothing(), page(), ours()) for _ in range(_ROUNDS)]
+    nothing, pages, ours = (_timed(phases, codes) for codes in (_NOTHING, _PAGE, (build_access("X-Fiddler-Conversation-Id"), stamp, stamp)))
+    rounds = [(nothing(), pages(), ours()) for _ in range(_ROUNDS)]
     return Lua(tuple(own - empty for empty, _, own in rounds), tuple(own - empty for empty, own, _ in rounds))
 
 

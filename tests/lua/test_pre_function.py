@@ -8,33 +8,14 @@ from typing import Any
 import pytest
 from lupa.luajit21 import LuaRuntime  # type: ignore[import-untyped]
 
+from benchmarks import page
 from fiddler_kong_operator.plan.plugins.pre_function import MAX_ID_LENGTH, build_access, build_stamp
 
 HEADER = "X-Fiddler-Conversation-Id"
 ATTRIBUTE = b"gen_ai.conversation.id"
 PHASES = {"access": build_access(HEADER), "header_filter": build_stamp(), "log": build_stamp()}
 
-# The Lua of Fiddler's integration page for its two phases.
-PAGE = {
-    "access": """
-local conv_id = kong.request.get_header("X-Fiddler-Conversation-Id")
-if conv_id and conv_id ~= "" then
-  ngx.ctx.fiddler_conversation_id = conv_id
-end
-""",
-    "header_filter": """
-local conv_id = ngx.ctx.fiddler_conversation_id
-if conv_id then
-  local spans = ngx.ctx.KONG_SPANS
-  if spans then
-    for _, span in ipairs(spans) do
-      span:set_attribute("gen_ai.conversation.id", conv_id)
-    end
-  end
-end
-""",
-    "log": "",
-}
+PAGE = {"access": page.ACCESS, "header_filter": page.HEADER_FILTER, "log": ""}
 
 
 class Request:

@@ -12,6 +12,7 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from benchmarks import page
 from devcluster.gateway import ExportLimits, GatewayStandIn, ProcessSettings, StandInOptions
 from devcluster.gateway.process import Process
 from devcluster.listener import Listener
@@ -19,24 +20,7 @@ from devcluster.provider import ProviderStandIn
 
 PROVIDER_KEY = "sk-stand-in-canary"
 TRACING = ProcessSettings(instrumentations=frozenset({"all"}), sampling_rate=1.0, untrusted_lua="on")
-SEED_ACCESS = """
-local conv_id = kong.request.get_header("X-Fiddler-Conversation-Id")
-if conv_id and conv_id ~= "" then
-  ngx.ctx.fiddler_conversation_id = conv_id
-end
-"""
-SEED_HEADER_FILTER = """
-local conv_id = ngx.ctx.fiddler_conversation_id
-if conv_id then
-  local spans = ngx.ctx.KONG_SPANS
-  if spans then
-    for _, span in ipairs(spans) do
-      span:set_attribute("gen_ai.conversation.id", conv_id)
-    end
-  end
-end
-"""
-SEED_LUA = {"access": [SEED_ACCESS], "header_filter": [SEED_HEADER_FILTER]}
+SEED_LUA = {"access": [page.ACCESS], "header_filter": [page.HEADER_FILTER]}
 
 
 class Receiver:

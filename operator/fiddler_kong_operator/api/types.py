@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Final, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from .rules import Rule, form
 
-__all__ = ["ApiModel", "HeaderName", "LabelName", "ModelName", "ObjectName", "RouteName", "SecretKey", "SecretKeyRef"]
+__all__ = [
+    "ApiModel",
+    "ApplicationId",
+    "HeaderName",
+    "HeaderPrefix",
+    "InstanceUrl",
+    "KongVersion",
+    "LabelName",
+    "ModelName",
+    "ObjectName",
+    "RouteName",
+    "SecretKey",
+    "SecretKeyRef",
+]
 
 
 class ApiModel(BaseModel):
@@ -66,6 +79,41 @@ ModelName = Annotated[
     ),
 ]
 """A model's name as providers spell it; excludes characters that Kong would evaluate as a template."""
+
+InstanceUrl = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    form(
+        r"https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?",
+        "must be http:// or https:// and a host with nothing after it but a port, such as https://acme.fiddler.ai",
+    ),
+]
+"""The URL of a Fiddler instance: scheme, host and perhaps a port."""
+
+ApplicationId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    form(
+        "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
+        "must be the UUID in the application's settings, such as 3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
+    ),
+    AfterValidator(str.lower),
+]
+"""The UUID of an application, in lower case."""
+
+KongVersion = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=32),
+    form("[0-9]{1,2}([.][0-9]{1,4}){1,3}", "must be two to four numbers with dots between them, such as 3.13.0.7"),
+]
+"""Kong's version, as far as its author knows it."""
+
+HeaderPrefix = Annotated[
+    str,
+    StringConstraints(max_length=32),
+    form("([A-Za-z][A-Za-z0-9-]* )?", "must be empty, or one word of letters, digits and '-' with a space at its end, such as 'Bearer '"),
+]
+"""The word before a key in its header, with the space after it."""
 
 
 class SecretKeyRef(ApiModel):

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from .exposure import Expose, Timeouts
 from .headers import KeyHeader, SessionHeader
 from .overrides import Override, PatchOperation
-from .rules import Rule, form
-from .types import ApiModel, LabelName, ModelName, ObjectName, RouteName, SecretKeyRef
+from .rules import Rule
+from .types import (
+    ApiModel,
+    ApplicationId,
+    HeaderPrefix,
+    InstanceUrl,
+    KongVersion,
+    LabelName,
+    ModelName,
+    ObjectName,
+    RouteName,
+    SecretKeyRef,
+)
 from .upstreams import UpstreamUrl, operation_rule
 
 __all__ = [
@@ -35,34 +46,6 @@ __all__ = [
 ]
 
 DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
-
-InstanceUrl = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=512),
-    form(
-        r"https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*/?",
-        "must be http:// or https:// and a host with nothing after it but a port, such as https://acme.fiddler.ai",
-    ),
-]
-ApplicationId = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=64),
-    form(
-        "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}",
-        "must be the UUID in the application's settings, such as 3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
-    ),
-    AfterValidator(str.lower),
-]
-KongVersion = Annotated[
-    str,
-    StringConstraints(min_length=3, max_length=32),
-    form("[0-9]{1,2}([.][0-9]{1,4}){1,3}", "must be two to four numbers with dots between them, such as 3.13.0.7"),
-]
-HeaderPrefix = Annotated[
-    str,
-    StringConstraints(max_length=32),
-    form("([A-Za-z][A-Za-z0-9-]* )?", "must be empty, or one word of letters, digits and '-' with a space at its end, such as 'Bearer '"),
-]
 
 
 class Fiddler(ApiModel):

@@ -18,7 +18,7 @@ from .kinds import SECRET
 from .objects.attachments import own_names
 from .objects.build import build, build_retreat, is_attached, lua_keys, prune, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
-from .plugins import PLUGINS, PRE_FUNCTION, lua_plugins, plugin_types
+from .plugins import LUA_TYPES, plugin_types
 from .references import withdrawn_routes
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
@@ -71,7 +71,7 @@ def decide(snapshot: Snapshot) -> Decision:
     refusal = find_refusal(snapshot, plan)
     if refusal:
         plan = whole(refused=refused_objects(refusal, snapshot))
-    withheld = not attach and snapshot.binding.spec is not None and bool(lua_plugins(snapshot.binding.spec))
+    withheld = not attach and snapshot.binding.spec is not None and not LUA_TYPES.isdisjoint(plugin_types(snapshot.binding.spec))
     return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld, refusal)
 
 
@@ -102,9 +102,9 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
 
 
 def _lacks_plugins(snapshot: Snapshot, gateway: GatewayView) -> bool:
-    """Whether the gateway does not have a plugin of the binding. Where that cannot be read, no type is attached anew."""
+    """Whether the gateway does not have a plugin of the binding. Where that cannot be read, no further type is attached."""
     types = plugin_types(snapshot.binding.spec) if snapshot.binding.spec else ()
-    new = (kind for kind in types if not PLUGINS[kind].runs_lua and not is_attached(snapshot, type_keys(snapshot.binding, [kind])))
+    new = (kind for kind in types if kind not in LUA_TYPES and not is_attached(snapshot, type_keys(snapshot.binding, [kind])))
     return bool(gateway.refused_plugins) or (gateway.plugins_unknown and any(new))
 
 
@@ -112,7 +112,7 @@ def _pending_message(findings: Mapping[ConditionType, Finding], gateway: Gateway
     accepted, secrets = findings[ConditionType.ACCEPTED], findings[ConditionType.SECRETS_RESOLVED]
     failed = secrets if secrets.status != "True" else findings[ConditionType.GATEWAY_CONFIGURED]
     cause = "the binding is not accepted" if accepted.status != "True" else f"{failed.type} is {failed.status}"
-    detached = ", ".join(sorted(gateway.refused_plugins | ({PRE_FUNCTION.type} if gateway.lua_off else set())))
+    detached = ", ".join(sorted(gateway.refused_plugins | (LUA_TYPES if gateway.lua_off else frozenset())))
     rest = f"what was applied before stays as it is, without {detached}" if detached else "what was applied before stays as it is"
     return f"Nothing is changed while {cause}; {rest}."
 

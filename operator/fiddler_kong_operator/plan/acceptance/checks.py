@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.gateway.case import known_version
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
-from fiddler_kong_operator.plan.gateway.version import parse_image
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.providers import upstream_advice
-from fiddler_kong_operator.plan.schemas import Minor
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from . import routing, targets
@@ -51,20 +49,13 @@ def _invalid(snapshot: Snapshot) -> str | None:
     spec = snapshot.binding.spec
     if spec is None:
         return snapshot.binding.invalid or "The spec could not be read."
-    found = check_plugins(spec, _kong_minor(snapshot, spec))
+    version = known_version(snapshot)
+    found = check_plugins(spec, version.minor if version else None)
     return found.message if found else None
 
 
 def _forbidden(snapshot: Snapshot) -> str | None:
     return " ".join(f"{problem}." for problem in snapshot.forbidden) or None
-
-
-def _kong_minor(snapshot: Snapshot, spec: BindingSpec) -> Minor | None:
-    """The gateway's version, where the image or the binding tells it and the owner lets the binding know."""
-    workload = snapshot.workload
-    container = workload.container(spec.gateway.container) if workload and granted(snapshot.binding, workload) else None
-    version = parse_image(container.image, spec.gateway.kong_version).version if container else None
-    return version.minor if version else None
 
 
 def _not_installed(snapshot: Snapshot) -> str | None:

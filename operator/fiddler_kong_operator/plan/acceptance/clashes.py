@@ -78,11 +78,12 @@ def _carriers(snapshot: Snapshot) -> Iterator[tuple[str, ObjectKey, bool]]:
 
 
 def _conflicts(snapshot: Snapshot, route: str, key: ObjectKey, *, exposed: bool) -> Iterator[PluginConflict]:
-    types = needed_types(snapshot.binding.spec, route) if snapshot.binding.spec else frozenset()
-    for name in dict.fromkeys(snapshot.targets[key].plugins):
-        known = snapshot.plugin_types.get(name)
-        ours = rival_of(known, types) if known else None
-        if known and ours and not is_ours(snapshot, name):
+    listed = {name: snapshot.plugin_types.get(name) for name in snapshot.targets[key].plugins}
+    foreign = {name: known for name, known in listed.items() if known and not is_ours(snapshot, name)}
+    types = needed_types(snapshot.binding.spec, route) if foreign and snapshot.binding.spec else frozenset()
+    for name, known in foreign.items():
+        ours = rival_of(known, types)
+        if ours:
             yield PluginConflict(route, key, name, known, ours, exposed)
 
 

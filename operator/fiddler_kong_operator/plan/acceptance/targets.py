@@ -8,7 +8,8 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.gateway.version import KongVersion, parse_image
+from fiddler_kong_operator.plan.gateway.case import known_container, known_version
+from fiddler_kong_operator.plan.gateway.version import KongVersion
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION, TLS_VERIFY_ANNOTATION
 from fiddler_kong_operator.plan.objects.attachments import is_own_child
@@ -88,7 +89,7 @@ def _is_of_another_class(snapshot: Snapshot, target: Attachable) -> bool:
 
 
 def unreadable_routes(snapshot: Snapshot) -> str | None:
-    """Without the HTTPRoutes nobody knows which Services share a rule. Where ours are attached they stay."""
+    """Only the HTTPRoutes show which Services share a rule. Where ours are attached they stay."""
     if snapshot.routes_readable:
         return None
     for route, target in _observed(snapshot):
@@ -125,9 +126,7 @@ def _sharing(snapshot: Snapshot, service: ObjectKey) -> Iterator[tuple[ObjectKey
 
 def unverified_tls(snapshot: Snapshot) -> str | None:
     """A gateway that verifies certificates by default refuses a Service that says otherwise."""
-    spec, workload = snapshot.binding.spec, snapshot.workload
-    container = workload.container(spec.gateway.container) if spec and workload else None
-    version = parse_image(container.image, spec.gateway.kong_version).version if spec and container else None
+    container, version = known_container(snapshot), known_version(snapshot)
     switched_off = container and any((entry.name, entry.value) == (_TLS_VERIFICATION, "off") for entry in container.env)
     if switched_off or (version and version.before(_TLS_VERIFIED_SINCE)):
         return None
@@ -176,15 +175,16 @@ def to_be_left(snapshot: Snapshot) -> Iterable[ObjectKey]:
     """
     named = attach_targets(snapshot.binding)
     for key, target in snapshot.targets.items():
-        shared = any(True for _ in _sharing(snapshot, key))
+        shared = next(_sharing(snapshot, key), None) is not None
         if (shared or (key in named and _is_of_another_class(snapshot, target))) and not is_own_child(snapshot, key):
             yield key
 
 
 def _unknown(snapshot: Snapshot, target: Attachable) -> Iterator[str]:
     """Names on a list that no visible plugin has, and that are not among those that the binding creates itself."""
-    own = {key.name for key in wanted_children(snapshot.binding) if key.kind == KONG_PLUGIN.name}
-    return (name for name in dict.fromkeys(target.plugins) if name not in snapshot.plugin_types and name not in own)
+    unseen = [name for name in dict.fromkeys(target.plugins) if name not in snapshot.plugin_types]
+    own = {key.name for key in wanted_children(snapshot.binding) if key.kind == KONG_PLUGIN.name} if unseen else frozenset()
+    return (name for name in unseen if name not in own)
 
 
 def _lacking(snapshot: Snapshot, route: Route, target: Attachable) -> bool:

@@ -13,10 +13,10 @@ from .env import Observation, Observations, Setting, SettingState
 from .process import PLUGIN_LIST, extended_list, missing_plugins
 from .tenancy import granted, settings_rival, tenants
 from .unread import Unread
-from .version import SESSIONS_VERIFIED, Defect, Image, known_defects, parse_image, sessions_verified, topics_of
+from .version import SESSIONS_VERIFIED, Defect, Image, KongVersion, known_defects, parse_image, sessions_verified, topics_of
 from .workload_kinds import WorkloadKind
 
-__all__ = ["GatewayCase", "is_allowed", "make_case"]
+__all__ = ["GatewayCase", "is_allowed", "known_container", "known_version", "make_case"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,8 @@ class GatewayCase:
 
 def make_case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> GatewayCase | None:
     """The gateway to check; None where there is none, or none that the binding may use."""
-    spec, workload = snapshot.binding.spec, snapshot.workload
-    container = workload.container(spec.gateway.container) if spec and workload else None
-    if spec is None or workload is None or container is None or not snapshot.workload_visible or not is_allowed(snapshot):
+    spec, workload, container = snapshot.binding.spec, snapshot.workload, known_container(snapshot)
+    if spec is None or workload is None or container is None or not snapshot.workload_visible:
         return None
     override = any(
         s.gateway.conflicts == "Override" and s.gateway.container == container.name
@@ -160,6 +159,18 @@ def make_case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> GatewayC
         override=override,
         rival=settings_rival(snapshot.binding, snapshot.siblings, workload),
     )
+
+
+def known_container(snapshot: Snapshot) -> Container | None:
+    """The container that runs Kong; None where there is none, or none that the binding may use."""
+    spec, workload = snapshot.binding.spec, snapshot.workload
+    return workload.container(spec.gateway.container) if spec and workload and is_allowed(snapshot) else None
+
+
+def known_version(snapshot: Snapshot) -> KongVersion | None:
+    """The gateway's version, where the image or the binding tells it and the owner lets the binding know."""
+    spec, container = snapshot.binding.spec, known_container(snapshot)
+    return parse_image(container.image, spec.gateway.kong_version).version if spec and container else None
 
 
 def is_allowed(snapshot: Snapshot) -> bool:

@@ -21,7 +21,7 @@ _LATER: Final = 5
 
 def verify_depth(container: Container, version: KongVersion | None) -> int | None:
     """The number that holds in a gateway's container: its own setting, else its version's default; None where neither can be read."""
-    entry = next((entry for entry in reversed(container.env) if entry.name == VERIFY_DEPTH), None)
+    entry = next(reversed(container.entries(VERIFY_DEPTH)), None)
     value = (entry.value or "").strip() if entry else ""
     if entry and (entry.from_source or value):
         return int(value) if value.isascii() and value.isdigit() else None

@@ -8,7 +8,7 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
-from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance
+from fiddler_kong_operator.plan.plugins import LUA_TYPES, PLUGINS, PluginInstance
 from fiddler_kong_operator.plan.references import attach_targets, plugin_key, route_object, withdrawn_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
@@ -95,7 +95,7 @@ def is_attached(snapshot: Snapshot, plugins: frozenset[ObjectKey]) -> bool:
 
 def lua_keys(binding: Binding) -> frozenset[ObjectKey]:
     """The plugins of the binding that run Lua, whether or not the spec wants them."""
-    return type_keys(binding, (kind.type for kind in PLUGINS.values() if kind.runs_lua))
+    return type_keys(binding, LUA_TYPES)
 
 
 def type_keys(binding: Binding, types: Iterable[str]) -> frozenset[ObjectKey]:

@@ -32,7 +32,7 @@ _DECISIVE: Final = frozenset({
 })  # fmt: skip
 """Annotations that decide which plugins run, where a call goes, or which calls a route takes; some values make Kong refuse everything.
 
-Nobody else may set them on our objects. Other annotations of Kong (buffering, tags, certificates, ...) stay as others set them.
+Only the operator may set them on our objects. Other annotations of Kong (buffering, tags, certificates, ...) stay as others set them.
 """
 _HALF: Final = 12
 """Bytes for each half of a digest: enough to make a collision infeasible."""

@@ -16,6 +16,7 @@ from .pre_function import PRE_FUNCTION
 
 __all__ = [
     "AI_PROXY",
+    "LUA_TYPES",
     "PLUGINS",
     "PRE_FUNCTION",
     "PluginInstance",
@@ -32,6 +33,9 @@ __all__ = [
 
 PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType({kind.type: kind for kind in (AI_PROXY, PRE_FUNCTION, OPENTELEMETRY)})
 
+LUA_TYPES: Final = frozenset(kind.type for kind in PLUGINS.values() if kind.runs_lua)
+"""The types that run Lua of ours."""
+
 
 def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Every plugin a spec asks for, before overrides."""
@@ -45,7 +49,7 @@ def plugin_types(spec: BindingSpec) -> tuple[str, ...]:
 
 def lua_plugins(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Those of them that run Lua of ours."""
-    return tuple(instance for instance in plugin_instances(spec) if PLUGINS[instance.plugin].runs_lua)
+    return tuple(instance for instance in plugin_instances(spec) if instance.plugin in LUA_TYPES)
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:

@@ -18,4 +18,4 @@ from .opentelemetry import OPENTELEMETRY
 __all__ = ["KNOWN_MINORS", "SCHEMAS", "Minor", "Path", "Schema", "Violation", "violations"]
 
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType({"ai-proxy": AI_PROXY, "opentelemetry": OPENTELEMETRY})
-"""By plugin type. `pre-function` has none: it holds Lua of ours, which nobody can change."""
+"""By plugin type. `pre-function` has none: it holds Lua of ours, which no override can change."""

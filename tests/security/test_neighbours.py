@@ -74,7 +74,7 @@ def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena:
         rest.result()
     served_first += [served_before_ready(arena, neighbour, payloads) for payloads in ("Captured", "Disabled")]
     arena.until(lambda: is_idle(arena), "the end of the work", 60 + size)
-    arena.until(lambda: is_ready(arena, size), "the crowd")
+    arena.until(lambda: is_ready(arena, size), "the crowd, as Kong's controller confirms it", 60 + size)
 
     assert max(served_first) <= most
     assert memory(arena) - before < 20 * MEBIBYTE + size * MEBIBYTE // 10

@@ -24,7 +24,7 @@ Manifest = dict[str, Any]
 SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
 """The settings that the integration page demands of the gateway."""
 
-PATIENCE: Final = 45.0
+PATIENCE: Final = 120.0
 """Seconds that a condition may take on a busy machine."""
 
 _NOT_FOUND: Final = 404

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
@@ -16,7 +16,7 @@ from .acceptance.targets import to_be_left
 from .gateway.condition import GatewayView, evaluate_gateway
 from .kinds import SECRET
 from .objects.attachments import own_names
-from .objects.build import build, build_retreat, is_attached, lua_keys, prune, type_keys, withdrawn_objects
+from .objects.build import build, build_retreat, is_attached, lua_keys, prune, take_first, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
 from .plugins import LUA_TYPES, plugin_types
 from .references import withdrawn_routes
@@ -69,8 +69,11 @@ def decide(snapshot: Snapshot) -> Decision:
     whole = partial(build, snapshot, resolved, attach_lua=attach, excluded_targets=acceptance.clashing_targets)
     plan = whole()
     refusal = find_refusal(snapshot, plan)
+    gone = refused_objects(refusal, snapshot)
     if refusal:
-        plan = whole(refused=refused_objects(refusal, snapshot))
+        plan = whole(refused=gone)
+    harmful = (attachment.target for attachment in _retreat(snapshot, gone | _lua_off(snapshot, gateway)).first)
+    plan = take_first(snapshot, plan, harmful, withdrawn_objects(snapshot, gone))
     withheld = not attach and snapshot.binding.spec is not None and not LUA_TYPES.isdisjoint(plugin_types(snapshot.binding.spec))
     return Decision(findings, gateway, resolved, plan, prune(snapshot, plan), withheld, refusal)
 
@@ -82,10 +85,15 @@ def _retreating(
     refusal = standing_refusal(snapshot) if clashes else find_refusal(snapshot, BindingPlan())
     pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
     programmed = refused(refusal, snapshot) if refusal else pending
-    lua = lua_keys(snapshot.binding) if gateway.lua_off else frozenset()
-    withheld = refused_objects(refusal, snapshot) | lua | type_keys(snapshot.binding, gateway.refused_plugins)
-    plan, withdrawn = _retreat(snapshot, withheld), withdrawn_objects(snapshot, withheld)
+    withheld = refused_objects(refusal, snapshot) | _lua_off(snapshot, gateway) | type_keys(snapshot.binding, gateway.refused_plugins)
+    withdrawn = withdrawn_objects(snapshot, withheld)
+    plan = replace(_retreat(snapshot, withheld), withdrawn=withdrawn)
     return Decision({**findings, programmed.type: programmed}, gateway, keys, plan, withdrawn, refusal=refusal)
+
+
+def _lua_off(snapshot: Snapshot, gateway: GatewayView) -> frozenset[ObjectKey]:
+    """The plugins with which every request fails, because the gateway runs no Lua."""
+    return lua_keys(snapshot.binding) if gateway.lua_off else frozenset()
 
 
 def _resolved(keys: ResolvedKeys) -> Finding:

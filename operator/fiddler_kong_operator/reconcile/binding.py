@@ -157,7 +157,7 @@ class BindingReconciler:
         kept = self._refused.pending(key, _writes(snapshot, decision, contents))
         if kept:
             return replace(kept[0], wake=kept[1])
-        held = {} if decision.retreats else self._held(contents)
+        held = self._held(contents)
         written: list[ObjectKey] = []
         try:
             await self._keep_finalizer(snapshot, decision.plan)
@@ -171,7 +171,7 @@ class BindingReconciler:
         except FiddlerKongError as error:
             return replace(ApplyResult.of(evaluate_failure(error)), failure=error)
         finally:
-            self._limiter.count(*((key, contents.get(key)) for key in written))
+            self._limiter.count(*((key, contents.get(key)) for key in dict.fromkeys(written)))
         self._reporter.announce_repairs(snapshot, decision.plan, written)
         return self._programmed(outdate_warnings(snapshot, written), decision, held, written)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -15,7 +16,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import BINDING, OWNED, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, BindingPlan, Desired
-from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.plan.snapshot import Binding, Child, Snapshot
 
 from .merging import status_patch
 from .objects import ObjectWriter
@@ -42,7 +43,7 @@ class Applier:
         held: Collection[ObjectKey] = (),
         on_write: Callable[[ObjectKey], None] = lambda _: None,
     ) -> None:
-        """Write what differs in the order of `OWNED`, then the attachments; then delete `prune`, in its order.
+        """Take back what does harm; write what differs in the order of `OWNED`, then the attachments; then delete `prune`, in its order.
 
         `on_write` gets each object written. `held` objects are left out, and nothing is pruned then; where one of them does not exist, the
         later stages, which may need it, are left out too. Unwanted entries of the Secret go last: Kong drops a plugin whose
@@ -52,20 +53,42 @@ class Applier:
         raises. Keys of the snapshot are redacted from an error's text: a webhook may quote its input.
         """
         try:
+            taken = await self._take_back(plan, snapshot.binding, held, on_write)
             if snapshot.binding.status and any(desired.key not in snapshot.children for desired in plan.objects):
                 await self._confirm(snapshot.binding)
-            for stage in _stages(plan):
-                different = (item for item in stage if isinstance(item, Attachment) or item.differs(snapshot.children.get(item.key)))
+            for stage in _stages(plan, taken):
+                different = (item for item in stage if isinstance(item, Attachment) or item.differs(self._seen(item.key, snapshot, taken)))
                 await _all_of(self._write(item, snapshot, on_write) for item in different if _key(item) not in held)
                 if any(_key(item) in held and _key(item) not in snapshot.children for item in stage if isinstance(item, Desired)):
                     return
             if not held:
-                for _, keys in groupby(prune, attrgetter("kind")):
-                    await _all_of(self._objects.delete(key, snapshot.binding) for key in keys)
+                await self._delete([key for key in prune if key not in plan.withdrawn], snapshot.binding)
                 await _all_of(self._trim(desired, snapshot, on_write) for desired in plan.objects if desired.key.kind == SECRET.name)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
             raise
+
+    async def _take_back(
+        self, plan: BindingPlan, binding: Binding, held: Collection[ObjectKey], on_write: Callable[[ObjectKey], None]
+    ) -> Mapping[ObjectKey, str]:
+        """Write the lists of `first` and delete what is withdrawn, each whatever becomes of the others; returns the lists' new versions."""
+        taken: dict[ObjectKey, str] = {}
+
+        async def write(item: Attachment) -> None:
+            taken[item.target] = await self._objects.attach(item, binding)
+            on_write(item.target)
+
+        await _all_of([*(write(item) for item in plan.first if item.target not in held), self._delete(plan.withdrawn, binding)])
+        return taken
+
+    async def _delete(self, objects: Sequence[ObjectKey], binding: Binding) -> None:
+        """Delete what still belongs to the binding, one kind after the other."""
+        for _, keys in groupby(objects, attrgetter("kind")):
+            await _all_of(self._objects.delete(key, binding) for key in keys)
+
+    def _seen(self, key: ObjectKey, snapshot: Snapshot, taken: Collection[ObjectKey]) -> Child | None:
+        """The object as it is now, where its list was just written."""
+        return self._feed.cache.child(key) if key in taken else snapshot.children.get(key)
 
     async def write_status(self, binding: Binding, status: Mapping[str, Any]) -> None:
         """Write the whole status of the binding as it was last observed. Raises Gone or Stale where it was deleted or changed.
@@ -135,11 +158,11 @@ class Applier:
             raise
 
 
-def _stages(plan: BindingPlan) -> Iterator[list[Desired | Attachment]]:
-    """One stage for each kind, then the attachments."""
+def _stages(plan: BindingPlan, taken: Mapping[ObjectKey, str]) -> Iterator[list[Desired | Attachment]]:
+    """One stage for each kind, then what is left of the attachments."""
     for kind in OWNED:
         yield [desired for desired in plan.objects if desired.key.kind == kind.name]
-    yield [*plan.attachments]
+    yield [replace(a, resource_version=taken.get(a.target, a.resource_version)) for a in plan.attachments if a not in plan.first]
 
 
 def _key(item: Desired | Attachment) -> ObjectKey:

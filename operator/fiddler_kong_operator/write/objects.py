@@ -67,15 +67,16 @@ class ObjectWriter:
         if live and belongs(live, binding):
             await self._delete_live(key, live, binding)
 
-    async def attach(self, attachment: Attachment, binding: Binding) -> None:
-        """Set the plugin list of an object that belongs to others. Raises Stale where it changed since it was observed."""
+    async def attach(self, attachment: Attachment, binding: Binding) -> str:
+        """Set the plugin list of an object; returns its new resourceVersion. Raises Stale where it changed since it was observed."""
         annotations = {names.KONG_PLUGINS_ANNOTATION: ",".join(attachment.plugins) or None}
         metadata = {"annotations": annotations, "uid": attachment.uid, "resourceVersion": attachment.resource_version}
         try:
-            await self._patch(attachment.target, {"metadata": metadata}, binding)
+            answer = await self._patch(attachment.target, {"metadata": metadata}, binding)
         except Stale:
             await self._read(attachment.target, binding)
             raise
+        return str(answer["metadata"]["resourceVersion"])
 
     async def _create(self, desired: Desired, binding: Binding) -> None:
         try:

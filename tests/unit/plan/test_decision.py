@@ -120,6 +120,19 @@ def test_only_the_clashing_plugin_leaves_an_own_service_and_stays_away(others: t
     assert decision.plan.objects == ()
 
 
+@pytest.mark.parametrize("suspend", [False, True])
+def test_our_own_name_written_twice_on_an_own_service_stays_once(suspend: bool) -> None:  # noqa: FBT001
+    """Without ai-proxy, calls would reach the provider without its key."""
+    snapshot = seen(EXPOSED, OWN, *2 * ("assistant-openai-ai-proxy",), "assistant-opentelemetry", workload=make_workload(grant="ai"))
+    types = {**TYPES, "assistant-openai-ai-proxy": "ai-proxy"}
+    owners = {**snapshot.plugin_owners, "assistant-openai-ai-proxy": snapshot.binding.uid}
+    binding = replace(snapshot.binding, spec=make_spec(EXPOSED, suspend=suspend))
+
+    decision = decide(replace(snapshot, binding=binding, plugin_types=types, plugin_owners=owners, secrets=KEYS))
+
+    assert [a.plugins for a in decision.plan.first] == [("assistant-openai-ai-proxy", "assistant-opentelemetry")]
+
+
 def test_ours_leave_a_clash_on_an_own_service_of_an_unreadable_binding() -> None:
     snapshot = seen(EXPOSED, OWN, "assistant-opentelemetry", "theirs")
     snapshot = replace(snapshot, binding=replace(snapshot.binding, spec=None), plugin_types={**TYPES, "theirs": "opentelemetry"})

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fiddler_kong_operator.errors import Transient
+from fiddler_kong_operator.errors import Refused, Transient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.status.confirmation import RECHECK
-from tests.unit.observe.objects import ASSISTANT, CHAT, FIDDLER, WRITTEN, ingress, warning
-from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, elapse, exposing, wall
+from tests.unit.observe.objects import ASSISTANT, CHAT, EXPOSED, FIDDLER, WRITTEN, binding, ingress, service, spec, warning
+from tests.unit.reconcile.stages import ATTACHED, Stage, attaching, elapse, exposing, surroundings, wall
 
 OPENTELEMETRY = "assistant-opentelemetry"
 INGRESS = ObjectKey("Ingress", "ai", "assistant-openai")
+PRE_FUNCTION = ObjectKey("KongPlugin", "ai", "assistant-pre-function")
 SERVICE = ObjectKey("Service", "ai", "assistant-openai")
 RETREATED = f"list {CHAT} assistant-chat-ai-proxy,assistant-pre-function"
 WHOLE = f"list {CHAT} assistant-chat-ai-proxy,assistant-pre-function,{OPENTELEMETRY}"
@@ -54,6 +55,69 @@ async def test_a_route_whose_ai_proxy_is_refused_is_not_exposed_any_more() -> No
     stage = exposing()
 
     assert await refused(stage, "assistant-openai-ai-proxy") == [f"delete {INGRESS}", f"delete {SERVICE}", "status"]
+
+
+DENIED = Refused('patch KongPlugin ai/assistant-pre-function: admission webhook "policy.example.com" denied the request', 403)
+
+
+async def test_a_write_that_is_refused_does_not_keep_a_refused_plugin_on_a_list() -> None:
+    stage = attaching()
+    await stage.converge()
+    stage.drift(PRE_FUNCTION)
+    stage.errors[PRE_FUNCTION.name] = DENIED
+
+    assert (await refused(stage))[-2:] == [RETREATED, "status"]
+
+    assert stage.condition("Ready") == ("False", "PluginsWriteRefused")
+    assert stage.status["refusal"]["objects"] == [f"KongPlugin/{OPENTELEMETRY}"]
+
+
+@pytest.mark.parametrize(
+    ("plugin", "expected"),
+    [
+        (OPENTELEMETRY, [f"list {SERVICE} assistant-openai-ai-proxy,assistant-pre-function"]),
+        ("assistant-openai-ai-proxy", [f"delete {INGRESS}", f"delete {SERVICE}"]),
+    ],
+)
+async def test_nor_does_it_keep_a_route_of_the_binding_as_it_is(plugin: str, expected: list[str]) -> None:
+    stage = exposing()
+    await stage.converge()
+    stage.drift(PRE_FUNCTION)
+    stage.errors[PRE_FUNCTION.name] = DENIED
+
+    written = await refused(stage, plugin)
+
+    assert [line for line in written if line != "status"] == expected
+
+
+async def test_a_list_that_must_not_be_changed_does_not_keep_another_route_exposed() -> None:
+    stage = Stage(binding(spec_=spec(EXPOSED, ATTACHED)), *surroundings(), service("chat"))
+    await stage.converge()
+    await elapse(60)
+    stage.errors[CHAT.name] = DENIED
+    refuse(stage, "assistant-chat-ai-proxy")
+    refuse(stage, "assistant-openai-ai-proxy")
+
+    assert [line for line in await stage.converge() if line != "status"] == [f"delete {INGRESS}", f"delete {SERVICE}"]
+
+
+async def test_the_rest_of_a_list_is_written_in_the_same_pass() -> None:
+    """The spec wants ai-proxy in addition, while Kong refuses opentelemetry."""
+    stage = attaching()
+    stage.edit({name: part for name, part in ATTACHED.items() if name != "llm"})
+    await stage.converge()
+    await elapse(60)
+    stage.edit(ATTACHED)
+    stage.errors["assistant-chat-ai-proxy"] = DENIED
+    await stage.converge()
+    refuse(stage, OPENTELEMETRY)
+    del stage.errors["assistant-chat-ai-proxy"]
+
+    written = await stage.converge()
+
+    made = f"create {ObjectKey('KongPlugin', 'ai', 'assistant-chat-ai-proxy')}"
+    lists = [f"list {CHAT} assistant-pre-function", f"list {CHAT} assistant-pre-function,assistant-chat-ai-proxy"]
+    assert [line for line in written if line != "status"] == [lists[0], made, lists[1]]
 
 
 async def test_it_stays_so_for_hours_and_after_a_restart_without_a_write() -> None:

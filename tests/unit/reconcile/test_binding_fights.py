@@ -234,16 +234,23 @@ async def test_ours_leave_a_target_where_another_plugin_of_a_type_turns_up() -> 
     assert stage.condition("Ready") == ("False", "PluginClash")
 
 
-async def test_they_leave_it_however_often_they_are_put_back() -> None:
-    """Two plugins of a type freeze the gateway for all."""
+async def test_a_fight_about_leaving_ends_as_any_other() -> None:
+    """Two plugins of a type freeze the gateway for all; but whoever puts ours back a hundred times will do so again."""
     stage = attaching("")
     await stage.converge()
     clash(stage)
-
-    for _ in range(REPAIR_LIMIT + 2):
+    for _ in range(REPAIR_LIMIT):
         await stage.reconcile()
         assert stage.drain()[0] == "list Service ai/chat theirs"
         stage.change(CHAT, annotations={"konghq.com/plugins": f"{OTHER.name},theirs"})
+
+    assert await stage.reconcile() == REPAIR_WINDOW
+
+    assert stage.drain() == ["status"]
+    assert [stage.condition(kind)[1] for kind in ("Accepted", "PluginsProgrammed")] == ["PluginClash", "ChildrenReverted"]
+    await elapse(REPAIR_WINDOW)
+    await stage.reconcile()
+    assert stage.drain()[0] == "list Service ai/chat theirs"
 
 
 async def test_reverts_count_although_another_object_is_refused() -> None:

@@ -101,21 +101,22 @@ def clashing_names(snapshot: Snapshot) -> Mapping[ObjectKey, frozenset[str]]:
     """The plain names of this binding that must leave an object, by object, even if the spec does not name that.
 
     They are there twice, or beside another plugin that excludes them. From objects of others all leave. On the binding's own, the rest
-    stays; a name stays away while what excludes it is there.
+    stays, and so does a name that is only there twice, once; a name stays away while what excludes it is there.
     """
     found: dict[ObjectKey, frozenset[str]] = {}
     for key, target in snapshot.targets.items():
-        clashing = _clashing(snapshot, target)
-        found[key] = own_names(snapshot, target) if clashing and not is_own_child(snapshot, key) else clashing
+        own = is_own_child(snapshot, key)
+        clashing = _clashing(snapshot, target, {*target.plugins} if own else target.plugins)
+        found[key] = own_names(snapshot, target) if clashing and not own else clashing
     for conflict in plugin_conflicts(snapshot):
         if conflict.exposed:
             found[conflict.target] |= _names_of(snapshot.binding, conflict)
     return {key: names for key, names in found.items() if names}
 
 
-def _clashing(snapshot: Snapshot, target: Attachable) -> frozenset[str]:
+def _clashing(snapshot: Snapshot, target: Attachable, counted: Iterable[str]) -> frozenset[str]:
     types = snapshot.plugin_types
-    numbers = Counter(_work(types[name]) for name in target.plugins if name in types)
+    numbers = Counter(_work(types[name]) for name in counted if name in types)
     clashing = (n for n in target.plugins if n in types and numbers[_work(types[n])] > 1 and is_ours(snapshot, n))
     return frozenset(name.rpartition(":")[2] for name in clashing)
 

@@ -15,7 +15,7 @@ from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.snapshot import Attachable
 
-__all__ = ["ATTACHABLES", "CLASS_ANNOTATION", "TLS_VERIFY_ANNOTATION", "AttachableKind", "read_attachable", "read_http_route"]
+__all__ = ["ATTACHABLES", "CLASS_ANNOTATION", "TLS_VERIFY_ANNOTATION", "AttachableKind", "listed", "read_attachable", "read_http_route"]
 
 CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
 """The ingress class of an object before there was a field for it. Kong's controller reads it first."""
@@ -54,7 +54,7 @@ def read_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
         key,
         uid=str(metadata.get("uid") or ""),
         resource_version=str(metadata.get("resourceVersion") or ""),
-        plugins=_listed(raw),
+        plugins=listed(raw),
         ingress_class=row.ingress_class(raw),
         rules=tuple(row.places(raw)),
         published=row.published(raw),
@@ -67,7 +67,7 @@ def read_http_route(key: ObjectKey, raw: Manifest) -> Attachable:
     """An HTTPRoute: its plugins, and for each rule the Services it leads to; none of them where it is certainly not Kong's."""
     metadata = _mapping(raw, "metadata")
     route = Attachable(
-        key, uid=str(metadata.get("uid") or ""), resource_version=str(metadata.get("resourceVersion") or ""), plugins=_listed(raw)
+        key, uid=str(metadata.get("uid") or ""), resource_version=str(metadata.get("resourceVersion") or ""), plugins=listed(raw)
     )
     if not _may_be_kongs(raw):
         return route
@@ -76,7 +76,8 @@ def read_http_route(key: ObjectKey, raw: Manifest) -> Attachable:
     return replace(route, backends=tuple(groups), filters=tuple(dict.fromkeys(name for rule in rules for name in _filters(rule))))
 
 
-def _listed(raw: Manifest) -> tuple[str, ...]:
+def listed(raw: Manifest) -> tuple[str, ...]:
+    """The names in its annotation konghq.com/plugins."""
     plugins = _annotation(raw, names.KONG_PLUGINS_ANNOTATION).split(",")
     return tuple(name.strip() for name in plugins if name.strip())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,12 +13,13 @@ from fiddler_kong_operator.plan.references import attach_targets, plugin_key, ro
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
+from .attachable_kinds import listed
 from .attachments import build_attachments, is_ours, is_own_child, without
 from .builders import BUILDERS, Wish
 from .desired import Attachment, BindingPlan
 from .overrides import configured_plugins
 
-__all__ = ["build", "build_removal", "build_retreat", "is_attached", "lua_keys", "prune", "type_keys", "withdrawn_objects"]
+__all__ = ["build", "build_removal", "build_retreat", "is_attached", "lua_keys", "prune", "take_first", "type_keys", "withdrawn_objects"]
 
 _DELETION_ORDER: Final = tuple(kind.name for kind in reversed(OWNED))
 
@@ -68,16 +69,34 @@ def build_retreat(snapshot: Snapshot, leaving: Mapping[ObjectKey, frozenset[str]
     to be deleted.
     """
     gone = {route_object(snapshot.binding, SERVICE, route) for route in withdrawn}
-    shorter = (_shorter(snapshot, snapshot.targets[key], names) for key, names in sorted(leaving.items()) if key not in gone)
-    return BindingPlan(attachments=tuple(filter(None, shorter)))
+    shorter = tuple(filter(None, (_shorter(snapshot, snapshot.targets[key], n) for key, n in sorted(leaving.items()) if key not in gone)))
+    return BindingPlan(attachments=shorter, first=shorter)
 
 
 def _shorter(snapshot: Snapshot, target: Attachable, names: frozenset[str]) -> Attachment | None:
-    """Names of others leave a Service of the binding too: it is about to be repaired, or a policy adds them again."""
-    found = without(snapshot, target, names)
-    if found is None or snapshot.binding.spec is None or not is_own_child(snapshot, target.key):
-        return found
-    return replace(found, plugins=tuple(name for name in found.plugins if is_ours(snapshot, name)))
+    """On a Service of the binding a name stays once, and names of others leave too: it is about to be repaired, or a policy adds them."""
+    if not is_own_child(snapshot, target.key):
+        return without(snapshot, target, names)
+    shorter = without(snapshot, target, names)
+    kept = tuple(dict.fromkeys(shorter.plugins if shorter else target.plugins))
+    if kept == target.plugins:
+        return None
+    ours = kept if snapshot.binding.spec is None else tuple(name for name in kept if is_ours(snapshot, name))
+    return Attachment(target.key, target.uid, target.resource_version, ours)
+
+
+def take_first(snapshot: Snapshot, plan: BindingPlan, harmful: Iterable[ObjectKey], withdrawn: tuple[ObjectKey, ...]) -> BindingPlan:
+    """The plan that first takes off these lists the names that it does not keep there, and deletes the withdrawn objects."""
+    lists = {attachment.target: attachment.plugins for attachment in plan.attachments}
+    services = (d for d in plan.objects if d.key.kind == SERVICE.name and d.differs(snapshot.children.get(d.key)))
+    lists |= {desired.key: listed(desired.manifest) for desired in services}
+    first = (_kept(snapshot.targets[key], lists[key]) for key in harmful if key in lists)
+    return replace(plan, first=tuple(filter(None, first)), withdrawn=withdrawn)
+
+
+def _kept(target: Attachable, wanted: Sequence[str]) -> Attachment | None:
+    kept = tuple(name for name in wanted if name in target.plugins)
+    return Attachment(target.key, target.uid, target.resource_version, kept) if len(kept) < len(target.plugins) else None
 
 
 def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:

@@ -44,3 +44,7 @@ class BindingPlan:
     """The objects it owns, in the order of creation (`kinds.OWNED`). A Service carries its plugin list itself."""
     attachments: tuple[Attachment, ...] = ()
     """Foreign objects whose list differs from the wanted one."""
+    first: tuple[Attachment, ...] = ()
+    """Lists, of foreign objects and of its own, without the names that do harm now: written before all else, whatever else fails."""
+    withdrawn: tuple[ObjectKey, ...] = ()
+    """Objects of routes that must not serve, in the order of deletion: deleted together with the writes of `first`."""

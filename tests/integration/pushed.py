@@ -43,9 +43,12 @@ class Pushed:
         return sorted(plugin["name"] for plugin in self.plugins)
 
     def attached(self) -> Iterator[tuple[str, str]]:
-        """(type, `service NAME` or `route NAME`) of each plugin."""
+        """(type, `service NAME`, `route NAME` or the like) of each plugin."""
         for plugin in self.plugins:
-            yield plugin["name"], next(f"{kind} {plugin[kind]}" for kind in ("route", "service") if kind in plugin)
+            yield (
+                plugin["name"],
+                next(f"{kind} {plugin[kind]}" for kind in ("route", "service", "consumer", "consumer_group") if kind in plugin),
+            )
 
     def doubles(self) -> list[tuple[str, str]]:
         """Types that occur twice on one service or route: Kong then refuses every configuration."""

@@ -272,6 +272,20 @@ def test_ours_leave_a_service_when_a_route_comes_to_share_it(arena: Arena) -> No
 
 
 @pytest.mark.usefixtures("_whole")
+def test_ours_leave_it_although_the_binding_is_suspended(arena: Arena) -> None:
+    arena.put(service(arena), service(arena, "canary"), http_route(arena, ("llm",)), attached_binding(arena))
+    arena.until_ready()
+    arena.put(attached_binding(arena, changes={"suspend": True}))
+    arena.until_condition("Accepted", "Unknown", "Suspended")
+
+    arena.put(http_route(arena, ("llm", "canary")))
+
+    arena.until(lambda: listed(arena) is None, "the list without ours")
+    assert "SharedBackend" in arena.until_condition("Accepted", "Unknown", "Suspended")["message"]
+    arena.until_pushed(lambda pushed: split_routes(pushed) == 1 and pushed.types() == [], "the HTTPRoute without our plugins")
+
+
+@pytest.mark.usefixtures("_whole")
 def test_a_plugin_on_a_route_to_the_target_is_mentioned(arena: Arena) -> None:
     arena.put(foreign_plugin(arena, "theirs", "opentelemetry"), service(arena), ingress(arena, plugins="theirs"), attached_binding(arena))
 
@@ -289,6 +303,23 @@ def test_a_regular_expression_that_may_take_the_path_is_mentioned(arena: Arena) 
     arena.until_ready()
 
     assert f"of Ingress {arena.namespace}/llm is a regular" in arena.until_condition("Accepted", "True", "PathOverlap")["message"]
+
+
+def test_a_plugin_on_a_consumer_is_mentioned(refusing_arena: Arena) -> None:
+    """On a gateway of its own: consumers concern every binding of their class."""
+    arena = refusing_arena
+    alice = arena.manifest("configuration.konghq.com/v1", "KongConsumer", "alice", username=f"alice-{arena.namespace}")
+    alice["metadata"]["annotations"] = {ANNOTATION: "theirs", "kubernetes.io/ingress.class": "kong"}
+    arena.put(foreign_plugin(arena, "theirs", "opentelemetry"), alice, arena.binding())
+
+    accepted = arena.until_condition("Accepted", "True", "ShadowedPlugin")
+
+    assert f"KongConsumer {arena.namespace}/alice (theirs, opentelemetry)" in accepted["message"]
+    arena.until_pushed(lambda pushed: any(place.startswith("consumer ") for _, place in pushed.attached()), "their plugin on the consumer")
+
+    arena.delete("KongConsumer", "alice")
+
+    arena.until_condition("Accepted", "True", "Accepted")
 
 
 # Refusals of Kong itself. They block every configuration, so these tests do not use the shared gateway.

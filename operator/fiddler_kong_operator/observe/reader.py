@@ -113,6 +113,7 @@ class Reader:
             plugin_owners=around.plugin_owners(binding, targets.values()),
             global_plugins=around.global_plugins(binding),
             cluster_plugins_readable=cache.readable(KONG_CLUSTER_PLUGIN),
+            consumer_plugins=tuple(around.consumer_plugins(binding.spec.gateway.ingress_class_name)) if binding.spec else (),
             ingresses=ingresses,
             ingress_classes=around.ingress_classes(),
             routes=routes,

@@ -55,6 +55,10 @@ class Index(Generic[K, V]):
         """The values of a key. Valid until the next change of the index."""
         return self._values.get(key, frozenset())
 
+    def __iter__(self) -> Iterator[K]:
+        """The keys that have a value."""
+        return iter(self._values)
+
     def __contains__(self, key: object) -> bool:
         """Whether the key has a value."""
         return key in self._values
@@ -88,6 +92,8 @@ class Indexes:
         """uid of a binding -> its children."""
         self.naming: Index[ObjectKey, ObjectKey] = Index()
         """KongPlugin, existing or not -> objects whose annotation (an HTTPRoute's filters too) names it."""
+        self.listed_by: Index[tuple[str, str], ObjectKey] = Index()
+        """Namespace, and a name as it is written -> the KongConsumers and KongConsumerGroups there that list it."""
         self.serving: Index[Place, ObjectKey] = Index()
         """Place -> Ingresses that serve it."""
         self.matching: Index[str, ObjectKey] = Index()

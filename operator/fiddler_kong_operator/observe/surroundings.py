@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, SERVICE
+from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.references import named_plugin, places_of
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, ConsumerPlugin
 
 from .cache import Cache
+from .kinds.consumers import ConsumerFacts
 from .kinds.ingress_classes import IngressClassFacts
-from .kinds.plugins import PluginFacts
+from .kinds.plugins import PluginFacts, facts_of
 
 __all__ = ["Surroundings"]
 
@@ -30,8 +32,7 @@ class Surroundings:
         return {name: found.type for name, found in facts.items() if found}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
-        cluster_plugin = ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name)
-        return self._cache.value(named_plugin(target, name), PluginFacts) or self._cache.value(cluster_plugin, PluginFacts)
+        return facts_of(self._cache.value, target, name)
 
     def plugin_owners(self, binding: Binding, targets: Iterable[Attachable]) -> dict[str, str]:
         """The uid of the owning binding by KongPlugin in the binding's namespace that is on one of the lists."""
@@ -50,6 +51,20 @@ class Surroundings:
         wanted = binding.spec.gateway.ingress_class_name
         plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
         return {facts.type: key.name for key, facts in plugins if facts.is_global and facts.ingress_class == wanted}
+
+    def consumer_plugins(self, ingress_class: str) -> Iterator[ConsumerPlugin]:
+        """Plugins of types of ours that consumers of this class list. One that other objects name too runs only where both meet."""
+        classes, listed_by = self.ingress_classes(), self._cache.indexes.listed_by
+        served = {ingress_class, *((None,) if classes.get(ingress_class, not classes) else ())}
+        for namespace, name in listed_by:
+            place = ObjectKey(KONG_CONSUMER.name, namespace, "")
+            facts = self._facts(place, name)
+            if facts and facts.type in PLUGINS and not self._is_attached(named_plugin(place, name)):
+                found = ((consumer, self._cache.value(consumer, ConsumerFacts)) for consumer in listed_by[namespace, name])
+                yield from (ConsumerPlugin(consumer, name, facts.type) for consumer, f in found if f and f.ingress_class in served)
+
+    def _is_attached(self, plugin: ObjectKey) -> bool:
+        return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
         """The Ingresses on the places that the binding exposes, and those of its class with a regular expression."""

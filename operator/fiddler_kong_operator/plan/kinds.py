@@ -21,6 +21,8 @@ __all__ = [
     "INGRESS_CLASS",
     "KINDS",
     "KONG_CLUSTER_PLUGIN",
+    "KONG_CONSUMER",
+    "KONG_CONSUMER_GROUP",
     "KONG_PLUGIN",
     "OWNED",
     "SECRET",
@@ -34,6 +36,8 @@ SECRET: Final = Kind("Secret", "", "v1", "secrets", field_selector="type!=helm.s
 
 KONG_PLUGIN: Final = Kind("KongPlugin", names.KONG_GROUP, "v1", "kongplugins")
 KONG_CLUSTER_PLUGIN: Final = Kind("KongClusterPlugin", names.KONG_GROUP, "v1", "kongclusterplugins", namespaced=False)
+KONG_CONSUMER: Final = Kind("KongConsumer", names.KONG_GROUP, "v1", "kongconsumers")
+KONG_CONSUMER_GROUP: Final = Kind("KongConsumerGroup", names.KONG_GROUP, "v1beta1", "kongconsumergroups")
 SERVICE: Final = Kind("Service", "", "v1", "services")
 INGRESS: Final = Kind("Ingress", "networking.k8s.io", "v1", "ingresses")
 INGRESS_CLASS: Final = Kind("IngressClass", "networking.k8s.io", "v1", "ingressclasses", namespaced=False)
@@ -47,7 +51,7 @@ OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
 plugin whose Secret is gone and keeps serving its route."""
 
-_OTHERS: Final = (KONG_CLUSTER_PLUGIN, INGRESS_CLASS, HTTP_ROUTE, DEPLOYMENT, EVENT)
+_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, HTTP_ROUTE, DEPLOYMENT, EVENT)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, *_OTHERS)})
 """Every kind by name."""

@@ -23,6 +23,7 @@ __all__ = [
     "Attachable",
     "Binding",
     "Child",
+    "ConsumerPlugin",
     "Container",
     "EnvEntry",
     "EnvSource",
@@ -166,6 +167,15 @@ class KongWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerPlugin:
+    """A plugin, by its name as written, that a KongConsumer or KongConsumerGroup lists."""
+
+    consumer: ObjectKey
+    plugin: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResult:
     """The trace endpoint's answer: a reason of TraceEndpointReachable and its sentence; `application` where it could be read."""
 
@@ -202,6 +212,8 @@ class Snapshot:
     """uid of the owning binding by KongPlugin name in the binding's namespace, for names in the targets' annotations."""
     global_plugins: Mapping[str, str] = field(default_factory=dict)
     """type -> name of the global KongClusterPlugins of the binding's ingress class."""
+    consumer_plugins: tuple[ConsumerPlugin, ...] = ()
+    """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
     """Ingresses, in any namespace watched, that serve a host and path this binding exposes (its own included), and those of its class
     with a regular expression for a path."""

@@ -97,6 +97,15 @@ def plugin(name: str = "rate-limit", version: int = 1, type_: str = "rate-limiti
     return raw_object("KongPlugin", name, version, {"plugin": type_, "config": {"minute": 5}}, **metadata)
 
 
+def consumer(
+    name: str, version: int = 1, plugins: str | None = None, kind: str = "KongConsumer", ingress_class: str | None = "kong", **metadata: Any
+) -> Manifest:
+    """A KongConsumer or KongConsumerGroup of namespace `shop`."""
+    named = {names.KONG_PLUGINS_ANNOTATION: plugins, "kubernetes.io/ingress.class": ingress_class}
+    annotations = {name: value for name, value in named.items() if value is not None}
+    return raw_object(kind, name, version, **{"namespace": "shop", "annotations": annotations, **metadata})
+
+
 def cluster_plugin(name: str, version: int = 1, type_: str = "prometheus", ingress_class: str = "kong", **metadata: Any) -> Manifest:
     """A global KongClusterPlugin."""
     given = {"annotations": {"kubernetes.io/ingress.class": ingress_class}, "labels": {"global": "true"}, **metadata}

@@ -19,6 +19,7 @@ from tests.unit.observe.objects import (
     OPENAI,
     binding,
     cluster_plugin,
+    consumer,
     deployment,
     http_route,
     ingress,
@@ -348,6 +349,27 @@ async def test_a_snapshot_says_what_cannot_be_read() -> None:
 async def test_regular_expressions_of_the_class_are_among_the_ingresses() -> None:
     found = await Desk(binding(), ingress("web", 1, ("", "/~/.*")), ingress("other", 1, ("", "/~/.*"), ingress_class="nginx")).snapshot()
     assert [shown.key.name for shown in found.ingresses] == ["web"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ((consumer("alice", plugins="tracing"),), ["KongConsumer shop/alice tracing opentelemetry"]),
+        ((consumer("gold", plugins="tracing", kind="KongConsumerGroup"),), ["KongConsumerGroup shop/gold tracing opentelemetry"]),
+        ((consumer("alice", plugins="limit, shop:tracing"),), ["KongConsumer shop/alice shop:tracing opentelemetry"]),
+        ((consumer("alice", plugins="tracing", namespace="other"),), []),
+        ((consumer("alice", plugins="limit"),), []),
+        ((consumer("alice", plugins="tracing", ingress_class="internal"),), []),
+        ((consumer("alice", plugins="tracing", ingress_class=None),), ["KongConsumer shop/alice tracing opentelemetry"]),
+        ((consumer("alice", plugins="tracing", ingress_class=None), raw_object("IngressClass", "kong")), []),
+        ((consumer("alice", plugins="tracing"), service("web", plugins="tracing", namespace="shop")), []),
+    ],
+    ids=["consumer", "group", "qualified", "elsewhere", "of another type", "other class", "no class", "no default", "only on a Service"],
+)
+async def test_plugins_of_the_types_of_a_binding_that_consumers_of_its_class_list(seen: tuple[Manifest, ...], expected: list[str]) -> None:
+    plugins = (plugin("tracing", type_="opentelemetry", namespace="shop"), plugin("limit", namespace="shop"))
+    found = (await Desk(binding(), *plugins, *seen).snapshot()).consumer_plugins
+    assert [f"{listed.consumer} {listed.plugin} {listed.type}" for listed in found] == expected
 
 
 FREEZING = ingress("front", 1, ("", "/x"), plugins="rate-limit, rate-limit")

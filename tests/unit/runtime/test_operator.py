@@ -29,6 +29,8 @@ KINDS = [
     "Ingress",
     "HTTPRoute",
     "IngressClass",
+    "KongConsumer",
+    "KongConsumerGroup",
     "Deployment",
     "Event",
 ]

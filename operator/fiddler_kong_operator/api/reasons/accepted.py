@@ -19,8 +19,8 @@ REASONS: Final = (
         "Kong runs only the most specific instance of a plugin type. Check that the global one is not needed here.",
     ),
     Reason(
-        "ShadowedPlugin", _A, "True", "Accepted, but a plugin of the same type on a route runs there in place of the binding's.",
-        "Take it off the route, or check that its calls need no traces.",
+        "ShadowedPlugin", _A, "True", "Accepted, but a plugin of the same type on a route or consumer runs in place of the binding's.",
+        "Take it off the route or consumer, or check that its calls need no traces.",
     ),
     Reason(
         "PathOverlap", _A, "True", "Accepted, but a regular expression of another Ingress of the class may match the exposed path.",

@@ -8,6 +8,7 @@ from typing import Final
 
 from .attachables import ATTACHABLE_KINDS
 from .bindings import BINDINGS
+from .consumers import CONSUMER_KINDS
 from .contract import Source, WatchedKind
 from .http_routes import HTTP_ROUTES
 from .ingress_classes import INGRESS_CLASSES
@@ -18,7 +19,7 @@ from .workloads import WORKLOAD_KINDS
 
 __all__ = ["INFORMED", "WATCHED", "WatchedKind"]
 
-_CONFIGURATION: Final = (SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, HTTP_ROUTES, INGRESS_CLASSES)
+_CONFIGURATION: Final = (SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, HTTP_ROUTES, INGRESS_CLASSES, *CONSUMER_KINDS)
 
 WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
     {row.kind.name: row for row in (BINDINGS, *_CONFIGURATION, *WORKLOAD_KINDS, WARNINGS)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -12,12 +12,14 @@ from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan import kinds
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION
+from fiddler_kong_operator.plan.plugins import PLUGINS as OUR_TYPES
+from fiddler_kong_operator.plan.references import named_plugin
 from fiddler_kong_operator.plan.snapshot import Attachable
 
 from .attachables import bindings_around, everybody_if_frozen
 from .contract import CHILD_VERBS, WatchedKind
 
-__all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "reduce_plugin"]
+__all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "facts_of", "reduce_plugin"]
 
 _FEW: Final = 32
 """Size of the pool of equal facts: most plugins are of a few types, but users choose how long a type is."""
@@ -43,14 +45,24 @@ def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> Plug
     return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global)
 
 
+def facts_of(find: Callable[[ObjectKey, type[PluginFacts]], PluginFacts | None], target: ObjectKey, name: str) -> PluginFacts | None:
+    """The plugin that a name in an object's annotation means: a KongPlugin takes precedence over a KongClusterPlugin."""
+    return find(named_plugin(target, name), PluginFacts) or find(ObjectKey(kinds.KONG_CLUSTER_PLUGIN.name, "", name), PluginFacts)
+
+
 def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
-    """The bindings with a plugin on, or behind, an object that also names this one: two of a type clash, one may hide the other."""
-    if old != new:
-        for target in records.indexes.naming[key]:
-            attachable = records.value(target, Attachable)
-            if attachable:
-                yield from bindings_around(records, attachable)
-                yield from everybody_if_frozen(records, attachable)
+    """The bindings with a plugin on, or behind, an object that also names this one: two of a type clash, one may hide the other.
+
+    Every binding, where a consumer names it and it is, or was, of a type of ours.
+    """
+    if old == new:
+        return
+    attachables = {target: records.value(target, Attachable) for target in records.indexes.naming[key]}
+    if None in attachables.values() and any(facts and facts.type in OUR_TYPES for facts in (old, new)):
+        yield from records.bindings()
+    for attachable in filter(None, attachables.values()):
+        yield from bindings_around(records, attachable)
+        yield from everybody_if_frozen(records, attachable)
 
 
 def _cluster_plugin_triggers(records: Records, _key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:

@@ -187,6 +187,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("RouteClash", _route_clash),
     ("NameTaken", _taken_name),
     ("ShadowedPlugin", routing.shadowed_plugin),
+    ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
     ("ShadowsGlobalPlugin", _shadowed_plugins),
     ("Accepted", _accepted),

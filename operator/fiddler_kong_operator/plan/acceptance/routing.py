@@ -14,9 +14,12 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .clashes import needed_types
 
-__all__ = ["missing_class", "shadowed_plugin", "taken_by_pattern"]
+__all__ = ["missing_class", "shadowed_by_consumers", "shadowed_plugin", "taken_by_pattern"]
 
 _LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
+_SHOWN: Final = 5
+"""Consumers that a message names."""
+
 _OPTIONAL: Final = frozenset("?*{|")
 """What makes the character before it optional."""
 
@@ -76,6 +79,24 @@ def shadowed_plugin(snapshot: Snapshot) -> str | None:
     return (
         f"On some calls the binding's plugins do not run, because the route carries a plugin of the same type: {', '.join(found)}. "
         "Kong runs only the most specific plugin of a type. Take it off the route, or check that these calls need no traces."
+    )
+
+
+def shadowed_by_consumers(snapshot: Snapshot) -> str | None:
+    """Kong runs the plugin of the call's consumer instead of ours. Consumers of other namespaces are not named: they may be customers."""
+    spec, namespace = snapshot.binding.spec, snapshot.binding.namespace
+    types = {kind for route in spec.routes for kind in needed_types(spec, route.name)} if spec else frozenset()
+    found = [plugin for plugin in snapshot.consumer_plugins if plugin.type in types]
+    if not found:
+        return None
+    known = sorted({f"{p.consumer} ({p.plugin}, {p.type})" for p in found if p.consumer.namespace == namespace})
+    others = sorted({f"consumers in namespace {p.consumer.namespace} ({p.type})" for p in found if p.consumer.namespace != namespace})
+    shown = [*known, *others]
+    more = [f"{len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
+    return (
+        f"On calls of some consumers the binding's plugins do not run, because these carry a plugin of the same type: "
+        f"{', '.join([*shown[:_SHOWN], *more])}. Kong runs only the most specific plugin of a type. Take it off the consumer, or check "
+        "that these calls need no traces."
     )
 
 

@@ -11,7 +11,7 @@ from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, ConsumerPlugin, Snapshot
 from tests.unit.plan.situations import (
     ATTACHED,
     EXPOSED,
@@ -66,6 +66,11 @@ def on_ingress(ingress_class: str | None, **more: Any) -> Snapshot:
     route = {"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}
     web = ingress("web", ingress_class=ingress_class)
     return make_snapshot(make_binding(make_spec(route)), targets={web.key: web}, **more)
+
+
+def consumers(*names: str, kind: str = "opentelemetry") -> tuple[ConsumerPlugin, ...]:
+    """Consumers that list `theirs`, by namespace and name."""
+    return tuple(ConsumerPlugin(ObjectKey("KongConsumer", *name.split("/")), "theirs", kind) for name in names)
 
 
 def http_route(*rules: tuple[ObjectKey, ...], plugins: tuple[str, ...] = ()) -> Attachable:
@@ -356,6 +361,28 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         attached(routes=(http_route((CHAT,), plugins=("theirs",)),), plugin_types={"theirs": "opentelemetry"}),
         "ShadowedPlugin",
         ["theirs (opentelemetry) of HTTPRoute kong/split to Service kong/chat"],
+    ),
+    (
+        "a plugin on consumers",
+        attached(consumer_plugins=consumers("kong/alice", "kong/bob", "shop/carol", "shop/dave")),
+        "ShadowedPlugin",
+        [
+            "KongConsumer kong/alice (theirs, opentelemetry), KongConsumer kong/bob (theirs, opentelemetry), consumers in namespace shop",
+            "shop (opentelemetry). Kong runs",
+            "Take it off the consumer",
+        ],
+    ),
+    (
+        "a plugin on many consumers",
+        attached(consumer_plugins=consumers(*(f"kong/c{number}" for number in range(2000)))),
+        "ShadowedPlugin",
+        ["KongConsumer kong/c1000 (theirs, opentelemetry), 1995 more. Kong runs"],
+    ),
+    (
+        "a plugin of a type that is not attached on a consumer",
+        attached(consumer_plugins=consumers("kong/alice", kind="ai-proxy")),
+        "Accepted",
+        [],
     ),
     (
         "a plugin of another type on a route to the target",

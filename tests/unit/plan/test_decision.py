@@ -227,6 +227,22 @@ def test_a_route_without_its_ai_proxy_does_not_serve() -> None:
     assert decide(replace(snapshot, children={**snapshot.children, ingress: child})).prune == (ingress, service)
 
 
+@pytest.mark.parametrize(
+    "workload",
+    [
+        None,
+        make_workload(make_container(name="other"), grant="ai"),
+        make_workload(make_container(image="kong/kubernetes-ingress-controller:3.5")),
+    ],
+    ids=["no workload", "no container", "a controller"],
+)
+def test_nothing_is_made_while_there_is_no_kong_to_ask_for_its_plugins(workload: Workload | None) -> None:
+    decision = decide(make_snapshot(workload=workload, secrets=KEYS))
+
+    assert (decision.retreats, decision.plan.objects, decision.plan.attachments) == (True, (), ())
+    assert decision.findings[ConditionType.PLUGINS_PROGRAMMED].message.startswith("Nothing is changed while GatewayConfigured is ")
+
+
 def test_what_is_attached_stays_where_the_gateways_plugins_cannot_be_read() -> None:
     snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", "assistant-opentelemetry", workload=listing(None), secrets=KEYS)
 

@@ -54,7 +54,7 @@ class GatewayView:
     refused_plugins: frozenset[str] = frozenset()
     """The plugin types that this Kong does not have: one of them in its configuration, and it refuses all of it."""
     plugins_unknown: bool = False
-    """Whether Kong has the binding's plugins cannot be read: nothing new may be attached."""
+    """Whether Kong has the binding's plugins cannot be read, or there is no Kong to ask: nothing new may be attached."""
     verify_depth: int | None = None
     """Intermediate certificates that its Kong accepts in a server's chain; None where that is not known."""
 
@@ -64,7 +64,7 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
     case = make_case(snapshot, kinds)
     if case is None:
         _, finding = _first(ABSENCE, snapshot)
-        return GatewayView(finding, lua_off=not is_allowed(snapshot))
+        return GatewayView(finding, lua_off=not is_allowed(snapshot), plugins_unknown=True)
     check, finding = _first(CHECKS, case)
     version = case.image.version
     return GatewayView(
@@ -74,7 +74,7 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         lua_ready=check.works,
         lua_off=env.lua_is_off(case.container) or env.is_unread(case.container, env.UNTRUSTED_LUA),
         refused_plugins=frozenset(missing_plugins(case.spec, case.container)),
-        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST),
+        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or is_controller(case.container),
         verify_depth=verify_depth(case.container, version),
     )
 

@@ -95,6 +95,18 @@ def test_ours_leave_a_service_that_has_come_to_share_a_rule_with_another() -> No
     assert [a.plugins for a in decision.plan.attachments] == [("rate-limit",)]
 
 
+def test_of_a_suspended_binding_ours_leave_it_too_and_the_reason_is_said() -> None:
+    split = Attachable(ObjectKey("HTTPRoute", "ai", "split"), "uid-split", "5", backends=((ObjectKey("Service", "ai", "canary"), CHAT),))
+    snapshot = seen(ATTACHED, CHAT, "rate-limit", *sorted(OURS), workload=make_workload(grant="ai"), routes=(split,))
+    suspended = replace(snapshot.binding, spec=make_spec(ATTACHED, suspend=True))
+
+    decision = decide(replace(snapshot, binding=suspended))
+
+    accepted = decision.findings[ConditionType.ACCEPTED]
+    assert (accepted.reason.name, [a.plugins for a in decision.plan.attachments]) == ("Suspended", [("rate-limit",)])
+    assert "SharedBackend: Service ai/chat (route chat, attachTo) shares a rule of HTTPRoute ai/split" in accepted.message
+
+
 def test_ours_leave_an_ingress_that_goes_to_another_gateway() -> None:
     web = ObjectKey("Ingress", "ai", "web")
     snapshot = seen({"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}, web, *sorted(OURS), workload=make_workload(grant="ai"))

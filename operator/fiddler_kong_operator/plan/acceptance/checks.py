@@ -65,8 +65,12 @@ def _not_installed(snapshot: Snapshot) -> str | None:
 
 
 def _suspended(snapshot: Snapshot) -> str | None:
-    suspended = snapshot.binding.spec is not None and snapshot.binding.spec.suspend
-    return "spec.suspend is true: nothing is changed. Set it to false to resume." if suspended else None
+    """What is detached all the same is said, with its reason."""
+    if snapshot.binding.spec is None or not snapshot.binding.spec.suspend:
+        return None
+    harm = [f"{name}: {message}" for name, check in CHECKS if name in _HARMFUL and (message := check(snapshot))]
+    leave = ["All the same, plugins leave, or stay away from, what they would harm."] if harm else []
+    return " ".join(["spec.suspend is true: nothing is changed. Set it to false to resume.", *leave, *harm])
 
 
 def _refused_endpoint(snapshot: Snapshot) -> str | None:
@@ -193,6 +197,9 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("Accepted", _accepted),
 )
 """Reasons and checks in order: the first rows keep a binding from being accepted, `_ADVICE` and the last are for an accepted one."""
+
+_HARMFUL: Final = frozenset({"OtherIngressClass", "SharedBackend", "PluginClash"})
+"""For these, plugins leave an object whatever else holds the binding back: see `decision.decide`."""
 
 _ADVICE: Final = frozenset({"ShadowedPlugin", "PathOverlap", "ShadowsGlobalPlugin"})
 """Where one of these decides, the message has what all of them say."""

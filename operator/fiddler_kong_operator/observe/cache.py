@@ -161,6 +161,11 @@ class Cache:
         return record.uid if record else ""
 
     def value(self, key: ObjectKey, expected: type[T]) -> T | None:
+    def version(self, key: ObjectKey) -> int:
+        """The resourceVersion of the cached object as a number; -1 where there is none."""
+        record = self._records.find(key)
+        return record.version if record else -1
+
         """The cached value of this type; None where the object does not exist or its value is not kept."""
         return self._records.value(key, expected)
 

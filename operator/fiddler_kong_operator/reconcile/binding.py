@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.confirmation import RECHECK
+from fiddler_kong_operator.plan.status.confirmation import RECHECK, seconds_to_settle
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME, current_warnings, outdate_warnings
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
@@ -185,7 +185,8 @@ class BindingReconciler:
         if decision.retreats:
             return ApplyResult(wake=next_look)
         programmed = evaluate_programming(now, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
-        return ApplyResult.of(programmed, RECHECK if programmed.reason.name == "KongNotConfirmed" else next_look)
+        confirmed = RECHECK if programmed.reason.name == "KongNotConfirmed" else seconds_to_settle(now)
+        return ApplyResult.of(programmed, min(filter(None, (next_look, confirmed)), default=None))
 
     def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:
         """The objects that something keeps reverting, with the seconds until each may be written again."""

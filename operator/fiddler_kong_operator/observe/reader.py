@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Transient
@@ -22,6 +23,9 @@ from .feed import Feed
 from .surroundings import Surroundings
 
 __all__ = ["Reader"]
+
+_LISTS: Final = frozenset({KONG_PLUGIN.name, *ATTACHABLES})
+"""Kinds that show which lists name a binding's plugins."""
 
 
 class Reader:
@@ -126,6 +130,7 @@ class Reader:
             endpoints=self._endpoints,
             unread=unread,
             forbidden=cache.forbidden(binding),
+            lists_forbidden=cache.forbidden(binding, _LISTS),
         )
 
     def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:

@@ -237,3 +237,5 @@ class Snapshot:
     """References that could not be read: whether these objects exist is not known."""
     forbidden: tuple[str, ...] = ()
     """Why kinds that the binding depends on cannot be watched: what is known of them may be out of date."""
+    lists_forbidden: tuple[str, ...] = ()
+    """Those of `forbidden` that keep from seeing which lists name the binding's plugins."""

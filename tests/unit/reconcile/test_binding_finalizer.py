@@ -149,6 +149,22 @@ async def test_deletion_without_our_finalizer_is_left_to_garbage_collection() ->
     assert stage.log == []
 
 
+async def test_a_deletion_whose_finalizer_somebody_removed_is_detached_all_the_same() -> None:
+    stage = attaching("rate-limit")
+    await stage.converge()
+    stage.change(ASSISTANT, finalizers=[THEIRS])
+    stage.request_deletion()
+    stage.drain()
+
+    await stage.reconcile()
+
+    assert stage.log[0] == "list Service ai/chat rate-limit"
+    assert stage.finalizers == [THEIRS]
+    stage.drain()
+    await stage.reconcile()
+    assert stage.log == []
+
+
 async def test_a_refused_detaching_keeps_the_finalizer_and_is_tried_again() -> None:
     stage = await deleted()
     stage.errors["Service"] = Refused("patch Service ai/chat: services is forbidden", 403)

@@ -50,7 +50,7 @@ def confirm(snapshot: Snapshot) -> Finding:
     ingress_class = spec.gateway.ingress_class_name if spec else ""
     if waiting and snapshot.class_published:
         return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
-    if any(_refuses_last_change(warning, snapshot) for warning in snapshot.refusals):
+    if any(_refuses_last_change(refusal, snapshot) for refusal in _others_refusals(snapshot)):
         return Finding(reason("KongNotConfirmed"), f"Kong has not confirmed the last change yet. {_cause(snapshot)}")
     if spec is None or not exposed_routes(spec):
         return _programmed("and Kong has not refused them.")
@@ -73,12 +73,17 @@ def _last_change(snapshot: Snapshot) -> float:
     return max((snapshot.written_at, *own, *(target.attached_at for target in snapshot.targets.values())))
 
 
+def _others_refusals(snapshot: Snapshot) -> Iterator[KongWarning]:
+    """Recent refusals that are not about an object of the binding or one that it is attached to: those show as `KongRefused`."""
+    own = {*snapshot.children, *snapshot.targets}
+    return (refusal for refusal in snapshot.refusals if refusal.about not in own and is_recent(refusal, snapshot.now))
+
+
 def _refuses_last_change(refusal: KongWarning, snapshot: Snapshot) -> bool:
     """Whether Kong cannot have taken the last change: it came when this refusal had begun, and after the last success."""
     if refusal.about.kind == _POD and (_REFUSED not in refusal.message or refusal.about.namespace != _namespace(snapshot)):
         return False
-    began = max(refusal.first_seen - _SYNC, snapshot.taken_at)
-    return is_recent(refusal, snapshot.now) and _last_change(snapshot) > began
+    return _last_change(snapshot) > max(refusal.first_seen - _SYNC, snapshot.taken_at)
 
 
 def _namespace(snapshot: Snapshot) -> str | None:
@@ -100,8 +105,7 @@ def _cause(snapshot: Snapshot) -> str:
 
     Without the event's words: they may quote what the author of this binding must not read.
     """
-    recent = (warning for warning in snapshot.refusals if is_recent(warning, snapshot.now))
-    first = min(recent, key=lambda warning: (warning.about.kind == _POD, warning.about), default=None)
+    first = min(_others_refusals(snapshot), key=lambda warning: (warning.about.kind == _POD, warning.about), default=None)
     if first is None:
         return f"Check that Kong's controller runs, serves the class and watches this namespace, and that nothing freezes Kong: {_FROZEN}"
     return f"Kong refuses every change of anybody now; an event about {first.about} says why. Nothing is wrong with this binding."

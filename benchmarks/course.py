@@ -10,10 +10,11 @@ from fiddler_kong_operator.plan.kinds import BINDING, INGRESS, KONG_PLUGIN, SECR
 
 from .contender import Operator, Raw
 from .manifests import NAMESPACE, binding_name
-from .scenarios import change, cold, drift, lua, newcomer, rest, restart, rollout, rotation
+from .scenarios import change, cold, drift, flip, lua, newcomer, rest, restart, rollout, rotation
 from .scenarios.change import Change
 from .scenarios.cold import Cold
 from .scenarios.drift import Drift
+from .scenarios.flip import Flip
 from .scenarios.lua import Lua
 from .scenarios.newcomer import Newcomer
 from .scenarios.rest import Rest
@@ -28,9 +29,9 @@ __all__ = ["PAIRED", "SCENARIOS", "Course", "Outcome"]
 PAIRED: Final = ("cold", "rotation")
 """Measured for both contenders, alternating."""
 
-SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "restart", "rollout", "probes", "lua")
+SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "flip", "restart", "rollout", "probes", "lua")
 
-_AT_REST: Final = frozenset({"cold", "rotation", "rest", "newcomer", "change", "drift", "restart"})
+_AT_REST: Final = frozenset({"cold", "rotation", "rest", "newcomer", "change", "drift", "flip", "restart"})
 _REST_SECONDS: Final = 20.0
 _PROBED_SECONDS: Final = 60.0
 
@@ -48,6 +49,7 @@ class Outcome:
     newcomer: Newcomer | None = None
     change: Change | None = None
     drift: Drift | None = None
+    flip: Flip | None = None
     change_by_hand: Change | None = None
     drift_by_hand: Drift | None = None
     restart: Restart | None = None
@@ -104,6 +106,8 @@ class Course:
             outcome.change = await change.measure(stand, bindings)
         if "drift" in self._scenarios:
             outcome.drift = await drift.measure(stand, bindings)
+        if "flip" in self._scenarios:
+            outcome.flip = await flip.measure(stand, bindings)
 
     async def _raw(self, template: Template, *, first: bool) -> None:
         bindings, outcome = self._outcome.bindings, self._outcome

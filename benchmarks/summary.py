@@ -56,6 +56,9 @@ def _at_rest(outcome: Outcome) -> Iterator[Figure]:
         yield Figure(f"slowest repair of {len(outcome.drift.seconds)} faults at once", n, outcome.drift.slowest, "s", 0.3)
     if outcome.drift_by_hand:
         yield Figure("slowest of the same repairs by hand", n, outcome.drift_by_hand.slowest, "s")
+    if outcome.flip:
+        yield Figure("one change while all statuses flip / at rest, p95", n, outcome.flip.slower_change)
+        yield Figure("one repair while all statuses flip / at rest, p95", n, outcome.flip.slower_repair)
 
 
 def _restart(outcome: Outcome) -> Iterator[Figure]:

@@ -63,11 +63,11 @@ class OperatorProcess:
         self._process: Process | None = None
 
     def start(self) -> Self:
-        """Start it and wait until its health endpoint answers."""
+        """Start it and wait until its health endpoint says no longer that it starts."""
         kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
         self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **_allocator_settings()})
-        wait_until(lambda: self.health() is not None, "The operator's start", _START_SECONDS, self._process.check)
+        wait_until(self._has_started, "The operator's start", _START_SECONDS, self._process.check)
         return self
 
     @property
@@ -117,6 +117,10 @@ class OperatorProcess:
         except (urllib.error.URLError, OSError, ValueError):
             return None
         return answer
+
+    def _has_started(self) -> bool:
+        figures = self.figures()
+        return bool(figures) and "starting" not in figures
 
     def metrics(self) -> str:
         """The page of /metrics."""

@@ -18,7 +18,7 @@ from fiddler_kong_operator.kube.client import WatchEvent
 from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN
 
-__all__ = ["Change", "measure", "measure_by_hand"]
+__all__ = ["Change", "change_one", "measure", "measure_by_hand"]
 
 _CHANGES: Final = 200
 _PAUSE: Final = 0.05
@@ -46,7 +46,7 @@ async def measure(stand: Stand, bindings: int) -> Change:
     """Change one binding after the other."""
     async with watching(stand, KONG_PLUGIN) as sightings:
         plugins = sightings[KONG_PLUGIN]
-        return Change(tuple([await _one(stand, plugins, i % bindings, 1000 + i) for i in range(min(_CHANGES, 4 * bindings))]))
+        return Change(tuple([await change_one(stand, plugins, i % bindings, 1000 + i) for i in range(min(_CHANGES, 4 * bindings))]))
 
 
 async def measure_by_hand(stand: Stand, bindings: int) -> Change:
@@ -76,7 +76,8 @@ def _routes(stand: Stand, number: int, tokens: int) -> list[dict[str, Any]]:
     return routes
 
 
-async def _one(stand: Stand, plugins: Sightings, number: int, tokens: int) -> float:
+async def change_one(stand: Stand, plugins: Sightings, number: int, tokens: int) -> float:
+    """Seconds from setting `maxTokens` of a binding until the watch shows its plugin with it."""
     seen = plugins.expect(f"{binding_name(number)}-openai-ai-proxy", _has_tokens(tokens))
     sent = asyncio.get_running_loop().time()
     await stand.api.merge_patch(BINDING, NAMESPACE, binding_name(number), {"spec": {"routes": _routes(stand, number, tokens)}})

@@ -17,7 +17,7 @@ from fiddler_kong_operator.kube.client import WatchEvent
 from fiddler_kong_operator.kube.objects import Kind
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 
-__all__ = ["Drift", "measure", "measure_by_hand"]
+__all__ = ["Drift", "measure", "measure_by_hand", "repair_ingress"]
 
 FAULTS: Final = 60
 _OTHER: Final = "another-client"
@@ -53,6 +53,11 @@ async def measure_by_hand(stand: Stand, bindings: int) -> Drift:
     kinds = ((KONG_PLUGIN, "opentelemetry"), (KONG_PLUGIN, "openai-ai-proxy"), (INGRESS, "openai"), (SERVICE, "openai"))
     chosen = [(name, *kinds[i % 4]) for i, name in enumerate(_victims(bindings))]
     return Drift(tuple(await asyncio.gather(*(_by_hand(stand, kind, f"{name}-{suffix}") for name, kind, suffix in chosen))))
+
+
+async def repair_ingress(stand: Stand, sightings: dict[Kind, Sightings], number: int) -> float:
+    """Seconds from the deletion of a binding's Ingress until the watch shows it again."""
+    return await _deleted_ingress(stand, sightings, binding_name(number))
 
 
 def _victims(bindings: int) -> list[str]:

@@ -44,9 +44,11 @@ def test_without_our_definition_the_operator_waits_and_begins_when_it_comes(bare
     operator = OperatorProcess(bare.cluster, name="early")
     try:
         with ThreadPoolExecutor(1) as pool:  # open to the end: the kernel kills the process when the thread that started it ends
-            starting = pool.submit(operator.start)  # returns when /healthz answers
+            starting = pool.submit(operator.start)  # returns when the bindings could be listed
             log = bare.cluster.logs / "early.log"
             wait_until(lambda: log.exists() and f"cannot list {DEFINITION}" in operator.log, "A word about it", 30, lambda: None)
+
+            assert "starting" in operator.figures(), "/healthz answers meanwhile"
 
             bare.cluster.install_definitions(own_definitions())
 

@@ -256,6 +256,8 @@ class Resync:
         self._uniform = uniform
         self._wanted = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self.refused: frozenset[str | None] = frozenset()
+        """The scopes that the last resync was not permitted to list."""
 
     def due(self) -> None:
         """Have the kind listed soon: once, a few seconds after the last of several calls."""
@@ -264,7 +266,10 @@ class Resync:
         self._timer = asyncio.get_running_loop().call_later(QUIET, self._wanted.set)
 
     async def once(self) -> None:
-        """List until it works, however long the definition is missing or the API server is away."""
+        """List until it works, however long the definition is missing or the API server is away.
+
+        Some scopes that must not be listed do not hold back the others.
+        """
         while True:
             try:
                 return await self._list()
@@ -283,5 +288,12 @@ class Resync:
 
     async def _list(self) -> None:
         self._wanted.clear()
+        errors: dict[str | None, Refused] = {}
         for scope in self._scopes:
-            await relist(self._client, self._kind, scope, self._sink)
+            try:
+                await relist(self._client, self._kind, scope, self._sink)
+            except Refused as error:
+                errors[scope] = error
+        if len(errors) == len(self._scopes):
+            raise next(iter(errors.values()))
+        self.refused = frozenset(errors)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from aiohttp import web
 from prometheus_client import (
@@ -24,9 +24,9 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fiddler_kong_operator import __version__, names
-from fiddler_kong_operator.errors import CannotListen
 
 from .objects import ObjectKey
+from .page import PageServer
 from .queue import WorkQueue
 
 __all__ = ["PREFIX", "Metrics", "MetricsServer", "ReconcileResult"]
@@ -134,37 +134,13 @@ def _queue_metrics(queue: WorkQueue[ObjectKey]) -> Iterator[Metric]:
     yield _gauge("queue_delayed", "Keys that are queued later.", queue.delayed)
 
 
-class MetricsServer:
+class MetricsServer(PageServer):
     """Serves GET /metrics, and 404 for everything else; an async context manager."""
 
     def __init__(self, metrics: Metrics, host: str, port: int) -> None:
         """Port 0 switches it off."""
-        self._metrics = metrics
-        self._host = host
-        self._port = port
-        self._runner: web.AppRunner | None = None
+        super().__init__("/metrics", lambda: _page(metrics), host, port, "--metrics-port")
 
-    async def __aenter__(self) -> Self:
-        """Listen; CannotListen if the address cannot be used."""
-        if self._port:
-            app = web.Application()
-            app.router.add_get("/metrics", self._answer)
-            self._runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-            await self._runner.setup()
-            await self._listen(self._runner)
-        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop listening."""
-        if self._runner:
-            await self._runner.cleanup()
-
-    async def _listen(self, runner: web.AppRunner) -> None:
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise CannotListen("/metrics", self._host, self._port, "--metrics-port", error) from error
-
-    async def _answer(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+def _page(metrics: Metrics) -> web.Response:
+    return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
-__all__ = ["CUT", "redact", "redact_secret", "shorten"]
+__all__ = ["CUT", "redact", "redact_secret", "shorten", "values_of"]
 
 CUT: Final = " [...] "
 """Stands for the middle of a text that was too long."""
@@ -42,7 +42,7 @@ def redact_secret(text: str, body: Any, *shown: str) -> str:
 
     `shown` are words that are no values, such as the Secret's name.
     """
-    text = _QUOTED.sub(rf"\1{_BLOT}", redact(text, _values(body)))
+    text = _QUOTED.sub(rf"\1{_BLOT}", redact(text, values_of(body)))
     return _TOKEN.sub(lambda found: found[0] if found[0] in shown else _BLOT, text)
 
 
@@ -66,7 +66,7 @@ def _without_ends(part: str, form: str) -> str:
     return (_BLOT if start else "") + part[start:]
 
 
-def _values(body: Any) -> Iterator[bytes]:
+def values_of(body: Any) -> Iterator[bytes]:
     """The values of a Secret's manifest or patch, decoded."""
     content: Mapping[str, Any] = body if isinstance(body, dict) else {}
     for value in (content.get("data") or {}).values():

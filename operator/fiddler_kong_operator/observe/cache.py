@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any, Final, TypeVar
@@ -146,9 +146,10 @@ class Cache:
         """Whether the operator may watch the kind, in all namespaces and in this one, as far as known."""
         return self._forbidden.keys().isdisjoint({(kind.name, None), (kind.name, namespace)})
 
-    def forbidden(self, binding: Binding) -> tuple[str, ...]:
-        """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each."""
-        return tuple(self._forbidden[place] for place in _places(binding, self._forbidden) if not WATCHED[place[0]].optional)
+    def forbidden(self, binding: Binding, among: Container[str] = WATCHED) -> tuple[str, ...]:
+        """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each of `among` by name."""
+        places = (place for place in _places(binding, self._forbidden) if place[0] in among)
+        return tuple(self._forbidden[place] for place in places if not WATCHED[place[0]].optional)
 
     def keys(self, kind: Kind, namespace: str | None = None) -> frozenset[ObjectKey]:
         """Keys of every cached object of a kind that exists."""
@@ -159,6 +160,11 @@ class Cache:
         """The uid of the cached object; "" where there is none."""
         record = self._records.find(key)
         return record.uid if record else ""
+
+    def version(self, key: ObjectKey) -> int:
+        """The resourceVersion of the cached object as a number; -1 where there is none."""
+        record = self._records.find(key)
+        return record.version if record else -1
 
     def value(self, key: ObjectKey, expected: type[T]) -> T | None:
         """The cached value of this type; None where the object does not exist or its value is not kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Transient
@@ -16,14 +17,15 @@ from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KINDS, KONG_CLUSTER_PLU
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.references import attach_targets, children_of, references_of, secrets_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
-from fiddler_kong_operator.plan.status.confirmation import unconfirmed_routes
-from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED
 
 from .cache import UNKNOWN
 from .feed import Feed
 from .surroundings import Surroundings
 
 __all__ = ["Reader"]
+
+_LISTS: Final = frozenset({KONG_PLUGIN.name, *ATTACHABLES})
+"""Kinds that show which lists name a binding's plugins."""
 
 
 class Reader:
@@ -122,12 +124,14 @@ class Reader:
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),
             refusal=_refusal(binding),
-            refusals=self._refusals() if any(unconfirmed_routes(binding, targets)) else (),
+            refusals=around.refusals(binding),
+            taken_at=around.taken_at(binding),
             class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
             unread=unread,
             forbidden=cache.forbidden(binding),
+            lists_forbidden=cache.forbidden(binding, _LISTS),
         )
 
     def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:
@@ -150,13 +154,8 @@ class Reader:
 
     def _warnings(self, subjects: Iterable[ObjectKey]) -> Iterator[KongWarning]:
         for subject in sorted(subjects):
-            yield from self._read_warnings(self._cache.indexes.warning_about[subject])
-
-    def _refusals(self) -> tuple[KongWarning, ...]:
-        return tuple(self._read_warnings(self._cache.indexes.warnings_of[APPLY_FAILED]))
-
-    def _read_warnings(self, events: Iterable[ObjectKey]) -> Iterator[KongWarning]:
-        return (warning for event in events if (warning := self._cache.value(event, KongWarning)))
+            events = self._cache.indexes.warning_about[subject]
+            yield from (warning for event in events if (warning := self._cache.value(event, KongWarning)))
 
 
 def _refusal(binding: Binding) -> RefusalStatus | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, SERVICE
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.references import named_plugin, places_of
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, ConsumerPlugin
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, ConsumerPlugin, KongWarning
+from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, APPLY_SUCCEEDED
 
 from .cache import Cache
 from .kinds.consumers import ConsumerFacts
@@ -16,6 +18,9 @@ from .kinds.ingress_classes import IngressClassFacts
 from .kinds.plugins import PluginFacts, facts_of
 
 __all__ = ["Surroundings"]
+
+_CLASSED: Final = frozenset({KONG_PLUGIN.name, SERVICE.name, INGRESS.name, HTTP_ROUTE.name})
+"""Kinds of which the cache shows what serves them."""
 
 
 class Surroundings:
@@ -89,6 +94,36 @@ class Surroundings:
         keys = sorted({*doubled[SERVICE.name], *doubled[INGRESS.name], *doubled[HTTP_ROUTE.name]})
         found = (target for target in self._attachables(keys) if self._is_served(target, ingress_class))
         return tuple((target.key, name) for target in found for name in target.doubled if self._facts(target.key, name))
+
+    def refusals(self, binding: Binding) -> tuple[KongWarning, ...]:
+        """Kong's refusals of whole configurations that are not over and that may be about the binding's gateway."""
+        events, spec = self._cache.indexes.warnings_of[APPLY_FAILED], binding.spec
+        if not events or spec is None:
+            return ()
+        success = max((self._cache.version(event) for event in self._successes(binding)), default=-1)
+        lasting = ((event, self._cache.value(event, KongWarning)) for event in events if self._cache.version(event) > success)
+        ingress_class = spec.gateway.ingress_class_name
+        return tuple(warning for event, warning in lasting if warning and self._concerns(warning.about, event, ingress_class))
+
+    def taken_at(self, binding: Binding) -> float:
+        """When Kong's controller, in the gateway's namespace, last told that Kong took its configuration; 0 where it never did."""
+        found = (self._cache.value(event, KongWarning) for event in self._successes(binding))
+        return max((success.last_seen for success in found if success), default=0.0)
+
+    def _successes(self, binding: Binding) -> Iterator[ObjectKey]:
+        """The events are in the namespaces of the Pods that they are about."""
+        namespace = binding.workload.namespace if binding.workload else None
+        return (event for event in self._cache.indexes.warnings_of[APPLY_SUCCEEDED] if event.namespace == namespace)
+
+    def _concerns(self, about: ObjectKey, event: ObjectKey, ingress_class: str) -> bool:
+        """Whether an object, as it is now, may be why a gateway of this class refuses everything. Kinds that show no class may always."""
+        if about.kind not in _CLASSED:
+            return True
+        if self._cache.version(about) > self._cache.version(event):
+            return False
+        if about.kind == KONG_PLUGIN.name:
+            return any(self._is_served(target, ingress_class) for target in self._attachables(self._cache.indexes.naming[about]))
+        return any(self._is_served(target, ingress_class) for target in self._attachables([about]))
 
     def _is_served(self, target: Attachable, ingress_class: str) -> bool:
         """Whether a gateway of this class takes the object, a Service by what leads to it."""

@@ -44,8 +44,8 @@ INGRESS_CLASS: Final = Kind("IngressClass", "networking.k8s.io", "v1", "ingressc
 HTTP_ROUTE: Final = Kind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes")
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
 
-EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client,type=Warning")
-"""Only the warnings of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
+EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client")
+"""Only the events of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
 
 OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a

@@ -156,7 +156,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class KongWarning:
-    """A Warning event of Kong Ingress Controller."""
+    """An event of Kong Ingress Controller: a warning, or that Kong took its configuration."""
 
     about: ObjectKey
     """The object that it names; of a kind that is not watched, perhaps."""
@@ -164,6 +164,8 @@ class KongWarning:
     message: str
     last_seen: float
     """When the API server stored it or its last repetition (seconds since the epoch)."""
+    first_seen: float = 0.0
+    """When the API server stored it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +231,15 @@ class Snapshot:
     """Every observed object that is owned by the binding or has the name of one it would create."""
     warnings: tuple[KongWarning, ...] = ()
     """Kong's warnings about `children` and `targets`."""
+    written_at: float = 0.0
+    """When this pass wrote an object (like `now`); 0 where it did not."""
     refusal: RefusalStatus | None = None
     """What Kong refused of the binding when it was last looked at."""
     refusals: tuple[KongWarning, ...] = ()
-    """For a binding that waits for its Ingresses: Kong's refusals of whole configurations, whatever object they name."""
+    """Kong's refusals of whole configurations that may be about the binding's gateway: by an object that a gateway of its class serves, or
+    that shows no class. Those that a success followed are left out, and those about objects that were changed since."""
+    taken_at: float = 0.0
+    """When Kong's controller last told, on a Pod in the gateway's namespace, that Kong took its configuration; 0 where it never did."""
     class_published: bool = False
     """An Ingress of the binding's class has an address: Kong's controller gives one to every Ingress of it that Kong has taken."""
     kong_installed: bool = True
@@ -242,3 +249,5 @@ class Snapshot:
     """References that could not be read: whether these objects exist is not known."""
     forbidden: tuple[str, ...] = ()
     """Why kinds that the binding depends on cannot be watched: what is known of them may be out of date."""
+    lists_forbidden: tuple[str, ...] = ()
+    """Those of `forbidden` that keep from seeing which lists name the binding's plugins."""

@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.confirmation import RECHECK
+from fiddler_kong_operator.plan.status.confirmation import RECHECK, seconds_to_settle
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME, current_warnings, outdate_warnings
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
@@ -87,7 +87,7 @@ class BindingReconciler:
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
             self._first_answers.forget(key)
-            if snapshot and names.FINALIZER in snapshot.binding.finalizers:
+            if snapshot and (names.FINALIZER in snapshot.binding.finalizers or build_removal(snapshot).attachments):
                 return await self._remove(snapshot, started)
             self._forget(key)
             return None
@@ -124,9 +124,9 @@ class BindingReconciler:
         self._reporter.forget(key)
 
     async def _remove(self, snapshot: Snapshot, started: float) -> float | None:
-        """Detach a binding with our finalizer from others' objects, then delete its own, traffic first; the rest is garbage-collected."""
+        """Detach a binding from others' objects, then delete its own, traffic first; the rest is garbage-collected."""
         binding, removal = snapshot.binding, build_removal(snapshot)
-        writes = binding.uid, removal.attachments, prune(snapshot, removal)
+        writes = binding.uid, removal.attachments, prune(snapshot, removal), snapshot.lists_forbidden
         kept = self._refused.pending(binding.key, writes)
         result = replace(kept[0], wake=kept[1]) if kept else await self._detach(snapshot, removal)
         if result is None:
@@ -139,11 +139,12 @@ class BindingReconciler:
     async def _detach(self, snapshot: Snapshot, removal: BindingPlan) -> ApplyResult | None:
         """Carry out a removal; None where the binding is gone then."""
         binding = snapshot.binding
-        if snapshot.forbidden:
-            return ApplyResult.of(blocked_deletion(" ".join(snapshot.forbidden)), REFUSED_RETRY)
+        if snapshot.lists_forbidden:
+            return ApplyResult.of(blocked_deletion(" ".join(snapshot.lists_forbidden)), REFUSED_RETRY)
         try:
             await self._applier.apply(removal, snapshot, prune(snapshot, removal))
-            await self._applier.set_finalizers(binding, tuple(f for f in binding.finalizers if f != names.FINALIZER))
+            if names.FINALIZER in binding.finalizers:
+                await self._applier.set_finalizers(binding, tuple(f for f in binding.finalizers if f != names.FINALIZER))
         except NotLeader:
             raise
         except Refused as error:
@@ -185,7 +186,8 @@ class BindingReconciler:
         if decision.retreats:
             return ApplyResult(wake=next_look)
         programmed = evaluate_programming(now, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
-        return ApplyResult.of(programmed, RECHECK if programmed.reason.name == "KongNotConfirmed" else next_look)
+        confirmed = RECHECK if programmed.reason.name == "KongNotConfirmed" else seconds_to_settle(now)
+        return ApplyResult.of(programmed, min(filter(None, (next_look, confirmed)), default=None))
 
     def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:
         """The objects that something keeps reverting, with the seconds until each may be written again."""
@@ -200,7 +202,7 @@ class BindingReconciler:
         binding = snapshot.binding
         changed = any(not is_own_child(snapshot, attachment.target) for attachment in plan.attachments)
         wanted = changed or bool(build_removal(snapshot).attachments)
-        if wanted != (names.FINALIZER in binding.finalizers) and (wanted or not snapshot.forbidden):
+        if wanted != (names.FINALIZER in binding.finalizers) and (wanted or not snapshot.lists_forbidden):
             others = tuple(f for f in binding.finalizers if f != names.FINALIZER)
             await self._applier.set_finalizers(binding, (*others, names.FINALIZER) if wanted else others)
 

@@ -1,13 +1,16 @@
-"""Finds watches and workers that are stuck, for /healthz."""
+"""/healthz: finds watches and workers that are stuck, and answers before kopf does."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from fiddler_kong_operator.kube.objects import ObjectKey
+from aiohttp import web
 
-__all__ = ["SILENCE", "STUCK", "find_stuck"]
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.page import PageServer
+
+__all__ = ["SILENCE", "STUCK", "StartingServer", "find_stuck"]
 
 SILENCE: Final = 660.0
 """Seconds without any sign of a watch (an event, a bookmark, a list) after which it counts as stuck: twice its longest life."""
@@ -20,3 +23,15 @@ def find_stuck(watches: Iterable[tuple[str, float]], working_since: Mapping[Obje
     """One sentence for each watch (name, last activity) or reconciliation (start) that is stuck at `now`; times of one clock."""
     silent = [f"the watch of {name} has been silent for {now - seen:.0f} s" for name, seen in watches if now - seen > SILENCE]
     return silent + [f"{key} has been in work for {now - since:.0f} s" for key, since in working_since.items() if now - since > STUCK]
+
+
+class StartingServer(PageServer):
+    """Answers /healthz while the operator waits for its definition or for the API server: nobody must kill the process for that."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Port 0 switches it off."""
+        super().__init__("/healthz", _starting, host, port, "--health-port")
+
+
+def _starting() -> web.Response:
+    return web.json_response({"operator": {"starting": "the bindings cannot be listed yet"}})

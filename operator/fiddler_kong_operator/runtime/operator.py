@@ -47,6 +47,9 @@ class Operator:
         scopes: tuple[str | None, ...] = settings.namespaces or (None,)
         clock = time.monotonic
         self._settings = settings
+        self._client = client
+        self.namespaces = settings.namespaces
+        """Those in which kopf watches the bindings; () for all."""
         self._metrics = metrics
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace, backoff=RETRIES)
         self._cache = Cache(client.clock)
@@ -70,8 +73,14 @@ class Operator:
         self._stopping = False
 
     async def list_bindings(self) -> None:
-        """Wait until the bindings have been listed once. Start kopf only after this: it looks for their definition only once."""
+        """Wait until the bindings have been listed once. Start kopf only after this: it looks for their definition only once.
+
+        kopf ends where it may not list a namespace. An informer takes its place there, and waits for the permission.
+        """
         await self._resync.once()
+        refused = sorted(filter(None, self._resync.refused))
+        self.namespaces = tuple(namespace for namespace in self._settings.namespaces if namespace not in refused)
+        self._informers += tuple(Informer(self._client, BINDING, namespace, self._feed) for namespace in refused)
 
     async def list_others(self) -> None:
         """Start to observe, and wait until every other kind has been listed once: the barrier before any write."""

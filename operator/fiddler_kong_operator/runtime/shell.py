@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 
 import kopf
 
@@ -14,6 +14,7 @@ from fiddler_kong_operator.kube.connection import Connection
 from fiddler_kong_operator.settings import Settings
 
 from .handlers import register
+from .health import StartingServer
 from .operator import Operator
 
 __all__ = ["Shell", "stop_on_signals"]
@@ -35,11 +36,18 @@ class Shell:
     def __init__(self, settings: Settings, operator: Operator, connection: Connection, stop: asyncio.Event) -> None:
         """Nothing runs before `start`. Signals set `stop`, not kopf's own flag."""
         self._settings = settings
+        self._operator = operator
         self._registry = kopf.OperatorRegistry()
         self._on_signal = stop
         self._stop = asyncio.Event()
         self._tasks: Collection[asyncio.Task[None]] = ()
         register(self._registry, operator, connection)
+
+    @contextlib.asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        """Answer /healthz in kopf's place before `start`; CannotListen if it cannot be served."""
+        async with StartingServer(self._settings.health_host, self._settings.health_port):
+            yield
 
     async def start(self) -> None:
         """Start kopf's tasks; CannotListen if /healthz cannot be served, which kopf would notice only while it works already."""
@@ -50,7 +58,7 @@ class Shell:
             registry=self._registry,
             standalone=True,
             clusterwide=not self._settings.namespaces,
-            namespaces=list(self._settings.namespaces),
+            namespaces=list(self._operator.namespaces),
             liveness_endpoint=f"http://{host}:{port}/healthz" if port else None,
             stop_flag=self._stop,
         )

@@ -1,6 +1,7 @@
 """Starts the operator and stops it in order.
 
-List the bindings; start kopf, which answers /healthz also while the replica waits for the lease; list every other kind; lead; reconcile.
+List the bindings; start kopf, which answers /healthz from then on, also while the replica waits for the lease; list every other kind;
+lead; reconcile.
 On SIGTERM, or where any of these fails, in the reverse order: the workers drain, the lease is released, kopf stops.
 """
 
@@ -98,7 +99,8 @@ async def live(operator: Operator, elector: Elector, shell: Shell, stop: asyncio
 async def _work(operator: Operator, elector: Elector, shell: Shell) -> None:
     """List, start kopf, lead, reconcile. Ends only by an exception."""
     logger.info("listing every kind once")
-    await operator.list_bindings()
+    async with shell.waiting():
+        await operator.list_bindings()
     await shell.start()
     await first_of(_lead(operator, elector), shell.failure())
 

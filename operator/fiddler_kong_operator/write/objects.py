@@ -16,13 +16,15 @@ How an owned object is written, and why not by server-side apply:
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import Gone, Stale
+from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
+from fiddler_kong_operator.kube.redaction import redact, values_of
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, Desired
@@ -153,8 +155,17 @@ class ObjectWriter:
         except Gone as error:
             self._feed.forget(key, patch["metadata"]["uid"], binding.key)
             raise Stale(f"{key} was deleted in the meantime") from error
+        except (Refused, Transient) as error:
+            if KINDS[key.kind].confidential:
+                await self._redact_stored(error, key, binding)
+            raise
         self._feed.observe(answer, binding.key)
         return answer
+
+    async def _redact_stored(self, error: FiddlerKongError, key: ObjectKey, binding: Binding) -> None:
+        """Redact the values of the stored Secret, which a webhook is shown too. Where it cannot be read, long ones are redacted already."""
+        with contextlib.suppress(FiddlerKongError):
+            error.args = (redact(str(error), values_of(await self._read(key, binding))),)
 
     async def _delete_live(self, key: ObjectKey, live: Manifest, binding: Binding) -> None:
         uid = live["metadata"]["uid"]

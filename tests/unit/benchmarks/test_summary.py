@@ -8,6 +8,7 @@ from benchmarks.course import Outcome
 from benchmarks.scenarios.change import Change
 from benchmarks.scenarios.cold import Cold
 from benchmarks.scenarios.drift import Drift
+from benchmarks.scenarios.flip import Flip, Latencies
 from benchmarks.scenarios.lua import Lua
 from benchmarks.scenarios.newcomer import Newcomer
 from benchmarks.scenarios.rest import Rest
@@ -58,6 +59,14 @@ def test_any_write_at_rest_misses_the_goal() -> None:
 
 def test_the_slowest_repair_counts() -> None:
     assert summary(drift=Drift((0.1, 0.4)))["slowest repair of 2 faults at once"] == (0.4, False)
+
+
+def test_what_is_done_while_all_statuses_flip_is_compared_with_the_same_at_rest() -> None:
+    found = summary(flip=Flip(Latencies((0.01,) * 3, (0.02,) * 3), Latencies((0.02,) * 5, (0.03,) * 5)))
+    assert found == {
+        "one change while all statuses flip / at rest, p95": (2, None),
+        "one repair while all statuses flip / at rest, p95": (1.5, None),
+    }
 
 
 def test_a_newcomer_costs_its_objects_and_one_status() -> None:

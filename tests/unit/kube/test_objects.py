@@ -31,7 +31,7 @@ def test_api_versions_leave_the_core_group_out() -> None:
 
 def test_only_selectors_that_are_set_narrow_a_list() -> None:
     assert INGRESS.selectors == {}
-    assert EVENT.selectors == {"fieldSelector": "source=kong-client,type=Warning"}
+    assert EVENT.selectors == {"fieldSelector": "source=kong-client"}
 
 
 def test_items_of_a_list_need_no_kind_of_their_own() -> None:

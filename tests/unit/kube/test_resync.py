@@ -73,6 +73,17 @@ def test_every_namespace_is_listed() -> None:
     assert run(scenario()) == [("ai", frozenset({"assistant"})), ("ml", frozenset({"other"}))]
 
 
+def test_a_namespace_that_must_not_be_listed_holds_back_no_other() -> None:
+    async def scenario() -> tuple[list[tuple[str | None, frozenset[str]]], frozenset[str | None]]:
+        api, sink = WatchableCluster(binding(), binding("other", namespace="ml")), Sink()
+        api.errors["FiddlerKongBinding"] = [Refused("forbidden", 403)]
+        resync = new_resync(api, sink, ("ai", "ml"))
+        await resync.once()
+        return sink.lists, resync.refused
+
+    assert run(scenario()) == ([("ml", frozenset({"other"}))], frozenset({"ai"}))
+
+
 @pytest.mark.parametrize("error", [Gone("no CRD"), Refused("forbidden", 403), Transient("503"), Expired("410")], ids=repr)
 def test_it_waits_until_the_kind_can_be_listed(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> list[float]:

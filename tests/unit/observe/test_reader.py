@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fiddler_kong_operator.errors import Transient
@@ -35,6 +37,8 @@ from tests.unit.observe.objects import (
 )
 from tests.unit.write.fake_cluster import FakeCluster
 
+FROM_THEN = 1767225600.0
+"""2026-01-01T00:00:00Z."""
 OWN = ours(plugin("assistant-opentelemetry", type_="opentelemetry"))
 
 
@@ -266,26 +270,74 @@ async def test_warnings_are_those_about_its_objects_and_those_it_is_attached_to(
     ]
 
 
-FROZEN = {**warning("broken"), "reason": "KongConfigurationApplyFailed"}
+def refusal(about: str = "alice", version: int = 5, kind: str = "KongConsumer", **more: Any) -> Manifest:
+    return {**warning(about, version, kind=kind), "reason": "KongConfigurationApplyFailed", **more}
+
+
 OTHERS = ingress("shop", 1, ("", "/shop"), address="192.0.2.1", namespace="shop")
 
 
 @pytest.mark.parametrize(
-    ("own", "others", "expected"),
+    ("others", "expected"),
     [
-        ((), (OTHERS,), (True, ["broken"])),
-        ((ingress("assistant-openai", 1, ("", "/openai")),), (OTHERS,), (True, ["broken"])),
-        ((ingress("assistant-openai", 1, ("", "/openai"), address="192.0.2.1"),), (OTHERS,), (True, [])),
-        ((), (ingress("shop", 1, ("", "/shop"), namespace="shop"),), (False, ["broken"])),
-        ((), (ingress("shop", 1, ("", "/shop"), address="192.0.2.1", ingress_class="nginx"),), (False, ["broken"])),
+        (OTHERS, True),
+        (ingress("shop", 1, ("", "/shop"), namespace="shop"), False),
+        (ingress("shop", 1, ("", "/shop"), address="192.0.2.1", ingress_class="nginx"), False),
     ],
-    ids=["not there yet", "without an address", "confirmed", "nobody has an address", "of another class"],
+    ids=["an address", "nobody has an address", "of another class"],
 )
-async def test_a_binding_that_waits_for_its_ingress_sees_whether_its_class_is_published_and_what_freezes_kong(
-    own: tuple[Manifest, ...], others: tuple[Manifest, ...], expected: tuple[bool, list[str]]
-) -> None:
-    found = await Desk(binding(), *map(ours, own), *others, FROZEN).snapshot()
-    assert (found.class_published, [warning.about.name for warning in found.refusals]) == expected
+async def test_a_binding_sees_whether_its_class_is_published(others: Manifest, *, expected: bool) -> None:
+    assert (await Desk(binding(), others).snapshot()).class_published == expected
+
+
+SUCCESS = raw_object(
+    "Event",
+    "kong.1",
+    6,
+    {"involvedObject": {"kind": "Pod", "namespace": "kong", "name": "controller"}, "reason": "KongConfigurationSucceeded"},
+    namespace="kong",
+    creationTimestamp="2026-01-01T00:00:07Z",
+)
+LIMITED = ingress("shop", 1, plugins="limits")
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ((refusal(),), ["alice"]),
+        ((refusal("limits", kind="KongPlugin"), plugin("limits"), LIMITED), ["limits"]),
+        ((refusal("limits", kind="KongPlugin"), plugin("limits")), []),
+        ((refusal("limits", kind="KongPlugin"), plugin("limits", 6), LIMITED), []),
+        ((refusal("limits", kind="KongPlugin"), plugin("limits"), ingress("shop", 1, plugins="limits", ingress_class="nginx")), []),
+        ((refusal("shop", kind="Ingress"), LIMITED), ["shop"]),
+        ((refusal("shop", kind="Ingress"),), []),
+        ((refusal(), SUCCESS), []),
+        ((refusal(version=7), SUCCESS), ["alice"]),
+        ((refusal(), {**SUCCESS, "metadata": {**SUCCESS["metadata"], "namespace": "elsewhere"}}), ["alice"]),
+        ((refusal(), {**SUCCESS, "reason": "FallbackKongConfigurationSucceeded"}), ["alice"]),
+    ],
+    ids=[
+        "of a kind that shows no class",
+        "a plugin on a list",
+        "a plugin on no list any more",
+        "a plugin that was changed since",
+        "a plugin of another class",
+        "an Ingress",
+        "an Ingress that is gone",
+        "over",
+        "begun again",
+        "another gateway's success",
+        "the last good configuration is none",
+    ],
+)
+async def test_a_binding_sees_what_freezes_its_gateway(seen: tuple[Manifest, ...], expected: list[str]) -> None:
+    found = await Desk(binding(), *seen).snapshot()
+    assert [warning.about.name for warning in found.refusals] == expected
+
+
+async def test_a_binding_sees_when_its_gateway_took_everything() -> None:
+    assert (await Desk(binding(), SUCCESS).snapshot()).taken_at == FROM_THEN + 7
+    assert (await Desk(binding()).snapshot()).taken_at == 0
 
 
 async def test_a_missing_kind_is_shown() -> None:

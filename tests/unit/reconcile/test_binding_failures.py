@@ -8,7 +8,7 @@ import pytest
 
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from fiddler_kong_operator.plan.kinds import DEPLOYMENT, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import DEPLOYMENT, EVENT, KONG_PLUGIN, SECRET, SERVICE
 from fiddler_kong_operator.reconcile.failures import BRIEF
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, binding, secret, spec
 from tests.unit.reconcile.stages import ATTACHED, WANTED, GatewayStage, Stage, attaching, elapse, exposing, gateway, surroundings
@@ -202,6 +202,32 @@ async def test_a_deletion_waits_for_the_watch_since_a_target_may_not_be_seen() -
 
     assert (stage.condition("PluginsProgrammed"), stage.condition("Ready")[0]) == (("False", "DeletionBlocked"), "False")
     assert FORBIDDEN in stage.message("PluginsProgrammed")
+
+
+async def test_a_deletion_goes_on_as_soon_as_the_lists_are_watched_again() -> None:
+    stage = attaching()
+    await stage.converge()
+    stage.feed.forbidden(SERVICE, "ai", FORBIDDEN)
+    stage.request_deletion()
+    await stage.reconcile()
+
+    stage.feed.forbidden(SERVICE, "ai", None)
+    assert stage.woken[-1] == ASSISTANT
+    await stage.reconcile()
+
+    assert stage.log[-1] == "finalizers -"
+
+
+@pytest.mark.parametrize("kind", [SECRET, EVENT])
+async def test_a_deletion_waits_only_for_kinds_that_show_where_the_binding_is_attached(kind: Kind) -> None:
+    stage = attaching()
+    await stage.converge()
+    stage.feed.forbidden(kind, "ai", FORBIDDEN)
+    stage.request_deletion()
+
+    await stage.reconcile()
+
+    assert stage.log[-1] == "finalizers -"
 
 
 # The log

@@ -46,7 +46,7 @@ async def fought() -> Stage:
 async def test_while_the_repair_holds_nothing_is_reported() -> None:
     stage = await fought()
 
-    assert await stage.reconcile() is None
+    await stage.reconcile()
 
     assert (stage.log, stage.condition("Ready")) == ([], ("True", "Ready"))
 

@@ -56,7 +56,7 @@ async def test_the_finalizer_goes_in_the_pass_after_the_detaching() -> None:
 
     assert await stage.reconcile() == 1.0
     first = stage.drain()
-    assert await stage.reconcile() is None
+    await stage.reconcile()
 
     assert "list Service ai/chat rate-limit" in first
     assert [line for line in first if line.startswith("finalizers")] == []
@@ -146,6 +146,22 @@ async def test_deletion_without_our_finalizer_is_left_to_garbage_collection() ->
 
     assert await stage.reconcile() is None
 
+    assert stage.log == []
+
+
+async def test_a_deletion_whose_finalizer_somebody_removed_is_detached_all_the_same() -> None:
+    stage = attaching("rate-limit")
+    await stage.converge()
+    stage.change(ASSISTANT, finalizers=[THEIRS])
+    stage.request_deletion()
+    stage.drain()
+
+    await stage.reconcile()
+
+    assert stage.log[0] == "list Service ai/chat rate-limit"
+    assert stage.finalizers == [THEIRS]
+    stage.drain()
+    await stage.reconcile()
     assert stage.log == []
 
 

@@ -62,7 +62,7 @@ async def test_an_accepted_object_ends_the_refusal() -> None:
     stage.errors.clear()
     await elapse(REFUSED_RETRY)
 
-    assert await stage.reconcile() is None
+    await stage.reconcile()
 
     assert stage.condition("Ready") == ("True", "Ready")
 

@@ -132,7 +132,7 @@ async def test_a_warning_about_a_plugin_that_this_pass_writes_is_over() -> None:
     await elapse(10)
     leave_plugin_out(stage)
 
-    assert await stage.reconcile() is None
+    await stage.reconcile()
 
     assert stage.condition("PluginsProgrammed") == ("True", "PluginsProgrammed")
 

@@ -44,7 +44,7 @@ class KopfServer:
             self.rejections -= 1
             self.rejected.append(time.monotonic())
             raise web.HTTPUnauthorized
-        if request.path == BINDING.path():
+        if request.path in {BINDING.path(), BINDING.path("ai")}:
             return await self._watch(request) if "watch" in request.query else self._list(request)
         return web.json_response(_discovery(request.path))
 

@@ -12,6 +12,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.clock import ServerClock
+from fiddler_kong_operator.kube.informer import PAUSES
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.runtime.operator import Operator
@@ -133,6 +134,28 @@ def test_a_forbidden_watch_holds_back_the_bindings_of_its_namespace_only() -> No
     }
     assert {name: c["Accepted"]["reason"] for name, c in conditions.items()} == {"assistant": "WatchForbidden", "other": "Accepted"}
     assert "list Secret ai: secrets is forbidden" in conditions["assistant"]["Accepted"]["message"]
+
+
+def test_a_namespace_whose_bindings_must_not_be_listed_holds_back_nobody_and_is_served_once_they_may() -> None:
+    cluster = WatchableCluster(binding(), binding("other", namespace="kong"))
+    refusal = Refused("list FiddlerKongBinding ai: fiddlerkongbindings is forbidden", 403)
+    cluster.errors["FiddlerKongBinding in ai"] = [refusal for _ in range(3)]
+
+    async def scenario() -> None:
+        async with operating(cluster, "ai", "kong") as operator:
+            await list_everything(operator)
+            operator.start()
+            await operator.first_look()
+            assert operator.namespaces == ("kong",)
+            assert (operator.report()["forbidden"], operator.problems()) == (["FiddlerKongBinding in ai"], [])
+            assert cluster.written("apply status") == ["FiddlerKongBinding kong/other"]
+
+            await asyncio.sleep(PAUSES.cap + 1)
+
+            assert operator.report()["forbidden"] == []
+            assert cluster.written("apply status") == ["FiddlerKongBinding kong/other", "FiddlerKongBinding ai/assistant"]
+
+    run(scenario())
 
 
 async def test_nothing_is_written_before_the_start_and_every_binding_is_looked_at_then() -> None:

@@ -34,6 +34,7 @@ class Observer:
         self.stuck: list[str] = []
         self.seen: list[tuple[str | None, str]] = []
         self.raw: list[Manifest] = []
+        self.namespaces: tuple[str, ...] = ()
         self._more = asyncio.Event()
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -56,19 +57,28 @@ class Observer:
 
 
 @contextlib.asynccontextmanager
-async def shelled(used: Configuration, observer: Observer, port: int = 0, stop: asyncio.Event | None = None) -> AsyncIterator[Shell]:
+async def shelled(
+    used: Configuration, observer: Observer, port: int = 0, stop: asyncio.Event | None = None, namespaces: tuple[str, ...] = ()
+) -> AsyncIterator[Shell]:
     """kopf, started, and stopped in the end."""
 
     async def load() -> Configuration:
         return used
 
-    settings = Settings(health_port=port, health_host="127.0.0.1")
+    settings = Settings(health_port=port, health_host="127.0.0.1", namespaces=namespaces)
     shell = Shell(settings, cast("Operator", observer), Connection(used, load), stop or asyncio.Event())
     await shell.start()
     try:
         yield shell
     finally:
         await shell.stop()
+
+
+def never_connected() -> Connection:
+    async def load() -> Configuration:
+        raise NotImplementedError
+
+    return Connection(Configuration(), load)
 
 
 def free_port() -> int:
@@ -165,6 +175,22 @@ async def health(observer: Observer) -> tuple[int, Any]:
             await observer.until(lambda: bool(observer.seen))
             async with session.get(f"http://127.0.0.1:{port}/healthz") as response:
                 return response.status, await response.json() if response.ok else None
+
+
+async def test_healthz_answers_before_the_bindings_can_be_listed(observer: Observer) -> None:
+    port = free_port()
+    shell = Shell(Settings(health_port=port, health_host="127.0.0.1"), cast("Operator", observer), never_connected(), asyncio.Event())
+    async with shell.waiting(), aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/healthz") as response:
+        assert (response.status, await response.json()) == (200, {"operator": {"starting": "the bindings cannot be listed yet"}})
+
+
+async def test_kopf_watches_only_namespaces_whose_bindings_may_be_listed(observer: Observer) -> None:
+    observer.namespaces = ("ai",)
+    server = KopfServer(binding())
+    with serving(server) as (_, url):
+        async with shelled(configuration(url), observer, namespaces=("ai", "ml")):
+            await observer.until(lambda: bool(observer.seen))
+    assert not any("/namespaces/ml/" in path for _, path, _ in server.requests)
 
 
 async def test_a_health_port_that_is_taken_is_named(observer: Observer) -> None:

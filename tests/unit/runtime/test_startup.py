@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -87,6 +88,10 @@ class PlayedShell:
 
     def __init__(self, play: Play) -> None:
         self._play = play
+
+    @contextlib.asynccontextmanager
+    async def waiting(self) -> AsyncIterator[None]:
+        yield
 
     async def start(self) -> None:
         self._play.scenes.append("kopf starts")

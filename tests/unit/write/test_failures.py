@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import traceback
 
 import pytest
@@ -48,6 +49,16 @@ async def test_keys_are_redacted_from_a_refused_deletion() -> None:
     bench.cluster.before = refusing("KongPlugin", Refused("sk-secret-key", 422))
     with pytest.raises(Refused, match=r"^\[redacted\]$"):
         await bench.apply(BindingPlan(), [OWN])
+
+
+async def test_a_short_key_of_the_stored_secret_is_redacted() -> None:
+    bench = Bench()
+    await bench.apply(BindingPlan((bench.secret(base64.b64encode(b'"Bearer tulips"').decode()),)))
+    bench.cluster.before = refusing("Secret", Refused("Bearer tulips must not be replaced", 403))
+    with pytest.raises(Refused) as caught:
+        await bench.apply(BindingPlan((bench.secret(),)))
+    assert str(caught.value) == "[redacted] must not be replaced"
+    assert "tulips" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_short_values_are_no_keys() -> None:

@@ -21,7 +21,7 @@ REASONS: Final = (
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(
-        "KongNotConfirmed", _P, "Unknown", "Kong's controller has given a route's Ingress no address yet; others of its class have one.",
+        "KongNotConfirmed", _P, "Unknown", "Kong's controller has not confirmed the last change: no address, or Kong refuses all.",
         "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
     ),
     Reason(

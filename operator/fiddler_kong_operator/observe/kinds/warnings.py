@@ -1,4 +1,4 @@
-"""Warning Events of Kong Ingress Controller, about any object."""
+"""Events of Kong Ingress Controller: warnings about any object, and successes on its Pod."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ REPEAT: Final = 30.0
 
 
 def reduce_warning(_key: ObjectKey, raw: Manifest, _known: object = None) -> KongWarning:
-    """The object a warning is about, its reason and message, and when it was last posted.
+    """The object a warning is about, its reason and message, and when it was first and last posted.
 
-    That is the time at which the API server stored it. Its own times are those of another machine's clock.
+    These are the times at which the API server stored it. Its own times are those of another machine's clock.
     """
     about, metadata = raw.get("involvedObject") or {}, raw["metadata"]
     stored = (metadata.get("creationTimestamp"), *(entry.get("time") for entry in metadata.get("managedFields") or ()))
@@ -36,6 +36,7 @@ def reduce_warning(_key: ObjectKey, raw: Manifest, _known: object = None) -> Kon
         reason=share(raw.get("reason") or ""),
         message=(raw.get("message") or "")[:MESSAGE_LIMIT],
         last_seen=max(map(seconds_of, stored)),
+        first_seen=seconds_of(metadata.get("creationTimestamp")),
     )
 
 
@@ -88,5 +89,5 @@ WARNINGS: Final = WatchedKind(
     index=_index,
     triggers=_triggers,
     verbs=("list", "watch", "create"),
-    why="Read Kong's warnings; report transitions of a binding.",
+    why="Read what Kong's controller reports; report transitions of a binding.",
 )

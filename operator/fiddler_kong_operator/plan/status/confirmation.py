@@ -1,8 +1,11 @@
-"""Whether Kong's controller has confirmed the exposed routes, by the addresses of their Ingresses.
+"""Whether Kong's controller has confirmed the binding: exposed routes by the addresses of their Ingresses, the rest by its events.
 
 Kong's controller writes an address into the status of an Ingress once Kong took a configuration that contains it. It never takes it away,
 and not every installation publishes one. So an address says that Kong serves the route, and a missing one says something only where
 other Ingresses of the class have one. Neither says anything about a later change of annotations or plugins.
+
+So a change that was written while Kong refuses everything because of another object is not confirmed either. Kong's controller posts that
+refusal with the next synchronization, and a success about every five minutes.
 """
 
 from __future__ import annotations
@@ -14,14 +17,21 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS
 from fiddler_kong_operator.plan.references import exposed_routes, route_object
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, KongWarning, Snapshot
 
 from .warnings import is_recent
 
-__all__ = ["RECHECK", "confirm", "unconfirmed_routes"]
+__all__ = ["RECHECK", "confirm", "seconds_to_settle", "unconfirmed_routes"]
 
 RECHECK: Final = 10.0
 """Seconds until a binding that waits for Kong looks again for what keeps Kong from it. The confirmation itself wakes the binding."""
+
+_SYNC: Final = 10.0
+"""Seconds within which Kong's controller gives a change to Kong, and a refusal shows as an event: three of its synchronizations."""
+
+_POD: Final = "Pod"
+_REFUSED: Final = "HTTP status 400"
+"""Words of Kong Ingress Controller 3.4 on its Pod where Kong refused the configuration; a Pod that cannot be reached has others."""
 
 _FROZEN: Final = "kubectl get events --all-namespaces --field-selector=reason=KongConfigurationApplyFailed"
 
@@ -37,17 +47,48 @@ def unconfirmed_routes(binding: Binding, targets: Mapping[ObjectKey, Attachable]
 def confirm(snapshot: Snapshot) -> Finding:
     """PluginsProgrammed of a binding whose plugins are all applied and attached, and not refused."""
     spec, waiting = snapshot.binding.spec, [*unconfirmed_routes(snapshot.binding, snapshot.targets)]
+    ingress_class = spec.gateway.ingress_class_name if spec else ""
+    if waiting and snapshot.class_published:
+        return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
+    if any(_refuses_last_change(refusal, snapshot) for refusal in _others_refusals(snapshot)):
+        return Finding(reason("KongNotConfirmed"), f"Kong has not confirmed the last change yet. {_cause(snapshot)}")
     if spec is None or not exposed_routes(spec):
         return _programmed("and Kong has not refused them.")
     if not waiting:
         return _programmed("and Kong has taken the routes.")
-    ingress_class = spec.gateway.ingress_class_name
-    if snapshot.class_published:
-        return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
     return _programmed(
         "and Kong has not refused them. Not confirmed: Kong's controller confirms a route by an address in the status of its Ingress, and "
         f"no Ingress of class {ingress_class} has one."
     )
+
+
+def seconds_to_settle(snapshot: Snapshot) -> float | None:
+    """Seconds until Kong's controller must have told if Kong refuses the last change; None where it had the time."""
+    left = _last_change(snapshot) + _SYNC - snapshot.now
+    return min(left, _SYNC) if left > 0 else None
+
+
+def _last_change(snapshot: Snapshot) -> float:
+    own = (child.applied_at for child in snapshot.children.values() if child.belongs_to(snapshot.binding))
+    return max((snapshot.written_at, *own, *(target.attached_at for target in snapshot.targets.values())))
+
+
+def _others_refusals(snapshot: Snapshot) -> Iterator[KongWarning]:
+    """Recent refusals that are not about an object of the binding or one that it is attached to: those show as `KongRefused`."""
+    own = {*snapshot.children, *snapshot.targets}
+    return (refusal for refusal in snapshot.refusals if refusal.about not in own and is_recent(refusal, snapshot.now))
+
+
+def _refuses_last_change(refusal: KongWarning, snapshot: Snapshot) -> bool:
+    """Whether Kong cannot have taken the last change: it came when this refusal had begun, and after the last success."""
+    if refusal.about.kind == _POD and (_REFUSED not in refusal.message or refusal.about.namespace != _namespace(snapshot)):
+        return False
+    return _last_change(snapshot) > max(refusal.first_seen - _SYNC, snapshot.taken_at)
+
+
+def _namespace(snapshot: Snapshot) -> str | None:
+    workload = snapshot.binding.workload
+    return workload.namespace if workload else None
 
 
 def _programmed(rest: str) -> Finding:
@@ -64,8 +105,7 @@ def _cause(snapshot: Snapshot) -> str:
 
     Without the event's words: they may quote what the author of this binding must not read.
     """
-    recent = (warning for warning in snapshot.refusals if is_recent(warning, snapshot.now))
-    first = min(recent, key=lambda warning: (warning.about.kind == "Pod", warning.about), default=None)
+    first = min(_others_refusals(snapshot), key=lambda warning: (warning.about.kind == _POD, warning.about), default=None)
     if first is None:
         return f"Check that Kong's controller runs, serves the class and watches this namespace, and that nothing freezes Kong: {_FROZEN}"
     return f"Kong refuses every change of anybody now; an event about {first.about} says why. Nothing is wrong with this binding."

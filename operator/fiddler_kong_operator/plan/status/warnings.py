@@ -17,10 +17,23 @@ from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
 from fiddler_kong_operator.plan.references import keys_secret
 from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 
-__all__ = ["APPLY_FAILED", "GRACE", "TRANSLATION_FAILED", "WARNING_LIFETIME", "current_warnings", "is_recent", "outdate_warnings"]
+__all__ = [
+    "APPLY_FAILED",
+    "APPLY_SUCCEEDED",
+    "GRACE",
+    "TRANSLATION_FAILED",
+    "WARNING_LIFETIME",
+    "current_warnings",
+    "is_recent",
+    "outdate_warnings",
+]
 
 APPLY_FAILED: Final = "KongConfigurationApplyFailed"
 """Kong refused the whole configuration, and keeps the last good one."""
+
+APPLY_SUCCEEDED: Final = "KongConfigurationSucceeded"
+"""Kong has the present configuration. Posted on the controller's Pod with every synchronization, so that the spam filter lets one in five
+minutes through."""
 
 TRANSLATION_FAILED: Final = "KongConfigurationTranslationFailed"
 """Kong's controller left the object out of the configuration."""
@@ -48,7 +61,8 @@ def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snap
     if not written:
         return snapshot
     warnings = tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written))
-    return replace(snapshot, warnings=warnings, frozen_by=tuple(found for found in snapshot.frozen_by if found[0] not in written))
+    frozen_by = tuple(found for found in snapshot.frozen_by if found[0] not in written)
+    return replace(snapshot, warnings=warnings, frozen_by=frozen_by, written_at=snapshot.now)
 
 
 def is_recent(warning: KongWarning, now: float) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Snapshot
+from fiddler_kong_operator.plan.status.confirmation import seconds_to_settle
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME, outdate_warnings
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec
@@ -91,6 +92,66 @@ def test_where_no_object_is_named_the_pod_of_kongs_controller_has_the_event() ->
 
 def test_a_refusal_of_long_ago_freezes_nothing() -> None:
     assert "Check that Kong's controller runs" in frozen(ObjectKey("KongPlugin", "shop", "broken"), ago=WARNING_LIFETIME)
+
+
+# The last change while somebody else's object freezes the gateway
+
+BROKEN = ObjectKey("KongPlugin", "shop", "broken")
+POD = ObjectKey("Pod", "kong", "controller")
+
+
+def attached(ago: float, *, about: ObjectKey = BROKEN, message: str = "no such field", first: float = 60.0, **more: Any) -> Finding:
+    """What an attached binding says whose list was written that many seconds ago; Kong has refused everything for `first` seconds."""
+    refusal = KongWarning(about, APPLY_FAILED, message, NOW - 5, NOW - first)
+    target = Attachable(TARGET, "uid", "1", attached_at=NOW - ago)
+    return found(make_snapshot(make_binding(make_spec(ATTACHED)), targets={TARGET: target}, refusals=(refusal,), **more))
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (attached(30), "KongNotConfirmed"),
+        (attached(65), "KongNotConfirmed"),
+        (attached(300), "PluginsProgrammed"),
+        (attached(30, taken_at=NOW - 40), "KongNotConfirmed"),
+        (attached(30, taken_at=NOW - 20), "PluginsProgrammed"),
+        (attached(30, about=TARGET), "PluginsProgrammed"),
+        (attached(30, about=POD, message="HTTP status 400"), "KongNotConfirmed"),
+        (attached(30, about=POD, message="connection refused"), "PluginsProgrammed"),
+        (attached(30, about=ObjectKey("Pod", "elsewhere", "controller"), message="HTTP status 400"), "PluginsProgrammed"),
+    ],
+    ids=[
+        "since the gateway is frozen",
+        "just before it was",
+        "long before",
+        "after the last success",
+        "before the last success",
+        "about its own target",
+        "the controller's Pod tells",
+        "a gateway that cannot be reached refuses nothing",
+        "the Pod of another gateway's controller",
+    ],
+)
+def test_a_change_that_kong_cannot_have_taken_is_not_confirmed(shown: Finding, expected: str) -> None:
+    assert shown.reason.name == expected
+
+
+def test_who_freezes_the_gateway_is_named_to_a_binding_that_is_only_attached() -> None:
+    assert attached(30).message == (
+        "Kong has not confirmed the last change yet. Kong refuses every change of anybody now; an event about KongPlugin shop/broken says "
+        "why. Nothing is wrong with this binding."
+    )
+
+
+def test_a_confirmed_route_does_not_confirm_a_later_change() -> None:
+    refusal = KongWarning(BROKEN, APPLY_FAILED, "no such field", NOW - 5, NOW - 60)
+    shown = found(outdate_warnings(exposing(published=True, class_published=True, refusals=(refusal,)), [PLUGIN]))
+    assert shown.reason.name == "KongNotConfirmed"
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(4.0, 6.0), (-3.0, 10.0), (11.0, None)], ids=["young", "by another clock", "old"])
+def test_a_change_is_looked_at_again_when_kong_must_have_judged_it(ago: float, expected: float | None) -> None:
+    assert seconds_to_settle(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", attached_at=NOW - ago)})) == expected
 
 
 # A list with a name twice

@@ -25,13 +25,14 @@ real Kong was: the table follows Kong's published schema and documentation, and 
 _IDENTITIES: Final = """
 ## Identities instead of keys
 
-`{}` takes the identity that the *gateway's* pods have. The operator cannot see or check it:
+`{}` takes the identity that the *gateway's* pods have. The operator cannot see or check it. The gateway's pods need:
 
-| Field | The gateway's pods need |
-| --- | --- |
-| `auth.aws: {}` | a service account with a role (IRSA, EKS Pod Identity), an instance's role, or `AWS_*` variables in the gateway's container. With `assumeRoleArn`, the permission `sts:AssumeRole` |
-| `auth.azure: {}` | a managed identity (AKS workload identity or the node's) with the role *Cognitive Services OpenAI User*; `clientId` for one that the user assigned |
-| `auth.gcp: {}` | a Kubernetes service account that is bound to one of Google Cloud (workload identity), or `GCP_SERVICE_ACCOUNT` in the gateway's container, with the role *Vertex AI User* |
+- for `auth.aws: {}` a service account with a role (IRSA, EKS Pod Identity), the role of an instance, or `AWS_*` variables in the
+  gateway's container; with `assumeRoleArn` also the permission `sts:AssumeRole`;
+- for `auth.azure: {}` a managed identity (AKS workload identity, or the node's) with the role *Cognitive Services OpenAI User*;
+  `clientId` names one that the user assigned;
+- for `auth.gcp: {}` a Kubernetes service account that is bound to one of Google Cloud (workload identity), or
+  `GCP_SERVICE_ACCOUNT` in the gateway's container, with the role *Vertex AI User*.
 
 ## Route types without token counts
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field
 
+from .auth import AwsAuth, AzureAuth
 from .exposure import Expose, Timeouts
 from .headers import SessionHeader
 from .llm import Llm, LlmAuth, LlmOptions
@@ -27,6 +28,8 @@ from .types import (
 
 __all__ = [
     "AttachTo",
+    "AwsAuth",
+    "AzureAuth",
     "BindingSpec",
     "Expose",
     "Fiddler",

@@ -38,7 +38,9 @@ _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueUnusable": "holds characters no key has. Store the bare key as printable ASCII without blanks, on one line.",
 }
 
-_NO_ACCOUNT: Final = "is not the JSON key of a Google service account, which has the fields client_email and private_key. Store the file as it is."
+_NO_ACCOUNT: Final = (
+    "is not the JSON key of a Google service account, which has the fields client_email and private_key. Store the file as it is."
+)
 
 _LONGEST_ACCOUNT: Final = 64 * 1024
 """Characters. A service account's key has about 2,400."""

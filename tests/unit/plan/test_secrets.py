@@ -90,6 +90,31 @@ def test_a_key_that_looks_encoded_is_used_with_a_hint(value: bytes, hinted: bool
     ] == ([True] if hinted else [])
 
 
+VERTEX = {"provider": "gemini", "model": "m", "gemini": {"projectId": "p", "locationId": "global"}}
+ACCOUNT = b'{"type": "service_account",\n "client_email": "llm@p.example", "private_key": "-----BEGIN PRIVATE KEY-----\\nAA=="}\n'
+
+
+def _account(value: bytes) -> ResolvedKeys | Finding:
+    auth = {"gcp": {"serviceAccountRef": {"name": "openai", "key": "api-key"}}}
+    return resolve_keys(spec_of({**EXPOSED, "llm": {**VERTEX, "auth": auth}}), {**SECRETS, "openai": {"api-key": value}})
+
+
+def test_a_service_account_is_taken_as_the_file_is() -> None:
+    keys = _account(ACCOUNT)
+    assert isinstance(keys, ResolvedKeys)
+    assert ACCOUNT.decode().strip() in keys.by_ref.values()
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"sk-1234", b"{", b"[]", b'{"type": "authorized_user"}', b'{"client_email": 1, "private_key": "x"}']
+)
+def test_what_is_no_service_account_is_refused_and_not_shown(value: bytes) -> None:
+    found = _account(value)
+    assert isinstance(found, Finding)
+    assert found.reason.name == "SecretValueUnusable"
+    assert "is not the JSON key of a Google service account" in found.message
+
+
 def test_missing_secret_is_told_from_missing_key() -> None:
     absent = resolve_keys(spec_of(), {**SECRETS, "openai": None})
     keyless = resolve_keys(spec_of(), {**SECRETS, "openai": {"other": b"x"}})

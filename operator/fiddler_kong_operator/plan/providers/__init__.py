@@ -71,7 +71,7 @@ def check_providers(spec: BindingSpec) -> Finding | None:
 
 
 def model_advice(spec: BindingSpec) -> tuple[str, ...]:
-    """A sentence for each `upstreamUrl` with an unusual end, which only a proxy with paths of its own has, and each uncounted route type."""
+    """A sentence for each `upstreamUrl` with an unusual end (a proxy may have its own paths) and each uncounted route type."""
     return tuple(sentence for field, llm in _models(spec) for sentence in (*_url_advice(field, llm), *_count_advice(field, llm)))
 
 

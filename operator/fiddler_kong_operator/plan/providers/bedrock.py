@@ -49,5 +49,5 @@ BEDROCK: Final = Provider(
     native=calls("batches"),
     speaks_openai=False,
     needs="`bedrock.region`, `auth.aws`",
-    takes="an access key's id and secret; or none (`auth.aws: {}`): the identity of the gateway's pods",
+    takes="an access key's id and secret; or none (`auth.aws: {}`)",
 )

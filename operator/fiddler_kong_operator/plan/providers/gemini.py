@@ -1,4 +1,7 @@
-"""Google's Gemini: on AI Studio with a key in `x-goog-api-key`, on Vertex AI with an identity of Google Cloud and a host for each location."""
+"""Google's Gemini: on AI Studio with a key in `x-goog-api-key`, on Vertex AI with an identity of Google Cloud.
+
+Vertex AI has a host for each location.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,6 @@ GEMINI: Final = Provider(
     native=calls("realtime", "files", "batches"),
     speaks_openai=False,
     needs="on Vertex AI: `gemini.projectId`, `gemini.locationId`, `auth.gcp`",
-    takes="AI Studio: the API key. Vertex AI: the JSON key of a service account; or none (`auth.gcp: {}`): the identity of the gateway's pods",
+    takes="AI Studio: the API key. Vertex AI: the JSON key of a service account; or none (`auth.gcp: {}`)",
     unverified="Kong's documentation shows the key of AI Studio only as the parameter `key` (`auth.paramName: key`)",
 )

@@ -49,8 +49,10 @@ def overrides(draw: Draw, spec: Spec) -> list[Spec]:
 @st.composite
 def _override(draw: Draw, plugin: str, models: list[str]) -> Spec:
     paths = draw(st.lists(st.sampled_from(sorted(_ADDED[plugin])), min_size=1, max_size=3, unique=True))
-    patch = [{"op": "add", "path": path, "value": draw(_ADDED[plugin][path])} for path in sorted(paths)]
-    patch += [{**operation, "op": "replace"} for operation in patch if draw(st.booleans())]
+    patch: list[Spec] = []
+    for path in sorted(paths):  # a record comes before a field in it, which replacing the record would drop
+        operation = {"path": path, "value": draw(_ADDED[plugin][path])}
+        patch += [{"op": op, **operation} for op in ("add", *(["replace"] if draw(st.booleans()) else []))]
     if draw(st.booleans()) and (plugin == "opentelemetry" or "/response_streaming" in paths):
         patch.append({"op": "remove", "path": _REMOVED[plugin]})
     route = draw(st.sampled_from([None, *models])) if plugin == "ai-proxy" else None

@@ -30,7 +30,8 @@ def binding_of(sample: Path, arena: Arena) -> Manifest:
 
 
 def prepare(arena: Arena, binding: Manifest) -> None:
-    """The objects that a sample takes for granted: settings that Helm has set, and the Service `chat` with its own ai-proxy."""
+    """The objects that a sample takes for granted: keys, settings that Helm has set, and the Service `chat` with its own ai-proxy."""
+    arena.put(arena.secret("anthropic", "sk-ant-0123456789abcdef"))
     if binding["spec"]["gateway"].get("management") == "Verify":
         provide_gateway(arena)
     if "attachTo" in binding["spec"]["routes"][0]:

@@ -4,6 +4,7 @@ from base64 import b64encode
 
 import pytest
 
+from fiddler_kong_operator.api import SecretKeyRef
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from tests.unit.plan.plans import EXPOSED, LLM, SECRETS, llm_with, spec_of
@@ -19,7 +20,7 @@ def test_keys_are_stripped_and_found_by_reference() -> None:
     assert keys.by_ref[EXPOSED_REF] == "sk-test"
 
 
-EXPOSED_REF = spec_of().routes[0].llm.auth.secret_ref  # type: ignore[union-attr]
+EXPOSED_REF = SecretKeyRef(name="openai", key="api-key")
 
 
 def test_keys_never_show() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from inspect import getsource
 from typing import Any, Final
 
 from codegen.options import OPTIONS, Option
-from codegen.text import HEADER
+from codegen.providers import build_providers
+from codegen.text import HEADER, table
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import STORED, BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
@@ -37,14 +38,10 @@ def build_documents() -> dict[str, str]:
         "conditions": _conditions(),
         "kong-versions": _kong_versions(),
         "permissions": _permissions(),
+        "providers": build_providers(),
         "settings": _settings(),
     }
     return {f"docs/reference/{name}.md": f"<!-- {HEADER} -->\n\n{text}" for name, text in pages.items()}
-
-
-def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
 
 
 def _api() -> str:
@@ -54,9 +51,9 @@ def _api() -> str:
     return (
         f"# {names.KIND} ({STORED.api_version})\n\n"
         "`kubectl explain fiddlerkongbinding.spec --recursive` shows the same in a cluster. Fields marked * are required.\n\n"
-        f"## spec\n\n{_table(header, _fields(spec, 'spec'))}\n"
+        f"## spec\n\n{table(header, _fields(spec, 'spec'))}\n"
         f"## Rules\n\nThe API server refuses a binding that breaks one of these. Names of routes must differ.\n\n{rules}\n"
-        f"## status\n\n{_table(header, _fields(status, 'status'))}"
+        f"## status\n\n{table(header, _fields(status, 'status'))}"
     )
 
 
@@ -106,7 +103,7 @@ def _conditions() -> str:
 
 def _section(kind: ConditionType) -> str:
     rows = (_reason_row(entry) for entry in REASONS.values() if entry.type is kind)
-    return f"## {kind}\n\n{_meaning(kind)}\n\n{_table(('Reason', 'Status', 'Meaning', 'What to do'), rows)}\n"
+    return f"## {kind}\n\n{_meaning(kind)}\n\n{table(('Reason', 'Status', 'Meaning', 'What to do'), rows)}\n"
 
 
 def _meaning(kind: ConditionType) -> str:
@@ -129,7 +126,7 @@ def _kong_versions() -> str:
         "tag, or from `gateway.kongVersion`. It names the defects of the gateway's version that concern the binding in the message of\n"
         "`GatewayConfigured`; one that spoils what Fiddler shows also gives it the reason `GatewayVersionAdvised`. Session grouping was\n"
         f"tried on {verified}. The operator knows nothing of minor versions that are not in this table.\n\n"
-        f"{_table(header, map(_defect, DEFECTS))}"
+        f"{table(header, map(_defect, DEFECTS))}"
     )
 
 
@@ -146,7 +143,7 @@ def _defect(defect: Defect) -> tuple[str, ...]:
 
 def _permissions() -> str:
     header = ("Group", "Resources", "Verbs", "Why")
-    sections = "".join(f"## {title}\n\n{_table(header, _grants(scope))}\n" for scope, title in SCOPES.items())
+    sections = "".join(f"## {title}\n\n{table(header, _grants(scope))}\n" for scope, title in SCOPES.items())
     return f"# Permissions of the operator\n\nNothing else is granted, and everything granted is used.\n\n{sections}"
 
 
@@ -158,7 +155,7 @@ def _grants(scope: Scope) -> Iterator[tuple[str, ...]]:
 
 def _settings() -> str:
     header = ("Flag of `fiddler-kong run`", "Environment variable", "Value of the chart", "Default", "Meaning")
-    return f"# Settings of the operator\n\n{_table(header, (_setting(option) for option in OPTIONS))}"
+    return f"# Settings of the operator\n\n{table(header, (_setting(option) for option in OPTIONS))}"
 
 
 def _setting(option: Option) -> tuple[str, ...]:

@@ -37,8 +37,24 @@ def _upstream(url: str, route_type: str = "llm/v1/chat") -> dict[str, Any]:
     return {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"routeType": route_type, "options": {"upstreamUrl": url}}}]}
 
 
+def _model(provider: str, **fields: Any) -> dict[str, Any]:
+    return {"routes": [EXPOSED | {"llm": {"provider": provider, "model": "m"} | fields}]}
+
+
+_KEY: Final = {"secretRef": {"name": "openai", "key": "api-key"}}
+_AZURE: Final = {"instance": "acme", "deploymentId": "d"}
+_OWN_SERVER: Final = {"upstreamUrl": "http://models.ai.svc:8080/api/chat"}
+_REF: Final = {"name": "cloud", "key": "id"}
+_LLM: Final = "spec.routes[0].llm"
+
 VALID: Final = (
     Case("minimal"),
+    Case("a key of Azure", _model("azure", auth=_KEY, azure=_AZURE)),
+    Case("an identity of Azure", _model("azure", auth={"azure": {}}, azure=_AZURE)),
+    Case("an identity of AWS", _model("bedrock", auth={"aws": {"assumeRoleArn": "arn:aws:iam::1:role/llm"}}, bedrock={"region": "x-1"})),
+    Case("an identity of Google", _model("gemini", auth={"gcp": {}}, gemini={"projectId": "p", "locationId": "global"})),
+    Case("a key as a parameter", _model("gemini", auth=_KEY | {"paramName": "key"})),
+    Case("a server of one's own", _model("ollama", options=_OWN_SERVER)),
     Case("exposed", {"routes": [EXPOSED]}),
     Case("exposed on two hosts", {"routes": [EXPOSED, EXPOSED | {"name": "two", "expose": {"path": "/openai", "host": "a.example"}}]}),
     Case("exposed with timeouts", _exposed(timeouts={"connect": "1ms", "read": "1h30m", "write": "596h"}, retries=0)),
@@ -164,6 +180,73 @@ RULED: Final = (
         "must not be a header that HTTP itself uses",
         field="spec.routes[0].llm.auth.headerName",
     ),
+    Case("another provider's options", _model("openai", auth=_KEY, azure=_AZURE), "must be given only where", field=f"{_LLM}.azure"),
+    Case("Azure without its options", _model("azure", auth=_KEY), "must be given where provider is azure", field=f"{_LLM}.azure"),
+    Case(
+        "a host as an instance",
+        _model("azure", auth=_KEY, azure=_AZURE | {"instance": "a.b"}),
+        "must be letters, digits and '-', and begin",
+        field=f"{_LLM}.azure.instance",
+    ),
+    Case(
+        "a key for Bedrock",
+        _model("bedrock", auth=_KEY, bedrock={"region": "x-1"}),
+        "must be given where provider",
+        field=f"{_LLM}.auth.aws",
+    ),
+    Case(
+        "a version with a blank",
+        _model("azure", auth=_KEY, azure=_AZURE | {"apiVersion": "2024 10"}),
+        "must be letters, digits and . _ -, beginning with a letter or digit",
+        field=f"{_LLM}.azure.apiVersion",
+    ),
+    Case(
+        "a URL as a host",
+        _model("gemini", auth={"gcp": {}}, gemini={"projectId": "p", "locationId": "l", "apiEndpoint": "https://a.example"}),
+        "must be a host name such as",
+        field=f"{_LLM}.gemini.apiEndpoint",
+    ),
+    Case(
+        "a bucket without its scheme",
+        _model("bedrock", auth={"aws": {}}, bedrock={"region": "x-1", "videoOutputS3Uri": "videos/out"}),
+        "must be the URI of a bucket",
+        field=f"{_LLM}.bedrock.videoOutputS3Uri",
+    ),
+    Case(
+        "a role with a template",
+        _model("bedrock", auth={"aws": {"assumeRoleArn": "$(role)"}}, bedrock={"region": "x-1"}),
+        "must be letters, digits and . _ : / @ + = , -",
+        field=f"{_LLM}.auth.aws.assumeRoleArn",
+    ),
+    Case("a parameter with a blank", _auth(paramName="a b"), "must be letters, digits and _ . -", field=f"{_LLM}.auth.paramName"),
+    Case("AWS for OpenAI", _model("openai", auth={"aws": {}}), "must be given where provider", field=f"{_LLM}.auth.aws"),
+    Case("Entra for OpenAI", _model("openai", auth={"azure": {}}), "must be given only where", field=f"{_LLM}.auth.azure"),
+    Case("Google for AI Studio", _model("gemini", auth={"gcp": {}}), "must be given together with gemini", field=f"{_LLM}.auth.gcp"),
+    Case("no key", _model("openai"), "must be given where options.upstreamUrl is not", field=f"{_LLM}.auth"),
+    Case("Ollama nowhere", _model("ollama", auth=_KEY), "must be given where provider is", field=f"{_LLM}.options.upstreamUrl"),
+    Case("two identities", _model("azure", auth=_KEY | {"azure": {}}, azure=_AZURE), "must have exactly one of", field=f"{_LLM}.auth"),
+    Case("no identity", _model("openai", auth={}), "must have exactly one of", field=f"{_LLM}.auth"),
+    Case(
+        "a header without a key",
+        _model("azure", auth={"azure": {}, "headerName": "X-Key"}, azure=_AZURE),
+        "must be given where headerName",
+        field=f"{_LLM}.auth.secretRef",
+    ),
+    Case(
+        "a header and a parameter", _auth(paramName="key", headerName="X-Key"), "must not be given beside", field=f"{_LLM}.auth.paramName"
+    ),
+    Case(
+        "half a key of AWS",
+        _model("bedrock", auth={"aws": {"accessKeyIdRef": _REF}}, bedrock={"region": "x-1"}),
+        "must be given together with accessKeyIdRef",
+        field=f"{_LLM}.auth.aws.secretAccessKeyRef",
+    ),
+    Case(
+        "a client secret of nobody",
+        _model("azure", auth={"azure": {"clientSecretRef": _REF}}, azure=_AZURE),
+        "must be given only with clientId",
+        field=f"{_LLM}.auth.azure.clientSecretRef",
+    ),
     Case(
         "a prefix without its space",
         _auth(headerPrefix="Bearer"),
@@ -198,7 +281,7 @@ INVALID: Final = (
     Case("no gateway", {"gateway": None}, "spec.gateway: Required value"),
     Case("no Secret", {"fiddler.apiKeySecretRef": None}, "spec.fiddler.apiKeySecretRef: Required value"),
     Case("a route name of 21", {"routes.0.name": "a" * 21}, "spec.routes[0].name: Too long: may not be more than 20"),
-    Case("an unknown provider", {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"provider": "acme"}}]}, 'supported values: "openai"'),
+    Case("an unknown provider", {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"provider": "acme"}}]}, 'supported values: "anthropic"'),
     Case("a hot temperature", {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"options": {"temperature": 6}}}]}, "less than or equal to 5"),
     Case(
         "max tokens in words",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.generated.fields import SCHEMA, Schema
 from tests.integration.pushed import Entity, Pushed
 
-__all__ = ["Case", "Key", "Spec", "completed", "content", "name_of"]
+__all__ = ["Case", "Key", "Oracle", "Spec", "completed", "content", "name_of"]
 
 Spec = dict[str, Any]
 Manifest = dict[str, Any]
@@ -135,3 +135,7 @@ def name_of(entity: Entity) -> str:
 
 def _owners(raw: Manifest) -> list[str]:
     return [owner["name"] for owner in raw["metadata"].get("ownerReferences") or () if owner["kind"] == "FiddlerKongBinding"]
+
+
+Oracle = Callable[[Case], Iterator[str]]
+"""Yields a sentence for every difference between a case and one of its fields."""

@@ -15,7 +15,8 @@ from devcluster.stage import APPLICATION_ID
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from tests.faults.reading import Reader
 from tests.generated.case import Case, completed
-from tests.generated.valid import Scenery, Spec, specs
+from tests.generated.models import ACCOUNT
+from tests.generated.valid import ACCOUNT_REF, KEY_REFS, Scenery, Spec, specs
 from tests.integration.arena import SETTINGS, Arena, Manifest
 from tests.integration.pushed import Pushed
 from tests.integration.targets import foreign_plugin, ingress, service
@@ -42,7 +43,8 @@ def drafts(targets: Targets = _TARGETS, own: Mapping[str, SearchStrategy[Any]] =
         "gateway.targetRef": st.sampled_from(_GATEWAYS).map(lambda gateway: {"name": gateway[0], "container": gateway[1]}),
         "gateway.container": st.just("proxy"),
         "gateway.ingressClassName": st.sampled_from(["kong", "kong", "kong", "internal"]),
-        "routes[].llm.auth.secretRef": refs,
+        **dict.fromkeys(KEY_REFS, refs),
+        ACCOUNT_REF: st.just({"name": "spare", "key": "account.json"}),
         "routes[].llm.options.upstreamUrl": st.sampled_from(
             ["https://llm.example/call", "http://llm.example:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
         ),
@@ -62,7 +64,7 @@ class Ground(Arena):
         """Make the gateways, the Secrets, the targets, and the ingress class that no Kong serves."""
         self.stage.cluster.api.apply([{**INGRESS_CLASS, "metadata": {"name": "internal"}}])
         self.put(self.gateway(image="kong/kong-gateway:3.14.0.3", env=SETTINGS))
-        spare = {"fiddler": self.stage.keys.fiddler, "a_b.c": "sk-spare-key-0123456789"}
+        spare = {"fiddler": self.stage.keys.fiddler, "a_b.c": "sk-spare-key-0123456789", "account.json": ACCOUNT}
         self.put(self.manifest("v1", "Secret", "spare", stringData=spare))
         self.put(foreign_plugin(self, "theirs"), foreign_plugin(self, "their-proxy", "ai-proxy"))
         for name in bindings:

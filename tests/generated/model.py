@@ -22,6 +22,7 @@ from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.write.applier import Applier
+from tests.generated.models import ACCOUNT
 from tests.unit.observe import objects
 from tests.unit.write.fake_cluster import FakeCluster
 
@@ -31,7 +32,9 @@ KEYS: Final = {
     ("fiddler", "api-key"): "fdl.k1-aaaaaaaa",
     ("openai", "api-key"): "sk-k2-bbbbbbbb",
     ("openai", "other.key"): "sk-k3-cccccccc",
-} | {("both", "fiddler"): "both-k4-dddddddd"}
+    ("both", "fiddler"): "both-k4-dddddddd",
+    ("cloud", "account.json"): ACCOUNT,
+}
 """Every key that a generated spec may refer to, by Secret and entry."""
 
 ROUNDS: Final = 6

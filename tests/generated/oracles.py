@@ -6,32 +6,17 @@ An oracle yields a sentence for every difference from the field.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tests.generated.case import Case, Key
+from tests.generated.case import Case, Key, Oracle
+from tests.generated.model_oracles import MODEL_ORACLES, of_models, same
 from tests.generated.overriding import overridden
 
-__all__ = ["ORACLES", "Oracle", "problems"]
+__all__ = ["ORACLES", "problems"]
 
-Oracle = Callable[[Case], Iterator[str]]
-
-_OPTIONS: Final = {
-    "maxTokens": "max_tokens",
-    "temperature": "temperature",
-    "topP": "top_p",
-    "topK": "top_k",
-    "inputCost": "input_cost",
-    "outputCost": "output_cost",
-    "upstreamUrl": "upstream_url",
-}
 _SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0"}
 _LUA: Final = "KONG_UNTRUSTED_LUA"
-
-
-def _same(what: str, found: Any, expected: Any) -> Iterator[str]:
-    if found != expected:
-        yield f"{what} is {found!r}, not {expected!r}"
 
 
 def _traces(case: Case) -> list[Mapping[str, Any]]:
@@ -41,31 +26,31 @@ def _traces(case: Case) -> list[Mapping[str, Any]]:
 def _url(case: Case) -> Iterator[str]:
     endpoint = case.spec["fiddler"]["url"].removesuffix("/") + "/v1/traces"
     for config in _traces(case):
-        yield from _same("traces_endpoint", config["traces_endpoint"], endpoint)
-    yield from _same("status.fiddler.tracesEndpoint", case.status.get("fiddler", {}).get("tracesEndpoint"), endpoint)
+        yield from same("traces_endpoint", config["traces_endpoint"], endpoint)
+    yield from same("status.fiddler.tracesEndpoint", case.status.get("fiddler", {}).get("tracesEndpoint"), endpoint)
 
 
 def _application(case: Case) -> Iterator[str]:
     wanted = case.spec["fiddler"]["applicationId"].lower()
     for config in _traces(case):
-        yield from _same("fiddler-application-id", config["headers"]["fiddler-application-id"], wanted)
-        yield from _same("application.id", config["resource_attributes"]["application.id"], wanted)
-        yield from _same("service.name", config["resource_attributes"]["service.name"], "kong")
+        yield from same("fiddler-application-id", config["headers"]["fiddler-application-id"], wanted)
+        yield from same("application.id", config["resource_attributes"]["application.id"], wanted)
+        yield from same("service.name", config["resource_attributes"]["service.name"], "kong")
 
 
 def _fiddler_key(case: Case) -> Iterator[str]:
     ref = case.spec["fiddler"]["apiKeySecretRef"]
     for config in _traces(case):
-        yield from _same("Authorization", config["headers"]["Authorization"], f"Bearer {case.keys[ref['name'], ref['key']]}")
+        yield from same("Authorization", config["headers"]["Authorization"], f"Bearer {case.keys[ref['name'], ref['key']]}")
 
 
 def _workload(case: Case) -> Iterator[str]:
-    yield from _same("status.gateway.image", case.status.get("gateway", {}).get("image"), _image(case))
+    yield from same("status.gateway.image", case.status.get("gateway", {}).get("image"), _image(case))
 
 
 def _version(case: Case) -> Iterator[str]:
     """The tag of Kong's own image precedes what the binding states."""
-    yield from _same("status.gateway.version", case.status.get("gateway", {}).get("version"), _image(case).partition(":")[2])
+    yield from same("status.gateway.version", case.status.get("gateway", {}).get("version"), _image(case).partition(":")[2])
 
 
 def _image(case: Case) -> str:
@@ -105,8 +90,8 @@ def _ingress_class(case: Case) -> Iterator[str]:
     wanted = case.spec["gateway"]["ingressClassName"]
     for route in case.exposed:
         ingress = case.objects.get(("Ingress", f"{case.name}-{route['name']}"), {"spec": {}})
-        yield from _same("ingressClassName", ingress["spec"].get("ingressClassName"), wanted)
-        yield from _same(f"{route['name']} served", bool(case.kong_routes(route)), case.is_served(route))
+        yield from same("ingressClassName", ingress["spec"].get("ingressClassName"), wanted)
+        yield from same(f"{route['name']} served", bool(case.kong_routes(route)), case.is_served(route))
 
 
 def _names(case: Case) -> Iterator[str]:
@@ -117,74 +102,40 @@ def _names(case: Case) -> Iterator[str]:
     for route in case.routes:
         wanted |= {("KongPlugin", f"{case.name}-{route['name']}-ai-proxy")} if "llm" in route else set()
         wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", "Ingress")} if "expose" in route else set()
-    yield from _same("children", sorted(case.children()), sorted(wanted))
+    yield from same("children", sorted(case.children()), sorted(wanted))
 
 
 def _path(case: Case) -> Iterator[str]:
     for route in case.exposed:
         path = route["expose"]["path"]
         for kong in case.kong_routes(route):
-            yield from _same(f"paths of {route['name']}", kong["paths"], [f"{path}/", f"~{path}$"])
-            yield from _same(f"strip_path of {route['name']}", kong["strip_path"], expected=True)
+            yield from same(f"paths of {route['name']}", kong["paths"], [f"{path}/", f"~{path}$"])
+            yield from same(f"strip_path of {route['name']}", kong["strip_path"], expected=True)
 
 
 def _host(case: Case) -> Iterator[str]:
     for route in case.exposed:
         hosts = [route["expose"]["host"]] if "host" in route["expose"] else None
         for kong in case.kong_routes(route):
-            yield from _same(f"hosts of {route['name']}", kong.get("hosts") or None, hosts)
+            yield from same(f"hosts of {route['name']}", kong.get("hosts") or None, hosts)
 
 
 def _attachments(case: Case) -> Iterator[str]:
     """Each plugin runs on exactly the Services and Ingresses of its routes; pre-function may wait for a gateway that is not ready."""
     served = [route for route in case.routes if case.is_served(route)]
     places = {route["name"]: _place(case, route) for route in served}
-    yield from _same("opentelemetry on", case.places(f"{case.name}-opentelemetry"), set(places.values()))
+    yield from same("opentelemetry on", case.places(f"{case.name}-opentelemetry"), set(places.values()))
     for route in case.models:
-        yield from _same("ai-proxy on", case.places(f"{case.name}-{route['name']}-ai-proxy"), {places[route["name"]]})
+        yield from same("ai-proxy on", case.places(f"{case.name}-{route['name']}-ai-proxy"), {places[route["name"]]})
     lua = case.places(f"{case.name}-pre-function")
     header = case.spec["sessions"]["mode"] == "Header"
     if case.gateway_works or not header:
-        yield from _same("pre-function on", lua, set(places.values()) if header else set())
+        yield from same("pre-function on", lua, set(places.values()) if header else set())
 
 
 def _place(case: Case, route: dict[str, Any]) -> Key:
     attach = route.get("attachTo")
     return (attach["kind"], attach["name"]) if attach else ("Service", f"{case.name}-{route['name']}")
-
-
-def _of_models(check: Callable[[Case, dict[str, Any], Mapping[str, Any]], Iterator[str]]) -> Oracle:
-    def oracle(case: Case) -> Iterator[str]:
-        for route in case.models:
-            for config in case.configs(f"{case.name}-{route['name']}-ai-proxy"):
-                yield from (f"ai-proxy of {route['name']}: {problem}" for problem in check(case, route["llm"], config))
-
-    return oracle
-
-
-def _model(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    yield from _same("model", (config["model"]["provider"], config["model"]["name"]), (llm["provider"], llm["model"]))
-    yield from _same("route_type", config["route_type"], llm["routeType"])
-
-
-def _options(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    found = config["model"].get("options") or {}
-    for field, option in _OPTIONS.items():
-        yield from _same(option, found.get(option), llm["options"].get(field))
-
-
-def _upstream(case: Case) -> Iterator[str]:
-    """The Kong service has the model's host, and the plugin calls the URL."""
-    yield from _of_models(_options)(case)
-    for route in case.exposed:
-        url = route["llm"]["options"].get("upstreamUrl", "https://api.openai.com")
-        scheme, _, rest = url.partition("://")
-        host, _, port = rest.partition("/")[0].lower().partition(":")
-        upstream = f"{host}:{port or 443}"
-        service = case.service(route)
-        if service:
-            targets = [t["target"] for u in case.pushed.upstreams if u["name"] == service["host"] for t in u["targets"]]
-            yield from _same(f"upstream of {route['name']}", (service["protocol"], targets), (scheme, [upstream]))
 
 
 def _connection(case: Case) -> Iterator[str]:
@@ -194,20 +145,13 @@ def _connection(case: Case) -> Iterator[str]:
         if service:
             for name in ("connect", "read", "write"):
                 wanted = {"1ms": 1, "30s": 30_000, "1m30s": 90_000, "596h": 2_145_600_000}.get(given.get(name), 60_000)
-                yield from _same(f"{name}_timeout of {route['name']}", service[f"{name}_timeout"], wanted)
-            yield from _same(f"retries of {route['name']}", service["retries"], route["expose"].get("retries", 5))
-
-
-def _provider_key(case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    auth = llm["auth"]
-    key = case.keys[auth["secretRef"]["name"], auth["secretRef"]["key"]]
-    yield from _same("header_name", config["auth"]["header_name"], auth.get("headerName", "Authorization"))
-    yield from _same("header_value", config["auth"]["header_value"], auth.get("headerPrefix", "Bearer ") + key)
+                yield from same(f"{name}_timeout of {route['name']}", service[f"{name}_timeout"], wanted)
+            yield from same(f"retries of {route['name']}", service["retries"], route["expose"].get("retries", 5))
 
 
 def _payloads(case: Case, _llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    yield from _same("log_payloads", config["logging"]["log_payloads"], case.spec["payloads"] == "Captured")
-    yield from _same("log_statistics", config["logging"]["log_statistics"], expected=True)
+    yield from same("log_payloads", config["logging"]["log_payloads"], case.spec["payloads"] == "Captured")
+    yield from same("log_statistics", config["logging"]["log_statistics"], expected=True)
 
 
 def _header(case: Case) -> Iterator[str]:
@@ -233,11 +177,11 @@ def _patched(wanted: Mapping[tuple[str, ...], Any], config: Mapping[str, Any]) -
         expected = defaults[path] if value is None else value
         if isinstance(expected, dict) and isinstance(node, dict):
             node = {name: item for name, item in node.items() if name in expected}
-        yield from _same("/".join(path), node, expected)
+        yield from same("/".join(path), node, expected)
 
 
 def _suspend(case: Case) -> Iterator[str]:
-    yield from _same("Accepted", case.reason("Accepted"), "Suspended" if case.spec["suspend"] else "Accepted")
+    yield from same("Accepted", case.reason("Accepted"), "Suspended" if case.spec["suspend"] else "Accepted")
 
 
 ORACLES: Final[dict[str, Oracle]] = {
@@ -261,15 +205,8 @@ ORACLES: Final[dict[str, Oracle]] = {
     "routes[].expose.retries": _connection,
     "routes[].attachTo.kind": _attachments,
     "routes[].attachTo.name": _attachments,
-    "routes[].llm.provider": _of_models(_model),
-    "routes[].llm.model": _of_models(_model),
-    "routes[].llm.routeType": _of_models(_model),
-    **dict.fromkeys((f"routes[].llm.options.{field}" for field in _OPTIONS), _upstream),
-    "routes[].llm.auth.secretRef.name": _of_models(_provider_key),
-    "routes[].llm.auth.secretRef.key": _of_models(_provider_key),
-    "routes[].llm.auth.headerName": _of_models(_provider_key),
-    "routes[].llm.auth.headerPrefix": _of_models(_provider_key),
-    "payloads": _of_models(_payloads),
+    **MODEL_ORACLES,
+    "payloads": of_models(_payloads),
     "sessions.mode": _attachments,
     "sessions.header": _header,
     "overrides[].plugin": _overrides,

@@ -29,7 +29,7 @@ _ADDED: Final[dict[str, dict[str, SearchStrategy[Any]]]] = {
         "/response_streaming": st.sampled_from(["allow", "deny"]),
         "/max_request_body_size": st.integers(1, 2**31),
         "/model_name_header": st.booleans(),
-        "/auth/allow_override": st.booleans(),
+        "/auth/allow_override": st.just(False),  # noqa: FBT003 - Kong refuses the other value for bedrock and gemini
     },
 }
 """Fields of Kong's plugins that no typed field of a binding sets, with values that Kong accepts."""
@@ -49,8 +49,10 @@ def overrides(draw: Draw, spec: Spec) -> list[Spec]:
 @st.composite
 def _override(draw: Draw, plugin: str, models: list[str]) -> Spec:
     paths = draw(st.lists(st.sampled_from(sorted(_ADDED[plugin])), min_size=1, max_size=3, unique=True))
-    patch = [{"op": "add", "path": path, "value": draw(_ADDED[plugin][path])} for path in paths]
-    patch += [{**operation, "op": "replace"} for operation in patch if draw(st.booleans())]
+    patch: list[Spec] = []
+    for path in sorted(paths):  # a record comes before a field in it, which replacing the record would drop
+        operation = {"path": path, "value": draw(_ADDED[plugin][path])}
+        patch += [{"op": op, **operation} for op in ("add", *(["replace"] if draw(st.booleans()) else []))]
     if draw(st.booleans()) and (plugin == "opentelemetry" or "/response_streaming" in paths):
         patch.append({"op": "remove", "path": _REMOVED[plugin]})
     route = draw(st.sampled_from([None, *models])) if plugin == "ai-proxy" else None

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from fiddler_kong_operator.api import BindingSpec
 from tests.generated.fields import LEAVES, present
+from tests.generated.models import VARIANTS
 from tests.generated.oracles import ORACLES
 from tests.generated.pool import STOCK
 from tests.generated.valid import Spec
@@ -16,10 +17,10 @@ from tests.generated.valid import Spec
 
 @pytest.fixture(scope="module")
 def given() -> dict[str, list[Any]]:
-    """All values that are generated for each field."""
+    """All values that are generated for each field. A spec draws its models from the variants, which are too many for a small stock."""
     values: dict[str, list[Any]] = {}
-    for number in range(len(STOCK)):
-        for path, value in present(STOCK[number]):
+    for spec in ({"routes": [{"llm": variant} for variant in VARIANTS]}, *(STOCK[number] for number in range(len(STOCK)))):
+        for path, value in present(spec):
             values.setdefault(path, []).append(value)
     return values
 

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
+from tests.generated.models import models
 from tests.generated.overriding import overrides
 
-__all__ = ["PURE", "Scenery", "Spec", "any_value", "specs"]
+__all__ = ["ACCOUNT_REF", "KEY_REFS", "PURE", "Scenery", "Spec", "any_value", "specs"]
 
 Spec = dict[str, Any]
 Draw = Callable[[SearchStrategy[Any]], Any]
@@ -101,9 +102,12 @@ def specs(scenery: Scenery) -> SearchStrategy[Spec]:
     """Valid specs as authors write them: half of the defaults are omitted."""
     target = st.sampled_from(scenery.targets).map(lambda target: {"kind": target[0], "name": target[1]})
     fields = {**_BOUNDED, **scenery.fields, "routes[].attachTo": target}
-    llm = any_value(node_at("routes[].llm"), "routes[].llm", fields)
+    llm = models(any_value, fields)
     drafts = st.lists(
-        any_value(node_at("routes[]"), "routes[]", fields), min_size=1, max_size=scenery.most_routes, unique_by=lambda r: str(r["name"])
+        any_value(node_at("routes[]"), "routes[]", {**fields, "routes[].llm": llm}),
+        min_size=1,
+        max_size=scenery.most_routes,
+        unique_by=lambda r: str(r["name"]),
     )
     whole = any_value(SCHEMA, "", {**fields, "routes": _coherent(drafts, llm, target), "overrides": st.just([])})
     return _with_overrides(whole)
@@ -143,6 +147,14 @@ _BOUNDED: Final = {
 }
 """Durations within the bounds, which the pattern alone does not keep, and versions that make a difference."""
 
+KEY_REFS: Final = tuple(
+    f"routes[].llm.auth.{name}" for name in ("secretRef", "aws.accessKeyIdRef", "aws.secretAccessKeyRef", "azure.clientSecretRef")
+)
+"""The fields of a model that refer to a key."""
+
+ACCOUNT_REF: Final = "routes[].llm.auth.gcp.serviceAccountRef"
+"""The field that refers to a service account."""
+
 _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
 
@@ -158,7 +170,8 @@ PURE: Final = Scenery(
             {"name": st.sampled_from(["kong-gateway", "other"])}, optional={"kind": st.just("Deployment"), "namespace": st.just("ai")}
         ),
         "gateway.container": st.just("proxy"),
-        "routes[].llm.auth.secretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
+        **dict.fromkeys(KEY_REFS, _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]})),
+        ACCOUNT_REF: st.just({"name": "cloud", "key": "account.json"}),
         "routes[].llm.options.upstreamUrl": st.sampled_from(
             ["https://llm.example/call", "http://10.0.0.7:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
         ),

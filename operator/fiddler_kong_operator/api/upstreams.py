@@ -18,6 +18,16 @@ OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(
         "llm/v1/completions": "/completions",
         "llm/v1/embeddings": "/embeddings",
         "llm/v1/responses": "/responses",
+        "llm/v1/assistants": "/assistants",
+        "llm/v1/batches": "/batches",
+        "llm/v1/files": "/files",
+        "audio/v1/audio/speech": "/audio/speech",
+        "audio/v1/audio/transcriptions": "/audio/transcriptions",
+        "audio/v1/audio/translations": "/audio/translations",
+        "image/v1/images/generations": "/images/generations",
+        "image/v1/images/edits": "/images/edits",
+        "video/v1/videos/generations": "/videos",
+        "realtime/v1/realtime": "/realtime",
     }
 )
 """The end of the URL's path by route type, as OpenAI and those who speak its language have it."""
@@ -57,12 +67,11 @@ def _is_of_route_type(llm: Any) -> bool:
 def operation_rule() -> Rule:
     """The rule that the URL of a model is not that of another operation than `routeType` says. Other ends are free."""
     operations = ", ".join(f"'{route_type}': '{operation}'" for route_type, operation in OPERATIONS.items())
-    ends = ", ".join(f"{operation} for {route_type}" for route_type, operation in OPERATIONS.items())
     return Rule(
         cel="!has(self.options) || !has(self.options.upstreamUrl) || "
         f"{list(OPERATIONS.values())}.all(o, !self.options.upstreamUrl.split('?')[0].endsWith(o) || "
         f"{{{operations}}}[self.routeType].endsWith(o))",
-        message=f"must be the URL of the operation that routeType names, and so end in {ends}",
+        message=f"must be the URL of the operation that routeType names, such as {OPERATIONS['llm/v1/chat']} for llm/v1/chat",
         holds=_is_of_route_type,
         field="options.upstreamUrl",
     )

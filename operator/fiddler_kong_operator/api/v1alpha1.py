@@ -9,26 +9,27 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field
 
+from .auth import AwsAuth, AzureAuth
 from .exposure import Expose, Timeouts
-from .headers import KeyHeader, SessionHeader
+from .headers import SessionHeader
+from .llm import Llm, LlmAuth, LlmOptions
 from .overrides import Override, PatchOperation
 from .rules import Rule
 from .types import (
     ApiModel,
     ApplicationId,
-    HeaderPrefix,
     InstanceUrl,
     KongVersion,
     LabelName,
-    ModelName,
     ObjectName,
     RouteName,
     SecretKeyRef,
 )
-from .upstreams import UpstreamUrl, operation_rule
 
 __all__ = [
     "AttachTo",
+    "AwsAuth",
+    "AzureAuth",
     "BindingSpec",
     "Expose",
     "Fiddler",
@@ -115,67 +116,6 @@ class AttachTo(ApiModel):
 
     name: ObjectName
     """Name of the object."""
-
-
-class LlmOptions(ApiModel):
-    """Options of the model. Kong applies them to every request of the route."""
-
-    max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
-    """Largest number of tokens in an answer."""
-
-    temperature: float | None = Field(default=None, ge=0, le=5)
-    """Sampling temperature."""
-
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    """Nucleus sampling: probability mass considered."""
-
-    top_k: int | None = Field(default=None, ge=0, le=500)
-    """Number of most likely tokens considered."""
-
-    input_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
-    """Cost of a million input tokens, for Kong's own statistics."""
-
-    output_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
-    """Cost of a million output tokens, for Kong's own statistics."""
-
-    upstream_url: UpstreamUrl | None = None
-    """Call this URL instead of the provider's own, for a self-hosted or proxied model. Kong calls exactly this URL: give the full URL of
-    the operation, for example `https://llm.example.com/v1/chat/completions`, not the base URL that OpenAI's clients take. With `http`,
-    name the port, because Kong would call 443. A query such as `?api-version=2024-10-21` may follow."""
-
-
-class LlmAuth(ApiModel):
-    """How the gateway identifies itself to the provider."""
-
-    secret_ref: SecretKeyRef
-    """Secret that holds the provider's bare API key; the operator adds the header and the prefix the provider wants."""
-
-    header_name: KeyHeader | None = None
-    """Header that carries the key, if not the provider's usual one."""
-
-    header_prefix: HeaderPrefix | None = None
-    """Prefix of the key in the header, if not the provider's usual one, for example `Bearer ` with the space. May be empty."""
-
-
-class Llm(ApiModel):
-    """The model behind a route; becomes an `ai-proxy` plugin."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (operation_rule(),)
-
-    provider: Literal["openai"]
-    """Provider of the model."""
-
-    model: ModelName
-    """Name of the model, as the provider calls it, for example `gpt-4o-mini`."""
-
-    route_type: Literal["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings", "llm/v1/responses"] = "llm/v1/chat"
-    """Kind of LLM call the route carries."""
-
-    options: LlmOptions = LlmOptions()
-    """Options of the model."""
-
-    auth: LlmAuth
-    """How the gateway identifies itself to the provider."""
 
 
 class Route(ApiModel):

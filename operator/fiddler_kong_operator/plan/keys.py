@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from fiddler_kong_operator.api import SecretKeyRef
 
@@ -27,6 +28,8 @@ class PluginKey:
     """Key inside the derived Secret. Empty, for a relative key, where the plugin has only this one."""
     variable: str
     """The name the integration page gives the key in its placeholders, without `${}`."""
+    form: Literal["token", "service account"] = "token"
+    """`token`: one word of printable ASCII. `service account`: the JSON file that Google Cloud gives for one."""
 
     def within(self, field: str, pointer: str, entry: str) -> PluginKey:
         """The absolute form of a relative key: each part is put behind the given one."""

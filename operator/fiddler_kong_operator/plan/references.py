@@ -11,7 +11,7 @@ from fiddler_kong_operator.api.durations import milliseconds
 from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
-from .plugins import PLUGINS, plugin_instances
+from .plugins import PLUGINS, plugin_instances, required_keys
 from .snapshot import Attachable, Binding
 
 __all__ = [
@@ -48,8 +48,7 @@ def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
     spec = binding.spec
     if spec is None:
         return frozenset()
-    keys = {spec.fiddler.api_key_secret_ref.name} | {route.llm.auth.secret_ref.name for route in spec.routes if route.llm}
-    return frozenset(ObjectKey(SECRET.name, binding.namespace, name) for name in keys)
+    return frozenset(ObjectKey(SECRET.name, binding.namespace, key.ref.name) for key in required_keys(spec))
 
 
 def attach_targets(binding: Binding) -> Mapping[ObjectKey, Route]:

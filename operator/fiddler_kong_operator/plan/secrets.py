@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,13 @@ _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueTooLong": f"has more than {_LONGEST} characters, which no server takes in a header. Store the bare key.",
     "SecretValueUnusable": "holds characters no key has. Store the bare key as printable ASCII without blanks, on one line.",
 }
+
+_NO_ACCOUNT: Final = (
+    "is not the JSON key of a Google service account, which has the fields client_email and private_key. Store the file as it is."
+)
+
+_LONGEST_ACCOUNT: Final = 64 * 1024
+"""Characters. A service account's key has about 2,400."""
 
 _ENCODED: Final = (
     "looks like the base64 encoding of a key. If the key is refused (401), store the bare key: `stringData` and "
@@ -101,8 +109,18 @@ def _resolve(uses: Sequence[PluginKey], secrets: Mapping[str, Mapping[str, bytes
         text = f"{fields}: the Secret `{ref.name}` has no key `{ref.key}`. Add it, or correct the reference."
         return Finding(reason("SecretKeyNotFound"), text)
     value = _decode(secret[ref.key])
+    if any(use.form == "service account" for use in uses):
+        return value if _is_account(value) else Finding(reason("SecretValueUnusable"), f"{_value(uses)} {_NO_ACCOUNT}")
     fault = _fault(value, [use.prefix for use in uses])
     return Finding(reason(fault), f"{_value(uses)} {_FAULTS[fault]}") if fault else value
+
+
+def _is_account(value: str) -> bool:
+    try:
+        account = json.loads(value) if len(value) <= _LONGEST_ACCOUNT else None
+    except ValueError:
+        return False
+    return isinstance(account, dict) and all(isinstance(account.get(name), str) for name in ("client_email", "private_key"))
 
 
 def _decode(value: bytes) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import api
-from fiddler_kong_operator.api import BindingSpec, Llm, Route
+from fiddler_kong_operator.api import AwsAuth, AzureAuth, BindingSpec, Llm, LlmAuth, Route
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
 from fiddler_kong_operator.api.rules import Rule
 from fiddler_kong_operator.api.status import BindingStatus
@@ -33,6 +33,9 @@ SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [
     ("spec", BindingSpec),
     ("spec.routes[]", Route),
     ("spec.routes[].llm", Llm),
+    ("spec.routes[].llm.auth", LlmAuth),
+    ("spec.routes[].llm.auth.aws", AwsAuth),
+    ("spec.routes[].llm.auth.azure", AzureAuth),
 ]
 
 

@@ -93,6 +93,7 @@ def test_prefixes_of_a_key(prefix: str) -> None:
     (route,) = parsed(routes=[EXPOSED | {"llm": EXPOSED["llm"] | {"auth": auth}}]).routes
 
     assert route.llm is not None
+    assert route.llm.auth is not None
     assert route.llm.auth.header_prefix == prefix
 
 

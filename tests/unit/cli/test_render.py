@@ -284,7 +284,7 @@ def test_real_booleans_stay_booleans() -> None:
         ({"sepc": {}}, "sepc is not a field; did you mean spec?"),
         ({"spec__fiddler__url": None}, "spec.fiddler.url: must be given"),
         ({"spec__fiddler__url": "ftp://acme"}, "spec.fiddler.url: must be http:"),
-        ({"spec__routes__0__llm__provider": "opnai"}, "spec.routes[0].llm.provider: must be 'openai'"),
+        ({"spec__routes__0__llm__provider": "opnai"}, "spec.routes[0].llm.provider: must be 'anthropic', 'azure'"),
         ({"spec__routes__0__llm__options__maxTokens": "512"}, "spec.routes[0].llm.options.maxTokens: must be a valid integer"),
         ({"spec__routes__0__llm": None}, "spec.routes[0].llm: must be given beside expose"),
         ({"spec__routes": []}, "spec.routes: "),

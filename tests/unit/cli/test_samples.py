@@ -14,7 +14,7 @@ SAMPLES = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "kustomi
 def rendered(*samples: Path) -> Result:
     """The samples with their placeholders replaced, as their comments ask."""
     text = "\n---\n".join(path.read_text() for path in samples)
-    for placeholder in ("${FIDDLER_API_KEY}", "${OPENAI_API_KEY}"):
+    for placeholder in ("${FIDDLER_API_KEY}", "${OPENAI_API_KEY}", "${ANTHROPIC_API_KEY}"):
         text = text.replace(placeholder, "key-id.secret")
     return CliRunner().invoke(main, ["render", "-"], input=text)
 

@@ -1,17 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
 
-from fiddler_kong_operator.api import Llm, Override
-from fiddler_kong_operator.plan.keys import PluginKey
+from fiddler_kong_operator.api import Override
 from fiddler_kong_operator.plan.objects.manifest import canonical
-from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, plugin_instances, plugin_types
-from fiddler_kong_operator.plan.plugins.ai_proxy import build_ai_proxy
+from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances, plugin_types
 from fiddler_kong_operator.plan.plugins.pre_function import build_access
-from fiddler_kong_operator.plan.providers import Auth, Provider, Upstream, header_auth
 from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_spec
 
@@ -63,60 +59,6 @@ def test_numbers_are_written_as_the_api_server_writes_them() -> None:
     value = canonical({"a": 1.0, "b": [2.0, 0.5, True, "1.0"], "c": 512})
     assert value == {"a": 1, "b": [2, 0.5, True, "1.0"], "c": 512}
     assert [type(x) for x in (value["a"], *value["b"])] == [int, int, float, bool, str]
-
-
-def _two_keys(llm: Llm) -> Auth:
-    parts = [("access", "AWS_ACCESS_KEY_ID"), ("secret", "AWS_SECRET_ACCESS_KEY")]
-    ref = llm.auth.secret_ref
-    return {"allow_override": False}, tuple(PluginKey(f"auth.{p}", ref, "", f"/aws_{p}_key", p, variable) for p, variable in parts)
-
-
-def _query_parameter(llm: Llm) -> Auth:
-    key = PluginKey("auth.secretRef", llm.auth.secret_ref, "", "/param_value", "", "GEMINI_API_KEY")
-    return {"param_name": "key", "param_location": "query"}, (key,)
-
-
-def instance_of(auth: Callable[[Llm], Auth]) -> PluginInstance:
-    """The quickstart's route, as if its provider identified itself so."""
-    spec = spec_of()
-    route = spec.routes[0]
-    assert route.llm is not None
-    return build_ai_proxy(spec, 0, route, route.llm, Provider("openai", lambda _: Upstream("llm.example"), auth))
-
-
-@pytest.mark.parametrize(
-    ("auth", "config", "keys"),
-    [
-        (
-            header_auth("x-api-key", ""),
-            {"header_name": "x-api-key"},
-            [("spec.routes[0].llm.auth.secretRef", "", "/auth/header_value", "ai-proxy.openai")],
-        ),
-        (
-            _query_parameter,
-            {"param_name": "key", "param_location": "query"},
-            [("spec.routes[0].llm.auth.secretRef", "", "/auth/param_value", "ai-proxy.openai")],
-        ),
-        (
-            _two_keys,
-            {"allow_override": False},
-            [
-                ("spec.routes[0].llm.auth.access", "", "/auth/aws_access_key", "ai-proxy.openai.access"),
-                ("spec.routes[0].llm.auth.secret", "", "/auth/aws_secret_key", "ai-proxy.openai.secret"),
-            ],
-        ),
-    ],
-    ids=["header", "query", "two"],
-)
-def test_a_provider_says_where_its_keys_go(auth: Callable[[Llm], Auth], config: dict[str, Any], keys: list[Any]) -> None:
-    made = instance_of(auth)
-    assert made.config["auth"] == config
-    assert [(key.field, key.prefix, key.pointer, key.entry) for key in made.keys] == keys
-
-
-def test_a_provider_without_keys_leaves_no_trace_of_them() -> None:
-    made = instance_of(lambda _: ({}, ()))
-    assert (made.keys, "auth" in made.config) == ((), False)
 
 
 @pytest.mark.parametrize(("plugin", "route"), [("ai-proxy", None), ("opentelemetry", "openai")])

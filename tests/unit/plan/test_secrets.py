@@ -4,6 +4,7 @@ from base64 import b64encode
 
 import pytest
 
+from fiddler_kong_operator.api import SecretKeyRef
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from tests.unit.plan.plans import EXPOSED, LLM, SECRETS, llm_with, spec_of
@@ -19,7 +20,7 @@ def test_keys_are_stripped_and_found_by_reference() -> None:
     assert keys.by_ref[EXPOSED_REF] == "sk-test"
 
 
-EXPOSED_REF = spec_of().routes[0].llm.auth.secret_ref  # type: ignore[union-attr]
+EXPOSED_REF = SecretKeyRef(name="openai", key="api-key")
 
 
 def test_keys_never_show() -> None:
@@ -88,6 +89,31 @@ def test_a_key_that_looks_encoded_is_used_with_a_hint(value: bytes, hinted: bool
     assert [
         text.startswith("spec.fiddler.apiKeySecretRef: the value of `api-key` in the Secret `fiddler` looks like") for text in keys.advice
     ] == ([True] if hinted else [])
+
+
+VERTEX = {"provider": "gemini", "model": "m", "gemini": {"projectId": "p", "locationId": "global"}}
+ACCOUNT = b'{"type": "service_account",\n "client_email": "llm@p.example", "private_key": "-----BEGIN PRIVATE KEY-----\\nAA=="}\n'
+
+
+def _account(value: bytes) -> ResolvedKeys | Finding:
+    auth = {"gcp": {"serviceAccountRef": {"name": "openai", "key": "api-key"}}}
+    return resolve_keys(spec_of({**EXPOSED, "llm": {**VERTEX, "auth": auth}}), {**SECRETS, "openai": {"api-key": value}})
+
+
+def test_a_service_account_is_taken_as_the_file_is() -> None:
+    keys = _account(ACCOUNT)
+    assert isinstance(keys, ResolvedKeys)
+    assert ACCOUNT.decode().strip() in keys.by_ref.values()
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"sk-1234", b"{", b"[]", b'{"type": "authorized_user"}', b'{"client_email": 1, "private_key": "x"}']
+)
+def test_what_is_no_service_account_is_refused_and_not_shown(value: bytes) -> None:
+    found = _account(value)
+    assert isinstance(found, Finding)
+    assert found.reason.name == "SecretValueUnusable"
+    assert "is not the JSON key of a Google service account" in found.message
 
 
 def test_missing_secret_is_told_from_missing_key() -> None:

@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.providers import upstream_advice
+from fiddler_kong_operator.plan.providers import model_advice
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from . import routing, targets
@@ -166,7 +166,7 @@ def _shadowed_plugins(snapshot: Snapshot) -> str | None:
 
 
 def _accepted(snapshot: Snapshot) -> str:
-    advice = upstream_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
+    advice = model_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
     return " ".join(filter(None, ("The spec is valid and clashes with nothing.", targets.unknown_note(snapshot), *advice)))
 
 

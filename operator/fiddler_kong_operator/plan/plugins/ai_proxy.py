@@ -18,7 +18,15 @@ __all__ = ["AI_PROXY", "build_ai_proxy"]
 
 _TYPE: Final = "ai-proxy"
 
-_CATEGORIES: Final = {"llm/v1/embeddings": "text/embeddings"}
+_CATEGORIES: Final = {
+    "llm/v1/embeddings": "text/embeddings",
+    "audio/v1/audio/speech": "audio/speech",
+    "audio/v1/audio/transcriptions": "audio/transcription",
+    "audio/v1/audio/translations": "audio/transcription",
+    "image/v1/images/generations": "image/generation",
+    "image/v1/images/edits": "image/generation",
+    "video/v1/videos/generations": "video/generation",
+}
 """Kong's `genai_category` by route type, where it is not the default, `text/generation`."""
 
 
@@ -28,6 +36,7 @@ def build_ai_proxy(spec: BindingSpec, index: int, route: Route, llm: Llm, provid
     config: Manifest = {
         "route_type": llm.route_type,
         **({"genai_category": _CATEGORIES[llm.route_type]} if llm.route_type in _CATEGORIES else {}),
+        **({"llm_format": llm.format} if llm.format != "openai" else {}),
         **({"auth": auth} if auth or keys else {}),
         "model": _model(llm, provider),
         "logging": {"log_statistics": True, "log_payloads": spec.payloads == "Captured"},

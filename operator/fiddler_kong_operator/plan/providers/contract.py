@@ -2,76 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from fiddler_kong_operator.api import Llm
-from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.plan.keys import PluginKey
 
-__all__ = ["Auth", "Provider", "Upstream", "header_auth"]
+from .auth import Auth, key_auth
+from .upstream import Upstream
 
-_HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-"""A DNS name or IPv4 address, as a Service of type ExternalName takes it. It cannot hold an IPv6 address."""
+__all__ = ["Provider", "all_of", "calls"]
 
-_DIGITS: Final = re.compile(r"[0-9.]+")
-"""Kong takes such a name for an IPv4 address, and refuses its whole configuration where it is a bad one."""
+_BEARER: Final = key_auth()
 
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Where a provider is reached; becomes the ExternalName Service of an exposed route."""
-
-    host: str
-    port: int = 443
-    protocol: str = "https"
-
-    @classmethod
-    def from_url(cls, url: str) -> Upstream:
-        """The upstream a URL names. ValueError, with a message for the user, where a Service cannot express it."""
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-        if not _is_host(host) or port == 0:
-            raise ValueError("it must have a DNS name or IPv4 address, and a port between 1 and 65535")
-        return cls(host, port or 443, parts.scheme)
+_EVERYTHING: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **{call: f"llm/v1/{call}" for call in ("chat", "completions", "embeddings", "responses", "assistants", "batches", "files")},
+        **{call: f"audio/v1/audio/{call}" for call in ("speech", "transcriptions", "translations")},
+        **{f"images/{call}": f"image/v1/images/{call}" for call in ("generations", "edits")},
+        "videos": "video/v1/videos/generations",
+        "realtime": "realtime/v1/realtime",
+    }
+)
+"""Route types of Kong's schema by a short name."""
 
 
-def _is_host(host: str) -> bool:
-    if not _DIGITS.fullmatch(host):
-        return _HOST.match(host) is not None
-    try:
-        IPv4Address(host)
-    except ValueError:
-        return False
-    return True
+def calls(*names: str) -> frozenset[str]:
+    """Route types by their short names."""
+    return frozenset(_EVERYTHING[name] for name in names)
 
 
-Auth = tuple[Manifest, tuple[PluginKey, ...]]
-"""The `auth` part of ai-proxy's config, and the keys that belong in it (relative, see `PluginKey`)."""
-
-
-def header_auth(header: str = "Authorization", prefix: str = "Bearer ") -> Callable[[Llm], Auth]:
-    """For a provider that takes its one key in a request header, unless the binding names another header or prefix."""
-
-    def auth(llm: Llm) -> Auth:
-        key = PluginKey(
-            field="auth.secretRef",
-            ref=llm.auth.secret_ref,
-            prefix=prefix if llm.auth.header_prefix is None else llm.auth.header_prefix,
-            pointer="/header_value",
-            entry="",
-            variable=f"{llm.provider.upper()}_API_KEY",
-        )
-        return {"header_name": llm.auth.header_name or header}, (key,)
-
-    return auth
-
-
-_BEARER: Final = header_auth()
+def all_of() -> frozenset[str]:
+    """Every route type that makes a span."""
+    return frozenset(_EVERYTHING.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +43,39 @@ class Provider:
     """One provider. `name` is both the value of `llm.provider` and Kong's `model.provider`.
 
     `locate` gives the provider's own address (from its options, where every customer has one), None where only `options.upstreamUrl` can.
-    `auth` says how the gateway identifies itself: `header_auth`, or an `auth` of its own with any number of keys, none included.
+    `auth` says how the gateway identifies itself, with any number of keys, none included.
     `options` adds provider-specific `model.options`; `check` returns problems as sentences that begin with a field of `llm`.
     """
 
     name: str
     locate: Callable[[Llm], Upstream | None]
+    route_types: frozenset[str]
+    """Those that Kong can translate from OpenAI's form, and those of `native`."""
     auth: Callable[[Llm], Auth] = _BEARER
     options: Callable[[Llm], dict[str, Any]] = lambda _: {}
     check: Callable[[Llm], tuple[str, ...]] = lambda _: ()
+    formats: frozenset[str] = frozenset()
+    """Values of `llm.format` besides `openai`."""
+    native: frozenset[str] = frozenset()
+    """Route types that Kong has only in the provider's own form."""
+    speaks_openai: bool = True
+    """Its URLs end as OpenAI's do."""
+    needs: str = ""
+    """Fields that must be given besides `provider`, `model` and `auth`, for the documentation."""
+    takes: str = "the API key"
+    """The content of its Secret, for the documentation."""
+    unverified: str = ""
+    """Facts that could not be verified, for the documentation."""
+
+    def problems(self, llm: Llm) -> tuple[str, ...]:
+        """Everything that is wrong with the model, as sentences that begin with a field of `llm`."""
+        return (*self._call_problems(llm), *self.check(llm))
+
+    def _call_problems(self, llm: Llm) -> tuple[str, ...]:
+        if llm.route_type not in self.route_types:
+            return (f"routeType: Kong has no {llm.route_type} for {self.name}; it has {', '.join(sorted(self.route_types))}.",)
+        if llm.format != "openai" and llm.format not in self.formats:
+            return (f"format: must be one of {', '.join(('openai', *sorted(self.formats)))} where provider is {self.name}.",)
+        if llm.route_type in self.native and llm.format == "openai":
+            return (f"format: must be {self.name} for {llm.route_type}: Kong does not translate such calls from OpenAI's form.",)
+        return ()

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from fiddler_kong_operator.api import Llm
-
-from .contract import Provider, Upstream
+from .contract import Provider, all_of
+from .upstream import Upstream
 
 __all__ = ["OPENAI"]
 
-
-def _locate(_llm: Llm) -> Upstream:
-    return Upstream("api.openai.com")
-
-
-OPENAI: Final = Provider(name="openai", locate=_locate)
+OPENAI: Final = Provider(name="openai", locate=lambda _: Upstream("api.openai.com"), route_types=all_of())

@@ -1,0 +1,31 @@
+"""Databricks: a personal access token as bearer token, one host for each workspace."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fiddler_kong_operator.api import Llm
+
+from .contract import Provider, calls
+from .upstream import Upstream
+
+__all__ = ["DATABRICKS"]
+
+
+def _locate(llm: Llm) -> Upstream | None:
+    return Upstream(f"{llm.databricks.workspace_instance_id.lower()}.cloud.databricks.com") if llm.databricks else None
+
+
+def _options(llm: Llm) -> dict[str, Any]:
+    return {"databricks": llm.databricks.model_dump()} if llm.databricks else {}
+
+
+DATABRICKS: Final = Provider(
+    name="databricks",
+    locate=_locate,
+    route_types=calls("chat"),
+    options=_options,
+    needs="`databricks.workspaceInstanceId`",
+    takes="a personal access token",
+    unverified="workspaces on Azure and Google Cloud, which have other hosts: set `options.upstreamUrl`",
+)

@@ -1,0 +1,55 @@
+"""Google's Gemini: on AI Studio with a key in `x-goog-api-key`, on Vertex AI with an identity of Google Cloud.
+
+Vertex AI has a host for each location.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api.provider_options import GeminiOptions
+
+from .auth import gcp_auth
+from .contract import Provider, calls
+from .upstream import Upstream
+
+__all__ = ["GEMINI"]
+
+
+def _endpoint(vertex: GeminiOptions) -> str:
+    """The host of the API: `global` is the one location without a part of its own."""
+    usual = "aiplatform.googleapis.com" if vertex.location_id == "global" else f"{vertex.location_id}-aiplatform.googleapis.com"
+    return (vertex.api_endpoint or usual).lower()
+
+
+def _locate(llm: Llm) -> Upstream:
+    return Upstream(_endpoint(llm.gemini) if llm.gemini else "generativelanguage.googleapis.com")
+
+
+def _options(llm: Llm) -> dict[str, Any]:
+    if llm.gemini is None:
+        return {}
+    return {"gemini": {**llm.gemini.model_dump(exclude_none=True), "api_endpoint": _endpoint(llm.gemini)}}
+
+
+def _check(llm: Llm) -> tuple[str, ...]:
+    if llm.gemini or llm.route_type != "llm/v1/completions":
+        return ()
+    return (f"gemini: must be given for {llm.route_type}: Kong has it on Vertex AI only.",)
+
+
+GEMINI: Final = Provider(
+    name="gemini",
+    locate=_locate,
+    route_types=calls("chat", "completions", "embeddings", "images/generations", "images/edits", "videos", "realtime", "files", "batches"),
+    auth=gcp_auth,
+    options=_options,
+    check=_check,
+    formats=frozenset({"gemini"}),
+    native=calls("realtime", "files", "batches"),
+    speaks_openai=False,
+    needs="on Vertex AI: `gemini.projectId`, `gemini.locationId`, `auth.gcp`",
+    takes="AI Studio: the API key. Vertex AI: the JSON key of a service account; or none (`auth.gcp: {}`)",
+    unverified="Kong's documentation shows the key of AI Studio only as the parameter `key` (`auth.paramName: key`)",
+)

@@ -1,0 +1,95 @@
+"""Valid models: each kind of call of each provider, every option and every identity, with names, numbers and keys from the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from fiddler_kong_operator.plan.providers import PROVIDERS
+from tests.generated.fields import Schema, node_at
+
+__all__ = ["ACCOUNT", "VARIANTS", "models"]
+
+Draw = Callable[[SearchStrategy[Any]], Any]
+Values = Callable[[Schema, str, Mapping[str, SearchStrategy[Any]]], SearchStrategy[Any]]
+
+ACCOUNT: Final = '{"type": "service_account", "client_email": "llm@acme.example", "private_key": "-----BEGIN PRIVATE KEY-----\\nAA\\n"}'
+"""The JSON key of a service account."""
+
+_LLM: Final = "routes[].llm"
+_KEY: Final = {"name": "", "key": ""}
+"""Stands for any reference to a key."""
+
+_KEYED: Final = {"auth": {"secretRef": _KEY}}
+_VERTEX: Final = {"auth": {"gcp": {}}, "gemini": {"projectId": "acme-1", "locationId": "global"}}
+_MINIMAL: Final[dict[str, dict[str, Any]]] = {
+    **dict.fromkeys(PROVIDERS, _KEYED),
+    "azure": {**_KEYED, "azure": {"instance": "acme", "deploymentId": "gpt"}},
+    "bedrock": {"auth": {"aws": {}}, "bedrock": {"region": "us-east-1", "videoOutputS3Uri": "s3://out/videos"}},
+    "databricks": {**_KEYED, "databricks": {"workspaceInstanceId": "dbc-1a2b"}},
+    "gemini": _VERTEX,
+    "llama2": {"llama2": {"format": "openai"}},
+}
+_SELF_HOSTED: Final = ("llama2", "ollama", "vllm")
+
+
+def _calls() -> Iterator[dict[str, Any]]:
+    for name, provider in PROVIDERS.items():
+        for kind in sorted(provider.route_types):
+            own = {"format": name} if kind in provider.native else {}
+            yield {"provider": name, "routeType": kind, **_MINIMAL[name], **own}
+
+
+def _others() -> Iterator[dict[str, Any]]:
+    for name, provider in PROVIDERS.items():
+        yield from ({"provider": name, "format": own, **_MINIMAL[name]} for own in provider.formats)
+    role = {"assumeRoleArn": "arn:aws:iam::123456789012:role/llm", "roleSessionName": "kong"}
+    bedrock = {"region": "eu-west-1", "embeddingsNormalize": True, "performanceConfigLatency": "optimized"}
+    yield {"provider": "bedrock", "auth": {"aws": {"accessKeyIdRef": _KEY, "secretAccessKeyRef": _KEY, **role}}, "bedrock": bedrock}
+    azure = {"azure": {"instance": "Acme", "deploymentId": "d", "apiVersion": "2024-10-21"}}
+    yield {"provider": "azure", "auth": {"azure": {}}, **azure}
+    yield {"provider": "azure", "auth": {"azure": {"clientId": "c-1", "tenantId": "t-1", "clientSecretRef": _KEY}}, **azure}
+    gemini = {"projectId": "p", "locationId": "us-central1", "apiEndpoint": "Private.Example", "endpointId": "7"}
+    yield {"provider": "gemini", "auth": {"gcp": {"serviceAccountRef": _KEY}}, "gemini": gemini}
+    yield {"provider": "gemini", "auth": {"secretRef": _KEY, "paramName": "key", "paramLocation": "query"}}
+    yield {"provider": "gemini", **_KEYED}
+    yield {"provider": "openai", "format": "openai", **_KEYED}
+    yield {"provider": "openai", "auth": {"secretRef": _KEY, "paramName": "key", "paramLocation": "body"}}
+    yield {"provider": "anthropic", **_KEYED, "anthropic": {"version": "2024-01-01"}}
+    for use in ("classification", "clustering", "image", "search_document", "search_query"):
+        yield {"provider": "cohere", **_KEYED, "cohere": {"embeddingInputType": use, "waitForModel": True}}
+    yield from ({"provider": "dashscope", **_KEYED, "dashscope": {"international": choice}} for choice in (True, False))
+    yield {"provider": "huggingface", **_KEYED, "huggingface": {"useCache": False, "waitForModel": True}}
+    yield from ({"provider": "llama2", "llama2": {"format": form}} for form in ("raw", "ollama"))
+    yield from ({"provider": "mistral", **_KEYED, "mistral": {"format": form}} for form in ("openai", "ollama"))
+
+
+VARIANTS: Final = [*_calls(), *_others()]
+
+
+@st.composite
+def models(draw: Draw, values: Values, fields: Mapping[str, SearchStrategy[Any]]) -> dict[str, Any]:
+    """Values of `llm`; `values` makes those that the schema admits."""
+
+    def some(path: str, *names: str) -> Any:
+        node = node_at(path)
+        pruned = {**node, "properties": {name: node["properties"][name] for name in names}} if names else node
+        return draw(values(pruned, path, fields))
+
+    variant = draw(st.sampled_from(VARIANTS))
+    llm = {**some(_LLM, "model", "options"), **_with_keys(variant, _LLM, some)}
+    if llm["provider"] in _SELF_HOSTED:
+        llm["options"] = {**llm.get("options", {}), "upstreamUrl": some(f"{_LLM}.options.upstreamUrl")}
+    if llm.get("auth") == {"secretRef": llm.get("auth", {}).get("secretRef")} and draw(st.booleans()):
+        llm["auth"] |= some(f"{_LLM}.auth", "headerName", "headerPrefix")
+    return llm
+
+
+def _with_keys(value: Any, path: str, some: Callable[[str], Any]) -> Any:
+    """The value with a reference to a key drawn wherever one stands."""
+    if value is _KEY:
+        return some(path)
+    return {name: _with_keys(item, f"{path}.{name}", some) for name, item in value.items()} if isinstance(value, dict) else value

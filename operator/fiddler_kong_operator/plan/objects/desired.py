@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -44,3 +45,8 @@ class BindingPlan:
     """The objects it owns, in the order of creation (`kinds.OWNED`). A Service carries its plugin list itself."""
     attachments: tuple[Attachment, ...] = ()
     """Foreign objects whose list differs from the wanted one."""
+
+    def part(self, keys: Collection[ObjectKey]) -> BindingPlan:
+        """The writes to these objects."""
+        objects = tuple(desired for desired in self.objects if desired.key in keys)
+        return BindingPlan(objects, tuple(attachment for attachment in self.attachments if attachment.target in keys))

@@ -130,9 +130,8 @@ def _advice(reason: str, reply: Reply, target: ProbeTarget) -> str:
     if reason == "Reachable" and target.verify_depth is None and reply.intermediates > _COMMON_DEPTH:
         return (
             f" Its certificate's chain has {reply.intermediates} intermediates, which Kong before {_RAISED} does not trust by default, "
-            "and how many this gateway trusts is not known: its image does not tell the patch version, or "
-            f"{VERIFY_DEPTH} is not a number, or may come from a ConfigMap or Secret, which the operator does not open. "
-            f"Check the gateway, or put {VERIFY_DEPTH} into its env as a plain value."
+            f"and this gateway's limit is not known: check its patch version and {VERIFY_DEPTH}, "
+            "which may stand in a ConfigMap or Secret that the operator does not open."
         )
     return ""
 

@@ -51,7 +51,8 @@ def listed(manifest: Any) -> tuple[str, ...]:
 
 def without(seen: Snapshot, *keys: ObjectKey) -> Snapshot:
     """These objects were deleted."""
-    targets, children = ({k: v for k, v in held.items() if k not in keys} for held in (seen.targets, seen.children))
+    targets = {key: target for key, target in seen.targets.items() if key not in keys}
+    children = {key: child for key, child in seen.children.items() if key not in keys}
     return replace(seen, targets=targets, children=children)
 
 

@@ -68,12 +68,18 @@ async def measure(stand: Stand, bindings: int) -> Flip:
         changes: list[float] = []
         repairs: list[float] = []
         for replicas in (0, 1):
-            flipped = asyncio.create_task(_flip(stand, bindings, replicas))
-            found = await _sample(stand, sightings, bindings, numbers, lambda _, task=flipped: not task.done())
-            await flipped
+            found = await _sample_while(asyncio.create_task(_flip(stand, bindings, replicas)), stand, sightings, bindings, numbers)
             changes += found.changes
             repairs += found.repairs
     return Flip(rest, Latencies(tuple(changes), tuple(repairs)))
+
+
+async def _sample_while(
+    flipped: asyncio.Task[None], stand: Stand, sightings: dict[Kind, Sightings], bindings: int, numbers: count[int]
+) -> Latencies:
+    found = await _sample(stand, sightings, bindings, numbers, lambda _: not flipped.done())
+    await flipped
+    return found
 
 
 async def _sample(

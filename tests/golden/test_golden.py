@@ -27,6 +27,7 @@ from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.status.compute import Details, conclude
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from fiddler_kong_operator.plan.status.served import count_served
 from tests.unit.write.fake_cluster import FakeCluster
 
 HERE = Path(__file__).parent
@@ -71,7 +72,8 @@ def _status(snapshot: Snapshot, decision: Decision) -> Manifest:
     answer = Finding(reason("Reachable" if decision.keys else "ProbePending"), "(the probe's sentence)")
     programmed = evaluate_programming(snapshot, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
     findings = {ConditionType.PLUGINS_PROGRAMMED: programmed, ConditionType.TRACE_ENDPOINT_REACHABLE: answer, **decision.findings}
-    return conclude(findings, snapshot.binding.generation, snapshot.binding.status, snapshot.now, Details(refusal=decision.refusal))
+    details = Details(count_served(snapshot, decision.plan, decision.prune), refusal=decision.refusal)
+    return conclude(findings, snapshot.binding.generation, snapshot.binding.status, snapshot.now, details)
 
 
 async def _gateway(reader: Reader, snapshot: Snapshot) -> Manifest | None:

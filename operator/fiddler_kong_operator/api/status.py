@@ -88,7 +88,7 @@ class BindingStatus(ApiModel):
     while true."""
 
     routes: str | None = Field(default=None, max_length=16)
-    """Routes with all plugins attached, out of all routes: `1/1`."""
+    """Routes that the gateway serves with all plugins, out of all routes: `1/1`. Suspended and refused bindings keep what is attached."""
 
     gateway: GatewayStatus | None = None
     """Facts about the gateway."""

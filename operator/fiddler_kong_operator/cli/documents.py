@@ -41,6 +41,11 @@ class Document:
         return str(self.metadata.get("name") or "")
 
     @property
+    def namespace(self) -> str:
+        """The object's namespace; "" where it names none."""
+        return str(self.metadata.get("namespace") or "")
+
+    @property
     def metadata(self) -> Manifest:
         """The object's metadata; empty where it is no mapping."""
         metadata = self.manifest.get("metadata")

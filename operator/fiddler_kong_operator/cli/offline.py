@@ -17,6 +17,7 @@ from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
+from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import needed_settings
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable, read_http_route
@@ -24,9 +25,10 @@ from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.plugins import required_keys
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, named_plugin, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Workload
 
 from .documents import Document
 
@@ -59,12 +61,18 @@ class Surroundings:
     http_routes: tuple[Attachable, ...] = ()
     endpoints: EndpointPolicy = STRICT
 
+    def types_of(self, lists: Iterable[Attachable]) -> dict[str, str]:
+        """The types of the listed plugins that the file has, by name as listed; a KongPlugin takes precedence."""
+        listed = {name: named_plugin(target.key, name) for target in lists for name in (*target.plugins, *target.filters)}
+        places = {name: ((key.namespace, key.name), ("", name)) for name, key in listed.items()}
+        return {name: self.plugin_types[place] for name, both in places.items() for place in reversed(both) if place in self.plugin_types}
+
     @classmethod
     def gather(
         cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str, endpoints: EndpointPolicy = STRICT
     ) -> Surroundings:
         """From the documents that are not bindings; `namespace` is for a document that names none."""
-        objects = {ObjectKey(d.kind, str(d.metadata.get("namespace") or namespace), d.name): d.manifest for d in documents}
+        objects = {ObjectKey(d.kind, d.namespace or namespace, d.name): d.manifest for d in documents}
         return cls(
             tuple(bindings),
             {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == SECRET.name},
@@ -81,6 +89,7 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     accepted, keys = evaluate_acceptance(_snapshot(binding, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
     hints = keys.advice if isinstance(keys, ResolvedKeys) else ()
     notes = (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around), *_advice(accepted), *hints)
+    notes += tuple(_version_notes(binding, spec))
     refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
@@ -117,20 +126,18 @@ def _advice(accepted: Finding) -> tuple[str, ...]:
 
 def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
     wanted = {key: around.targets.get(key, _plain(key)) for key in attach_targets(binding)}
-    types = {name: kind for (namespace, name), kind in around.plugin_types.items() if not namespace}
-    types |= {name: kind for (namespace, name), kind in around.plugin_types.items() if namespace == binding.namespace}
-    types |= {name: "" for target in wanted.values() for name in target.plugins if name not in types}
     others = tuple(other for other in around.bindings if other.key != binding.key)
     ingresses = [target for target in around.targets.values() if target.rules]
     ingresses += [ingress for other in others for ingress in _exposed(other)]
+    routes = (*around.http_routes, *(target for target in around.targets.values() if target.backends))
     return Snapshot(
         binding,
         now=0.0,
         siblings=others,
         targets=wanted,
-        plugin_types=types,
+        plugin_types=around.types_of((*wanted.values(), *(route for route in routes if route.key.namespace == binding.namespace))),
         ingresses=tuple(ingresses),
-        routes=(*around.http_routes, *(target for target in around.targets.values() if target.backends)),
+        routes=routes,
         endpoints=around.endpoints,
     )
 
@@ -174,8 +181,20 @@ def _assumptions(binding: Binding, around: Surroundings) -> Iterator[str]:
         if target is None:
             yield f"{key} is not in the file; it is taken to exist and to have no plugins."
         for name in target.plugins if target else ():
-            if around.plugin_types.keys().isdisjoint({("", name), (binding.namespace, name)}):
-                yield f"{key} lists {name}, which is not in the file; it is taken to be of no type that the binding attaches."
+            if target and name not in around.types_of([target]):
+                yield f"{key} lists {name}, which is not in the file. If the cluster has a plugin of that name, add it to the file."
+
+
+def _version_notes(binding: Binding, spec: BindingSpec) -> Iterator[str]:
+    """What a gateway of the version in the binding could not do. Nothing else of the gateway is known."""
+    if binding.workload is None or spec.gateway.kong_version is None:
+        return
+    entries = tuple(EnvEntry(setting.name, setting.value) for setting in needed_settings(spec))
+    container = Container(spec.gateway.container, "(not in the file)", entries)
+    workload = Workload(binding.workload, "", "", 1, (container,), Rollout(complete=True, ready=True), grant="*")
+    found = evaluate_gateway(Snapshot(binding, now=0.0, workload=workload)).finding
+    if found.status == "False":
+        yield f"{found.reason.name}: {found.message}"
 
 
 def _redacted(spec: BindingSpec) -> ResolvedKeys:

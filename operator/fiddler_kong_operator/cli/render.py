@@ -12,7 +12,7 @@ import yaml
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.kinds import BINDING, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.snapshot import Binding
 
@@ -23,7 +23,7 @@ from .strict import InvalidBindingError, parse_binding
 __all__ = ["print_yaml", "render"]
 
 REFUSED: Final = 1
-_USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
+_USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN, HTTP_ROUTE))})
 _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kubernetes": render_objects, "kong": render_declarative}
 
 
@@ -37,8 +37,8 @@ _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kub
 def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, *, allow_http: bool) -> None:
     """Print the objects that the operator would create for the bindings in FILE (- for standard input). Needs no cluster.
 
-    FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses and KongPlugins they refer to. Keys
-    are never printed: they show as <redacted>, and in Kong's format as placeholders such as ${OPENAI_API_KEY}.
+    FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses, HTTPRoutes and KongPlugins around
+    them. Keys are never printed: they show as <redacted>, and in Kong's format as placeholders such as ${OPENAI_API_KEY}.
 
     Exit codes: 0 printed; 1 a binding is invalid or would be refused, see standard error; 2 FILE or the command is wrong.
     """
@@ -72,13 +72,13 @@ def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding]
     faulty = False
     for document in documents:
         for line, word in document.legacy_booleans:
-            _tell(document.name, f'line {line}: kubectl reads {word} without quotes as a boolean; write "{word}".')
+            _tell(document, namespace, f'line {line}: kubectl reads {word} without quotes as a boolean; write "{word}".')
         try:
             binding = parse_binding(document, namespace)
         except InvalidBindingError as error:
             faulty = True
             for problem in error.problems:
-                _tell(document.name, f"{_coloured('InvalidSpec', 'red')}: {_sentence(problem)}")
+                _tell(document, namespace, f"{_coloured('InvalidSpec', 'red')}: {_sentence(problem)}")
         else:
             if str(binding.key) in bindings:
                 raise click.UsageError(f"{binding.key} stands in the file twice.")
@@ -90,8 +90,9 @@ def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _tell(name: str, text: str) -> None:
-    click.echo(f"{names.KIND} {name or '(without a name)'}: {text}", err=True)
+def _tell(document: Document, namespace: str, text: str) -> None:
+    key = f"{document.namespace or namespace}/{document.name}" if document.name else "(without a name)"
+    click.echo(f"{names.KIND} {key}: {text}", err=True)
 
 
 def _ignored(documents: Sequence[Document]) -> Iterator[str]:

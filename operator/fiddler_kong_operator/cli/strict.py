@@ -45,7 +45,7 @@ def parse_binding(document: Document, namespace: str) -> Binding:
     spec = _parse(given) if isinstance(given, dict) else ["spec must be an object"]
     if problems or not isinstance(spec, BindingSpec):
         raise InvalidBindingError([*problems, *(spec if isinstance(spec, list) else ())])
-    key = ObjectKey(names.KIND, str(document.metadata.get("namespace") or namespace), document.name)
+    key = ObjectKey(names.KIND, document.namespace or namespace, document.name)
     return Binding(key, uid=UNKNOWN_UID, generation=1, created="", resource_version="", spec=spec)
 
 

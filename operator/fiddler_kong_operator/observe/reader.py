@@ -16,7 +16,8 @@ from fiddler_kong_operator.plan.gateway.tenancy import seniority
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.references import attach_targets, children_of, references_of, secrets_of
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot
+from fiddler_kong_operator.plan.workload import Workload
 
 from .cache import UNKNOWN
 from .feed import Feed

@@ -17,22 +17,16 @@ from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
-from .workload import Container, EnvEntry, EnvSource, Halt, Rollout, Workload
+from .workload import Workload
 
 __all__ = [
     "Attachable",
     "Binding",
     "Child",
     "ConsumerPlugin",
-    "Container",
-    "EnvEntry",
-    "EnvSource",
-    "Halt",
     "KongWarning",
     "ProbeResult",
-    "Rollout",
     "Snapshot",
-    "Workload",
 ]
 
 

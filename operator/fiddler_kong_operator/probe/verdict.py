@@ -130,7 +130,8 @@ def _advice(reason: str, reply: Reply, target: ProbeTarget) -> str:
     if reason == "Reachable" and target.verify_depth is None and reply.intermediates > _COMMON_DEPTH:
         return (
             f" Its certificate's chain has {reply.intermediates} intermediates, which Kong before {_RAISED} does not trust by default, "
-            f"and this gateway's version or its {VERIFY_DEPTH} is not known: check them."
+            f"and this gateway's limit is not known: check its patch version and {VERIFY_DEPTH}, "
+            "which may stand in a ConfigMap or Secret that the operator does not open."
         )
     return ""
 

@@ -19,6 +19,7 @@ from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, ProbeResult, Snapshot
 from fiddler_kong_operator.plan.status.confirmation import RECHECK, seconds_to_settle
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from fiddler_kong_operator.plan.status.served import count_served
 from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME, current_warnings, outdate_warnings
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import ProbeTarget
@@ -30,11 +31,14 @@ from .gateway import REFUSED_RETRY, GatewayOutcomes
 from .refusals import Refusals
 from .report import Reporter
 
-__all__ = ["BindingReconciler"]
+__all__ = ["SOON", "BindingReconciler"]
 
 REPAIR_LIMIT: Final = 10
 REPAIR_WINDOW: Final = 60.0
 """Writes of one object with the same content in that many seconds after which the operator assumes that something keeps reverting them."""
+
+SOON: Final = 1.0
+"""Seconds until a pass that decides from what this one's writes have shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,10 @@ class ApplyResult:
     wake: float | None = None
     failure: FiddlerKongError | None = None
     """The worker must retry, with its own back-off."""
+    done: BindingPlan = field(default_factory=BindingPlan)
+    """The part of the plan that was carried out."""
+    held: Collection[ObjectKey] = ()
+    """The objects that others have made what they are."""
 
     @classmethod
     def of(cls, finding: Finding, wake: float | None = None) -> ApplyResult:
@@ -111,7 +119,8 @@ class BindingReconciler:
             self._failures.end(key)
         elif self._failures.is_brief(key, started, failure):
             raise failure
-        held = await self._reporter.report(snapshot, decision, result.findings, traced)
+        served = count_served(snapshot, result.done, (*decision.prune, *result.held))
+        held = await self._reporter.report(snapshot, decision, result.findings, traced, served)
         if failure:
             raise failure
         return min(filter(None, (held, result.wake)), default=None)
@@ -133,7 +142,7 @@ class BindingReconciler:
             self._forget(binding.key)
             return None
         if not kept and result.wake:
-            self._refused.keep(binding.key, writes, result)
+            self._refused.keep(binding.key, writes, replace(result, done=BindingPlan()))
         return await self._conclude(snapshot, decide(snapshot), result, self._first_answers.shown(binding, None), started)
 
     async def _detach(self, snapshot: Snapshot, removal: BindingPlan) -> ApplyResult | None:
@@ -141,16 +150,17 @@ class BindingReconciler:
         binding = snapshot.binding
         if snapshot.lists_forbidden:
             return ApplyResult.of(blocked_deletion(" ".join(snapshot.lists_forbidden)), REFUSED_RETRY)
+        written: list[ObjectKey] = []
         try:
-            await self._applier.apply(removal, snapshot, prune(snapshot, removal))
+            await self._applier.apply(removal, snapshot, prune(snapshot, removal), on_write=written.append)
             if names.FINALIZER in binding.finalizers:
                 await self._applier.set_finalizers(binding, tuple(f for f in binding.finalizers if f != names.FINALIZER))
         except NotLeader:
             raise
         except Refused as error:
-            return ApplyResult.of(blocked_deletion(str(error)), REFUSED_RETRY)
+            return replace(ApplyResult.of(blocked_deletion(str(error)), REFUSED_RETRY), done=removal.part(written))
         except FiddlerKongError as error:
-            return replace(ApplyResult.of(blocked_deletion(str(error))), failure=error)
+            return replace(ApplyResult.of(blocked_deletion(str(error))), failure=error, done=removal.part(written))
         return None
 
     async def _apply(self, snapshot: Snapshot, decision: Decision) -> ApplyResult:
@@ -166,15 +176,16 @@ class BindingReconciler:
         except NotLeader:
             raise
         except (Stalled, Refused) as error:
-            result = ApplyResult.of(evaluate_failure(error), REFUSED_RETRY)
+            result = ApplyResult.of(evaluate_failure(error), SOON if isinstance(error, Stalled) else REFUSED_RETRY)
             self._refused.keep(key, _writes(snapshot, decision, contents, written), result)
-            return result
+            return replace(result, done=decision.plan.part(written))
         except FiddlerKongError as error:
-            return replace(ApplyResult.of(evaluate_failure(error)), failure=error)
+            return replace(ApplyResult.of(evaluate_failure(error)), failure=error, done=decision.plan.part(written))
         finally:
             self._limiter.count(*((key, contents.get(key)) for key in dict.fromkeys(written)))
         self._reporter.announce_repairs(snapshot, decision.plan, written)
-        return self._programmed(outdate_warnings(snapshot, written), decision, held, written)
+        result = self._programmed(outdate_warnings(snapshot, written), decision, held, written)
+        return replace(result, done=decision.plan.part(written) if held else decision.plan, held=held)
 
     def _programmed(
         self, now: Snapshot, decision: Decision, held: Mapping[ObjectKey, float], written: Collection[ObjectKey]
@@ -259,6 +270,6 @@ def _writers(keys: Collection[ObjectKey], snapshot: Snapshot) -> str:
 def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:
     """No event announces the end of a Kong warning; after the write of a list, the next pass decides about the finalizer."""
     if any(attachment.target in written for attachment in plan.attachments):
-        return 1.0
+        return SOON
     ends = (warning.last_seen + WARNING_LIFETIME - snapshot.now for warning in current_warnings(snapshot))
     return next(ends, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
@@ -69,26 +69,33 @@ class Failures:
 
 
 class RefusedWrites(Generic[T]):
-    """Results of refused writes: the same writes are not tried again before their pause is over, whoever requeues the binding."""
+    """Results of refused writes to or for an object: the same ones are not tried again before their pause is over.
+
+    That holds whoever requeues the object, and also where other writes were wanted in between.
+    """
 
     def __init__(self, pause: float, clock: Callable[[], float]) -> None:
         """`pause` in seconds; `clock` is monotonic."""
         self._pause = pause
         self._clock = clock
-        self._kept: dict[ObjectKey, tuple[float, Hashable, T]] = {}
+        self._kept: dict[ObjectKey, dict[Hashable, tuple[float, T]]] = {}
 
     def keep(self, key: ObjectKey, writes: Hashable, result: T) -> None:
         """Note that these writes were refused just now."""
-        self._kept[key] = self._clock() + self._pause, writes, result
+        self._kept[key] = {**self._current(key), writes: (self._clock() + self._pause, result)}
 
     def pending(self, key: ObjectKey, writes: Hashable) -> tuple[T, float] | None:
         """The result of the same writes and the seconds until they may be tried again; None where they may be tried now."""
-        until, kept, result = self._kept.get(key, (0.0, None, None))
-        if result is None or kept != writes or until <= self._clock():
-            self.end(key)
-            return None
-        return result, until - self._clock()
+        until, result = self._current(key).get(writes, (0.0, None))
+        return None if result is None else (result, until - self._clock())
 
     def end(self, key: ObjectKey) -> None:
-        """The binding is gone, or its writes succeeded."""
+        """The object is gone."""
         self._kept.pop(key, None)
+
+    def _current(self, key: ObjectKey) -> Mapping[Hashable, tuple[float, T]]:
+        """Those whose pause is not over; forgets the others."""
+        current = {writes: kept for writes, kept in self._kept.pop(key, {}).items() if kept[0] > self._clock()}
+        if current:
+            self._kept[key] = current
+        return current

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
+
+import orjson
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
@@ -18,7 +20,9 @@ from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
-from fiddler_kong_operator.plan.snapshot import Workload
+from fiddler_kong_operator.plan.workload import Workload
+
+from .failures import RefusedWrites
 
 __all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "GatewayOutcomes", "GatewayReconciler"]
 
@@ -80,7 +84,7 @@ class GatewayReconciler:
         self._clock = clock
         self._limiter = WriteLimiter(REVERT_LIMIT, REVERT_WINDOW, clock, REVERT_REST)
         self._restarts = WriteLimiter(RESTART_LIMIT, RESTART_WINDOW, clock, RESTART_WINDOW)
-        self._refused: dict[ObjectKey, tuple[Any, float]] = {}
+        self._refused: RefusedWrites[Finding] = RefusedWrites(REFUSED_RETRY, clock)
         self._unneeded_since: dict[ObjectKey, float] = {}
         self._applied: dict[ObjectKey, SettingsPlan] = {}
 
@@ -92,10 +96,10 @@ class GatewayReconciler:
         workload, bindings = await self._reader.gather_workload(key)
         if workload is None:
             self._forget_writes(key)
+            self._refused.end(key)
         plan = plan_settings(workload, bindings) if workload else SettingsPlan()
         if workload is None or plan.action == "nothing":
             self._unneeded_since.pop(key, None)
-            self._refused.pop(key, None)
             self._outcomes.note(key, None)
             return None
         wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(key, plan) or self._pace(workload, plan)
@@ -116,10 +120,12 @@ class GatewayReconciler:
 
     def _refusal(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds until the same settings may be tried again after a refusal."""
-        settings, until = self._refused.get(key, (None, 0.0))
-        if settings != plan.settings:
+        kept = self._refused.pending(key, _content(plan))
+        if kept is None:
             return 0.0
-        return max(0.0, until - self._clock())
+        refusal, wait = kept
+        self._outcomes.note(key, refusal)
+        return wait
 
     def _pace(self, workload: Workload, plan: SettingsPlan) -> float:
         """Seconds until the pods may be replaced again. A release does not wait: the owner gets the gateway back."""
@@ -163,8 +169,9 @@ class GatewayReconciler:
             self._outcomes.note(key, Finding(reason("GatewaySettingConflict"), message))
             return None
         except Refused as error:
-            self._outcomes.note(key, Finding(reason("GatewayWriteRefused"), f"{key}: {error}"))
-            self._refused[key] = plan.settings, self._clock() + REFUSED_RETRY
+            refusal = Finding(reason("GatewayWriteRefused"), f"{key}: {error}")
+            self._outcomes.note(key, refusal)
+            self._refused.keep(key, _content(plan), refusal)
             return REFUSED_RETRY
         except Transient as error:
             self._outcomes.note(key, Finding(reason("GatewayWriteFailing"), f"{key}: {error}. The operator tries again."))
@@ -198,6 +205,11 @@ class GatewayReconciler:
             observe(answer)
             if ownership := disowning_patch(answer):
                 observe(await patch(ownership))
+
+
+def _content(plan: SettingsPlan) -> bytes:
+    """The settings that a plan applies, by which two writes are the same attempt."""
+    return orjson.dumps(plan.settings, option=orjson.OPT_SORT_KEYS)
 
 
 def _identity(workload: Workload) -> tuple[ObjectKey, str]:

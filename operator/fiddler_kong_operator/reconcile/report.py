@@ -58,16 +58,21 @@ class Reporter:
         self._wanted.pop(key, None)
 
     async def report(
-        self, snapshot: Snapshot, decision: Decision, written: Mapping[ConditionType, Finding], traced: ProbeResult | None
+        self,
+        snapshot: Snapshot,
+        decision: Decision,
+        written: Mapping[ConditionType, Finding],
+        traced: ProbeResult | None,
+        routes: str | None,
     ) -> float | None:
         """Write the status if it differs; returns the seconds until it may be written, if another client keeps changing it back.
 
-        `written` has the findings of the writes.
+        `written` has the findings of the writes; `routes` tells how many are served.
         """
         binding = snapshot.binding
         found = (self._gateway(binding, decision), _traced(decision, traced))
         findings = {**decision.findings, **{finding.type: finding for finding in found}, **written}
-        details = _details(snapshot, decision, findings[ConditionType.PLUGINS_PROGRAMMED], traced)
+        details = _details(snapshot, decision, traced, routes)
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
         if status == binding.status:
             return None
@@ -120,13 +125,12 @@ def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
     return Finding(reason("ProbePending"), waits)
 
 
-def _details(snapshot: Snapshot, decision: Decision, programmed: Finding, traced: ProbeResult | None) -> Details:
+def _details(snapshot: Snapshot, decision: Decision, traced: ProbeResult | None, routes: str | None) -> Details:
     spec = snapshot.binding.spec
     if spec is None:
         return Details()
-    served = len(spec.routes) if programmed.status == "True" else 0
     return Details(
-        routes=f"{served}/{len(spec.routes)}",
+        routes=routes,
         gateway=GatewayStatus(version=decision.gateway.version, image=decision.gateway.image),
         refusal=decision.refusal,
         fiddler=FiddlerStatus(application=traced.application if traced else None, traces_endpoint=traces_endpoint(spec.fiddler)),

@@ -318,7 +318,7 @@ def test_a_key_in_the_wrong_place_does_not_show() -> None:
 def test_valid_bindings_of_the_file_are_printed_beside_an_invalid_one() -> None:
     result = render(binding(), binding(metadata__name="broken", spec__payload="x"))
     assert (result.exit_code, len(objects(result))) == (1, 6)
-    assert "FiddlerKongBinding broken: InvalidSpec" in result.stderr
+    assert "FiddlerKongBinding ai/broken: InvalidSpec" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -408,10 +408,47 @@ def test_an_ingress_is_read_as_in_the_cluster_with_the_class_in_its_annotation()
     assert "RouteClash: Route openai exposes path /openai on all hosts, which Ingress shop/shop" in result.stderr
 
 
-def test_a_listed_plugin_that_is_not_in_the_file_is_named_and_taken_to_do_no_harm() -> None:
+def test_a_listed_plugin_that_is_not_in_the_file_refuses_the_binding_as_in_the_cluster() -> None:
     result = render(binding(**ATTACHED), service("cors"))
-    assert result.exit_code == 0
-    assert "Service ai/llm lists cors, which is not in the file; it is taken to be of no type that the binding attaches." in result.stderr
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "UnknownPlugin: Service ai/llm (route openai, attachTo) lists cors" in result.stderr
+    assert "lists cors, which is not in the file. If the cluster has a plugin of that name, add it to the file." in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("listed", "kind", "exit_code"),
+    [("ai:limit", "KongPlugin", 0), ("limit", "KongClusterPlugin", 0), ("shop:limit", "KongPlugin", 1)],
+)
+def test_a_listed_plugin_is_found_in_its_namespace_or_in_the_cluster(listed: str, kind: str, exit_code: int) -> None:
+    known = {"kind": kind, "metadata": {"name": "limit", "namespace": "ai"}, "plugin": "acl"}
+    assert render(binding(**ATTACHED), service(listed), known).exit_code == exit_code
+
+
+METRICS = {"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/metrics/enable_ai_metrics", "value": True}]}
+
+
+@pytest.mark.parametrize(("version", "exit_code"), [("3.13", 1), ("3.14", 0), (None, 0)])
+def test_overrides_are_compared_with_the_version_that_the_binding_states(version: str | None, exit_code: int) -> None:
+    gateway = {**BINDING["spec"]["gateway"], **({"kongVersion": version} if version else {})}
+    result = render(binding(spec__gateway=gateway, spec__overrides=[METRICS]))
+    assert (result.exit_code, "exists from Kong 3.14 on, the gateway runs 3.13" in result.stderr) == (exit_code, bool(exit_code))
+
+
+@pytest.mark.parametrize(
+    ("gateway", "words"),
+    [
+        ({"kongVersion": "3.12"}, "GatewayVersionUnsupported: Image (not in the file) is Kong 3.12; GenAI spans need"),
+        (
+            {"kongVersion": "3.13", "untrustedLua": "strict"},
+            "GatewaySettingUnsupported: Kong knows gateway.untrustedLua=strict from 3.14",
+        ),
+        ({"kongVersion": "3.14", "untrustedLua": "strict"}, ""),
+        ({"untrustedLua": "strict"}, ""),
+    ],
+)
+def test_what_a_gateway_of_the_stated_version_cannot_do_is_said(gateway: dict[str, Any], words: str) -> None:
+    result = render(binding(spec__gateway={**BINDING["spec"]["gateway"], **gateway}))
+    assert (result.exit_code, words in result.stderr, "Unsupported" in result.stderr) == (0, True, bool(words))
 
 
 def test_an_http_route_of_the_file_that_shares_the_service_refuses_the_binding() -> None:
@@ -422,3 +459,4 @@ def test_an_http_route_of_the_file_that_shares_the_service_refuses_the_binding()
     result = render(binding(**ATTACHED), service(), route)
     assert result.exit_code != 0
     assert "shares a rule of HTTPRoute ai/split with Service canary" in result.stderr
+    assert "Ignored" not in result.stderr

@@ -8,7 +8,8 @@ from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.observe.cache import UNKNOWN, Cache
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.references import secrets_of
-from fiddler_kong_operator.plan.snapshot import Binding, Workload
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import Workload
 from tests.unit.observe.changes import cache_with
 from tests.unit.observe.objects import (
     ATTACHED,

@@ -11,7 +11,8 @@ from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.gateway.tenancy import seniority, settings_rival, tenancy_of
-from fiddler_kong_operator.plan.snapshot import Binding, Workload
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import Workload
 from tests.unit.plan.situations import GATEWAY, HELM, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 

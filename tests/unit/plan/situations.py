@@ -9,7 +9,8 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Binding, Container, EnvEntry, Rollout, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Workload
 
 OURS = frozenset({names.FIELD_MANAGER})
 HELM = frozenset({"helm"})

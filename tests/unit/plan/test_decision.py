@@ -11,7 +11,8 @@ from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Attachable, Child, EnvEntry, EnvSource, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
+from fiddler_kong_operator.plan.workload import EnvEntry, EnvSource, Workload
 from tests.unit.plan.situations import (
     ATTACHED,
     EXPOSED,

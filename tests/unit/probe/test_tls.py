@@ -100,6 +100,7 @@ async def test_a_certificate_for_other_hosts(ca: trustme.CA, ca_file: str) -> No
         ),
         (1, None, "Reachable", "answered an empty export with 200."),
         (2, None, "Reachable", "has 2 intermediates, which Kong before 3.13.0.7, 3.14.0.7, 3.15.0.1 does not trust by default"),
+        (2, None, "Reachable", "check its patch version and KONG_LUA_SSL_VERIFY_DEPTH, which may stand in a ConfigMap or Secret that"),
     ],
 )
 async def test_the_chain_may_be_as_long_as_the_gateways_kong_accepts(

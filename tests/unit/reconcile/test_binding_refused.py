@@ -8,6 +8,7 @@ import pytest
 
 from fiddler_kong_operator.errors import Denial, Gone, NotLeader, Refused, Stale, Transient
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.reconcile.binding import SOON
 from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
 from tests.unit.observe.objects import ASSISTANT, EXPOSED, binding, plugin, secret, spec
 from tests.unit.reconcile.stages import Stage, elapse, exposing, surroundings
@@ -163,10 +164,12 @@ async def test_a_taken_name_that_only_the_write_finds_is_reported_as_taken() -> 
     stage.cluster.put(plugin(PLUGIN.name, uid="uid-of-a-user"))  # in place of ours, and the watch is late
     stage.edit(sessions={"header": "X-Other"})
 
-    assert await stage.reconcile() == REFUSED_RETRY
+    assert await stage.reconcile() == SOON
 
     assert stage.condition("Accepted") == ("False", "NameTaken")
     assert str(PLUGIN) in stage.message("Accepted")
+    await stage.reconcile()
+    assert f"KongPlugin {PLUGIN.name}. Rename the binding" in stage.message("Accepted")
     assert stage.condition("Stalled") == ("True", "NameTaken")
     assert stage.condition("PluginsProgrammed") == ("Unknown", "PluginsPending")
     assert stage.status["routes"] == "0/1"

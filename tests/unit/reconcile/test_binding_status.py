@@ -104,6 +104,17 @@ async def test_suspending_leaves_applied_objects_alone() -> None:
     await stage.reconcile()
 
     assert stage.log == ["status"]
+    assert (stage.condition("Ready"), stage.status["routes"]) == (("Unknown", "Suspended"), "1/1")
+
+
+async def test_routes_stay_served_while_a_later_pass_cannot_go_on() -> None:
+    stage = attaching()
+    await stage.converge()
+    stage.delete(ObjectKey("Secret", "ai", "openai"))
+
+    await stage.converge()
+
+    assert (stage.condition("Ready"), stage.status["routes"]) == (("False", "SecretNotFound"), "1/1")
 
 
 def leave_plugin_out(stage: Stage, seconds: float = 0.0) -> None:
@@ -159,6 +170,7 @@ async def test_a_refused_write_to_the_gateway_is_shown_to_the_binding_that_waits
 
     assert stage.told == [GATEWAY]
     assert stage.condition("GatewayConfigured") == ("False", "GatewayWriteRefused")
+    assert stage.condition("Stalled") == ("True", "GatewayWriteRefused")
     assert "deployments.apps is forbidden" in stage.message("GatewayConfigured")
 
 

@@ -8,7 +8,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
-from fiddler_kong_operator.plan.snapshot import Workload
+from fiddler_kong_operator.plan.workload import Workload
 from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY
 from tests.unit.observe.objects import ASSISTANT, GATEWAY
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse

@@ -195,6 +195,23 @@ async def test_a_refusal_is_not_repeated_early_whoever_wakes_the_workload() -> N
     assert (len(stage.writes), stage.failure) == (1, ("", ""))
 
 
+async def test_a_demand_that_goes_and_comes_back_still_waits_for_the_end_of_its_pause() -> None:
+    stage = await refused()
+    stage.errors.clear()
+    await elapse(10)
+    stage.bind(untrustedLua="sandbox")
+    await stage.reconcile()
+    assert (len(stage.writes), stage.failure) == (2, ("", ""))
+
+    stage.bind(untrustedLua="on")
+    assert await stage.reconcile() == REFUSED_RETRY - 10
+
+    assert (len(stage.writes), stage.failure[0]) == (2, "GatewayWriteRefused")
+    await elapse(REFUSED_RETRY - 10)
+    await stage.reconcile()
+    assert (len(stage.writes), stage.failure) == (3, ("", ""))
+
+
 async def test_refusals_are_not_taken_for_a_manager_that_reverts_the_settings() -> None:
     stage = GatewayStage()
     stage.errors["Deployment"] = REFUSED

@@ -84,7 +84,7 @@ REASONS: Final = (
     ),
     Reason(
         "GatewayWriteRefused", _G, "False", "The API server refused the change to the workload.",
-        "See the message; the cause is often a missing permission or an admission policy.",
+        "See the message: often a missing permission or an admission policy. The operator tries again every minute.", stalls=True,
     ),
     Reason(
         "GatewayWriteFailing", _G, "False", "The change to the workload fails for the time being: a webhook that is down, for example.",

@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, is_taken_up
 from fiddler_kong_operator.plan.objects.digest import content_digest
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource, Rollout, Workload
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout, Workload
 
 from .contract import WATCH_VERBS, Urgency, WatchedKind, changed, prompt
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fiddler_kong_operator.api import BindingSpec
-from fiddler_kong_operator.plan.snapshot import Binding, Container, Snapshot, Workload
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
 from .env import Observation, Observations, Setting, SettingState
 from .process import PLUGIN_LIST, extended_list, missing_plugins
 from .tenancy import granted, settings_rival, tenants
 from .unread import Unread
-from .version import SESSIONS_VERIFIED, Defect, Image, KongVersion, known_defects, parse_image, sessions_verified, topics_of
+from .version import SESSIONS_VERIFIED, Defect, Image, KongVersion, known_defects, parse_image, parse_version, sessions_verified, topics_of
 from .workload_kinds import WorkloadKind
 
 __all__ = ["GatewayCase", "is_allowed", "known_container", "known_version", "make_case"]
@@ -168,8 +169,14 @@ def known_container(snapshot: Snapshot) -> Container | None:
 
 
 def known_version(snapshot: Snapshot) -> KongVersion | None:
-    """The gateway's version, where the image or the binding tells it and the owner lets the binding know."""
+    """The gateway's version, where the image or the binding tells it and the owner lets the binding know.
+
+    Of a gateway that cannot be seen, as in `render`, the binding's word counts.
+    """
     spec, container = snapshot.binding.spec, known_container(snapshot)
+    stated = spec.gateway.kong_version if spec else None
+    if snapshot.workload is None and stated:
+        return parse_version(stated)
     return parse_image(container.image, spec.gateway.kong_version).version if spec and container else None
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.plan.snapshot import Container, Snapshot
+from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.workload import Container
 
 from . import env
 from .case import GatewayCase, is_allowed, make_case

@@ -12,7 +12,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, Workload
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, Workload
 
 from .version import KongVersion
 

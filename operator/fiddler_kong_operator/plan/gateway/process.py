@@ -11,7 +11,7 @@ from typing import Final
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.acceptance.endpoint import is_in_cluster
 from fiddler_kong_operator.plan.plugins import plugin_types
-from fiddler_kong_operator.plan.snapshot import Container
+from fiddler_kong_operator.plan.workload import Container
 
 from .env import is_unread, parse_list, unproven_lua, unsupported_lua
 from .version import parse_image

@@ -31,7 +31,8 @@ import orjson
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.kube.objects import Manifest
-from fiddler_kong_operator.plan.snapshot import Binding, Container, Workload
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import Container, Workload
 
 from .env import BLOCKED, Observation, SettingState, needed_settings, observe_setting
 from .process import is_unfit

@@ -11,7 +11,8 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.plugins import plugin_types
-from fiddler_kong_operator.plan.snapshot import Binding, Workload
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import Workload
 
 from .env import needed_lua
 

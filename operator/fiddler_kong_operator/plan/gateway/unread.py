@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from fiddler_kong_operator.plan.snapshot import Container
+from fiddler_kong_operator.plan.workload import Container
 
 from .env import Setting
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fiddler_kong_operator.plan.snapshot import Container
+from fiddler_kong_operator.plan.workload import Container
 
 from .version import KongVersion
 
@@ -20,10 +20,15 @@ _LATER: Final = 5
 
 
 def verify_depth(container: Container, version: KongVersion | None) -> int | None:
-    """The number that holds in a gateway's container: its own setting, else its version's default; None where neither can be read."""
+    """The number that holds in a gateway's container: its own setting, else its version's default; None where that cannot be read.
+
+    A ConfigMap or Secret that may have the setting is not opened.
+    """
     entry = next(reversed(container.entries(VERIFY_DEPTH)), None)
+    if (entry and entry.from_source) or container.hidden_sources(VERIFY_DEPTH):
+        return None
     value = (entry.value or "").strip() if entry else ""
-    if entry and (entry.from_source or value):
+    if value:
         return int(value) if value.isascii() and value.isdigit() else None
     return _default(version) if version else None
 

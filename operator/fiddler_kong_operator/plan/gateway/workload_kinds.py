@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.plan.kinds import DEPLOYMENT
-from fiddler_kong_operator.plan.snapshot import Halt, Rollout
+from fiddler_kong_operator.plan.workload import Halt, Rollout
 
 __all__ = ["WORKLOADS", "WorkloadKind", "deployment_rollout", "is_taken_up"]
 

@@ -1,6 +1,6 @@
 -- Remembers the conversation id the client sent. Ids are at most @MAX_LENGTH@ printable ASCII characters; anything else is
 -- ignored: a single span with invalid UTF-8 makes a whole export batch unreadable.
--- The gateway runs this chunk once and the function it returns for each request, so nothing is made anew for a request.
+-- The gateway runs this chunk once and the function it returns for each request, so a request creates no functions.
 local byte, pcall, type, kong, ngx = string.byte, pcall, type, kong, ngx
 
 -- A loop, since LuaJIT does not compile patterns.

@@ -1,5 +1,5 @@
 -- Stamps the conversation id on every span made so far; Fiddler groups calls with the same id into one session.
--- The gateway runs this chunk once and the function it returns for each request, so nothing is made anew for a request.
+-- The gateway runs this chunk once and the function it returns for each request, so a request creates no functions.
 local ipairs, pcall, type, ngx = ipairs, pcall, type, ngx
 
 local function stamp(span, id)

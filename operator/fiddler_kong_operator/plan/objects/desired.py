@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -48,3 +49,8 @@ class BindingPlan:
     """Lists, of foreign objects and of its own, without the names that do harm now: written before all else, whatever else fails."""
     withdrawn: tuple[ObjectKey, ...] = ()
     """Objects of routes that must not serve, in the order of deletion: deleted together with the writes of `first`."""
+
+    def part(self, keys: Collection[ObjectKey]) -> BindingPlan:
+        """The writes to these objects."""
+        objects = tuple(desired for desired in self.objects if desired.key in keys)
+        return BindingPlan(objects, tuple(attachment for attachment in self.attachments if attachment.target in keys))

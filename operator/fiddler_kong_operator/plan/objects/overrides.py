@@ -22,7 +22,7 @@ from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKi
 from fiddler_kong_operator.plan.providers import check_providers
 from fiddler_kong_operator.plan.schemas import Minor
 
-from .patching import Patched, concerns, patched
+from .patching import concerns, patched, problems_of
 
 __all__ = ["check_plugins", "configured_plugins"]
 
@@ -42,11 +42,16 @@ _TEMPLATES: Final = {
 
 
 def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
-    """Every plugin with its final config. Stalled where `check_plugins` finds something: no caller may pass a refused override to Kong."""
-    results = _results(spec, None)
-    if isinstance(results, Finding):
-        raise Stalled(results.reason.name, results.message)
-    return tuple((instance, result.config) for instance, result in results)
+    """Every plugin with its final config, for a spec that `check_plugins` has compared with Kong's schemas.
+
+    Stalled where a model or an override is not allowed, or does not fit: no caller may pass such a one to Kong.
+    """
+    found = _disallowed(spec)
+    results = () if found else tuple(patched(spec, instance) for instance in plugin_instances(spec))
+    found = found or _finding(result.misfit for result in results if result.misfit)
+    if found:
+        raise Stalled(found.reason.name, found.message)
+    return tuple((result.instance, result.config) for result in results)
 
 
 def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | None:
@@ -54,17 +59,14 @@ def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | Non
 
     `kong` is the gateway's version; None where it is unknown.
     """
-    results = _results(spec, kong)
-    return results if isinstance(results, Finding) else None
+    return _disallowed(spec) or _finding(
+        problem for instance in plugin_instances(spec) for problem in problems_of(spec, patched(spec, instance), kong)
+    )
 
 
-def _results(spec: BindingSpec, kong: Minor | None) -> tuple[tuple[PluginInstance, Patched], ...] | Finding:
-    """Every plugin after its overrides, or InvalidSpec: only a plugin whose provider and overrides are allowed is built and compared."""
-    found = check_providers(spec) or _finding(p for index, override in enumerate(spec.overrides) for p in _problems(spec, index, override))
-    if found:
-        return found
-    results = tuple((instance, patched(spec, instance, kong)) for instance in plugin_instances(spec))
-    return _finding(problem for _, result in results for problem in result.problems) or results
+def _disallowed(spec: BindingSpec) -> Finding | None:
+    """InvalidSpec where a plugin must not even be built and compared: its provider or an override of it is not allowed."""
+    return check_providers(spec) or _finding(p for index, override in enumerate(spec.overrides) for p in _problems(spec, index, override))
 
 
 def _finding(problems: Iterable[str]) -> Finding | None:
@@ -90,6 +92,8 @@ def _fault(kind: PluginKind, operation: PatchOperation) -> str | None:
             return f"must not be changed: {protection.why}"
     if operation.op == "remove":
         return _refused_name(kind, path)
+    if operation.value is None:
+        return f"needs a value for `{operation.op}`, which null is not; `remove` takes a field away"
     names = [name for name, _ in _walk(operation.value, 0)]
     return _value_fault(operation.value) or _refused_name(kind, (*path, *names))
 

@@ -1,4 +1,4 @@
-"""Applies a binding's overrides to one plugin, and checks the result against Kong's schema."""
+"""Applies a binding's overrides to one plugin, and compares the result with Kong's schema."""
 
 from __future__ import annotations
 
@@ -14,21 +14,13 @@ from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PluginInstance
 from fiddler_kong_operator.plan.schemas import SCHEMAS, Minor, Path, Schema, Violation, violations
 
-__all__ = ["Patched", "concerns", "patched"]
+__all__ = ["Patched", "concerns", "patched", "problems_of"]
 
 _KEY: Final = "key"
 """Stands for each key while a config is checked; Kong's controller puts the keys in."""
 
 _MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
 """jsonpatch's errors for a patch that does not fit the document; TypeError if a path leads into a string or number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patched:
-    """A plugin's config after its overrides, and a sentence for each thing in it that is wrong."""
-
-    config: Manifest
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +39,43 @@ class _Step:
         return all(mine in (theirs, "-") for mine, theirs in zip(self.path, path, strict=False))
 
 
+@dataclass(frozen=True, slots=True)
+class Patched:
+    """A plugin with its config after the overrides."""
+
+    instance: PluginInstance
+    config: Manifest
+    steps: tuple[_Step, ...] = ()
+    misfit: str | None = None
+    """A sentence about the operation that does not fit the config; those after it are left out."""
+
+
 def concerns(override: Override, instance: PluginInstance) -> bool:
     """Whether an override patches this plugin."""
     return override.plugin == instance.plugin and override.route in (None, instance.route)
 
 
-def patched(spec: BindingSpec, instance: PluginInstance, kong: Minor | None = None) -> Patched:
-    """The plugin with the overrides that concern it. `kong` is the gateway's version, None where it is unknown."""
+def patched(spec: BindingSpec, instance: PluginInstance) -> Patched:
+    """The plugin with the overrides that concern it."""
     schema, config, done = SCHEMAS.get(instance.plugin), instance.config, list[_Step]()
     if schema is None:
-        return Patched(config)
+        return Patched(instance, config)
     for step in _steps(spec, instance):
         try:
             config = JsonPatch(list(_operations(schema, config, step))).apply(config)
         except _MISFITS:
-            return Patched(config, (_misfit(step, instance),))
+            return Patched(instance, config, misfit=_misfit(step, instance))
         done.append(step)
-    refused = violations(schema, _with_keys(config, instance), kong)
-    return Patched(config, tuple(_refusal(spec, instance, done, violation) for violation in refused))
+    return Patched(instance, config, tuple(done))
+
+
+def problems_of(spec: BindingSpec, plugin: Patched, kong: Minor | None) -> tuple[str, ...]:
+    """A sentence for each thing in the config that Kong would refuse. `kong` is the gateway's version, None where it is unknown."""
+    instance, schema = plugin.instance, SCHEMAS.get(plugin.instance.plugin)
+    if plugin.misfit or schema is None:
+        return tuple(filter(None, (plugin.misfit,)))
+    refused = violations(schema, _with_keys(plugin.config, instance), kong)
+    return tuple(_refusal(spec, instance, plugin.steps, violation) for violation in refused)
 
 
 def _steps(spec: BindingSpec, instance: PluginInstance) -> Iterator[_Step]:

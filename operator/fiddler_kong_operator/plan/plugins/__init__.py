@@ -39,7 +39,7 @@ LUA_TYPES: Final = frozenset(kind.type for kind in PLUGINS.values() if kind.runs
 
 def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Every plugin a spec asks for, before overrides."""
-    return tuple(instance for kind in PLUGINS.values() for instance in kind.instances(spec))
+    return tuple(instance for kind in PLUGINS.values() if kind.wanted(spec) for instance in kind.instances(spec))
 
 
 def plugin_types(spec: BindingSpec) -> tuple[str, ...]:

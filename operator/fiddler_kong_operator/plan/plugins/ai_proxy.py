@@ -68,6 +68,9 @@ AI_PROXY: Final = PluginKind(
     ),
     refused_fields=(
         RefusedField(re.compile(r"upstream_url"), "use llm.options.upstreamUrl, which the Service follows"),
-        RefusedField(re.compile(r"(.*_)?endpoint(_url)?"), "the gateway would call an address that nobody has checked"),
+        RefusedField(
+            re.compile(r"(.*_)?endpoint(_url)?"),
+            "the gateway would call an address that the operator does not check",
+        ),
     ),
 )

@@ -57,10 +57,10 @@ class PluginKind:
     type: str
     """Kong's name of it; the field `plugin` of a KongPlugin."""
     instances: Callable[[BindingSpec], tuple[PluginInstance, ...]]
-    """The instances a spec asks for; none where it does not want the plugin."""
+    """The instances a spec asks for. Only asked of a spec that wants the plugin."""
     protections: tuple[Protection, ...] = ()
     wanted: Callable[[BindingSpec], bool] = always
-    """Whether a spec asks for any instance: the same answer as `instances`, at the price of a look."""
+    """Whether a spec asks for any instance."""
     per_route: bool = False
     """Each route has an instance of its own; otherwise all routes of a binding share one."""
     refused_fields: tuple[RefusedField, ...] = ()

@@ -40,8 +40,6 @@ def build_stamp() -> str:
 
 
 def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
-    if spec.sessions.mode != "Header":
-        return ()
     config = {"access": [build_access(spec.sessions.header)], "header_filter": [build_stamp()], "log": [build_stamp()]}
     return (PluginInstance(_TYPE, config),)
 

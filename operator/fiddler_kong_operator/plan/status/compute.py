@@ -37,7 +37,7 @@ class Details:
     """The parts of the status that are shown as they are; left out where None or empty."""
 
     routes: str | None = None
-    """Routes with all plugins attached, of all: `1/1`."""
+    """Routes that are served with all plugins, of all: `1/1`."""
     gateway: GatewayStatus | None = None
     fiddler: FiddlerStatus | None = None
     refusal: RefusalStatus | None = None

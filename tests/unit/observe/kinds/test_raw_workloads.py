@@ -7,7 +7,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.observe.kinds.workloads import is_borrowed, reduce_workload
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource
 from tests.unit.observe.objects import GATEWAY, deployment
 
 

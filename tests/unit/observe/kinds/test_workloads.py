@@ -8,7 +8,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.kinds.workloads import MOMENT, REPLACED_LIMIT, reduce_workload, rollout_urgency
-from fiddler_kong_operator.plan.snapshot import Workload
+from fiddler_kong_operator.plan.workload import Workload
 from tests.unit.observe.changes import NONE, changed, deleted
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, binding, deployment
 

@@ -10,7 +10,8 @@ from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Container, EnvEntry, EnvSource, Rollout, Snapshot
+from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout
 from tests.unit.plan.situations import OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}

@@ -12,7 +12,7 @@ from fiddler_kong_operator.plan.gateway.env import (
     needed_settings,
     observe_setting,
 )
-from fiddler_kong_operator.plan.snapshot import EnvEntry
+from fiddler_kong_operator.plan.workload import EnvEntry
 from tests.unit.plan.situations import HELM, OURS, make_container, make_spec, make_workload
 
 NO_MANAGER: frozenset[str] = frozenset()

@@ -12,7 +12,8 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
-from fiddler_kong_operator.plan.snapshot import Binding, EnvEntry, EnvSource, Rollout, Workload
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import EnvEntry, EnvSource, Rollout, Workload
 from tests.unit.plan.situations import HELM, OURS, WANTED, make_binding, make_container, make_spec, make_workload
 
 BOTH = OURS | HELM

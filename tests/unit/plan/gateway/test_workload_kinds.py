@@ -12,7 +12,8 @@ from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, deployment_rollout
 from fiddler_kong_operator.plan.kinds import KINDS
-from fiddler_kong_operator.plan.snapshot import Binding, Rollout
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import Rollout
 from tests.unit.observe.objects import deployment
 from tests.unit.plan.situations import WANTED, make_binding, make_snapshot, make_spec
 

@@ -131,7 +131,7 @@ def test_patches_that_do_not_fit_are_refused(plugin: str, operation: dict[str, A
 
 @pytest.mark.parametrize("path", ["/model/options/gemini/api_endpoint", "/model/options/bedrock/aws_sts_endpoint_url"])
 def test_an_override_cannot_name_an_address_to_call(path: str) -> None:
-    assert "an address that nobody has checked" in message(patched("ai-proxy", add(path, "169.254.169.254")))
+    assert "an address that the operator does not check" in message(patched("ai-proxy", add(path, "169.254.169.254")))
 
 
 def test_overrides_of_plugins_that_are_not_made_are_refused() -> None:
@@ -250,6 +250,16 @@ def test_one_override_of_two_routes_is_refused_once() -> None:
 
 METRICS = patched("opentelemetry", add("/metrics/enable_ai_metrics", value=True))
 FACTOR = patched("ai-proxy", add("/model/options/service_tier_factor", [{"tier": "flex", "factor": 0.5}]))
+
+
+@pytest.mark.parametrize("value", [{}, {"value": None}], ids=["none", "null"])
+@pytest.mark.parametrize("op", ["add", "replace"])
+def test_an_operation_without_a_value_says_so(op: str, value: dict[str, Any]) -> None:
+    text = message(patched("opentelemetry", {"op": op, "path": "/sampling_rate", **value}))
+    assert text == (
+        f"spec.overrides[0].patch[0]: /sampling_rate of opentelemetry needs a value for `{op}`, which null is not; "
+        "`remove` takes a field away."
+    )
 
 
 @pytest.mark.parametrize("spec", [METRICS, FACTOR], ids=["opentelemetry", "ai-proxy"])

@@ -1,0 +1,89 @@
+"""The routes of a binding that are served with all its plugins: the count in the status.
+
+A route counts while everything that makes it work is there, whatever the conditions say: a suspended or refused binding keeps what is
+attached. It does not count while something says that Kong may not have it: no address on its Ingress where others of its class have one,
+a warning about one of its objects, or a gateway that is frozen. Then only an address shows that Kong has taken a route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api import BindingSpec, Route
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
+from fiddler_kong_operator.plan.objects.attachments import is_ours
+from fiddler_kong_operator.plan.objects.desired import BindingPlan
+from fiddler_kong_operator.plan.plugins import plugin_instances
+from fiddler_kong_operator.plan.references import keys_secret, plugin_key, route_object
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+
+from .warnings import current_warnings, outdate_warnings
+
+__all__ = ["count_served"]
+
+_Lists = Mapping[ObjectKey, Sequence[str]]
+"""The plugins on each Service and Ingress that exists."""
+
+
+def count_served(snapshot: Snapshot, done: BindingPlan, gone: Collection[ObjectKey] = ()) -> str | None:
+    """The routes that are served, out of all: `1/1`; None without a valid spec.
+
+    `done` are the writes made since the snapshot was taken, `gone` the objects that count no more: they are
+    deleted, or others have made them what they are.
+    """
+    spec = snapshot.binding.spec
+    if spec is None:
+        return None
+    lists, now = _lists(snapshot, done, gone), outdate_warnings(snapshot, _changed(snapshot, done))
+    own = {key for key, child in snapshot.children.items() if child.belongs_to(snapshot.binding) and not child.deleting}
+    existing = own.union(desired.key for desired in done.objects).difference(gone)
+    served = [route for route in spec.routes if _needed(now.binding, spec, route) <= existing and _is_taken(now, spec, route, lists)]
+    return f"{len(served)}/{len(spec.routes)}"
+
+
+def _lists(snapshot: Snapshot, done: BindingPlan, gone: Collection[ObjectKey]) -> _Lists:
+    services = (desired for desired in done.objects if desired.key.kind == SERVICE.name)
+    lists: dict[ObjectKey, Sequence[str]] = {key: target.plugins for key, target in snapshot.targets.items() if key not in gone}
+    lists |= {service.key: service.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION].split(",") for service in services}
+    return lists | {attachment.target: attachment.plugins for attachment in done.attachments}
+
+
+def _changed(snapshot: Snapshot, done: BindingPlan) -> list[ObjectKey]:
+    differing = (desired.key for desired in done.objects if desired.differs(snapshot.children.get(desired.key)))
+    return [*differing, *(attachment.target for attachment in done.attachments)]
+
+
+def _needed(binding: Binding, spec: BindingSpec, route: Route) -> frozenset[ObjectKey]:
+    """The objects of the binding that a route needs."""
+    exposed = (route_object(binding, kind, route.name) for kind in (SERVICE, INGRESS) if route.expose)
+    return frozenset({keys_secret(binding), *_plugins(binding, spec, route), *exposed})
+
+
+def _plugins(binding: Binding, spec: BindingSpec, route: Route) -> list[ObjectKey]:
+    return [plugin_key(binding, i.plugin, i.route) for i in plugin_instances(spec) if i.route in (None, route.name)]
+
+
+def _is_taken(snapshot: Snapshot, spec: BindingSpec, route: Route, lists: _Lists) -> bool:
+    """Whether all plugins are on the route's list, and nothing says that Kong may not have them."""
+    binding, carrier = snapshot.binding, _carrier(snapshot.binding, route)
+    listed = {name.rpartition(":")[2] for name in lists.get(carrier, ()) if is_ours(snapshot, name)}
+    doubted = {warning.about for warning in current_warnings(snapshot)}
+    attached = listed.issuperset(plugin.name for plugin in _plugins(binding, spec, route))
+    return attached and doubted.isdisjoint({carrier, *_needed(binding, spec, route)}) and _is_confirmed(snapshot, route)
+
+
+def _carrier(binding: Binding, route: Route) -> ObjectKey:
+    """The object with the route's list."""
+    if route.attach_to:
+        return ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name)
+    return route_object(binding, SERVICE, route.name)
+
+
+def _is_confirmed(snapshot: Snapshot, route: Route) -> bool:
+    """Whether an address confirms the route, or can confirm nothing while the gateway takes changes."""
+    ingress = snapshot.targets.get(route_object(snapshot.binding, INGRESS, route.name)) if route.expose else None
+    if ingress and ingress.published:
+        return True
+    return not snapshot.frozen_by and not (route.expose and snapshot.class_published)

@@ -46,6 +46,7 @@ class Cluster:
         self._processes = processes
         self._programs = programs
         self.layout: Layout = foundation.layout
+        self._write_log = WriteLog(self.layout.audit_log)
 
     @classmethod
     def start(
@@ -102,6 +103,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop everything that was started in this cluster and delete its data but not its logs. May be called twice."""
+        self.api.close()
         self._processes.stop_all()
         release(self.layout)
 
@@ -179,8 +181,11 @@ class Cluster:
         return write_kubeconfig(self.layout.kubeconfig(user), self.server, self._foundation.authority, user, token)
 
     def write_log(self) -> WriteLog:
-        """Return a reader of everything that was written to the API server since the start."""
-        return WriteLog(self.layout.audit_log)
+        """Return the reader of everything that was written to the API server since the start, for one thread.
+
+        It is the same for all callers: to parse the whole log again takes seconds in a cluster of many tests.
+        """
+        return self._write_log
 
     def start_process(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Process:
         """Start a further program that lives no longer than the cluster; its output goes to `<logs>/<name>.log`."""

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from devcluster.audit import Mark, Write, WriteLog
@@ -265,9 +264,8 @@ class Arena:
         orphans = [text for text in strangers if not self._is_collected(text)]
         assert orphans == [], f"unexpected objects in {self.namespace}"
 
-    @cached_property
+    @property
     def _log(self) -> WriteLog:
-        """One reader for the whole test: it continues where it stopped, since the log of a session is long."""
         return self.stage.cluster.write_log()
 
     def _is_collected(self, text: str) -> bool:

@@ -119,6 +119,8 @@ def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
     spec.pop("overrides", None)
     if any(route.get("attachTo", {}).get("kind") == "Ingress" for route in spec["routes"]):
         spec["gateway"].pop("ingressClassName", None)  # every Ingress here is of the default one
+    if any(route.get("llm", {}).get("provider") in _NEWER for route in spec["routes"]):
+        spec["gateway"].pop("kongVersion", None)
     added = draw(overrides(spec))
     return {**spec, "overrides": added} if added else spec
 
@@ -140,6 +142,9 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
             routes.setdefault((route["attachTo"]["kind"], route["attachTo"]["name"]), route)
     return list(routes.values())
 
+
+_NEWER: Final = ("databricks", "deepseek", "ollama", "vllm")
+"""Providers that Kong has from 3.14 on."""
 
 _BOUNDED: Final = {
     "gateway.kongVersion": st.sampled_from(["3.9", "3.13", "3.13.0.7", "3.14.0.3"]),

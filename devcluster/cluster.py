@@ -163,9 +163,9 @@ class Cluster:
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
         wait_until(lambda: self.api.get(account) is not None, f"The default service account in {name}", 20, self._processes.check)
 
-    def wait_rolled_out(self, namespace: str, deployment: str, seconds: float = 60) -> None:
-        """Wait until a Deployment's rollout is complete; DevClusterError after `seconds`."""
-        self.kubectl("rollout", "status", f"--namespace={namespace}", f"--timeout={seconds}s", f"deployment/{deployment}")
+    def wait_rolled_out(self, namespace: str, name: str, seconds: float = 60, kind: str = "Deployment") -> None:
+        """Wait until a workload's rollout is complete; DevClusterError after `seconds`."""
+        self.kubectl("rollout", "status", f"--namespace={namespace}", f"--timeout={seconds}s", f"{kind.lower()}/{name}")
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
         """Return a kubeconfig with which a program has exactly the rights of a service account (a TokenRequest, valid for a day)."""

@@ -93,8 +93,12 @@ REASONS: Final = (
     Reason("GatewayPending", _G, "Unknown", "The operator is about to apply the settings to the workload."),
     Reason("GatewayRollingOut", _G, "Unknown", "The workload's pods are being replaced.", "Wait; see `kubectl rollout status`."),
     Reason(
-        "GatewayRolloutPaused", _G, "Unknown", "The workload is paused before all pods run with the settings.",
-        "Resume it with `kubectl rollout resume`.", stalls=True,
+        "GatewayRolloutManual", _G, "Unknown", "The workload replaces its pods only when someone deletes them (updateStrategy OnDelete).",
+        "Delete the pods one by one, or set the update strategy to RollingUpdate.", stalls=True,
+    ),
+    Reason(
+        "GatewayRolloutPaused", _G, "Unknown", "The workload is paused, or held by a partition, before all pods run with the settings.",
+        "Resume it with the command in the message.", stalls=True,
     ),
     Reason(
         "GatewayRolloutStuck", _G, "False", "The workload's rollout exceeded its progress deadline.",

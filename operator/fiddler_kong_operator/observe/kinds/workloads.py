@@ -70,7 +70,7 @@ def reduce_workload(
 
 def _outdated(rollout: Rollout) -> Rollout:
     """What a status about an earlier template tells about the newest one."""
-    return replace(rollout, complete=False, halt=None if rollout.halt == "stuck" else rollout.halt)
+    return replace(rollout, complete=False, halt=None if rollout.halt and rollout.halt.reported else rollout.halt)
 
 
 def _replaced(before: Workload | None, containers: tuple[Container, ...]) -> tuple[tuple[Container, ...], ...] | None:

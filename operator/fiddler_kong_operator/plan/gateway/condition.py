@@ -90,6 +90,7 @@ def _controllers(snapshot: Snapshot) -> tuple[Container, ...]:
 
 
 _NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
+_KINDS: Final = ", ".join(WORKLOADS)
 _CONTROLLER: Final = "runs Kong's controller, which handles no traffic and takes none of the settings."
 
 ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
@@ -104,7 +105,7 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
         "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues. "
-        "This release supports only Deployments: a gateway that is a DaemonSet, a StatefulSet or a Rollout is not found.",
+        f"gateway.targetRef.kind is {{found.kind}}; the operator supports {_KINDS}.",
     ),
     Check("GatewayNotEvaluated", lambda s: not is_allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
     Check(
@@ -130,7 +131,7 @@ _TELL: Final = "Set gateway.kongVersion, or use kong/kong-gateway with a version
 _RUNS: Final = "The gateway runs with the needed settings, but"
 _WORKS: Final = "{of.workload.key} runs Kong {of.image.version} with the needed settings.{of.advice}"
 _LATER: Final = "Kong knows gateway.untrustedLua={found} from 3.14 on; the pods of an older one would not start with it."
-_HALTED: Final = "The rollout of {of.workload.key} is {found}: pods may still run without the settings."
+_HALTED: Final = "The rollout of {of.workload.key} {found.shown}: pods may still run without the settings. {found.remedy}"
 
 CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
@@ -208,9 +209,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     ),
     Check(
         "GatewayScaledToZero",
-        lambda c: c.workload.rollout.halt == "scaled to 0",
-        "{of.workload.key} is scaled to 0 and serves nothing; nothing is written to it. Scale it up. If something else runs its pods (an "
-        "Argo Rollout, for example), that is not supported: name a Deployment that runs Kong's pods itself.",
+        lambda c: c.workload.halted("empty"),
+        "{of.workload.key} {found.shown} and serves nothing; nothing is written to it. {found.remedy}",
     ),
     Check(
         "GatewayPending",
@@ -223,21 +223,15 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         "{of.workload.key} lacks {found}; only the settings of the older binding {of.rival.namespace}/{of.rival.name} are applied.",
     ),
     Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once."),
+    Check("GatewayNotRunning", lambda c: c.workload.halted("unscheduled"), "{of.workload.key} {found.shown}. {found.remedy}"),
     Check(
         "GatewayNotRunning",
         lambda c: not c.workload.rollout.ready,
         "{of.workload.key} has no ready pod. Look at its pods: kubectl -n {of.workload.key.namespace} get pods.",
     ),
-    Check(
-        "GatewayRolloutPaused",
-        lambda c: c.mixed and c.workload.rollout.halt == "paused" and "paused (spec.paused)",
-        f"{_HALTED} Resume it: kubectl -n {{of.workload.key.namespace}} rollout resume deployment {{of.workload.key.name}}.",
-    ),
-    Check(
-        "GatewayRolloutStuck",
-        lambda c: c.mixed and c.workload.rollout.halt == "stuck" and "stuck (it exceeded its progress deadline)",
-        f"{_HALTED} Find out why the new pods do not become ready: kubectl -n {{of.workload.key.namespace}} get pods.",
-    ),
+    Check("GatewayRolloutManual", lambda c: c.mixed and c.workload.halted("manual"), _HALTED),
+    Check("GatewayRolloutPaused", lambda c: c.mixed and c.workload.halted("paused"), _HALTED),
+    Check("GatewayRolloutStuck", lambda c: c.mixed and c.workload.halted("stuck"), _HALTED),
     Check(
         "GatewayRollingOut",
         lambda c: c.mixed,

@@ -12,6 +12,7 @@ from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout
+from tests.unit.plan.gateway import test_rollouts
 from tests.unit.plan.situations import OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
@@ -56,7 +57,11 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "no workload",
         make_snapshot(workload=None),
         "GatewayNotFound",
-        ["Deployment kong/kong-gateway (gateway.targetRef) does not exist", "Correct the reference", "a DaemonSet"],
+        [
+            "Deployment kong/kong-gateway (gateway.targetRef) does not exist",
+            "Correct the reference",
+            "supports Deployment, DaemonSet, StatefulSet.",
+        ],
     ),
     (
         "not readable",
@@ -364,12 +369,6 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["lacks KONG_TRACING_INSTRUMENTATIONS=all", "only the settings of the older binding kong/elder are applied"],
     ),
     ("no pod", with_env(WANTED, rollout=DOWN), "GatewayNotRunning", ["no ready pod", "kubectl -n kong get pods"]),
-    (
-        "scaled to 0",
-        with_env({}, rollout=Rollout(complete=True, ready=False, halt="scaled to 0")),
-        "GatewayScaledToZero",
-        ["is scaled to 0 and serves nothing", "Argo Rollout"],
-    ),
     ("rolling out, seen from the start", rolling(make_container(TRACING)), "GatewayRollingOut", ["being replaced"]),
     ("rolling out, not seen from the start", with_env(WANTED, rollout=STARTING, replaced=None), "GatewayRollingOut", []),
     ("rolling out from an older Kong", rolling(make_container(image="kong/kong-gateway:3.12")), "GatewayRollingOut", []),
@@ -386,19 +385,6 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "GatewayConfigured",
         [],
     ),
-    (
-        "paused before the settings",
-        with_env(WANTED, rollout=Rollout(complete=False, ready=True, halt="paused"), replaced=None),
-        "GatewayRolloutPaused",
-        ["is paused (spec.paused)", "rollout resume deployment kong-gateway"],
-    ),
-    (
-        "stuck before the settings",
-        with_env(WANTED, rollout=Rollout(complete=False, ready=True, halt="stuck"), replaced=None),
-        "GatewayRolloutStuck",
-        ["exceeded its progress deadline", "get pods"],
-    ),
-    ("paused with the settings", with_env(WANTED, rollout=Rollout(complete=True, ready=True, halt="paused")), "GatewayConfigured", []),
     ("invalid spec", make_snapshot(replace(make_binding(), spec=None)), "GatewayNotEvaluated", []),
     ("not granted", make_snapshot(make_binding(namespace="ai")), "GatewayNotEvaluated", []),
 ]
@@ -457,6 +443,7 @@ def test_version_and_image_are_shown_even_where_something_is_wrong() -> None:
 
 
 def test_the_cases_reach_every_reason_but_those_of_writing() -> None:
-    reachable = {expected for _, _, expected, _ in CASES} | {"GatewaySettingsReverted", "GatewayWriteFailing", "GatewayWriteRefused"}
+    judged = {expected for _, _, expected, _ in CASES} | {case[4] for case in test_rollouts.CASES}
+    reachable = judged | {"GatewaySettingsReverted", "GatewayWriteFailing", "GatewayWriteRefused"}
 
     assert {name for name, entry in REASONS.items() if entry.type is ConditionType.GATEWAY_CONFIGURED} == reachable

@@ -87,13 +87,15 @@ class Workload:
     generation: int
     containers: tuple[Container, ...]
     rollout: Rollout
+    init_containers: tuple[str, ...] = ()
+    """Names of the init containers, native sidecars among them."""
     grant: str | None = None
     """Value of the grant annotation."""
     former: str | None = None
     """Value of our former-settings annotation."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    owner_kinds: frozenset[str] = frozenset()
-    """Kinds of its ownerReferences (`DataPlane`: Kong Operator's)."""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """Names of its ownerReferences by kind (`DataPlane`: Kong Operator's)."""
     env_managers: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(container, env name) -> managers that own the entry's value, from managedFields; KONG_* names only."""
     borrowed: bool = False

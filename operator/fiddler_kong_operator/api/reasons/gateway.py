@@ -31,6 +31,10 @@ REASONS: Final = (
         "Set gateway.container to one of those in the message.", stalls=True,
     ),
     Reason(
+        "GatewayContainerNotKong", _G, "False", "Another container of the pod runs Kong's image, and nothing shows that this one does.",
+        "Set gateway.container to the one in the message, or gateway.kongVersion.", stalls=True,
+    ),
+    Reason(
         "GatewayControlPlaneOnly", _G, "False", "The workload runs Kong as a control plane, which handles no traffic.",
         "Name the data plane's workload.", stalls=True,
     ),

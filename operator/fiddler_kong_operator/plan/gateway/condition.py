@@ -12,12 +12,20 @@ from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.plan.snapshot import Snapshot
-from fiddler_kong_operator.plan.workload import Container
+from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
 from .case import GatewayCase, is_allowed, make_case
 from .env import SettingState
-from .process import PLUGIN_LIST, control_plane_elsewhere, is_control_plane, is_controller, missing_plugins
+from .process import (
+    PLUGIN_LIST,
+    control_plane_elsewhere,
+    has_kong_image,
+    is_control_plane,
+    is_controller,
+    kong_elsewhere,
+    missing_plugins,
+)
 from .tenancy import managed_elsewhere
 from .verify_depth import verify_depth
 from .version import MINIMUM
@@ -75,7 +83,7 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         lua_ready=check.works,
         lua_off=env.lua_is_off(case.container) or env.is_unread(case.container, env.UNTRUSTED_LUA),
         refused_plugins=frozenset(missing_plugins(case.spec, case.container)),
-        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or is_controller(case.container),
+        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or not _is_kong(case),
         verify_depth=verify_depth(case.container, version),
     )
 
@@ -87,6 +95,20 @@ def _first(checks: tuple[Check[T], ...], subject: T) -> tuple[Check[T], Finding]
 
 def _controllers(snapshot: Snapshot) -> tuple[Container, ...]:
     return tuple(filter(is_controller, snapshot.workload.containers)) if snapshot.workload else ()
+
+
+def _is_kong(case: GatewayCase) -> bool:
+    return not (is_controller(case.container) or kong_elsewhere(case.spec, case.workload, case.container))
+
+
+def _named(workload: Workload) -> str:
+    """The containers, as a choice for `gateway.container`."""
+    return ", ".join(f"{c.name} (Kong's image)" if has_kong_image(c) else c.name for c in workload.containers) or "none"
+
+
+def _init_container(snapshot: Snapshot) -> str | None:
+    spec, workload = snapshot.binding.spec, snapshot.workload
+    return _named(workload) if spec and workload and spec.gateway.container in workload.init_containers else None
 
 
 _NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
@@ -115,7 +137,13 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     ),
     Check(
         "GatewayContainerNotFound",
-        lambda s: s.workload and (", ".join(container.name for container in s.workload.containers) or "none"),
+        _init_container,
+        "{of.binding.spec.gateway.container} is an init container of {of.workload.key}; these handle no traffic. "
+        "Set gateway.container to the one that runs Kong; there are: {found}.",
+    ),
+    Check(
+        "GatewayContainerNotFound",
+        lambda s: s.workload and _named(s.workload),
         "{of.workload.key} has no container {of.binding.spec.gateway.container}. "
         "Set gateway.container to the one that runs Kong; there are: {found}.",
     ),
@@ -139,6 +167,12 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         lambda c: is_controller(c.container),
         f"{{of.workload.key}}, container {{of.container.name}}, {_CONTROLLER} "
         "Set gateway.container, or gateway.targetRef, to where Kong runs.",
+    ),
+    Check(
+        "GatewayContainerNotKong",
+        lambda c: kong_elsewhere(c.spec, c.workload, c.container),
+        "{of.workload.key}: container {of.container.name} runs {of.container.image}, while container {found.name} runs Kong's image. "
+        "Set gateway.container to {found.name}; if {of.container.name} runs Kong too, set gateway.kongVersion.",
     ),
     Check(
         "GatewayControlPlaneOnly",
@@ -170,8 +204,9 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayManagedElsewhere",
         lambda c: managed_elsewhere(c.workload) and c.lacking,
-        "Kong Operator owns {of.workload.key} and would undo changes. Set {found} in the DataPlane, "
-        'spec.deployment.podTemplateSpec.spec.containers[name="{of.container.name}"].env, or in its GatewayConfiguration.',
+        "Kong Operator owns {of.workload.key} and would undo changes. Set {found} in {of.data_plane}, "
+        'spec.deployment.podTemplateSpec.spec.containers[name="{of.container.name}"].env; if a Gateway owns the DataPlane, in the '
+        "Gateway's GatewayConfiguration, below spec.dataPlaneOptions.",
     ),
     Check(
         "GatewaySettingFromSource",

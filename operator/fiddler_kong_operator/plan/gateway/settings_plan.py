@@ -140,7 +140,7 @@ def _passive(binding: Binding, workload: Workload, container: Container, observa
     if spec is None or spec.suspend or binding.deleting or workload.halted("empty"):
         return True
     refused = BLOCKED if override else BLOCKED | {SettingState.FOREIGN, SettingState.HIDDEN}
-    return is_unfit(spec, container) or any(o.state in refused for o in observations)
+    return is_unfit(spec, workload, container) or any(o.state in refused for o in observations)
 
 
 def _set_by_others(observation: Observation) -> bool:

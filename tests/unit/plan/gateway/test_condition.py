@@ -47,6 +47,11 @@ def with_image(image: str, **gateway: Any) -> Snapshot:
     return make_snapshot(make_binding(make_spec(**gateway)), workload=make_workload(make_container(image=image)))
 
 
+def beside_kong(container: Container, **gateway: Any) -> Snapshot:
+    """A pod with this container and another one, `kong`, of Kong's image."""
+    return make_snapshot(make_binding(make_spec(**gateway)), workload=make_workload(container, make_container({}, name="kong")))
+
+
 def seen_by(spec_options: dict[str, Any], snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, binding=make_binding(make_spec(**spec_options)))
 
@@ -79,7 +84,50 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "wrong container",
         seen_by({"container": "kong"}, make_snapshot(workload=make_workload(make_container(), make_container(name="ingress-controller")))),
         "GatewayContainerNotFound",
-        ["no container kong", "there are: proxy, ingress-controller"],
+        ["no container kong", "there are: proxy (Kong's image), ingress-controller (Kong's image)."],
+    ),
+    (
+        "an init container",
+        seen_by({"container": "clear-stale-pid"}, make_snapshot(workload=replace(make_workload(), init_containers=("clear-stale-pid",)))),
+        "GatewayContainerNotFound",
+        ["clear-stale-pid is an init container of Deployment kong/kong-gateway", "there are: proxy (Kong's image)."],
+    ),
+    (
+        "a sidecar of the default name",
+        beside_kong(make_container({}, image="envoyproxy/envoy:v1.31")),
+        "GatewayContainerNotKong",
+        ["container proxy runs envoyproxy/envoy:v1.31, while container kong runs Kong's image", "Set gateway.container to kong"],
+    ),
+    (
+        "a sidecar that got the settings",
+        beside_kong(make_container(WANTED, image="envoyproxy/envoy:v1.31")),
+        "GatewayContainerNotKong",
+        [],
+    ),
+    (
+        "an image of one's own with Kong's settings, beside a container of Kong's image",
+        beside_kong(make_container({**WANTED, "KONG_DATABASE": "off"}, image="registry.example.net/ai-gateway:7")),
+        "GatewayVersionUnknown",
+        [],
+    ),
+    (
+        "an image of one's own with its version, beside a container of Kong's image",
+        beside_kong(make_container(WANTED, image="registry.example.net/ai-gateway:7"), kongVersion="3.13.0.7"),
+        "GatewayConfigured",
+        [],
+    ),
+    ("two containers of Kong's image", beside_kong(make_container()), "GatewayConfigured", []),
+    (
+        "Kong beside its controller and sidecars",
+        make_snapshot(
+            workload=make_workload(
+                make_container({}, name="ingress-controller", image="kong/kubernetes-ingress-controller:3.5"),
+                make_container({}, name="istio-proxy", image="istio/proxyv2:1.24"),
+                make_container(),
+            )
+        ),
+        "GatewayConfigured",
+        [],
     ),
     (
         "no container",
@@ -88,7 +136,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["no container proxy", "there are: none."],
     ),
     ("control plane", with_env({**WANTED, "KONG_ROLE": "control_plane"}), "GatewayControlPlaneOnly", ["KONG_ROLE=control_plane"]),
-    ("data plane", with_env({**WANTED, "KONG_ROLE": "data_plane"}), "GatewayConfigured", []),
+    (
+        "data plane",
+        with_env({**WANTED, "KONG_ROLE": "data_plane"}),
+        "GatewayConfigured",
+        ["It is a data plane: KONG_PLUGINS of its control plane"],
+    ),
     (
         "a control plane in this cluster",
         with_env({**WANTED, "KONG_ROLE": "data_plane", "KONG_CLUSTER_CONTROL_PLANE": "kong-cp.kong.svc.cluster.local:8005"}),
@@ -346,11 +399,21 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ("verify, right", make_snapshot(VERIFY), "GatewayConfigured", []),
     (
         "Kong Operator's, lacking",
-        with_env({**WANTED, SAMPLING_RATE: "0.5"}, owner_kinds=frozenset({"DataPlane"})),
+        with_env({**WANTED, SAMPLING_RATE: "0.5"}, owners={"DataPlane": "edge"}),
         "GatewayManagedElsewhere",
-        ["KONG_TRACING_SAMPLING_RATE=1.0", 'DataPlane, spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env'],
+        [
+            "KONG_TRACING_SAMPLING_RATE=1.0",
+            'in DataPlane kong/edge, spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env;',
+            "GatewayConfiguration, below spec.dataPlaneOptions.",
+        ],
     ),
-    ("Kong Operator's, right", with_env(WANTED, owner_kinds=frozenset({"DataPlane"})), "GatewayConfigured", []),
+    (
+        "Kong Operator's by its label",
+        with_env({}, labels={"gateway-operator.konghq.com/managed-by": "dataplane"}),
+        "GatewayManagedElsewhere",
+        ["in the DataPlane, spec.deployment"],
+    ),
+    ("Kong Operator's, right", with_env(WANTED, owners={"DataPlane": "edge"}), "GatewayConfigured", []),
     ("absent", with_env({}), "GatewayPending", ["About to set KONG_TRACING_INSTRUMENTATIONS=all", "replaced once"]),
     ("ours and outdated", with_env({**WANTED, UNTRUSTED_LUA: "sandbox"}, managers=OURS), "GatewayPending", ["KONG_UNTRUSTED_LUA=on"]),
     (
@@ -424,9 +487,7 @@ def test_nothing_of_a_workload_is_shown_without_a_grant() -> None:
         pytest.param(with_env({**WANTED, UNTRUSTED_LUA: "off"}), False, True, id="off"),
         pytest.param(seen_by({"untrustedLua": "Unmanaged"}, with_env({**TRACING, UNTRUSTED_LUA: "off"})), False, True, id="off, unmanaged"),
         pytest.param(seen_by({"untrustedLua": "Unmanaged"}, with_env(TRACING)), True, False, id="absent, unmanaged"),
-        pytest.param(
-            with_env({**WANTED, UNTRUSTED_LUA: "off"}, owner_kinds=frozenset({"DataPlane"})), False, True, id="off, Kong Operator's"
-        ),
+        pytest.param(with_env({**WANTED, UNTRUSTED_LUA: "off"}, owners={"DataPlane": "edge"}), False, True, id="off, Kong Operator's"),
         pytest.param(make_snapshot(workload=None), False, False, id="no workload"),
     ],
 )

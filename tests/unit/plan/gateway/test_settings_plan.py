@@ -112,7 +112,8 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
         make_workload(make_container({}, image="registry.example.net/ai-gateway:7")),
         (make_binding(make_spec(untrustedLua="lax")),),
     ),
-    ("Kong Operator's", make_workload(make_container({}), owner_kinds=frozenset({"DataPlane"})), (OVERRIDE,)),
+    ("a sidecar beside Kong", make_workload(make_container({}, image="envoy:1"), make_container({}, name="kong")), (PLAIN,)),
+    ("Kong Operator's", make_workload(make_container({}), owners={"DataPlane": "edge"}), (OVERRIDE,)),
     ("conflict", make_workload(make_container({SAMPLING_RATE: "0.5"})), (PLAIN,)),
     ("conflict with an unknown manager", make_workload(make_container({SAMPLING_RATE: "0.5"}), managers=frozenset()), (PLAIN,)),
     (

@@ -53,7 +53,7 @@ def daemon_set_rollout(raw: Manifest) -> Rollout:
     """Judge a DaemonSet. Its controller counts nodes, each by its oldest pod."""
     spec, status = raw.get("spec") or {}, raw.get("status") or {}
     complete = _count(status, "currentNumberScheduled") <= _count(status, "updatedNumberScheduled")
-    halt = _manual(spec, "daemonset") or (None if _count(status, "desiredNumberScheduled") else _UNSCHEDULED)
+    halt = _manual(spec, "daemonset") if _count(status, "desiredNumberScheduled") else _UNSCHEDULED
     return Rollout(complete, ready=_count(status, "numberAvailable") > 0, halt=halt)
 
 

@@ -111,6 +111,7 @@ CASES: list[tuple[str, str, Manifest, Manifest, str, list[str]]] = [
         "GatewayNotRunning",
         ["DaemonSet kong/edge is to run on no node", "nodeSelector, affinity or tolerations"],
     ),
+    ("DaemonSet, OnDelete and no node", "DaemonSet", ON_DELETE, NO_NODE, "GatewayNotRunning", ["is to run on no node"]),
     ("DaemonSet, not counted yet", "DaemonSet", {}, {**NO_NODE, "observedGeneration": 2}, "GatewayNotRunning", ["has no ready pod"]),
     (
         "StatefulSet, partition",

@@ -127,7 +127,7 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
         "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues. "
-        f"gateway.targetRef.kind is {{found.kind}}; the operator supports {_KINDS}.",
+        f"If it is not a {{found.kind}}, set gateway.targetRef.kind; the operator supports {_KINDS}.",
     ),
     Check("GatewayNotEvaluated", lambda s: not is_allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
     Check(

@@ -145,7 +145,7 @@ def workload(
     container = {"name": "proxy", "image": "kong/kong-gateway:3.13", "env": list(env)}
     content = {
         "spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}},
-        "status": ROLLED_OUT,
+        "status": dict(ROLLED_OUT),
     }
     return raw_object(kind, name, version, content, **{"namespace": namespace, "generation": 1, **metadata})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -15,9 +13,17 @@ from tests.unit.plan.situations import WANTED, make_binding, make_snapshot, make
 
 DEPLOYED = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
 ON_NODES = {"desiredNumberScheduled": 2, "currentNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2}
-DONE = {"Deployment": DEPLOYED, "DaemonSet": ON_NODES, "StatefulSet": DEPLOYED}
-MIXED = {"Deployment": {"updatedReplicas": 1}, "DaemonSet": {"updatedNumberScheduled": 1}, "StatefulSet": {"updatedReplicas": 1}}
-DOWN = {"Deployment": {"availableReplicas": None}, "DaemonSet": {"numberAvailable": None}, "StatefulSet": {"availableReplicas": 0}}
+DONE: dict[str, Manifest] = {"Deployment": DEPLOYED, "DaemonSet": ON_NODES, "StatefulSet": DEPLOYED}
+MIXED: dict[str, Manifest] = {
+    "Deployment": {"updatedReplicas": 1},
+    "DaemonSet": {"updatedNumberScheduled": 1},
+    "StatefulSet": {"updatedReplicas": 1},
+}
+DOWN: dict[str, Manifest] = {
+    "Deployment": {"availableReplicas": None},
+    "DaemonSet": {"numberAvailable": None},
+    "StatefulSet": {"availableReplicas": 0},
+}
 DEADLINE: Manifest = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
 ON_DELETE: Manifest = {"updateStrategy": {"type": "OnDelete"}}
 PARTITION: Manifest = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}}
@@ -144,8 +150,7 @@ def test_a_rollout_is_judged_by_its_pods_and_said_with_the_remedy(
     ids=["running", "scaled to 0", "OnDelete", "partition", "no node"],
 )
 def test_settings_are_written_unless_it_is_scaled_to_0(kind: str, spec: Manifest, status: Manifest, action: str) -> None:
-    expected: Any = "apply" if kind == "DaemonSet" else action  # a DaemonSet has no replicas
-
+    expected = "apply" if kind == "DaemonSet" else action  # a DaemonSet has no replicas
     workload = reduce_workload(ObjectKey(kind, "kong", "edge"), gateway(kind, spec, status, {}))
 
     assert plan_settings(workload, [make_binding(make_spec(targetRef={"kind": kind, "name": "edge"}))]).action == expected

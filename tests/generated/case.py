@@ -42,7 +42,7 @@ class Case:
     objects: Mapping[Key, Manifest]
     """Every Service, Ingress, KongPlugin and Secret of the namespace."""
     gateways: Mapping[str, Manifest]
-    """Deployments by name."""
+    """Workloads by name."""
     keys: Mapping[tuple[str, str], str]
     """Keys by Secret and entry."""
 

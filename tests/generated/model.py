@@ -19,6 +19,7 @@ from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.write.applier import Applier
@@ -45,9 +46,9 @@ _COUNTED: Final = ("resourceVersion", "uid", "generation")
 
 
 def scenery() -> list[Manifest]:
-    """Secrets, two gateways that run with the right settings, and the targets of `valid.PURE`, with plugin lists of their owners."""
+    """Secrets, two gateways of each kind with the right settings, and the targets of `valid.PURE`, with plugin lists of their owners."""
     env = [{"name": name, "value": value} for name, value in _SETTINGS.items()]
-    gateways = [objects.deployment(1, *env, namespace="ai", name=name) for name in ("kong-gateway", "other")]
+    gateways = [objects.workload(kind, 1, *env, namespace="ai", name=name) for kind in WORKLOADS for name in ("kong-gateway", "other")]
     secrets: dict[str, dict[str, str]] = {}
     for (name, entry), value in KEYS.items():
         secrets.setdefault(name, {})[entry] = base64.b64encode(f"{value}\n".encode()).decode()

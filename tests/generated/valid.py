@@ -14,6 +14,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
 from tests.generated.models import models
 from tests.generated.overriding import overrides
@@ -172,7 +173,8 @@ PURE: Final = Scenery(
         "fiddler.applicationId": _UUID | _UUID.map(str.upper),
         "fiddler.apiKeySecretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
         "gateway.targetRef": st.fixed_dictionaries(
-            {"name": st.sampled_from(["kong-gateway", "other"])}, optional={"kind": st.just("Deployment"), "namespace": st.just("ai")}
+            {"name": st.sampled_from(["kong-gateway", "other"])},
+            optional={"kind": st.sampled_from(sorted(WORKLOADS)), "namespace": st.just("ai")},
         ),
         "gateway.container": st.just("proxy"),
         **dict.fromkeys(KEY_REFS, _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]})),

@@ -205,7 +205,7 @@ def test_a_missing_container_is_answered_with_those_there_are(hall: Arena) -> No
 
     assert refused(gateway, "GatewayContainerNotFound", runs=False) == (
         f"Deployment {hall.namespace}/{gateway.name} has no container kong. Set gateway.container to the one that runs Kong; "
-        "there are: proxy, log-shipper."
+        "there are: proxy (Kong's image), log-shipper."
     )
 
 

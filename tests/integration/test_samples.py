@@ -24,14 +24,15 @@ def binding_of(sample: Path, arena: Arena) -> Manifest:
         "metadata.namespace": arena.namespace,
         "spec.fiddler.url": arena.stage.sink.url,
         "spec.fiddler.applicationId": APPLICATION_ID,
-        "spec.gateway.targetRef": {"name": "kong-gateway"},
+        "spec.gateway.targetRef": {"kind": binding["spec"]["gateway"]["targetRef"].get("kind", "Deployment"), "name": "kong-gateway"},
     }
     return changed(binding, changes)
 
 
 def prepare(arena: Arena, binding: Manifest) -> None:
-    """The objects that a sample takes for granted: keys, settings that Helm has set, and the Service `chat` with its own ai-proxy."""
+    """The objects that a sample takes for granted: keys, gateway, settings that Helm has set, and the Service `chat` with its ai-proxy."""
     arena.put(arena.secret("anthropic", "sk-ant-0123456789abcdef"))
+    arena.put(arena.gateway(kind=binding["spec"]["gateway"]["targetRef"]["kind"]))
     if binding["spec"]["gateway"].get("management") == "Verify":
         provide_gateway(arena)
     if "attachTo" in binding["spec"]["routes"][0]:

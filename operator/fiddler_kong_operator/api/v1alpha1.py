@@ -67,8 +67,8 @@ class Fiddler(ApiModel):
 class WorkloadRef(ApiModel):
     """The workload that runs Kong."""
 
-    kind: Literal["Deployment"] = "Deployment"
-    """Kind of the workload."""
+    kind: Literal["Deployment", "DaemonSet", "StatefulSet"] = "Deployment"
+    """Kind of the workload. Kong's Helm charts install a Deployment, or a DaemonSet by choice."""
 
     name: ObjectName
     """Name of the workload, for example `kong-gateway`."""

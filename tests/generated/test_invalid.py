@@ -131,7 +131,12 @@ WHOLE: Final[Spec] = {
         {"name": "chat", "attachTo": {"kind": "Service", "name": "chat"}},
     ],
     "payloads": "Captured",
-    "sessions": {"mode": "Header", "header": "X-Chat"},
+    "sessions": {"mode": "Header", "headers": ["X-Chat", "X-Thread"]},
+    "attributes": [
+        {"name": "gen_ai.agent.name", "value": "support-bot"},
+        {"name": "fiddler.session.user.team", "fromHeader": "X-Team"},
+    ],
+    "tracing": {"samplingRate": 0.5},
     "overrides": [{"plugin": "ai-proxy", "route": "openai", "patch": [{"op": "add", "path": "/response_streaming", "value": "deny"}]}],
     "suspend": False,
 }
@@ -199,7 +204,7 @@ def in_default(child: dict[str, Any]) -> dict[str, Any]:
     return {**child, "metadata": metadata}
 
 
-OPTIONAL: Final = ["payloads", "sessions", "suspend", "overrides"]
+OPTIONAL: Final = ["payloads", "sessions", "attributes", "tracing", "suspend", "overrides"]
 
 
 @pytest.mark.parametrize("name", OPTIONAL)

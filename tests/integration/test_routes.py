@@ -61,8 +61,8 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
         lambda pushed: config("ai-proxy")(pushed)["logging"]["log_payloads"] is False,
     ),
     (
-        "session header",
-        {"sessions": {"header": "X-Thread"}},
+        "session headers",
+        {"sessions": {"headers": ["X-Thread"]}},
         "kongplugins assistant-pre-function",
         lambda pushed: 'get_header("X-Thread")' in config("pre-function")(pushed)["access"][0],
     ),

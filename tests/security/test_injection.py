@@ -56,7 +56,7 @@ FIELDS: Final = (
     "routes.0.llm.auth.headerPrefix",
     "routes.0.llm.auth.secretRef.name",
     "routes.0.llm.options.upstreamUrl",
-    "sessions.header",
+    "sessions.headers.0",
     "payloads",
     "overrides.0.plugin",
     "overrides.0.route",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fiddler_kong_operator import names
@@ -25,10 +25,19 @@ GATEWAY = ObjectKey("Deployment", "kong", "kong-gateway")
 EVERYTHING_RUNS = Rollout(complete=True, ready=True)
 
 
+AGENT = {"name": "gen_ai.agent.name", "value": "support-bot"}
+
+
 def make_spec(
-    *routes: Mapping[str, Any], sessions: str = "Header", suspend: bool = False, url: str = "https://acme.fiddler.ai", **gateway: Any
+    *routes: Mapping[str, Any],
+    sessions: str = "Header",
+    attributes: Sequence[Mapping[str, Any]] = (),
+    sampling_rate: float = 1.0,
+    suspend: bool = False,
+    url: str = "https://acme.fiddler.ai",
+    **gateway: Any,
 ) -> BindingSpec:
-    """A valid spec; keyword arguments are fields of `gateway`."""
+    """A valid spec; the other keyword arguments are fields of `gateway`."""
     return BindingSpec.model_validate(
         {
             "fiddler": {
@@ -39,6 +48,8 @@ def make_spec(
             "gateway": {"targetRef": {"name": GATEWAY.name, "namespace": GATEWAY.namespace}, **gateway},
             "routes": list(routes or (EXPOSED,)),
             "sessions": {"mode": sessions},
+            "attributes": list(attributes),
+            "tracing": {"samplingRate": sampling_rate},
             "suspend": suspend,
         }
     )

@@ -6,10 +6,10 @@ import pytest
 
 from fiddler_kong_operator.api import Override
 from fiddler_kong_operator.plan.objects.manifest import canonical
-from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances, plugin_types
+from fiddler_kong_operator.plan.plugins import PLUGINS, needs_lua, plugin_instances, plugin_types
 from fiddler_kong_operator.plan.plugins.pre_function import build_access
 from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
-from tests.unit.plan.situations import ATTACHED, EXPOSED, make_spec
+from tests.unit.plan.situations import AGENT, ATTACHED, EXPOSED, make_spec
 
 
 def test_every_plugin_but_the_one_that_runs_lua_can_be_overridden() -> None:
@@ -18,10 +18,14 @@ def test_every_plugin_but_the_one_that_runs_lua_can_be_overridden() -> None:
 
 @pytest.mark.parametrize("route", [EXPOSED, ATTACHED], ids=["with a model", "without"])
 @pytest.mark.parametrize("sessions", ["Header", "Disabled"])
-def test_the_types_that_are_wanted_are_those_of_the_instances(route: dict[str, Any], sessions: str) -> None:
-    spec = make_spec(route, sessions=sessions)
+@pytest.mark.parametrize("attributes", [[], [AGENT]], ids=["no attributes", "attributes"])
+def test_the_types_that_are_wanted_are_those_of_the_instances(
+    route: dict[str, Any], sessions: str, attributes: list[dict[str, Any]]
+) -> None:
+    spec = make_spec(route, sessions=sessions, attributes=attributes)
 
     assert list(plugin_types(spec)) == [instance.plugin for instance in plugin_instances(spec)]
+    assert needs_lua(spec) == ("pre-function" in plugin_types(spec)) == (sessions == "Header" or attributes != [])
 
 
 def test_a_trailing_slash_of_the_url_is_dropped() -> None:
@@ -45,12 +49,12 @@ def test_a_model_without_options_has_none() -> None:
 
 @pytest.mark.parametrize("header", ["", "X Y", 'X"]] os.exit()', "X-Ü", "X\n", "1X", "X" * 65, "X_Y"])
 def test_nothing_but_a_plain_header_name_reaches_the_lua(header: str) -> None:
-    with pytest.raises(ValueError, match="session header"):
-        build_access(header)
+    with pytest.raises(ValueError, match="name of a header"):
+        build_access([header])
 
 
 def test_the_lua_holds_no_placeholder_any_more() -> None:
-    lua = build_access("X-My-Session")
+    lua = build_access(["X-My-Session"])
     assert "@" not in lua
     assert 'get_header("X-My-Session")' in lua
 

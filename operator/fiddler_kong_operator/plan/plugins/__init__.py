@@ -25,6 +25,7 @@ __all__ = [
     "RefusedField",
     "keys_of",
     "lua_plugins",
+    "needs_lua",
     "plugin_instances",
     "plugin_types",
     "required_keys",
@@ -50,6 +51,11 @@ def plugin_types(spec: BindingSpec) -> tuple[str, ...]:
 def lua_plugins(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Those of them that run Lua of ours."""
     return tuple(instance for instance in plugin_instances(spec) if instance.plugin in LUA_TYPES)
+
+
+def needs_lua(spec: BindingSpec) -> bool:
+    """Whether any of them does."""
+    return any(kind.runs_lua and kind.wanted(spec) for kind in PLUGINS.values())
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:

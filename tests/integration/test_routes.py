@@ -67,6 +67,18 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
         lambda pushed: 'get_header("X-Thread")' in config("pre-function")(pushed)["access"][0],
     ),
     (
+        "attributes",
+        {"attributes": [{"name": "gen_ai.agent.name", "value": "bot"}, {"name": "fiddler.span.user.team", "fromHeader": "X-Team"}]},
+        "kongplugins assistant-pre-function",
+        lambda pushed: 'get_header("X-Team")' in config("pre-function")(pushed)["access"][1],
+    ),
+    (
+        "sampling rate",
+        {"tracing": {"samplingRate": 0.5}},
+        "kongplugins assistant-opentelemetry",
+        lambda pushed: config("opentelemetry")(pushed)["sampling_rate"] == 0.5,
+    ),
+    (
         "path",
         {"routes.0.expose.path": "/elsewhere"},
         "ingresses assistant-openai",

@@ -85,6 +85,8 @@ VALID: Final = (
             ]
         },
     ),
+    Case("through a collector", {"fiddler.export": {"endpoint": "http://otel.observability.svc:4318"}}),
+    Case("through a collector that has the key", {"fiddler.export": {"endpoint": "https://otel.example/", "credentials": "Omit"}}),
     Case("every thousandth call", {"tracing": {"samplingRate": 0.001}}),
     Case("a Kong version", {"gateway.kongVersion": "3.13.0.7"}),
     Case(
@@ -287,6 +289,12 @@ RULED: Final = (
         field="spec.sessions.headers[0]",
     ),
     Case(
+        "a collector's whole URL",
+        {"fiddler.export": {"endpoint": "http://otel.observability.svc:4318/v1/traces"}},
+        _URL,
+        field="spec.fiddler.export.endpoint",
+    ),
+    Case(
         "a header twice",
         {"sessions": {"headers": ["X-Chat", "x-chat"]}},
         "must differ from each other",
@@ -352,6 +360,7 @@ INVALID: Final = (
     ),
     Case("nine headers", {"sessions": {"headers": [f"X-{number}" for number in range(9)]}}, "must have at most 8 items"),
     Case("no header", {"sessions": {"headers": []}}, "should have at least 1 items"),
+    Case("a collector without a URL", {"fiddler.export": {}}, "spec.fiddler.export.endpoint: Required value"),
     Case("no call at all", {"tracing": {"samplingRate": 0}}, "greater than or equal to 0.001"),
     Case("retries beyond Kong's", _exposed(retries=32768), "less than or equal to 32767"),
 )

@@ -26,7 +26,8 @@ def _traces(case: Case) -> list[Mapping[str, Any]]:
 
 
 def _url(case: Case) -> Iterator[str]:
-    endpoint = case.spec["fiddler"]["url"].removesuffix("/") + "/v1/traces"
+    export = case.spec["fiddler"].get("export")
+    endpoint = (export["endpoint"] if export else case.spec["fiddler"]["url"]).removesuffix("/") + "/v1/traces"
     for config in _traces(case):
         yield from same("traces_endpoint", config["traces_endpoint"], endpoint)
     yield from same("status.fiddler.tracesEndpoint", case.status.get("fiddler", {}).get("tracesEndpoint"), endpoint)
@@ -41,9 +42,10 @@ def _application(case: Case) -> Iterator[str]:
 
 
 def _fiddler_key(case: Case) -> Iterator[str]:
-    ref = case.spec["fiddler"]["apiKeySecretRef"]
+    ref, export = case.spec["fiddler"]["apiKeySecretRef"], case.spec["fiddler"].get("export")
+    sent = None if export and export["credentials"] == "Omit" else f"Bearer {case.keys[ref['name'], ref['key']]}"
     for config in _traces(case):
-        yield from same("Authorization", config["headers"]["Authorization"], f"Bearer {case.keys[ref['name'], ref['key']]}")
+        yield from same("Authorization", config["headers"].get("Authorization"), sent)
 
 
 def _workload(case: Case) -> Iterator[str]:
@@ -102,13 +104,21 @@ def _ingress_class(case: Case) -> Iterator[str]:
 
 def _names(case: Case) -> Iterator[str]:
     """The children are exactly those for the routes and sessions."""
-    wanted: set[Key] = {("Secret", f"{case.name}-kong-keys"), ("KongPlugin", f"{case.name}-opentelemetry")}
+    wanted: set[Key] = {("KongPlugin", f"{case.name}-opentelemetry")}
+    if case.spec["fiddler"].get("export", {}).get("credentials") != "Omit" or any(_refs(r.get("llm", {}).get("auth")) for r in case.routes):
+        wanted.add(("Secret", f"{case.name}-kong-keys"))
     if _has_lua(case):
         wanted.add(("KongPlugin", f"{case.name}-pre-function"))
     for route in case.routes:
         wanted |= {("KongPlugin", f"{case.name}-{route['name']}-ai-proxy")} if "llm" in route else set()
         wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", "Ingress")} if "expose" in route else set()
     yield from same("children", sorted(case.children()), sorted(wanted))
+
+
+def _refs(auth: Any) -> list[str]:
+    """The fields of a model's auth that refer to a key."""
+    fields = auth.items() if isinstance(auth, dict) else ()
+    return [name for name, value in fields if name.endswith("Ref") or _refs(value)]
 
 
 def _path(case: Case) -> Iterator[str]:
@@ -218,6 +228,8 @@ def _suspend(case: Case) -> Iterator[str]:
 
 ORACLES: Final[dict[str, Oracle]] = {
     "fiddler.url": _url,
+    "fiddler.export.endpoint": _url,
+    "fiddler.export.credentials": _fiddler_key,
     "fiddler.applicationId": _application,
     "fiddler.apiKeySecretRef.name": _fiddler_key,
     "fiddler.apiKeySecretRef.key": _fiddler_key,

@@ -172,7 +172,7 @@ class Scene:
 
     def _offer(self, name: str, text: str) -> str:
         spec = copy.deepcopy(self.pool[self.dice.randrange(10**6)])
-        spec["fiddler"]["url"] = self.arena.stage.sink.url
+        spec["fiddler"] |= {"url": self.arena.stage.sink.url, "export": {"endpoint": self.arena.stage.sink.url}}
         for route in spec["routes"]:
             if "expose" in route:
                 route["expose"]["path"] = self.path(*route["expose"]["path"].split("-"))

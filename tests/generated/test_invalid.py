@@ -93,6 +93,7 @@ WHOLE: Final[Spec] = {
         "url": "https://acme.fiddler.ai",
         "applicationId": "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
         "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
+        "export": {"endpoint": "http://otel.observability.svc:4318", "credentials": "Omit"},
     },
     "gateway": {
         "targetRef": {"kind": "Deployment", "name": "kong-gateway", "namespace": "ai"},

@@ -176,6 +176,7 @@ PURE: Final = Scenery(
         "fiddler.url": st.sampled_from(
             ["https://acme.fiddler.ai", "https://acme.fiddler.ai/", "http://sink.fiddler.svc:4318", "https://[2001:db8::1]:8443"]
         ),
+        "fiddler.export.endpoint": st.sampled_from(["http://otel.observability.svc:4318", "https://collector.example/"]),
         "fiddler.applicationId": _UUID | _UUID.map(str.upper),
         "fiddler.apiKeySecretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
         "gateway.targetRef": st.fixed_dictionaries(

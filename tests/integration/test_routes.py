@@ -222,7 +222,7 @@ def test_an_override_of_a_protected_field_never_reaches_kong_and_names_the_alter
 
     condition = ready.until_condition("Accepted", "False", "InvalidSpec")
     assert condition["message"] == (
-        "spec.overrides[0].patch[0]: /traces_endpoint of opentelemetry must not be changed: use spec.fiddler.url."
+        "spec.overrides[0].patch[0]: /traces_endpoint of opentelemetry must not be changed: use spec.fiddler.url, or spec.fiddler.export."
     )
     ready.until_quiet()
     assert write_lines(ready, mark) == [STATUS]

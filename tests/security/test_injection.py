@@ -37,6 +37,7 @@ HOSTILE: Final = {
 }
 FIELDS: Final = (
     "fiddler.url",
+    "fiddler.export.endpoint",
     "fiddler.applicationId",
     "fiddler.apiKeySecretRef.name",
     "fiddler.apiKeySecretRef.key",

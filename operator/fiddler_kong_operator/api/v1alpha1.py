@@ -32,6 +32,7 @@ __all__ = [
     "AwsAuth",
     "AzureAuth",
     "BindingSpec",
+    "Export",
     "Expose",
     "Fiddler",
     "Gateway",
@@ -49,6 +50,18 @@ __all__ = [
 ]
 
 
+class Export(ApiModel):
+    """An OpenTelemetry Collector between Kong and Fiddler."""
+
+    endpoint: InstanceUrl
+    """URL of the collector's OTLP/HTTP receiver, scheme, host and port only, for example
+    `http://otel-collector.observability.svc:4318`. Kong sends the traces there, and the collector sends them on to `fiddler.url`."""
+
+    credentials: Literal["Forward", "Omit"] = "Forward"
+    """`Forward`: Kong sends Fiddler's key and the application id along, for the collector to pass on; one collector serves every binding.
+    `Omit`: Kong gets no key of Fiddler's, because the collector has it; the operator still uses it to ask Fiddler."""
+
+
 class Fiddler(ApiModel):
     """Destination of the traces."""
 
@@ -62,6 +75,9 @@ class Fiddler(ApiModel):
 
     api_key_secret_ref: SecretKeyRef
     """Secret that holds the Fiddler API key (organizational settings): the bare key, without `Bearer `."""
+
+    export: Export | None = None
+    """Send the traces to a collector, which forwards them to `url`. Left out, Kong sends them to Fiddler itself."""
 
 
 class WorkloadRef(ApiModel):

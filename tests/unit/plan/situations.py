@@ -35,6 +35,7 @@ def make_spec(
     sampling_rate: float = 1.0,
     suspend: bool = False,
     url: str = "https://acme.fiddler.ai",
+    export: Mapping[str, str] | None = None,
     **gateway: Any,
 ) -> BindingSpec:
     """A valid spec; the other keyword arguments are fields of `gateway`."""
@@ -44,6 +45,7 @@ def make_spec(
                 "url": url,
                 "applicationId": "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
                 "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
+                "export": export,
             },
             "gateway": {"targetRef": {"name": GATEWAY.name, "namespace": GATEWAY.namespace}, **gateway},
             "routes": list(routes or (EXPOSED,)),

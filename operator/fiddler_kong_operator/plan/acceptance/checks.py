@@ -23,7 +23,7 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from . import routing, targets
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
-from .endpoint import refusal, upstream_refusal
+from .endpoint import COLLECTOR, refusal, upstream_refusal
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -77,7 +77,12 @@ def _suspended(snapshot: Snapshot) -> str | None:
 def _refused_endpoint(snapshot: Snapshot) -> str | None:
     """Neither the gateway nor the operator may send a key in clear, or traces to the machine or to a cloud's metadata service."""
     spec = snapshot.binding.spec
-    return (refusal(spec.fiddler.url, snapshot.endpoints) if spec else None) or _refused_upstream(snapshot)
+    export = spec.fiddler.export if spec else None
+    return (
+        (refusal(spec.fiddler.url, snapshot.endpoints) if spec else None)
+        or (refusal(export.endpoint, snapshot.endpoints, COLLECTOR) if export else None)
+        or _refused_upstream(snapshot)
+    )
 
 
 def _refused_upstream(snapshot: Snapshot) -> str | None:

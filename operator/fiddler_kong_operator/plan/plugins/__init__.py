@@ -11,7 +11,7 @@ from fiddler_kong_operator.plan.keys import PluginKey
 
 from .ai_proxy import AI_PROXY
 from .contract import PluginInstance, PluginKind, Protection, RefusedField
-from .opentelemetry import OPENTELEMETRY, traces_endpoint
+from .opentelemetry import OPENTELEMETRY, fiddler_key, traces_endpoint
 from .pre_function import PRE_FUNCTION
 
 __all__ = [
@@ -59,8 +59,8 @@ def needs_lua(spec: BindingSpec) -> bool:
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
-    """Every key the plugins of a spec need, Fiddler's first, as in the binding."""
-    return keys_of(plugin_instances(spec))
+    """Every key the plugins of a spec need, Fiddler's first, as in the binding. The probe needs that one even where Kong does not."""
+    return tuple(dict.fromkeys((fiddler_key(spec.fiddler), *keys_of(plugin_instances(spec)))))
 
 
 def keys_of(instances: Iterable[PluginInstance]) -> tuple[PluginKey, ...]:

@@ -224,6 +224,24 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["rival-pre-function of type pre-function", "leave attributes out"],
     ),
     (
+        "a collector without TLS outside the cluster",
+        make_snapshot(make_binding(make_spec(export={"endpoint": "http://otel.acme.example:4318"}))),
+        "EndpointRefused",
+        ["fiddler.export.endpoint uses http for otel.acme.example, which is not inside the cluster"],
+    ),
+    (
+        "a metadata service as collector",
+        make_snapshot(make_binding(make_spec(export={"endpoint": "https://169.254.169.254"}))),
+        "EndpointRefused",
+        ["fiddler.export.endpoint must be your collector"],
+    ),
+    (
+        "a collector in the cluster",
+        make_snapshot(make_binding(make_spec(export={"endpoint": "http://otel.kong.svc:4318"}))),
+        "Accepted",
+        [],
+    ),
+    (
         "a tenth of the calls",
         make_snapshot(make_binding(make_spec(sampling_rate=0.1))),
         "Accepted",

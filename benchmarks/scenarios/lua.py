@@ -42,7 +42,9 @@ def measure() -> Lua:
     stamp = build_stamp()
     lua = LuaRuntime(register_eval=False, register_builtins=False)
     phases = lua.execute((files("benchmarks") / "phases.lua").read_text(encoding="utf-8"))
-    nothing, pages, ours = (_timed(phases, codes) for codes in (_NOTHING, _PAGE, (build_access("X-Fiddler-Conversation-Id"), stamp, stamp)))
+    nothing, pages, ours = (
+        _timed(phases, codes) for codes in (_NOTHING, _PAGE, (build_access(["X-Fiddler-Conversation-Id"]), stamp, stamp))
+    )
     rounds = [(nothing(), pages(), ours()) for _ in range(_ROUNDS)]
     return Lua(tuple(own - empty for empty, _, own in rounds), tuple(own - empty for empty, own, _ in rounds))
 

@@ -41,6 +41,12 @@ def _model(provider: str, **fields: Any) -> dict[str, Any]:
     return {"routes": [EXPOSED | {"llm": {"provider": provider, "model": "m"} | fields}]}
 
 
+def _attribute(**fields: Any) -> dict[str, Any]:
+    return {"attributes": [{"name": "gen_ai.agent.name"} | fields]}
+
+
+_OF_USERS: Final = "must be gen_ai.agent.name, or fiddler.session.user."
+_PRINTABLE: Final = "must be printable ASCII characters except quotes"
 _KEY: Final = {"secretRef": {"name": "openai", "key": "api-key"}}
 _AZURE: Final = {"instance": "acme", "deploymentId": "d"}
 _OWN_SERVER: Final = {"upstreamUrl": "http://models.ai.svc:8080/api/chat"}
@@ -68,6 +74,20 @@ VALID: Final = (
     Case("in-cluster http with a port", {"fiddler.url": "http://sink.fiddler.svc:4318"}),
     Case("IPv6 host", {"fiddler.url": "https://[2001:db8::1]:8443/"}),
     Case("Lua off-hand", {"gateway.untrustedLua": "Unmanaged"}),
+    Case("eight headers", {"sessions": {"headers": [f"X-{number}" for number in range(8)]}}),
+    Case(
+        "attributes",
+        {
+            "attributes": [
+                {"name": "gen_ai.agent.name", "value": "~ support bot #7 [a/b] (c) |!%&*+,-.;<=>?@^_"},
+                {"name": "fiddler.session.user.team", "fromHeader": "X-Team"},
+                {"name": "fiddler.span.user.a-b.c_d", "fromHeader": "User-Agent"},
+            ]
+        },
+    ),
+    Case("through a collector", {"fiddler.export": {"endpoint": "http://otel.observability.svc:4318"}}),
+    Case("through a collector that has the key", {"fiddler.export": {"endpoint": "https://otel.example/", "credentials": "Omit"}}),
+    Case("every thousandth call", {"tracing": {"samplingRate": 0.001}}),
     Case("a Kong version", {"gateway.kongVersion": "3.13.0.7"}),
     Case(
         "an override of any shape",
@@ -255,16 +275,48 @@ RULED: Final = (
     ),
     Case(
         "credentials as session ids",
-        {"sessions": {"header": "AUTHORIZATION"}},
+        {"sessions": {"headers": ["X-Chat", "AUTHORIZATION"]}},
         "must not be a header that carries credentials",
-        field="spec.sessions.header",
+        field="spec.sessions.headers[1]",
     ),
-    Case("a header with a quote", {"sessions": {"header": 'X-"]'}}, "must be the name of an HTTP header", field="spec.sessions.header"),
+    Case(
+        "a header with a quote", {"sessions": {"headers": ['X-"]']}}, "must be the name of an HTTP header", field="spec.sessions.headers[0]"
+    ),
     Case(
         "a header with a line break",
-        {"sessions": {"header": "X-A\r\nB"}},
+        {"sessions": {"headers": ["X-A\r\nB"]}},
         "must be the name of an HTTP header",
-        field="spec.sessions.header",
+        field="spec.sessions.headers[0]",
+    ),
+    Case(
+        "a collector's whole URL",
+        {"fiddler.export": {"endpoint": "http://otel.observability.svc:4318/v1/traces"}},
+        _URL,
+        field="spec.fiddler.export.endpoint",
+    ),
+    Case(
+        "a header twice",
+        {"sessions": {"headers": ["X-Chat", "x-chat"]}},
+        "must differ from each other",
+        field="spec.sessions.headers",
+    ),
+    Case("an attribute of Kong's", _attribute(name="gen_ai.request.model"), _OF_USERS, field="spec.attributes[0].name"),
+    Case("an attribute without a key", _attribute(name="fiddler.span.user."), _OF_USERS, field="spec.attributes[0].name"),
+    Case("an attribute that is Lua", _attribute(value="x' .. os.getenv('A')"), _PRINTABLE, field="spec.attributes[0].value"),
+    Case("an attribute of two lines", _attribute(value="a\nb"), _PRINTABLE, field="spec.attributes[0].value"),
+    Case("an attribute of spaces", _attribute(value="  "), _PRINTABLE, field="spec.attributes[0].value"),
+    Case("an attribute of nothing", _attribute(), "must be given where fromHeader is not", field="spec.attributes[0].value"),
+    Case(
+        "an attribute of two sources",
+        _attribute(value="a", fromHeader="X-A"),
+        "must not be given beside value",
+        field="spec.attributes[0].fromHeader",
+    ),
+    Case(
+        "credentials as an attribute",
+        _attribute(fromHeader="cookie"),
+        "must not be a header that carries credentials",
+        field="spec.attributes[0].fromHeader",
     ),
     Case(
         "an override that is no pointer",
@@ -301,6 +353,15 @@ INVALID: Final = (
         {"overrides": [{"plugin": "pre-function", "patch": [{"op": "add", "path": "/access", "value": ["os.exit()"]}]}]},
         'supported values: "ai-proxy", "opentelemetry"',
     ),
+    Case(
+        "two attributes of one name",
+        {"attributes": [{"name": "gen_ai.agent.name", "value": value} for value in ("a", "b")]},
+        "spec.attributes[1]: Duplicate value",
+    ),
+    Case("nine headers", {"sessions": {"headers": [f"X-{number}" for number in range(9)]}}, "must have at most 8 items"),
+    Case("no header", {"sessions": {"headers": []}}, "should have at least 1 items"),
+    Case("a collector without a URL", {"fiddler.export": {}}, "spec.fiddler.export.endpoint: Required value"),
+    Case("no call at all", {"tracing": {"samplingRate": 0}}, "greater than or equal to 0.001"),
     Case("retries beyond Kong's", _exposed(retries=32768), "less than or equal to 32767"),
 )
 """Refused by the schema."""

@@ -73,7 +73,7 @@ def test_name_is_refused_by_both(cluster: Cluster, name: str, says: str) -> None
 def test_defaults_are_filled_in_by_the_server(cluster: Cluster) -> None:
     stored = create(cluster, binding({"sessions": {}}))["spec"]
 
-    assert stored["sessions"] == {"mode": "Header", "header": "X-Fiddler-Conversation-Id"}
+    assert stored["sessions"] == {"mode": "Header", "headers": ["X-Fiddler-Conversation-Id"]}
     assert stored["gateway"] == {
         "targetRef": {"kind": "Deployment", "name": "kong-gateway"},
         "container": "proxy",

@@ -271,7 +271,7 @@ SCENARIOS: Final = (
     Scenario("rotate Fiddler's key", rotate("fiddler"), lambda ground: ground.reason() == "Unauthorized"),
     change("another model", {"routes.0.llm.model": "gpt-4o", "routes.0.llm.options.maxTokens": 64}),
     change("payloads off", {"payloads": "Disabled"}),
-    change("another session header", {"sessions": {"header": "X-Chat"}}),
+    change("another session header", {"sessions": {"headers": ["X-Chat"]}}),
     change("sessions off", {"sessions": {"mode": "Disabled"}}),
     change("another path", {"routes.0.expose.path": "/elsewhere", "routes.0.expose.host": "llm.example"}),
     change("rename the route", {"routes.0.name": "renamed"}),

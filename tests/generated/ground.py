@@ -37,6 +37,7 @@ def drafts(targets: Targets = _TARGETS, own: Mapping[str, SearchStrategy[Any]] =
     refs = st.sampled_from(_SECRETS).map(lambda ref: {"name": ref[0], "key": ref[1]})
     fields = {
         "fiddler.url": st.sampled_from(["http://127.0.0.1:#", "http://127.0.0.1:#/", "http://localhost:#", "https://acme.fiddler.invalid"]),
+        "fiddler.export.endpoint": st.sampled_from(["http://127.0.0.1:#", "http://localhost:#/"]),
         "fiddler.applicationId": st.just(APPLICATION_ID) | st.uuids().map(str),
         "fiddler.apiKeySecretRef": refs,
         "gateway.targetRef": st.sampled_from(_GATEWAYS).map(lambda gateway: {"name": gateway[0], "container": gateway[1]}),

@@ -116,9 +116,17 @@ def _written(path: Path) -> str:
     return "spec" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
-def _put(section: str, field: str, value: str) -> Callable[[Spec], bool]:
+def _put(section: str, field: str, value: Any) -> Callable[[Spec], bool]:
     def change(spec: Spec) -> bool:
         spec.setdefault(section, {})[field] = value
+        return True
+
+    return change
+
+
+def _attribute(attribute: dict[str, str]) -> Callable[[Spec], bool]:
+    def change(spec: Spec) -> bool:
+        spec["attributes"] = [attribute]
         return True
 
     return change
@@ -199,9 +207,18 @@ _RULES: Final[list[tuple[str, str, Callable[[Spec], bool], str | tuple[str, ...]
     ("no UUID", "applicationId", _put("fiddler", "applicationId", "3f0c9a54"), "must be the UUID"),
     (
         "credentials as conversation id",
-        "header",
-        _put("sessions", "header", "Authorization"),
+        "headers",
+        _put("sessions", "headers", ["X-Chat", "Authorization"]),
         "must not be a header that carries credentials",
+    ),
+    ("a header twice", "headers", _put("sessions", "headers", ["X-Chat", "X-chat"]), "must differ from each other"),
+    ("an attribute of Kong", "name", _attribute({"name": "gen_ai.request.model", "value": "x"}), "must be gen_ai.agent.name, or"),
+    ("an attribute of nothing", "value", _attribute({"name": "gen_ai.agent.name"}), "must be given where fromHeader is not"),
+    (
+        "an attribute of two sources",
+        "fromHeader",
+        _attribute({"name": "gen_ai.agent.name", "value": "x", "fromHeader": "X-A"}),
+        "must not be given beside value",
     ),
     ("expose and attachTo", "attachTo", _both, "must not be given beside expose"),
     ("an address as host", "expose.host", _exposed("host", "10.0.0.7"), "must be a name, not digits and dots"),

@@ -6,6 +6,7 @@ An oracle yields a sentence for every difference from the field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ __all__ = ["ORACLES", "problems"]
 
 _SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0"}
 _LUA: Final = "KONG_UNTRUSTED_LUA"
+_READ: Final = re.compile(r'get_header\("([^"]*)"\)')
 
 
 def _traces(case: Case) -> list[Mapping[str, Any]]:
@@ -24,7 +26,8 @@ def _traces(case: Case) -> list[Mapping[str, Any]]:
 
 
 def _url(case: Case) -> Iterator[str]:
-    endpoint = case.spec["fiddler"]["url"].removesuffix("/") + "/v1/traces"
+    export = case.spec["fiddler"].get("export")
+    endpoint = (export["endpoint"] if export else case.spec["fiddler"]["url"]).removesuffix("/") + "/v1/traces"
     for config in _traces(case):
         yield from same("traces_endpoint", config["traces_endpoint"], endpoint)
     yield from same("status.fiddler.tracesEndpoint", case.status.get("fiddler", {}).get("tracesEndpoint"), endpoint)
@@ -39,9 +42,10 @@ def _application(case: Case) -> Iterator[str]:
 
 
 def _fiddler_key(case: Case) -> Iterator[str]:
-    ref = case.spec["fiddler"]["apiKeySecretRef"]
+    ref, export = case.spec["fiddler"]["apiKeySecretRef"], case.spec["fiddler"].get("export")
+    sent = None if export and export["credentials"] == "Omit" else f"Bearer {case.keys[ref['name'], ref['key']]}"
     for config in _traces(case):
-        yield from same("Authorization", config["headers"]["Authorization"], f"Bearer {case.keys[ref['name'], ref['key']]}")
+        yield from same("Authorization", config["headers"].get("Authorization"), sent)
 
 
 def _workload(case: Case) -> Iterator[str]:
@@ -76,8 +80,12 @@ def _settings(case: Case) -> Iterator[str]:
 
 def _wanted(case: Case) -> dict[str, str]:
     lua = case.spec["gateway"]["untrustedLua"]
-    needed = case.spec["sessions"]["mode"] == "Header" and lua != "Unmanaged"
+    needed = _has_lua(case) and lua != "Unmanaged"
     return _SETTINGS | ({_LUA: lua} if needed else {})
+
+
+def _has_lua(case: Case) -> bool:
+    return case.spec["sessions"]["mode"] == "Header" or bool(case.spec.get("attributes"))
 
 
 def _env(deployment: dict[str, Any], container: str) -> dict[str, str]:
@@ -96,13 +104,21 @@ def _ingress_class(case: Case) -> Iterator[str]:
 
 def _names(case: Case) -> Iterator[str]:
     """The children are exactly those for the routes and sessions."""
-    wanted: set[Key] = {("Secret", f"{case.name}-kong-keys"), ("KongPlugin", f"{case.name}-opentelemetry")}
-    if case.spec["sessions"]["mode"] == "Header":
+    wanted: set[Key] = {("KongPlugin", f"{case.name}-opentelemetry")}
+    if case.spec["fiddler"].get("export", {}).get("credentials") != "Omit" or any(_refs(r.get("llm", {}).get("auth")) for r in case.routes):
+        wanted.add(("Secret", f"{case.name}-kong-keys"))
+    if _has_lua(case):
         wanted.add(("KongPlugin", f"{case.name}-pre-function"))
     for route in case.routes:
         wanted |= {("KongPlugin", f"{case.name}-{route['name']}-ai-proxy")} if "llm" in route else set()
         wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", "Ingress")} if "expose" in route else set()
     yield from same("children", sorted(case.children()), sorted(wanted))
+
+
+def _refs(auth: Any) -> list[str]:
+    """The fields of a model's auth that refer to a key."""
+    fields = auth.items() if isinstance(auth, dict) else ()
+    return [name for name, value in fields if name.endswith("Ref") or _refs(value)]
 
 
 def _path(case: Case) -> Iterator[str]:
@@ -128,9 +144,8 @@ def _attachments(case: Case) -> Iterator[str]:
     for route in case.models:
         yield from same("ai-proxy on", case.places(f"{case.name}-{route['name']}-ai-proxy"), {places[route["name"]]})
     lua = case.places(f"{case.name}-pre-function")
-    header = case.spec["sessions"]["mode"] == "Header"
-    if case.gateway_works or not header:
-        yield from same("pre-function on", lua, set(places.values()) if header else set())
+    if case.gateway_works or not _has_lua(case):
+        yield from same("pre-function on", lua, set(places.values()) if _has_lua(case) else set())
 
 
 def _place(case: Case, route: dict[str, Any]) -> Key:
@@ -154,10 +169,37 @@ def _payloads(case: Case, _llm: dict[str, Any], config: Mapping[str, Any]) -> It
     yield from same("log_statistics", config["logging"]["log_statistics"], expected=True)
 
 
-def _header(case: Case) -> Iterator[str]:
+def _headers(case: Case) -> Iterator[str]:
+    """The conversation id's chunk reads exactly these headers, in this order."""
     for config in case.configs(f"{case.name}-pre-function"):
-        if f'"{case.spec["sessions"]["header"]}"' not in config["access"][0]:
-            yield f"the Lua does not read {case.spec['sessions']['header']}"
+        if case.spec["sessions"]["mode"] == "Header":
+            yield from same("headers read", _READ.findall(config["access"][0]), case.spec["sessions"]["headers"])
+
+
+def _attributes(case: Case) -> Iterator[str]:
+    """The last chunks hold the attributes: the names in header_filter and log, their values or headers in access, in one order."""
+    wanted = case.spec.get("attributes", [])
+    for config in case.configs(f"{case.name}-pre-function"):
+        if wanted:
+            access = config["access"][-1]
+            values = access[access.index("fiddler_attributes = {") :]
+            yield from same("headers read", _READ.findall(values), [a["fromHeader"] for a in wanted if "fromHeader" in a])
+            literals = _unquoted(_READ.sub("", values))
+            yield from same("values", literals, [a["value"] for a in wanted if "value" in a])
+            for phase in ("header_filter", "log"):
+                yield from same(f"names in {phase}", _unquoted(config[phase][-1])[: len(wanted)], [a["name"] for a in wanted])
+
+
+def _unquoted(lua: str) -> list[str]:
+    """The strings of a chunk, as Lua reads them."""
+    return [re.sub(r"\\(\d{3})", lambda code: chr(int(code[1])), text) for text in re.findall(r'"([^"]*)"', lua)]
+
+
+def _sampling(case: Case) -> Iterator[str]:
+    rate = case.spec["tracing"]["samplingRate"]
+    if ("sampling_rate",) not in overridden(case.spec, "opentelemetry"):
+        for config in _traces(case):
+            yield from same("sampling_rate", config.get("sampling_rate"), rate if rate < 1 else None)
 
 
 def _overrides(case: Case) -> Iterator[str]:
@@ -186,6 +228,8 @@ def _suspend(case: Case) -> Iterator[str]:
 
 ORACLES: Final[dict[str, Oracle]] = {
     "fiddler.url": _url,
+    "fiddler.export.endpoint": _url,
+    "fiddler.export.credentials": _fiddler_key,
     "fiddler.applicationId": _application,
     "fiddler.apiKeySecretRef.name": _fiddler_key,
     "fiddler.apiKeySecretRef.key": _fiddler_key,
@@ -208,7 +252,11 @@ ORACLES: Final[dict[str, Oracle]] = {
     **MODEL_ORACLES,
     "payloads": of_models(_payloads),
     "sessions.mode": _attachments,
-    "sessions.header": _header,
+    "sessions.headers[]": _headers,
+    "attributes[].name": _attributes,
+    "attributes[].value": _attributes,
+    "attributes[].fromHeader": _attributes,
+    "tracing.samplingRate": _sampling,
     "overrides[].plugin": _overrides,
     "overrides[].route": _overrides,
     "overrides[].patch[].op": _overrides,

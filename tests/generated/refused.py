@@ -92,6 +92,12 @@ REFUSED: Final = (
     Refusal("null", _override("opentelemetry", "/queue", None), "InvalidSpec", "needs a value for `add`"),
     Refusal("http", _put("fiddler", url="http://acme.fiddler.ai"), "EndpointRefused", "not inside the cluster"),
     Refusal("metadata service", _put("fiddler", url="https://169.254.169.254"), "EndpointRefused", "fiddler.url must be your Fiddler"),
+    Refusal(
+        "metadata service as collector",
+        _put("fiddler", export={"endpoint": "https://169.254.169.254"}),
+        "EndpointRefused",
+        "fiddler.export.endpoint must be your collector",
+    ),
     Refusal("half an IPv6 address", _put("fiddler", url="https://[2001:db8::1"), "EndpointRefused", "fiddler.url"),
     Refusal("a port in words", _put("fiddler", url="https://acme:https"), "EndpointRefused", "port that is not a number"),
     Refusal("a model nowhere", _model(upstreamUrl="https://1.2.3/call"), "InvalidSpec", "spec.routes[0].llm.options.upstreamUrl"),

@@ -193,7 +193,7 @@ class Scene:
 
     def _offer(self, name: str, text: str, wanted: Spec) -> str:
         spec = copy.deepcopy(wanted)
-        spec["fiddler"]["url"] = self.arena.stage.sink.url
+        spec["fiddler"] |= {"url": self.arena.stage.sink.url, "export": {"endpoint": self.arena.stage.sink.url}}
         for route in spec["routes"]:
             if "expose" in route:
                 route["expose"]["path"] = self.path(*route["expose"]["path"].split("-"))

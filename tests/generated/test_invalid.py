@@ -92,6 +92,7 @@ WHOLE: Final[Spec] = {
         "url": "https://acme.fiddler.ai",
         "applicationId": "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
         "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
+        "export": {"endpoint": "http://otel.observability.svc:4318", "credentials": "Omit"},
     },
     "gateway": {
         "targetRef": {"kind": "Deployment", "name": "kong-gateway", "namespace": "ai"},
@@ -130,7 +131,12 @@ WHOLE: Final[Spec] = {
         {"name": "chat", "attachTo": {"kind": "Service", "name": "chat"}},
     ],
     "payloads": "Captured",
-    "sessions": {"mode": "Header", "header": "X-Chat"},
+    "sessions": {"mode": "Header", "headers": ["X-Chat", "X-Thread"]},
+    "attributes": [
+        {"name": "gen_ai.agent.name", "value": "support-bot"},
+        {"name": "fiddler.session.user.team", "fromHeader": "X-Team"},
+    ],
+    "tracing": {"samplingRate": 0.5},
     "overrides": [{"plugin": "ai-proxy", "route": "openai", "patch": [{"op": "add", "path": "/response_streaming", "value": "deny"}]}],
     "suspend": False,
 }
@@ -198,7 +204,7 @@ def in_default(child: dict[str, Any]) -> dict[str, Any]:
     return {**child, "metadata": metadata}
 
 
-OPTIONAL: Final = ["payloads", "sessions", "suspend", "overrides"]
+OPTIONAL: Final = ["payloads", "sessions", "attributes", "tracing", "suspend", "overrides"]
 
 
 @pytest.mark.parametrize("name", OPTIONAL)

@@ -147,11 +147,24 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
 _NEWER: Final = ("databricks", "deepseek", "ollama", "vllm")
 """Providers that Kong has from 3.14 on."""
 
+
+def _attributes() -> SearchStrategy[list[Spec]]:
+    """Attributes of different names, each with one of the two sources of its value."""
+    name, value, header = (any_value(node_at(f"attributes[].{field}"), "", {}) for field in ("name", "value", "fromHeader"))
+    sources = st.fixed_dictionaries({"name": name, "value": value}) | st.fixed_dictionaries({"name": name, "fromHeader": header})
+    return st.lists(sources, max_size=3, unique_by=lambda attribute: str(attribute["name"]))
+
+
 _BOUNDED: Final = {
+    "sessions.headers": st.lists(
+        any_value(node_at("sessions.headers[]"), "", {}), min_size=1, max_size=3, unique_by=lambda h: str(h).lower()
+    ),
+    "attributes": _attributes(),
     "gateway.kongVersion": st.sampled_from(["3.9", "3.13", "3.13.0.7", "3.14.0.3"]),
     **{f"routes[].expose.timeouts.{name}": st.sampled_from(["1ms", "30s", "1m30s", "596h"]) for name in ("connect", "read", "write")},
 }
-"""Durations within the bounds, which the pattern alone does not keep, and versions that make a difference."""
+"""Fields with rules beyond their own, durations within the bounds, which the pattern alone does not keep, and versions that make a
+difference."""
 
 KEY_REFS: Final = tuple(
     f"routes[].llm.auth.{name}" for name in ("secretRef", "aws.accessKeyIdRef", "aws.secretAccessKeyRef", "azure.clientSecretRef")
@@ -170,6 +183,7 @@ PURE: Final = Scenery(
         "fiddler.url": st.sampled_from(
             ["https://acme.fiddler.ai", "https://acme.fiddler.ai/", "http://sink.fiddler.svc:4318", "https://[2001:db8::1]:8443"]
         ),
+        "fiddler.export.endpoint": st.sampled_from(["http://otel.observability.svc:4318", "https://collector.example/"]),
         "fiddler.applicationId": _UUID | _UUID.map(str.upper),
         "fiddler.apiKeySecretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
         "gateway.targetRef": st.fixed_dictionaries(

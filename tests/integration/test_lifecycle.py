@@ -20,7 +20,7 @@ REFUSED: Final[list[tuple[dict[str, Any], str]]] = [
     ({"routes.0.llm.provider": "acme"}, 'spec.routes[0].llm.provider: Unsupported value: "acme"'),
     ({"routes.0.expose.path": "openai"}, "spec.routes[0].expose.path"),
     ({"routes.0.llm.options.temperature": 9}, "spec.routes[0].llm.options.temperature"),
-    ({"sessions": {"header": 'X"] = os.execute("'}}, "spec.sessions.header"),
+    ({"sessions": {"headers": ['X"] = os.execute("']}}, "spec.sessions.headers[0]"),
     ({"payloads": True}, "spec.payloads"),
     ({"gateway.untrustedLua": True}, "spec.gateway.untrustedLua"),
 ]

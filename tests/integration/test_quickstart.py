@@ -55,7 +55,7 @@ def test_kong_is_given_the_pages_plugins(ready: Arena) -> None:
     lua = found.pop("pre-function")
     assert found == configs(page(ready))
     assert {phase: code for phase, code in lua.items() if code} == {
-        "access": [build_access("X-Fiddler-Conversation-Id")],
+        "access": [build_access(["X-Fiddler-Conversation-Id"])],
         "header_filter": [build_stamp()],
         "log": [build_stamp()],
     }

@@ -88,7 +88,7 @@ def test_a_webhook_that_is_down_is_named_and_waited_for(arena: Arena) -> None:
     arena.until_ready()
     with applied(arena, configuration):
         until_refused(arena, "failed calling webhook", plugin(arena))
-        arena.put(arena.binding({"sessions": {"header": "X-Other"}}))
+        arena.put(arena.binding({"sessions": {"headers": ["X-Other"]}}))
 
         found = arena.until_condition("Ready", "False", "WriteFailing", seconds=15)
         assert f"patch KongPlugin {arena.namespace}/assistant-pre-function" in found["message"]

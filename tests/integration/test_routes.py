@@ -61,10 +61,22 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
         lambda pushed: config("ai-proxy")(pushed)["logging"]["log_payloads"] is False,
     ),
     (
-        "session header",
-        {"sessions": {"header": "X-Thread"}},
+        "session headers",
+        {"sessions": {"headers": ["X-Thread"]}},
         "kongplugins assistant-pre-function",
         lambda pushed: 'get_header("X-Thread")' in config("pre-function")(pushed)["access"][0],
+    ),
+    (
+        "attributes",
+        {"attributes": [{"name": "gen_ai.agent.name", "value": "bot"}, {"name": "fiddler.span.user.team", "fromHeader": "X-Team"}]},
+        "kongplugins assistant-pre-function",
+        lambda pushed: 'get_header("X-Team")' in config("pre-function")(pushed)["access"][1],
+    ),
+    (
+        "sampling rate",
+        {"tracing": {"samplingRate": 0.5}},
+        "kongplugins assistant-opentelemetry",
+        lambda pushed: config("opentelemetry")(pushed)["sampling_rate"] == 0.5,
     ),
     (
         "path",
@@ -210,7 +222,7 @@ def test_an_override_of_a_protected_field_never_reaches_kong_and_names_the_alter
 
     condition = ready.until_condition("Accepted", "False", "InvalidSpec")
     assert condition["message"] == (
-        "spec.overrides[0].patch[0]: /traces_endpoint of opentelemetry must not be changed: use spec.fiddler.url."
+        "spec.overrides[0].patch[0]: /traces_endpoint of opentelemetry must not be changed: use spec.fiddler.url, or spec.fiddler.export."
     )
     ready.until_quiet()
     assert write_lines(ready, mark) == [STATUS]

@@ -26,6 +26,8 @@ def binding_of(sample: Path, arena: Arena) -> Manifest:
         "spec.fiddler.applicationId": APPLICATION_ID,
         "spec.gateway.targetRef": {"kind": binding["spec"]["gateway"]["targetRef"].get("kind", "Deployment"), "name": "kong-gateway"},
     }
+    if "export" in binding["spec"]["fiddler"]:
+        changes["spec.fiddler.export.endpoint"] = arena.stage.sink.url
     return changed(binding, changes)
 
 

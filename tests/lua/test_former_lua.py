@@ -12,7 +12,7 @@ from lupa.luajit21 import LuaRuntime  # type: ignore[import-untyped]
 from fiddler_kong_operator.plan.plugins.pre_function import build_access, build_stamp
 
 HERE = Path(__file__).parent
-PRESENT = (build_access("X-Fiddler-Conversation-Id"), build_stamp())
+PRESENT = (build_access(["X-Fiddler-Conversation-Id"]), build_stamp())
 FORMER = ((HERE / "former" / "access.lua").read_text(), (HERE / "former" / "stamp.lua").read_text())
 
 GOOD = "{KONG_SPANS = {fake.span('kong'), fake.span('chat gpt-4o-mini')}}"

@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from lupa.luajit21 import LuaRuntime  # type: ignore[import-untyped]
 
 from benchmarks import page
-from fiddler_kong_operator.plan.plugins.pre_function import MAX_ID_LENGTH, build_access, build_stamp
+from fiddler_kong_operator.plan.plugins.pre_function import MAX_LENGTH, build_access, build_stamp
+from tests.lua.request import Request as AnyRequest
 
 HEADER = "X-Fiddler-Conversation-Id"
 ATTRIBUTE = b"gen_ai.conversation.id"
-PHASES = {"access": build_access(HEADER), "header_filter": build_stamp(), "log": build_stamp()}
+PHASES = {"access": build_access([HEADER]), "header_filter": build_stamp(), "log": build_stamp()}
 
 PAGE = {"access": page.ACCESS, "header_filter": page.HEADER_FILTER, "log": ""}
 
 
-class Request:
-    """One request through pre-function's phases; every phase must succeed and leave no global behind."""
+class Request(AnyRequest):
+    """A request with these values of the conversation header."""
 
     def __init__(self, *values: bytes, phases: dict[str, str] = PHASES) -> None:
-        self.lua = LuaRuntime(encoding=None, unpack_returned_tuples=True, register_eval=False)
-        self.fake = self.lua.execute((Path(__file__).parent / "kong.lua").read_bytes())
-        headers = self.lua.table()
-        if values:
-            headers[HEADER.lower().encode()] = values[0] if len(values) == 1 else self.lua.table(*values)
-        self.ctx = self.lua.table()
-        self.environment = self.fake.environment(self.fake.get_header(headers), self.ctx)
-        self._codes, self._phases = phases, dict[str, Any]()
-
-    def evaluate(self, code: str) -> Any:
-        """A value made in Lua."""
-        return self.lua.execute(f"return {code}".encode())
-
-    def trace(self, *names: bytes) -> list[Any]:
-        """Spans in Kong's form, the root first."""
-        spans = [self.fake.span(name) for name in names]
-        self.ctx[b"KONG_SPANS"] = self.lua.table(*spans)
-        return spans
-
-    def run(self, *phases: str) -> None:
-        """Run the given phases, or all."""
-        for phase in phases or tuple(self._codes):
-            ok, left_behind, problem = self.attempt(phase)
-            assert ok, (phase, problem)
-            assert left_behind == 0, phase
-
-    def attempt(self, phase: str) -> Any:
-        """Run one phase: whether it succeeded, the number of globals it left behind, and the error."""
-        if phase not in self._phases:
-            self._phases[phase] = self.fake.load(self._codes[phase].encode(), self.environment)
-        return self.fake.run(self._phases[phase], self.environment)
+        super().__init__({HEADER: values} if values else {}, phases)
 
 
 def stamped(span: Any) -> bytes | None:
@@ -82,7 +51,7 @@ def test_spans_made_late_are_stamped_in_log() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"a", b"user@example.com / thread #7 (ok)", b" padded ", b'quote"\\]]', b"~" * MAX_ID_LENGTH, b"%s%d$(x)${y}"],
+    [b"a", b"user@example.com / thread #7 (ok)", b" padded ", b'quote"\\]]', b"~" * MAX_LENGTH, b"%s%d$(x)${y}"],
     ids=["short", "punctuation", "padded", "quotes", "longest", "formats"],
 )
 def test_printable_ids_are_stamped_as_they_are(value: bytes) -> None:
@@ -97,7 +66,7 @@ def test_printable_ids_are_stamped_as_they_are(value: bytes) -> None:
     [
         b"",
         b"   ",
-        b"x" * (MAX_ID_LENGTH + 1),
+        b"x" * (MAX_LENGTH + 1),
         b"x" * 7000,
         b"a\x00b",
         b"a\tb",
@@ -129,6 +98,42 @@ def test_of_a_repeated_header_the_first_counts() -> None:
     spans = request.trace(b"kong")
     request.run()
     assert stamped(spans[0]) == b"first"
+
+
+FIRST, SECOND, THIRD = NAMES = ["X-First", "X-Second", "X-Third"]
+SEVERAL = PHASES | {"access": build_access(NAMES)}
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({FIRST: b"1", SECOND: b"2", THIRD: b"3"}, b"1"),
+        ({SECOND: b"2", THIRD: b"3"}, b"2"),
+        ({THIRD: b"3"}, b"3"),
+        ({FIRST: b"", SECOND: b"2"}, b"2"),
+        ({FIRST: b"  ", SECOND: b"\xff", THIRD: b"3"}, b"3"),
+        ({FIRST: b"x" * (MAX_LENGTH + 1), THIRD: b"3"}, b"3"),
+        ({FIRST: b"a\r\nb", SECOND: b"\x00"}, None),
+        ({HEADER: b"of another name"}, None),
+        ({}, None),
+    ],
+)
+def test_of_several_headers_the_first_with_a_usable_id_counts(headers: dict[str, bytes], expected: bytes | None) -> None:
+    request = AnyRequest({name: (value,) for name, value in headers.items()}, SEVERAL)
+    spans = request.trace(b"kong", b"chat gpt-4o-mini")
+    request.run()
+    assert [stamped(span) for span in spans] == [expected, expected]
+
+
+@pytest.mark.parametrize(("sent", "read"), [(FIRST, [FIRST]), (SECOND, [FIRST, SECOND]), (HEADER, NAMES)])
+def test_no_more_headers_are_read_than_needed(sent: str, read: list[str]) -> None:
+    request = AnyRequest({}, SEVERAL)
+    seen: list[str] = []
+    request.environment[b"kong"][b"request"][b"get_header"] = lambda name: (
+        seen.append(name.decode()) or (b"1" if name == sent.encode() else None)
+    )
+    request.run("access")
+    assert seen == read
 
 
 def test_without_an_id_spans_are_not_even_looked_at() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Final
 
 import pytest
@@ -36,6 +37,7 @@ HOSTILE: Final = {
 }
 FIELDS: Final = (
     "fiddler.url",
+    "fiddler.export.endpoint",
     "fiddler.applicationId",
     "fiddler.apiKeySecretRef.name",
     "fiddler.apiKeySecretRef.key",
@@ -56,7 +58,10 @@ FIELDS: Final = (
     "routes.0.llm.auth.headerPrefix",
     "routes.0.llm.auth.secretRef.name",
     "routes.0.llm.options.upstreamUrl",
-    "sessions.header",
+    "sessions.headers.0",
+    "attributes.0.name",
+    "attributes.0.value",
+    "attributes.0.fromHeader",
     "payloads",
     "overrides.0.plugin",
     "overrides.0.route",
@@ -78,12 +83,18 @@ QUICK_START: Final[Manifest] = {
     ],
 }
 OVERRIDE: Final[dict[str, Any]] = {"plugin": "opentelemetry", "patch": [{"op": "add", "path": "/queue", "value": {}}]}
+LISTS: Final[dict[str, Any]] = {
+    "overrides": [OVERRIDE],
+    "attributes": [{"name": "gen_ai.agent.name", "value": "support-bot"}],
+}
 SLASHED: Final = {
     "routes.0.expose.path": {"another namespace"},
     "routes.0.llm.model": {"another namespace"},
     "overrides.0.patch.0.path": {"another namespace", "a way up"},
+    "attributes.0.value": {"another namespace", "a way up", "Lua that closes a long string"},
 }
-"""Fields that may contain slashes; a JSON pointer cannot go upwards."""
+"""Fields that may contain slashes; a JSON pointer cannot go upwards. An attribute's value may contain brackets as well: it stands in
+a quoted string (tests/lua)."""
 
 
 def texts(field: str) -> list[tuple[str, str]]:
@@ -93,8 +104,12 @@ def texts(field: str) -> list[tuple[str, str]]:
 
 def changes(field: str, text: str) -> dict[str, Any]:
     """Changes of the quick start's binding that set one field to the text."""
-    also: dict[str, Any] = {"overrides": [OVERRIDE]} if field.startswith("overrides") else {}
+    section, _, leaf = field.partition(".0.")
+    also: dict[str, Any] = {section: copy.deepcopy(LISTS[section])} if section in LISTS else {}
+    if leaf == "fromHeader":
+        del also["attributes"][0]["value"]
     also |= {"routes.0.attachTo": {"kind": "Service"}, "routes.0.expose": None} if "attachTo" in field else {}
+    also |= {"sessions": {"headers": ["X-Chat"]}} if field.startswith("sessions") else {}
     return {**also, field: f"/{text}" if field.endswith("path") else text}
 
 

@@ -73,7 +73,7 @@ def test_a_models_url_does_not_lead_into_the_gateways_machine(arena: Arena) -> N
 @pytest.mark.parametrize(
     "url", ["https://me:secret@acme.example", "ftp://acme.example", "file:///etc/passwd", "https://acme.example/?$(x)"]
 )
-@pytest.mark.parametrize("field_", ["fiddler.url", "routes.0.llm.options.upstreamUrl"])
+@pytest.mark.parametrize("field_", ["fiddler.url", "fiddler.export.endpoint", "routes.0.llm.options.upstreamUrl"])
 def test_credentials_and_other_schemes_are_refused_at_admission(arena: Arena, field_: str, url: str) -> None:
     with pytest.raises(ApiError, match=field_.rpartition(".")[2]):
         arena.create(arena.binding({field_: url}))

@@ -27,7 +27,7 @@ CHANGES: Final[tuple[Change, ...]] = (
     {"routes.0.llm.options.maxTokens": 64},
     {"routes.0.name": "renamed"},
     {"payloads": "Disabled"},
-    {"sessions": {"header": "X-Chat"}},
+    {"sessions": {"headers": ["X-Chat"]}},
     {"sessions": {"mode": "Disabled"}},
     {"suspend": True},
     {"suspend": True, "payloads": "Disabled"},

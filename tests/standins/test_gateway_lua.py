@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from fiddler_kong_operator.plan.plugins.pre_function import build_access, build_stamp
+from fiddler_kong_operator.api import Attribute
+from fiddler_kong_operator.plan.plugins.pre_function import build_access, build_attributes_access, build_attributes_stamp, build_stamp
 
 from .conftest import TRACING, until
 
@@ -116,7 +117,7 @@ async def test_pages_lua_runs_in_every_other_mode(make_rig: Callable[..., Any], 
 async def test_the_operators_lua_runs_in_every_other_mode(make_rig: Callable[..., Any], mode: str) -> None:
     rig = await make_rig(replace(TRACING, untrusted_lua=mode))
     stamp = build_stamp()
-    access = build_access("X-Fiddler-Conversation-Id")
+    access = build_access(["X-Fiddler-Conversation-Id"])
     await rig.accept(pre_function={"access": [access], "header_filter": [stamp], "log": [stamp]})
     seen = []
     for headers in ({"X-Fiddler-Conversation-Id": "c-1"}, {}, {"X-Fiddler-Conversation-Id": "c-2"}):
@@ -125,6 +126,23 @@ async def test_the_operators_lua_runs_in_every_other_mode(make_rig: Callable[...
         await until(lambda: rig.receiver.bodies, "the call's spans arrive")
         seen.append(rig.receiver.named("chat gpt-4o-mini").get("gen_ai.conversation.id"))
     assert (seen, rig.gateway.error_log) == (["c-1", None, "c-2"], ())
+
+
+@pytest.mark.parametrize("mode", ["on", "sandbox", "lax", "strict"])
+async def test_the_lua_for_attributes_runs_in_every_other_mode(make_rig: Callable[..., Any], mode: str) -> None:
+    rig = await make_rig(replace(TRACING, untrusted_lua=mode))
+    attributes = [Attribute(name="gen_ai.agent.name", value="support-bot"), Attribute(name="fiddler.span.user.team", from_header="X-Team")]
+    stamps = [build_stamp(), build_attributes_stamp(attributes)]
+    access = [build_access(["X-Old", "X-Chat"]), build_attributes_access(attributes)]
+    await rig.accept(pre_function={"access": access, "header_filter": stamps, "log": stamps})
+    seen = []
+    for headers in ({"X-Team": "a", "X-Chat": "c-1"}, {}, {"X-Team": "b"}):
+        rig.receiver.bodies.clear()
+        assert (await rig.chat(headers=headers))[0] == 200
+        await until(lambda: rig.receiver.bodies, "the call's spans arrive")
+        found = rig.receiver.named("chat gpt-4o-mini")
+        seen.append([found.get(name) for name in ("gen_ai.agent.name", "fiddler.span.user.team", "gen_ai.conversation.id")])
+    assert (seen, rig.gateway.error_log) == ([["support-bot", "a", "c-1"], ["support-bot", None, None], ["support-bot", "b", None]], ())
 
 
 @pytest.mark.parametrize(("mode", "code", "status"), [

@@ -5,16 +5,16 @@ Everything here is generated into `crds/`: bounds, defaults, rules, columns. Cha
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from .auth import AwsAuth, AzureAuth
 from .exposure import Expose, Timeouts
-from .headers import SessionHeader
 from .llm import Llm, LlmAuth, LlmOptions
 from .overrides import Override, PatchOperation
 from .rules import Rule
+from .spans import Attribute, Sessions, Tracing
 from .types import (
     ApiModel,
     ApplicationId,
@@ -28,9 +28,11 @@ from .types import (
 
 __all__ = [
     "AttachTo",
+    "Attribute",
     "AwsAuth",
     "AzureAuth",
     "BindingSpec",
+    "Export",
     "Expose",
     "Fiddler",
     "Gateway",
@@ -43,10 +45,21 @@ __all__ = [
     "SecretKeyRef",
     "Sessions",
     "Timeouts",
+    "Tracing",
     "WorkloadRef",
 ]
 
-DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
+
+class Export(ApiModel):
+    """An OpenTelemetry Collector between Kong and Fiddler."""
+
+    endpoint: InstanceUrl
+    """URL of the collector's OTLP/HTTP receiver, scheme, host and port only, for example
+    `http://otel-collector.observability.svc:4318`. Kong sends the traces there, and the collector sends them on to `fiddler.url`."""
+
+    credentials: Literal["Forward", "Omit"] = "Forward"
+    """`Forward`: Kong sends Fiddler's key and the application id along, for the collector to pass on; one collector serves every binding.
+    `Omit`: Kong gets no key of Fiddler's, because the collector has it; the operator still uses it to ask Fiddler."""
 
 
 class Fiddler(ApiModel):
@@ -62,6 +75,9 @@ class Fiddler(ApiModel):
 
     api_key_secret_ref: SecretKeyRef
     """Secret that holds the Fiddler API key (organizational settings): the bare key, without `Bearer `."""
+
+    export: Export | None = None
+    """Send the traces to a collector, which forwards them to `url`. Left out, Kong sends them to Fiddler itself."""
 
 
 class WorkloadRef(ApiModel):
@@ -103,7 +119,7 @@ class Gateway(ApiModel):
     `Override` takes the field over and restores the former value when the last binding is deleted."""
 
     untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"
-    """Value for KONG_UNTRUSTED_LUA, which session grouping needs. `on` is what Fiddler documents; it lets everyone who may create a
+    """Value for KONG_UNTRUSTED_LUA, which sessions and attributes need. `on` is what Fiddler documents; it lets everyone who may create a
     KongPlugin run unrestricted Lua in this gateway. `sandbox` also suffices up to Kong 3.13, `strict` and `lax` exist from 3.14.
     `Unmanaged` leaves the setting alone; the gateway must then not set it to `off`. YAML reads a bare on as true: write `"on"`."""
 
@@ -157,26 +173,21 @@ class Route(ApiModel):
     """The model behind the route. Leave it out where the object in `attachTo` already has an `ai-proxy` plugin of its own."""
 
 
-class Sessions(ApiModel):
-    """How calls of one conversation become one session in Fiddler."""
-
-    mode: Literal["Header", "Disabled"] = "Header"
-    """`Header`: the client sends a conversation id with each call (needs KONG_UNTRUSTED_LUA). `Disabled`: no pre-function plugin;
-    every call is a session of its own unless the application traces with an OpenTelemetry SDK itself."""
-
-    header: SessionHeader = DEFAULT_SESSION_HEADER
-    """Request header that carries the conversation id; ids must be printable ASCII."""
+N = TypeVar("N", Route, Attribute)
 
 
 def _distinct(items: list[Any]) -> bool:
     return len(set(items)) == len(items)
 
 
-def _named_apart(routes: tuple[Route, ...]) -> tuple[Route, ...]:
-    """The API server checks the same, since routes are a map by name: it calls the second one a duplicate value."""
-    if not _distinct([route.name for route in routes]):
+def _named_apart(items: tuple[N, ...]) -> tuple[N, ...]:
+    """The API server checks the same, since these lists are maps by name: it calls the second one a duplicate value."""
+    if not _distinct([item.name for item in items]):
         raise ValueError("must have names that differ from each other")
-    return routes
+    return items
+
+
+_BY_NAME: Final = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 
 class BindingSpec(ApiModel):
@@ -205,9 +216,7 @@ class BindingSpec(ApiModel):
     gateway: Gateway
     """The Kong AI Gateway that handles the traffic."""
 
-    routes: Annotated[tuple[Route, ...], AfterValidator(_named_apart)] = Field(
-        min_length=1, max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
-    )
+    routes: Annotated[tuple[Route, ...], AfterValidator(_named_apart)] = Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)
     """The LLM traffic to observe."""
 
     payloads: Literal["Disabled", "Captured"] = "Disabled"
@@ -216,6 +225,14 @@ class BindingSpec(ApiModel):
 
     sessions: Sessions = Sessions()
     """How calls of one conversation become one session in Fiddler."""
+
+    attributes: Annotated[tuple[Attribute, ...], AfterValidator(_named_apart)] = Field(
+        default=(), max_length=16, json_schema_extra=_BY_NAME
+    )
+    """Attributes that are stamped on the spans (needs KONG_UNTRUSTED_LUA)."""
+
+    tracing: Tracing = Tracing()
+    """Which calls are traced."""
 
     overrides: tuple[Override, ...] = Field(default=(), max_length=16)
     """Patches of the generated plugins' config, for options that have no field here."""

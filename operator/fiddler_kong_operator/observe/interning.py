@@ -12,7 +12,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any, Final, TypeVar, cast
 
-from fiddler_kong_operator.api import Fiddler, Gateway, Llm, LlmAuth, LlmOptions, Sessions, WorkloadRef
+from fiddler_kong_operator.api import Export, Fiddler, Gateway, Llm, LlmAuth, LlmOptions, Sessions, Tracing, WorkloadRef
 from fiddler_kong_operator.api.types import ApiModel, SecretKeyRef
 
 __all__ = ["deduplicate_spec", "deduplicate_status", "share"]
@@ -20,7 +20,7 @@ __all__ = ["deduplicate_spec", "deduplicate_status", "share"]
 H = TypeVar("H", bound=Hashable)
 M = TypeVar("M", bound=ApiModel)
 
-_SHARED: Final = frozenset({Fiddler, Gateway, Llm, LlmAuth, LlmOptions, SecretKeyRef, Sessions, WorkloadRef})
+_SHARED: Final = frozenset({Export, Fiddler, Gateway, Llm, LlmAuth, LlmOptions, SecretKeyRef, Sessions, Tracing, WorkloadRef})
 _POOL: Final = 1024
 """Size of each pool."""
 

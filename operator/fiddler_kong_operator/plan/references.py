@@ -11,7 +11,7 @@ from fiddler_kong_operator.api.durations import milliseconds
 from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
 from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
-from .plugins import PLUGINS, plugin_instances, required_keys
+from .plugins import PLUGINS, keys_of, plugin_instances, required_keys
 from .snapshot import Attachable, Binding
 
 __all__ = [
@@ -134,9 +134,11 @@ def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
     """Every object that the spec asks for, in the order of creation; none without a valid spec."""
     if binding.spec is None:
         return ()
-    plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in plugin_instances(binding.spec))
+    instances = plugin_instances(binding.spec)
+    secrets = (keys_secret(binding),) if keys_of(instances) else ()
+    plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in instances)
     exposed = [route.name for route, _, _ in exposed_routes(binding.spec)]
-    return (keys_secret(binding), *plugins, *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed))
+    return (*secrets, *plugins, *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed))
 
 
 def children_of(binding: Binding) -> Iterator[ObjectKey]:

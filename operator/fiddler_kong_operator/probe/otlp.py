@@ -18,7 +18,7 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -26,6 +26,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from fiddler_kong_operator import __version__, names
 from fiddler_kong_operator.plan.acceptance.endpoint import (
+    COLLECTOR,
     Endpoint,
     RefusedAddress,
     may_disclose,
@@ -45,6 +46,7 @@ from .verdict import BODY_LIMIT, Reply, judge_failure, judge_reply
 __all__ = ["TraceProber"]
 
 LONGEST_RETRY_AFTER: Final = 3600.0
+_REACHABLE: Final = "Reachable"
 _RATE_LIMITED: Final = frozenset({429, 503})
 """Statuses with a Retry-After that counts."""
 
@@ -76,9 +78,21 @@ class TraceProber:
             self._own_resolver.close()
 
     async def ask(self, target: ProbeTarget) -> Answer:
-        """Probe once, within `settings.timeout` seconds. Never raises because of the server."""
+        """Probe once, within `settings.timeout` seconds for each hop. Never raises because of the server.
+
+        The first hop that is not as it should be decides, and the message says which it is.
+        """
+        if target.collector is None:
+            return await self._ask_hop(target)
+        first = await self._ask_hop(target.to_collector(target.collector))
+        if first.result.reason != _REACHABLE:
+            return _said("First hop, the collector:", first)
+        second = await self._ask_hop(target.behind_collector())
+        return _said(first.result.message if second.result.reason == _REACHABLE else "Second hop, Fiddler:", second)
+
+    async def _ask_hop(self, target: ProbeTarget) -> Answer:
         try:
-            endpoint = parse_endpoint(target.url, allow_http=self._settings.allow_http)
+            endpoint = parse_endpoint(target.url, allow_http=self._settings.allow_http, hop=target.hop)
         except RefusedAddress as refusal:
             return Answer(ProbeResult("AddressRefused", str(refusal)))
         return await self._ask(target, endpoint, asyncio.get_running_loop().time() + self._settings.timeout)
@@ -143,7 +157,7 @@ class TraceProber:
             return {}
 
     async def _with_application(self, answer: Answer, session: aiohttp.ClientSession, target: ProbeTarget, deadline: float) -> Answer:
-        if answer.result.reason != "Reachable":
+        if answer.result.reason != _REACHABLE or target.hop is COLLECTOR:
             return answer
         try:
             async with asyncio.timeout_at(deadline):
@@ -180,7 +194,7 @@ def _resolved(host: str, address: str, port: int) -> ResolveResult:
 
 def _headers(target: ProbeTarget) -> dict[str, str]:
     return {
-        "Authorization": f"Bearer {target.key}",
+        **({"Authorization": f"Bearer {target.key}"} if target.key_sent else {}),
         names.APPLICATION_ID_HEADER: target.application_id,
         "Accept-Encoding": "identity",
         "User-Agent": f"{names.APPLICATION}/{__version__}",
@@ -203,13 +217,19 @@ def _failure(error: aiohttp.ClientError | OSError, endpoint: Endpoint) -> ProbeR
         case aiohttp.ClientSSLError():
             return judge_failure("TlsFailed", endpoint)
         case aiohttp.InvalidURL():
-            return ProbeResult("AddressRefused", "fiddler.url holds an address in an unusual form. Write four numbers, or a name.")
+            text = f"{endpoint.hop.field} holds an address in an unusual form. Write four numbers, or a name."
+            return ProbeResult("AddressRefused", text)
         case aiohttp.ClientResponseError():
             return judge_failure("NotHttp", endpoint)
         case OSError(errno=errno.ECONNREFUSED):
             return judge_failure("ConnectionRefused", endpoint)
         case _:
             return judge_failure("ConnectionFailed", endpoint)
+
+
+def _said(before: str, answer: Answer) -> Answer:
+    """The answer with more words before its message."""
+    return replace(answer, result=replace(answer.result, message=f"{before} {answer.result.message}"))
 
 
 def _add_application(answer: Answer, application: Application, target: ProbeTarget) -> Answer:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import Fiddler
+from fiddler_kong_operator.plan.acceptance.endpoint import COLLECTOR, FIDDLER, Hop
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
 __all__ = ["Answer", "ProbeTarget"]
@@ -25,17 +26,35 @@ class ProbeTarget:
     """The place of the key, as messages name it."""
     verify_depth: int | None = None
     """Intermediate certificates that the gateway's Kong accepts; None where that is not known."""
+    collector: str | None = None
+    """URL of the collector that Kong sends to in place of Fiddler."""
+    key_sent: bool = True
+    """Kong sends the key."""
+    hop: Hop = FIDDLER
+    """The server at `url`."""
+    behind: bool = False
+    """It is behind a collector: Kong does not connect to it."""
 
     @classmethod
     def of(cls, fiddler: Fiddler, key: str, verify_depth: int | None) -> ProbeTarget:
         """The target of a binding."""
-        ref = fiddler.api_key_secret_ref
-        return cls(fiddler.url, fiddler.application_id, key, f"`{ref.key}` in the Secret `{ref.name}`", verify_depth)
+        ref, export = fiddler.api_key_secret_ref, fiddler.export
+        source = f"`{ref.key}` in the Secret `{ref.name}`"
+        target = cls(fiddler.url, fiddler.application_id, key, source, verify_depth)
+        return replace(target, collector=export.endpoint, key_sent=export.credentials == "Forward") if export else target
 
     def __post_init__(self) -> None:
         """Refuse a key that would break the request's headers or add one."""
         if not self.key or not all(" " < c <= "~" for c in self.key):
             raise ValueError("the key must be printable ASCII without spaces")
+
+    def to_collector(self, url: str) -> ProbeTarget:
+        """The first hop: what Kong sends, to the collector."""
+        return replace(self, url=url, collector=None, hop=COLLECTOR)
+
+    def behind_collector(self) -> ProbeTarget:
+        """The second hop: what the collector is to send, to Fiddler."""
+        return replace(self, collector=None, key_sent=True, behind=True)
 
     @property
     def base(self) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 import orjson
 
-from fiddler_kong_operator.plan.acceptance.endpoint import GRPC_HINT, GRPC_PORT, Endpoint
+from fiddler_kong_operator.plan.acceptance.endpoint import COLLECTOR, FIDDLER, GRPC_HINT, GRPC_PORT, Endpoint
 from fiddler_kong_operator.plan.gateway.verify_depth import RAISED, VERIFY_DEPTH
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 
@@ -40,17 +40,24 @@ _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
     ),
     404: (
         "EndpointNotFound",
-        "{endpoint} does not exist (404). fiddler.url must be your Fiddler instance, such as https://acme.fiddler.ai.",
+        "{endpoint} does not exist (404). {field} must be {goal}, scheme and host only.",
     ),
     429: ("RateLimited", "{base} is rate limiting (429). Nothing to do; the operator probes again when the server allows it."),
 }
+_REFUSED_BY_COLLECTOR: Final = (
+    "{endpoint} refuses what Kong sends ({status}). Let the collector's OTLP receiver take traces without credentials of its own, "
+    "and have only the gateway reach it (a NetworkPolicy)."
+)
+_TEXTS_OF_COLLECTOR: Final[Mapping[int, tuple[str, str]]] = {
+    **_TEXTS,
+    401: ("Unauthorized", _REFUSED_BY_COLLECTOR),
+    403: ("Forbidden", _REFUSED_BY_COLLECTOR),
+}
 _FAILURES: Final[Mapping[str, str]] = {
-    "NameNotResolved": "The host name {host} does not resolve. Check fiddler.url, the cluster's DNS and egress policies.",
-    "ConnectionRefused": "Nothing accepts connections at {endpoint}. Check the port in fiddler.url and egress policies.",
-    "ProbeTimeout": "{endpoint} did not answer within the time limit. Check egress policies and firewalls between the cluster and Fiddler.",
-    "ConnectionFailed": (
-        "The connection to {endpoint} broke before an answer arrived. Check firewalls and proxies between the cluster and Fiddler."
-    ),
+    "NameNotResolved": "The host name {host} does not resolve. Check {field}, the cluster's DNS and egress policies.",
+    "ConnectionRefused": "Nothing accepts connections at {endpoint}. Check the port in {field} and egress policies.",
+    "ProbeTimeout": "{endpoint} did not answer within the time limit. Check egress policies and firewalls on the way to {goal}.",
+    "ConnectionFailed": ("The connection to {endpoint} broke before an answer arrived. Check firewalls and proxies on the way to {goal}."),
     "TlsUntrusted": (
         "The TLS certificate of {endpoint} is not trusted: {detail}. "
         "For a private CA, give its certificate to the operator (--probe-ca-file) and to Kong (KONG_LUA_SSL_TRUSTED_CERTIFICATE)."
@@ -65,10 +72,10 @@ _FAILURES: Final[Mapping[str, str]] = {
     ),
     "TlsWrongHost": (
         "The TLS certificate of {endpoint} {detail}. "
-        "Use in fiddler.url a host that the certificate is for, or have {host} added to the server's certificate."
+        "Use in {field} a host that the certificate is for, or have {host} added to the server's certificate."
     ),
-    "TlsFailed": "{endpoint} does not speak TLS as expected. Check the port and the scheme in fiddler.url.",
-    "NotHttp": "The server at {endpoint} does not speak HTTP. fiddler.url must be the address of your Fiddler instance.",
+    "TlsFailed": "{endpoint} does not speak TLS as expected. Check the port and the scheme in {field}.",
+    "NotHttp": "The server at {endpoint} does not speak HTTP. {field} must be the address of {goal}.",
 }
 _REASONS: Final = {"TlsFailed": "ConnectionFailed", "TlsInvalid": "TlsUntrusted", "NotHttp": "NotOtlp"}
 _RAISED: Final = ", ".join(map(str, RAISED))
@@ -94,14 +101,15 @@ class Reply:
 
 def judge_failure(kind: str, endpoint: Endpoint, detail: str = "") -> ProbeResult:
     """The result if no HTTP answer arrived. `kind` is a reason, or `TlsFailed`, `TlsInvalid` or `NotHttp`; `detail` holds no key."""
-    text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail)
+    text = _FAILURES[kind].format(host=endpoint.host, endpoint=endpoint, detail=detail, field=endpoint.hop.field, goal=endpoint.hop.goal)
     hints = (endpoint.service_hint if kind == "NameNotResolved" else "", GRPC_HINT if endpoint.port == GRPC_PORT else "")
     return ProbeResult(_REASONS.get(kind, kind), " ".join(filter(None, (text, *hints))))
 
 
 def judge_reply(reply: Reply, target: ProbeTarget) -> ProbeResult:
     """The result of an HTTP answer to an empty export. A chain that Kong refuses decides before the answer, which Kong would not get."""
-    reason, text = _too_deep(reply, target) or _TEXTS.get(reply.status) or _by_class(reply)
+    known = _TEXTS_OF_COLLECTOR if target.hop is COLLECTOR else _TEXTS
+    reason, text = _too_deep(reply, target) or known.get(reply.status) or _by_class(reply)
     message = text.format(
         base=target.base,
         endpoint=target.traces_endpoint,
@@ -110,12 +118,14 @@ def judge_reply(reply: Reply, target: ProbeTarget) -> ProbeResult:
         intermediates=reply.intermediates,
         accepted=target.verify_depth,
         key_source=target.key_source,
+        field=target.hop.field,
+        goal=target.hop.goal,
     )
     return ProbeResult(reason, message + _advice(reason, reply, target))
 
 
 def _too_deep(reply: Reply, target: ProbeTarget) -> tuple[str, str] | None:
-    if target.verify_depth is None or reply.intermediates <= target.verify_depth:
+    if target.behind or target.verify_depth is None or reply.intermediates <= target.verify_depth:
         return None
     return "TlsUntrusted", (
         "Kong would not trust the TLS certificate of {base}, although it is valid: its chain has {intermediates} intermediate "
@@ -125,9 +135,9 @@ def _too_deep(reply: Reply, target: ProbeTarget) -> tuple[str, str] | None:
 
 
 def _advice(reason: str, reply: Reply, target: ProbeTarget) -> str:
-    if reason in {"Unauthorized", "Forbidden"} and _is_encoded(target.key):
+    if reason in {"Unauthorized", "Forbidden"} and target.hop is FIDDLER and _is_encoded(target.key):
         return " The value looks base64-encoded twice: store the bare key, as stringData or by `kubectl create secret generic`."
-    if reason == "Reachable" and target.verify_depth is None and reply.intermediates > _COMMON_DEPTH:
+    if reason == "Reachable" and not target.behind and target.verify_depth is None and reply.intermediates > _COMMON_DEPTH:
         return (
             f" Its certificate's chain has {reply.intermediates} intermediates, which Kong before {_RAISED} does not trust by default, "
             f"and this gateway's limit is not known: check its patch version and {VERIFY_DEPTH}, "
@@ -157,13 +167,11 @@ def _by_class(reply: Reply) -> tuple[str, str]:
     if status // 100 == 3:  # noqa: PLR2004 - the class of redirects
         return "Redirected", (
             "{endpoint} answers with a redirect ({status}), which Kong does not follow. "
-            "If it leads to your Fiddler instance, put that address into fiddler.url; `curl -sI {endpoint}` shows it."
+            "If it leads to {goal}, put that address into {field}; `curl -sI {endpoint}` shows it."
         )
     if status // 100 == 5:  # noqa: PLR2004 - the class of server errors
         return "ServerError", "{base} answers with a server error ({status}). Nothing to do; the operator probes again."
-    return "UnexpectedAnswer", (
-        "{endpoint} answers an empty export with HTTP status {status}. Check that fiddler.url is your Fiddler instance."
-    )
+    return "UnexpectedAnswer", ("{endpoint} answers an empty export with HTTP status {status}. Check that {field} is {goal}.")
 
 
 def _success(reply: Reply) -> tuple[str, str]:
@@ -171,7 +179,7 @@ def _success(reply: Reply) -> tuple[str, str]:
         return "Reachable", "{endpoint} answered an empty export with 200."
     return "NotOtlp", (
         "{endpoint} answers 200, but not as an OTLP endpoint does (perhaps it is a web page or a proxy's login). "
-        "fiddler.url must be the address of your Fiddler instance."
+        "{field} must be the address of {goal}."
     )
 
 

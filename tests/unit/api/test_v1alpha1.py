@@ -19,7 +19,7 @@ def test_what_is_left_out_is_safe_in_production() -> None:
     found = parsed()
 
     assert (found.payloads, found.suspend, found.overrides) == ("Disabled", False, ())
-    assert (found.sessions.mode, found.sessions.header) == ("Header", "X-Fiddler-Conversation-Id")
+    assert (found.sessions.mode, found.sessions.headers) == ("Header", ("X-Fiddler-Conversation-Id",))
     gateway = found.gateway
     assert (gateway.management, gateway.conflicts, gateway.untrusted_lua) == ("Apply", "Refuse", "on")
     assert (gateway.container, gateway.ingress_class_name) == ("proxy", "kong")

@@ -37,7 +37,7 @@ def test_the_namespace_is_the_given_one_where_the_document_names_none() -> None:
     assert parse_binding(document(metadata={"name": "sample"}), "elsewhere").namespace == "elsewhere"
 
 
-@pytest.mark.parametrize("path", ["payloads", "sessions", "sessions.header", "gateway.container", "routes.0.llm"])
+@pytest.mark.parametrize("path", ["payloads", "sessions", "sessions.headers", "gateway.container", "routes.0.llm"])
 def test_null_means_left_out_as_to_the_api_server(path: str) -> None:
     found = document()
     *parents, leaf = path.split(".")
@@ -78,7 +78,7 @@ def test_a_status_in_the_file_is_no_fault_and_not_believed() -> None:
         ({"gateway.managment": "Verify"}, "spec.gateway.managment is not a field; did you mean management?"),
         ({"fiddler.application_id": "x"}, "spec.fiddler.application_id is not a field; did you mean applicationId?"),
         ({"routes.0.attachto": {}}, "spec.routes[0].attachto is not a field; did you mean attachTo?"),
-        ({"sessions.zzz": 1}, "spec.sessions.zzz is not a field; known are mode, header"),
+        ({"sessions.zzz": 1}, "spec.sessions.zzz is not a field; known are mode, headers"),
         ({"suspended": True}, "spec.suspended is not a field; did you mean suspend?"),
     ],
 )

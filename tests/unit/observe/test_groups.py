@@ -13,13 +13,25 @@ from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.gateway.tenancy import seniority, settings_rival, tenancy_of
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Workload
-from tests.unit.plan.situations import GATEWAY, HELM, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
+from tests.unit.plan.situations import (
+    AGENT,
+    GATEWAY,
+    HELM,
+    OURS,
+    WANTED,
+    make_binding,
+    make_container,
+    make_snapshot,
+    make_spec,
+    make_workload,
+)
 
 
 def spec_strategy() -> st.SearchStrategy[Binding]:
     specs = st.builds(
         make_spec,
         sessions=st.sampled_from(["Header", "Disabled"]),
+        attributes=st.sampled_from([(), (AGENT,)]),
         suspend=st.booleans(),
         management=st.sampled_from(["Apply", "Verify"]),
         conflicts=st.sampled_from(["Refuse", "Override"]),

@@ -28,8 +28,8 @@ def copied(value: Any) -> Any:
 
 
 def test_parts_that_differ_are_kept_apart() -> None:
-    one, other = parsed(sessions={"header": "X-One"}), parsed(sessions={"header": "X-Two"})
-    assert [part.sessions.header for part in (one, other)] == ["X-One", "X-Two"]
+    one, other = parsed(sessions={"headers": ["X-One"]}), parsed(sessions={"headers": ["X-Two"]})
+    assert [part.sessions.headers for part in (one, other)] == [("X-One",), ("X-Two",)]
 
 
 def test_a_deduplicated_spec_equals_the_original() -> None:

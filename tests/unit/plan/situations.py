@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fiddler_kong_operator import names
@@ -25,20 +25,33 @@ GATEWAY = ObjectKey("Deployment", "kong", "kong-gateway")
 EVERYTHING_RUNS = Rollout(complete=True, ready=True)
 
 
+AGENT = {"name": "gen_ai.agent.name", "value": "support-bot"}
+
+
 def make_spec(
-    *routes: Mapping[str, Any], sessions: str = "Header", suspend: bool = False, url: str = "https://acme.fiddler.ai", **gateway: Any
+    *routes: Mapping[str, Any],
+    sessions: str = "Header",
+    attributes: Sequence[Mapping[str, Any]] = (),
+    sampling_rate: float = 1.0,
+    suspend: bool = False,
+    url: str = "https://acme.fiddler.ai",
+    export: Mapping[str, str] | None = None,
+    **gateway: Any,
 ) -> BindingSpec:
-    """A valid spec; keyword arguments are fields of `gateway`."""
+    """A valid spec; the other keyword arguments are fields of `gateway`."""
     return BindingSpec.model_validate(
         {
             "fiddler": {
                 "url": url,
                 "applicationId": "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11",
                 "apiKeySecretRef": {"name": "fiddler", "key": "api-key"},
+                "export": export,
             },
             "gateway": {"targetRef": {"name": GATEWAY.name, "namespace": GATEWAY.namespace}, **gateway},
             "routes": list(routes or (EXPOSED,)),
             "sessions": {"mode": sessions},
+            "attributes": list(attributes),
+            "tracing": {"samplingRate": sampling_rate},
             "suspend": suspend,
         }
     )

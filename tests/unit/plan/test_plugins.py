@@ -6,10 +6,11 @@ import pytest
 
 from fiddler_kong_operator.api import Override
 from fiddler_kong_operator.plan.objects.manifest import canonical
-from fiddler_kong_operator.plan.plugins import PLUGINS, plugin_instances, plugin_types
+from fiddler_kong_operator.plan.plugins import PLUGINS, needs_lua, plugin_instances, plugin_types, required_keys
 from fiddler_kong_operator.plan.plugins.pre_function import build_access
+from fiddler_kong_operator.plan.references import wanted_children
 from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
-from tests.unit.plan.situations import ATTACHED, EXPOSED, make_spec
+from tests.unit.plan.situations import AGENT, ATTACHED, EXPOSED, make_binding, make_spec
 
 
 def test_every_plugin_but_the_one_that_runs_lua_can_be_overridden() -> None:
@@ -18,10 +19,14 @@ def test_every_plugin_but_the_one_that_runs_lua_can_be_overridden() -> None:
 
 @pytest.mark.parametrize("route", [EXPOSED, ATTACHED], ids=["with a model", "without"])
 @pytest.mark.parametrize("sessions", ["Header", "Disabled"])
-def test_the_types_that_are_wanted_are_those_of_the_instances(route: dict[str, Any], sessions: str) -> None:
-    spec = make_spec(route, sessions=sessions)
+@pytest.mark.parametrize("attributes", [[], [AGENT]], ids=["no attributes", "attributes"])
+def test_the_types_that_are_wanted_are_those_of_the_instances(
+    route: dict[str, Any], sessions: str, attributes: list[dict[str, Any]]
+) -> None:
+    spec = make_spec(route, sessions=sessions, attributes=attributes)
 
     assert list(plugin_types(spec)) == [instance.plugin for instance in plugin_instances(spec)]
+    assert needs_lua(spec) == ("pre-function" in plugin_types(spec)) == (sessions == "Header" or attributes != [])
 
 
 def test_a_trailing_slash_of_the_url_is_dropped() -> None:
@@ -29,6 +34,17 @@ def test_a_trailing_slash_of_the_url_is_dropped() -> None:
     spec = spec_of().model_copy(update={"fiddler": spec_of().fiddler.model_copy(update={"url": url})})
     (config,) = [i.config for i in plugin_instances(spec) if i.plugin == "opentelemetry"]
     assert config["traces_endpoint"] == "https://acme.fiddler.ai/v1/traces"
+
+
+@pytest.mark.parametrize(("credentials", "sent"), [("Forward", True), ("Omit", False)])
+def test_a_collector_gets_the_traces_and_the_key_only_where_it_is_to_forward_it(credentials: str, sent: bool) -> None:  # noqa: FBT001
+    spec = make_spec(ATTACHED, export={"endpoint": "http://otel.kong.svc:4318/", "credentials": credentials})
+    (traces,) = (instance for instance in plugin_instances(spec) if instance.plugin == "opentelemetry")
+
+    assert traces.config["traces_endpoint"] == "http://otel.kong.svc:4318/v1/traces"
+    assert [key.pointer for key in traces.keys] == (["/headers/Authorization"] if sent else [])
+    assert [key.field for key in required_keys(spec)] == ["spec.fiddler.apiKeySecretRef"]  # the operator asks Fiddler with it
+    assert ("Secret" in {key.kind for key in wanted_children(make_binding(spec))}) == sent
 
 
 def test_header_and_prefix_of_the_provider_can_be_replaced() -> None:
@@ -45,12 +61,12 @@ def test_a_model_without_options_has_none() -> None:
 
 @pytest.mark.parametrize("header", ["", "X Y", 'X"]] os.exit()', "X-Ü", "X\n", "1X", "X" * 65, "X_Y"])
 def test_nothing_but_a_plain_header_name_reaches_the_lua(header: str) -> None:
-    with pytest.raises(ValueError, match="session header"):
-        build_access(header)
+    with pytest.raises(ValueError, match="name of a header"):
+        build_access([header])
 
 
 def test_the_lua_holds_no_placeholder_any_more() -> None:
-    lua = build_access("X-My-Session")
+    lua = build_access(["X-My-Session"])
     assert "@" not in lua
     assert 'get_header("X-My-Session")' in lua
 

@@ -123,7 +123,7 @@ async def test_editing_the_spec_again_and_again_is_no_fight() -> None:
     await stage.converge()
 
     for generation in range(2, REPAIR_LIMIT + 4):
-        stage.edit(sessions={"header": f"X-Session-{generation}"})
+        stage.edit(sessions={"headers": [f"X-Session-{generation}"]})
         await stage.reconcile()
 
     assert stage.condition("Ready") == ("True", "Ready")
@@ -333,7 +333,7 @@ async def test_a_change_that_a_user_wants_is_no_repair(change: str) -> None:
     stage = exposing()
     await stage.converge()
     if change == "the spec":
-        stage.edit(sessions={"header": "X-Other"})
+        stage.edit(sessions={"headers": ["X-Other"]})
     else:
         rotate(stage, "sk-rotated")
     await stage.reconcile()

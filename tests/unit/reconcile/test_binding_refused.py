@@ -96,7 +96,7 @@ async def test_a_refused_write_is_tried_again_at_once_where_something_changed(ch
     await stage.converge()
     stage.attempts.clear()
     if change == "the spec":
-        stage.edit(sessions={"header": "X-Other"})
+        stage.edit(sessions={"headers": ["X-Other"]})
     elif change == "a key":
         stage.put(secret("openai", value=b"sk-rotated"))
     else:
@@ -162,7 +162,7 @@ async def test_a_taken_name_that_only_the_write_finds_is_reported_as_taken() -> 
     stage = exposing()
     await stage.converge()
     stage.cluster.put(plugin(PLUGIN.name, uid="uid-of-a-user"))  # in place of ours, and the watch is late
-    stage.edit(sessions={"header": "X-Other"})
+    stage.edit(sessions={"headers": ["X-Other"]})
 
     assert await stage.reconcile() == SOON
 

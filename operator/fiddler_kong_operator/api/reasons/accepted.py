@@ -35,8 +35,9 @@ REASONS: Final = (
         "Give the operator's service account the rule in the message; the operator then continues.", stalls=True,
     ),
     Reason(
-        "EndpointRefused", _A, "False", "fiddler.url or an upstreamUrl points to an address to which no gateway may send keys or calls.",
-        "Use the https URL of your Fiddler instance, or ask the operator's administrator to allow it.", stalls=True,
+        "EndpointRefused", _A, "False",
+        "fiddler.url, fiddler.export.endpoint or an upstreamUrl points to an address to which no gateway may send keys or calls.",
+        "Use the https URL of your Fiddler instance or collector, or ask the operator's administrator to allow it.", stalls=True,
     ),
     Reason(
         "GatewayNotGranted", _A, "False", "The gateway is in another namespace and its owner has not allowed this one.",

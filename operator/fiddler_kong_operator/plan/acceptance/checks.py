@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.case import known_version
@@ -22,7 +23,7 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from . import routing, targets
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
-from .endpoint import refusal, upstream_refusal
+from .endpoint import COLLECTOR, refusal, upstream_refusal
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -40,7 +41,7 @@ def evaluate_acceptance(snapshot: Snapshot) -> Acceptance:
     name, message = next((name, message) for name, check in CHECKS if (message := check(snapshot)))
     if name in _ADVICE:
         said = (check(snapshot) for advice, check in CHECKS if advice in _ADVICE)
-        message = " ".join(filter(None, (*said, targets.unknown_note(snapshot))))
+        message = " ".join(filter(None, (*said, *_notes(snapshot))))
     clashing = frozenset(conflict.target for conflict in plugin_conflicts(snapshot))
     return Acceptance(Finding(reason(name), message), clashing)
 
@@ -76,7 +77,12 @@ def _suspended(snapshot: Snapshot) -> str | None:
 def _refused_endpoint(snapshot: Snapshot) -> str | None:
     """Neither the gateway nor the operator may send a key in clear, or traces to the machine or to a cloud's metadata service."""
     spec = snapshot.binding.spec
-    return (refusal(spec.fiddler.url, snapshot.endpoints) if spec else None) or _refused_upstream(snapshot)
+    export = spec.fiddler.export if spec else None
+    return (
+        (refusal(spec.fiddler.url, snapshot.endpoints) if spec else None)
+        or (refusal(export.endpoint, snapshot.endpoints, COLLECTOR) if export else None)
+        or _refused_upstream(snapshot)
+    )
 
 
 def _refused_upstream(snapshot: Snapshot) -> str | None:
@@ -114,8 +120,14 @@ def _plugin_clashes(snapshot: Snapshot) -> str | None:
     return " ".join(map(_plugin_clash, plugin_conflicts(snapshot))) or None
 
 
+_INSTEAD: Final = {
+    "ai-proxy": " (or remove llm from this route)",
+    "pre-function": " (or set sessions.mode to Disabled and leave attributes out)",
+}
+
+
 def _plugin_clash(conflict: PluginConflict) -> str:
-    instead = {"ai-proxy": " (or remove llm from this route)", "pre-function": " (or set sessions.mode to Disabled)"}.get(conflict.ours, "")
+    instead = _INSTEAD.get(conflict.ours, "")
     danger = f"two of a type on one {conflict.target.kind} freeze the gateway"
     if conflict.type != conflict.ours:
         danger = f"beside {conflict.ours} on one {conflict.target.kind}, both would answer the call"
@@ -166,8 +178,24 @@ def _shadowed_plugins(snapshot: Snapshot) -> str | None:
 
 
 def _accepted(snapshot: Snapshot) -> str:
-    advice = model_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
-    return " ".join(filter(None, ("The spec is valid and clashes with nothing.", targets.unknown_note(snapshot), *advice)))
+    return " ".join(filter(None, ("The spec is valid and clashes with nothing.", *_notes(snapshot))))
+
+
+def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
+    """What the author of an accepted binding should know."""
+    spec = snapshot.binding.spec
+    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()))
+
+
+def _sampled(spec: BindingSpec) -> str | None:
+    """The price of tracing only some calls."""
+    if spec.tracing.sampling_rate == 1:
+        return None
+    place = "sessions in Fiddler lack" if spec.sessions.mode == "Header" else "Fiddler lacks"
+    return (
+        f"tracing.samplingRate is {spec.tracing.sampling_rate:g}: Kong traces that share of the calls, drawn call by call, so {place} the "
+        "others, their text, tokens and costs."
+    )
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (

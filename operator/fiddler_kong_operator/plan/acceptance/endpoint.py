@@ -41,12 +41,15 @@ from .addresses import (
 )
 
 __all__ = [
+    "COLLECTOR",
+    "FIDDLER",
     "GRPC_HINT",
     "GRPC_PORT",
     "STRICT",
     "WEB_PORTS",
     "Endpoint",
     "EndpointPolicy",
+    "Hop",
     "RefusedAddress",
     "is_in_cluster",
     "may_disclose",
@@ -81,12 +84,25 @@ STRICT: Final = EndpointPolicy()
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """A server that the traces pass or reach, as messages name it: the field with its URL, and what it must be."""
+
+    field: str
+    goal: str
+
+
+FIDDLER: Final = Hop("fiddler.url", "your Fiddler instance")
+COLLECTOR: Final = Hop("fiddler.export.endpoint", "your collector")
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a URL leads: scheme, host (without brackets) and port."""
 
     scheme: str
     host: str
     port: int
+    hop: Hop = FIDDLER
 
     @property
     def in_cluster(self) -> bool:
@@ -108,10 +124,10 @@ class Endpoint:
 
 
 @lru_cache(maxsize=1024)
-def refusal(url: str, policy: EndpointPolicy) -> str | None:
+def refusal(url: str, policy: EndpointPolicy, hop: Hop = FIDDLER) -> str | None:
     """Why no traces may go to a URL, as far as the URL itself shows; None where they may."""
     try:
-        endpoint = parse_endpoint(url, allow_http=policy.allow_http)
+        endpoint = parse_endpoint(url, allow_http=policy.allow_http, hop=hop)
         address = shown_address(endpoint.host)
         if address:
             usable_addresses([address], endpoint, policy.allowed_addresses)
@@ -146,20 +162,20 @@ def is_in_cluster(host: str) -> bool:
     return host.lower().rstrip(".").endswith((".svc", ".cluster.local"))
 
 
-def parse_endpoint(url: str, *, allow_http: bool = False) -> Endpoint:
+def parse_endpoint(url: str, *, allow_http: bool = False, hop: Hop = FIDDLER) -> Endpoint:
     """The endpoint of a URL that may be probed; RefusedAddress gives the reason for any other."""
-    parts = _split(url)
+    parts = _split(url, hop)
     if parts.scheme not in {"http", "https"}:
-        raise RefusedAddress("fiddler.url must begin with https://.")
+        raise RefusedAddress(f"{hop.field} must begin with https://.")
     if "@" in parts.netloc:
-        raise RefusedAddress("fiddler.url must not hold a user name or password; the key belongs in a Secret.")
+        raise RefusedAddress(f"{hop.field} must not hold a user name or password; the key belongs in a Secret.")
     if not parts.hostname:
-        raise RefusedAddress("fiddler.url has no host name.")
+        raise RefusedAddress(f"{hop.field} has no host name.")
     if not _has_valid_port(parts):
-        raise RefusedAddress("fiddler.url has a port that is not a number between 1 and 65535.")
+        raise RefusedAddress(f"{hop.field} has a port that is not a number between 1 and 65535.")
     if not _SHAPE.fullmatch(parts.netloc):
-        raise RefusedAddress("fiddler.url must be a host's name or address, with nothing after it but a colon and a port.")
-    endpoint = Endpoint(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme])
+        raise RefusedAddress(f"{hop.field} must be a host's name or address, with nothing after it but a colon and a port.")
+    endpoint = Endpoint(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme], hop)
     if endpoint.scheme == "http" and not allow_http and not endpoint.in_cluster:
         raise RefusedAddress(_in_clear(endpoint))
     return endpoint
@@ -173,10 +189,11 @@ def may_disclose(address: str, allowed: Iterable[str] = ()) -> bool:
 
 def _in_clear(endpoint: Endpoint) -> str:
     """Names that the cluster's DNS would complete are not called outside the cluster."""
+    field = endpoint.hop.field
     remedy = "the key would cross the network in clear. Use https, or ask the operator's administrator to set --probe-allow-http."
     if endpoint.service_hint:
-        return f"fiddler.url uses http for {endpoint.host}. {endpoint.service_hint} Otherwise {remedy}"
-    return f"fiddler.url uses http for {endpoint.host}, which is not inside the cluster (*.svc, *.cluster.local): {remedy}"
+        return f"{field} uses http for {endpoint.host}. {endpoint.service_hint} Otherwise {remedy}"
+    return f"{field} uses http for {endpoint.host}, which is not inside the cluster (*.svc, *.cluster.local): {remedy}"
 
 
 def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iterable[str] = ()) -> tuple[str, ...]:
@@ -185,7 +202,7 @@ def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iter
     `allowed` holds CIDRs that open loopback addresses and any port; addresses refused for good stay refused.
     """
     networks = networks_of(allowed)
-    problems = {address: _problem(address, endpoint.port, networks) for address in addresses}
+    problems = {address: _problem(address, endpoint, networks) for address in addresses}
     usable = tuple(address for address, problem in problems.items() if problem is None)
     if not usable:
         worst = min(problem for problem in problems.values() if problem is not None)
@@ -193,11 +210,11 @@ def usable_addresses(addresses: Iterable[str], endpoint: Endpoint, allowed: Iter
     return usable
 
 
-def _split(url: str) -> SplitResult:
+def _split(url: str, hop: Hop) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError:
-        raise RefusedAddress("fiddler.url has square brackets around something that is not an IPv6 address.") from None
+        raise RefusedAddress(f"{hop.field} has square brackets around something that is not an IPv6 address.") from None
 
 
 def _has_valid_port(parts: SplitResult) -> bool:
@@ -207,18 +224,15 @@ def _has_valid_port(parts: SplitResult) -> bool:
         return False
 
 
-def _problem(text: str, port: int, allowed: tuple[Network, ...]) -> str | None:
-    address = parse_address(text)
+def _problem(text: str, endpoint: Endpoint, allowed: tuple[Network, ...]) -> str | None:
+    address, must = parse_address(text), f"{endpoint.hop.field} must be {endpoint.hop.goal}."
     if kind := forbidden(address):
-        return f"{kind}, which the operator never accepts. fiddler.url must be your Fiddler instance."
+        return f"{kind}, which the operator never accepts. {must}"
     if contains(allowed, address):
         return None
     if is_loopback(address):
-        return (
-            "a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses. "
-            "fiddler.url must be your Fiddler instance."
-        )
-    return None if port in WEB_PORTS or is_public(address) else _closed_port(port)
+        return f"a loopback address, which the operator does not accept unless its administrator sets --probe-allowed-addresses. {must}"
+    return None if endpoint.port in WEB_PORTS or is_public(address) else _closed_port(endpoint.port)
 
 
 def _closed_port(port: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.plugins import needs_lua
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.workload import Container, Workload
 
@@ -76,7 +77,7 @@ class GatewayCase:
 
     @property
     def _lua_unmanaged(self) -> bool:
-        return self.spec.sessions.mode == "Header" and self.spec.gateway.untrusted_lua == "Unmanaged"
+        return needs_lua(self.spec) and self.spec.gateway.untrusted_lua == "Unmanaged"
 
     def field(self, name: str) -> str:
         """The path of an env entry of the container."""
@@ -141,11 +142,11 @@ class GatewayCase:
     def advice(self) -> str:
         """Facts worth knowing about a gateway that works."""
         said = [f" Before {d.fixed}, {d.effect}: upgrade to {d.fixed} or later." for d in self.defects]
-        if self.image.version and self.spec.sessions.mode == "Header" and not sessions_verified(self.image.version):
+        if self.image.version and needs_lua(self.spec) and not sessions_verified(self.image.version):
             verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
-            said.append(
-                f" Session grouping is unverified on this version (verified: {verified}): check that calls form one session in Fiddler."
-            )
+            grouping = self.spec.sessions.mode == "Header"
+            what, seen = ("Session grouping", "calls form one session in Fiddler") if grouping else ("Stamping spans", "attributes arrive")
+            said.append(f" {what} is unverified on this version (verified: {verified}): check that {seen}.")
         if is_data_plane(self.container):
             said.append(
                 " It is a data plane: KONG_PLUGINS of its control plane, which the operator does not see, must have the plugins too."

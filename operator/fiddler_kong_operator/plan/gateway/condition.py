@@ -227,8 +227,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewaySettingConflict",
         lambda c: c.lua_unfit,
-        "{found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the plugin for sessions. "
-        "{found.helm}, or sessions.mode: Disabled.",
+        "{found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the pre-function plugin. "
+        "{found.helm}, or sessions.mode: Disabled and no attributes.",
     ),
     Check(
         "GatewaySettingUnsupported",
@@ -270,7 +270,7 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayRollingOut",
         lambda c: c.mixed,
-        "The pods of {of.workload.key} are being replaced. Session grouping is attached when all run with the settings.",
+        "The pods of {of.workload.key} are being replaced. The pre-function plugin is attached when all run with the settings.",
     ),
     Check(
         "GatewayVersionUnknown",

@@ -12,6 +12,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.plugins import needs_lua
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, Workload
 
 from .version import KongVersion
@@ -162,9 +163,7 @@ class Observations:
 
 def needed_lua(spec: BindingSpec) -> str | None:
     """The value of KONG_UNTRUSTED_LUA that a binding needs; None where it needs none or leaves the setting `Unmanaged`."""
-    if spec.sessions.mode != "Header" or spec.gateway.untrusted_lua == "Unmanaged":
-        return None
-    return spec.gateway.untrusted_lua
+    return spec.gateway.untrusted_lua if needs_lua(spec) and spec.gateway.untrusted_lua != "Unmanaged" else None
 
 
 def unsupported_lua(spec: BindingSpec, version: KongVersion | None) -> str | None:
@@ -213,7 +212,7 @@ def _judge(setting: Setting, entry: EnvEntry, managers: frozenset[str]) -> Obser
 def _suffices(setting: Setting, value: str, *, solely_ours: bool) -> bool:
     """Whether a present value is sufficient.
 
-    Another manager's KONG_UNTRUSTED_LUA=on suffices where less is needed: it is the gateway owner's decision, and session grouping works.
+    Another manager's KONG_UNTRUSTED_LUA=on suffices where less is needed: it is the gateway owner's decision, and our Lua runs.
     A value that only this operator owns must be the very one that is needed, so that a binding can go from `on` back to `sandbox`.
     """
     present = value.strip()

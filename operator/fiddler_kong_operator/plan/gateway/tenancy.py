@@ -10,7 +10,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
-from fiddler_kong_operator.plan.plugins import plugin_types
+from fiddler_kong_operator.plan.plugins import needs_lua, plugin_types
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Workload
 
@@ -61,7 +61,7 @@ def demand(binding: Binding) -> Hashable:
 def demanded_settings(spec: BindingSpec) -> Hashable:
     """The part of a spec that demands settings of its workload; bindings with equal parts cannot clash over it."""
     gateway = spec.gateway
-    return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, spec.sessions.mode)
+    return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, needs_lua(spec))
 
 
 def tenancy_of(binding: Binding) -> tuple[Hashable, ...]:

@@ -1,28 +1,25 @@
--- Remembers the conversation id the client sent. Ids are at most @MAX_LENGTH@ printable ASCII characters; anything else is
+-- Remembers what the client's headers say. Values are at most @MAX_LENGTH@ printable ASCII characters; anything else is
 -- ignored: a single span with invalid UTF-8 makes a whole export batch unreadable.
 -- The gateway runs this chunk once and the function it returns for each request, so a request creates no functions.
 local byte, pcall, type, kong, ngx = string.byte, pcall, type, kong, ngx
 
--- A loop, since LuaJIT does not compile patterns.
-local function is_printable(id)
+-- The value, if it may be stamped. A loop, since LuaJIT does not compile patterns.
+local function usable(value)
+  if type(value) ~= "string" or #value > @MAX_LENGTH@ then
+    return nil
+  end
   local visible = false
-  for i = 1, #id do
-    local code = byte(id, i)
+  for i = 1, #value do
+    local code = byte(value, i)
     if code < 32 or code > 126 then
-      return false
+      return nil
     end
     visible = visible or code > 32
   end
-  return visible
+  return visible and value or nil
 end
 
-local function remember()
-  local id = kong.request.get_header("@SESSION_HEADER@")
-  if type(id) == "string" and #id <= @MAX_LENGTH@ and is_printable(id) then
-    ngx.ctx.fiddler_conversation_id = id
-  end
-end
-
+@REMEMBER@
 return function()
   pcall(remember)
 end

@@ -1,15 +1,12 @@
--- Stamps the conversation id on every span made so far; Fiddler groups calls with the same id into one session.
+-- Stamps what was remembered on every span made so far.
 -- The gateway runs this chunk once and the function it returns for each request, so a request creates no functions.
 local ipairs, pcall, type, ngx = ipairs, pcall, type, ngx
 
-local function stamp(span, id)
-  span:set_attribute("gen_ai.conversation.id", id)
-end
-
+@STAMP@
 local function stamp_all(one_by_one)
   local ctx = ngx.ctx
-  local id = ctx.fiddler_conversation_id
-  if not id then
+  local remembered = ctx.@REMEMBERED@
+  if not remembered then
     return
   end
   local spans = ctx.KONG_SPANS
@@ -18,9 +15,9 @@ local function stamp_all(one_by_one)
   end
   for _, span in ipairs(spans) do
     if one_by_one then
-      pcall(stamp, span, id)
+      pcall(stamp, span, remembered)
     else
-      stamp(span, id)
+      stamp(span, remembered)
     end
   end
 end

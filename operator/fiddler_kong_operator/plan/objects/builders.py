@@ -49,8 +49,10 @@ class Wish:
 
 
 def build_secret(wish: Wish) -> tuple[Desired, ...]:
-    """One Secret with every key. Kong pastes a value as JSON into a patch, so each is a JSON string and nothing else."""
+    """One Secret with every key, if there are any. Kong pastes a value as JSON into a patch, so each is a JSON string and nothing else."""
     data = {key.entry: _encoded(key, wish.keys) for key in keys_of(instance for instance, _ in wish.plugins)}
+    if not data:
+        return ()
     labels = {"konghq.com/secret": "true", "konghq.com/validate": "plugin"}
     return (build_desired(wish.binding, keys_secret(wish.binding), {"type": "Opaque", "data": data}, labels),)
 

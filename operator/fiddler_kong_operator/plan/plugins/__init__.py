@@ -11,7 +11,7 @@ from fiddler_kong_operator.plan.keys import PluginKey
 
 from .ai_proxy import AI_PROXY
 from .contract import PluginInstance, PluginKind, Protection, RefusedField
-from .opentelemetry import OPENTELEMETRY, traces_endpoint
+from .opentelemetry import OPENTELEMETRY, fiddler_key, traces_endpoint
 from .pre_function import PRE_FUNCTION
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "RefusedField",
     "keys_of",
     "lua_plugins",
+    "needs_lua",
     "plugin_instances",
     "plugin_types",
     "required_keys",
@@ -52,9 +53,14 @@ def lua_plugins(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     return tuple(instance for instance in plugin_instances(spec) if instance.plugin in LUA_TYPES)
 
 
+def needs_lua(spec: BindingSpec) -> bool:
+    """Whether any of them does."""
+    return any(kind.runs_lua and kind.wanted(spec) for kind in PLUGINS.values())
+
+
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
-    """Every key the plugins of a spec need, Fiddler's first, as in the binding."""
-    return keys_of(plugin_instances(spec))
+    """Every key the plugins of a spec need, Fiddler's first, as in the binding. The probe needs that one even where Kong does not."""
+    return tuple(dict.fromkeys((fiddler_key(spec.fiddler), *keys_of(plugin_instances(spec)))))
 
 
 def keys_of(instances: Iterable[PluginInstance]) -> tuple[PluginKey, ...]:

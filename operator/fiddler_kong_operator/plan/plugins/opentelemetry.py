@@ -15,39 +15,47 @@ from fiddler_kong_operator.plan.keys import PluginKey
 
 from .contract import PluginInstance, PluginKind, Protection, RefusedField
 
-__all__ = ["OPENTELEMETRY", "traces_endpoint"]
+__all__ = ["OPENTELEMETRY", "fiddler_key", "traces_endpoint"]
 
 _TYPE: Final = "opentelemetry"
 
 
 def traces_endpoint(fiddler: Fiddler) -> str:
     """The URL that Kong exports spans to."""
-    return f"{fiddler.url.rstrip('/')}{names.TRACES_PATH}"
+    url = fiddler.export.endpoint if fiddler.export else fiddler.url
+    return f"{url.rstrip('/')}{names.TRACES_PATH}"
 
 
-def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
-    key = PluginKey(
+def fiddler_key(fiddler: Fiddler) -> PluginKey:
+    """Fiddler's API key, where Kong sends it."""
+    return PluginKey(
         field="spec.fiddler.apiKeySecretRef",
-        ref=spec.fiddler.api_key_secret_ref,
+        ref=fiddler.api_key_secret_ref,
         prefix="Bearer ",
         pointer="/headers/Authorization",
         entry=_TYPE,
         variable="FIDDLER_API_KEY",
     )
+
+
+def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
+    export = spec.fiddler.export
+    keys = () if export and export.credentials == "Omit" else (fiddler_key(spec.fiddler),)
     config: Manifest = {
         "traces_endpoint": traces_endpoint(spec.fiddler),
         "headers": {names.APPLICATION_ID_HEADER: spec.fiddler.application_id},
         "resource_attributes": {"service.name": "kong", "application.id": spec.fiddler.application_id},
         "propagation": {"default_format": "w3c"},
+        **({"sampling_rate": spec.tracing.sampling_rate} if spec.tracing.sampling_rate < 1 else {}),
     }
-    return (PluginInstance(_TYPE, config, (key,)),)
+    return (PluginInstance(_TYPE, config, keys),)
 
 
 OPENTELEMETRY: Final = PluginKind(
     type=_TYPE,
     instances=_instances,
     protections=(
-        Protection(("traces_endpoint",), "use spec.fiddler.url"),
+        Protection(("traces_endpoint",), "use spec.fiddler.url, or spec.fiddler.export"),
         Protection(("headers",), "they hold the Fiddler key and the application id"),
         Protection(("resource_attributes", "service.name"), "Fiddler recognises Kong's spans by it"),
         Protection(("resource_attributes", "application.id"), "use spec.fiddler.applicationId"),

@@ -13,6 +13,7 @@ from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, ConsumerPlugin, Snapshot
 from tests.unit.plan.situations import (
+    AGENT,
     ATTACHED,
     EXPOSED,
     WANTED,
@@ -212,6 +213,45 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         attached("guard", plugin_types={"guard": "pre-function"}),
         "PluginClash",
         ["guard of type pre-function", "sessions.mode to Disabled"],
+    ),
+    (
+        "another's pre-function, for attributes alone",
+        replace(
+            attached("rival-pre-function", plugin_types={"rival-pre-function": "pre-function"}),
+            binding=make_binding(make_spec(ATTACHED, sessions="Disabled", attributes=[AGENT])),
+        ),
+        "PluginClash",
+        ["rival-pre-function of type pre-function", "leave attributes out"],
+    ),
+    (
+        "a collector without TLS outside the cluster",
+        make_snapshot(make_binding(make_spec(export={"endpoint": "http://otel.acme.example:4318"}))),
+        "EndpointRefused",
+        ["fiddler.export.endpoint uses http for otel.acme.example, which is not inside the cluster"],
+    ),
+    (
+        "a metadata service as collector",
+        make_snapshot(make_binding(make_spec(export={"endpoint": "https://169.254.169.254"}))),
+        "EndpointRefused",
+        ["fiddler.export.endpoint must be your collector"],
+    ),
+    (
+        "a collector in the cluster",
+        make_snapshot(make_binding(make_spec(export={"endpoint": "http://otel.kong.svc:4318"}))),
+        "Accepted",
+        [],
+    ),
+    (
+        "a tenth of the calls",
+        make_snapshot(make_binding(make_spec(sampling_rate=0.1))),
+        "Accepted",
+        ["tracing.samplingRate is 0.1: Kong traces that share of the calls", "sessions in Fiddler lack the others"],
+    ),
+    (
+        "a tenth of the calls, beside other advice",
+        make_snapshot(make_binding(make_spec(sampling_rate=0.1)), global_plugins={"opentelemetry": "company"}),
+        "ShadowsGlobalPlugin",
+        ["global KongClusterPlugin company", "tracing.samplingRate is 0.1"],
     ),
     ("pre-function where sessions are off", attached("guard", plugin_types={"guard": "pre-function"}, sessions="Disabled"), "Accepted", []),
     ("ai-proxy of the route's own", attached("llm", plugin_types={"llm": "ai-proxy"}), "Accepted", []),

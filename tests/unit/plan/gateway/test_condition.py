@@ -13,7 +13,7 @@ from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RA
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout
 from tests.unit.plan.gateway import test_rollouts
-from tests.unit.plan.situations import OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
+from tests.unit.plan.situations import AGENT, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
 VERIFY = make_binding(make_spec(management="Verify"))
@@ -295,6 +295,24 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         with_image("kong/kong-gateway:3.16.0.1"),
         "GatewayConfigured",
         ["Session grouping is unverified", "verified: 3.13"],
+    ),
+    (
+        "unverified version, attributes alone",
+        seen_by({"sessions": "Disabled", "attributes": [AGENT]}, with_image("kong/kong-gateway:3.16.0.1")),
+        "GatewayConfigured",
+        ["Stamping spans is unverified", "that attributes arrive"],
+    ),
+    (
+        "attributes without their plugin",
+        seen_by({"sessions": "Disabled", "attributes": [AGENT]}, with_list("ai-proxy,opentelemetry")),
+        "GatewayPluginsNotEnabled",
+        ["without pre-function"],
+    ),
+    (
+        "attributes alone and off",
+        seen_by({"sessions": "Disabled", "attributes": [AGENT], "untrustedLua": "Unmanaged"}, with_env({**TRACING, UNTRUSTED_LUA: "off"})),
+        "GatewaySettingConflict",
+        ["requests would fail in the pre-function plugin", "no attributes"],
     ),
     (
         "from a source",

@@ -13,7 +13,7 @@ from fiddler_kong_operator.plan.gateway.env import (
     observe_setting,
 )
 from fiddler_kong_operator.plan.workload import EnvEntry
-from tests.unit.plan.situations import HELM, OURS, make_container, make_spec, make_workload
+from tests.unit.plan.situations import AGENT, HELM, OURS, make_container, make_spec, make_workload
 
 NO_MANAGER: frozenset[str] = frozenset()
 
@@ -29,6 +29,12 @@ NO_MANAGER: frozenset[str] = frozenset()
 )
 def test_needed_settings(sessions: str, lua: str, expected: list[str]) -> None:
     assert expected == [str(s) for s in needed_settings(make_spec(sessions=sessions, untrustedLua=lua))]
+
+
+def test_attributes_need_the_lua_without_sessions_too() -> None:
+    spec = make_spec(sessions="Disabled", attributes=[AGENT], untrustedLua="sandbox")
+
+    assert [str(s) for s in needed_settings(spec)][2:] == ["KONG_UNTRUSTED_LUA=sandbox"]
 
 
 @pytest.mark.parametrize(

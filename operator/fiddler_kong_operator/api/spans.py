@@ -1,0 +1,95 @@
+"""The part of a binding that says which calls Kong traces, and what is written on their spans."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from .headers import ShownHeader
+from .rules import Rule, form
+from .types import ApiModel
+
+__all__ = ["DEFAULT_SESSION_HEADER", "Attribute", "Sessions", "Tracing"]
+
+DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
+
+_KEY: Final = r"[A-Za-z][A-Za-z0-9_.-]*"
+
+_VISIBLE: Final = r"!#%&(-\[\]^_a-z|~"
+
+AttributeName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=128),
+    form(
+        rf"fiddler\.(session|span)\.user\.{_KEY}|gen_ai\.agent\.name",
+        "must be gen_ai.agent.name, or fiddler.session.user. or fiddler.span.user. and a key: a letter, then letters, digits and _ . -",
+    ),
+]
+"""An attribute that Fiddler leaves to its users."""
+
+AttributeValue = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    form(
+        rf" *[{_VISIBLE}][ {_VISIBLE}]*",
+        "must be printable ASCII characters except quotes, braces, backslash and $, and not only spaces",
+    ),
+]
+"""The value of an attribute: data for Kong and for Fiddler."""
+
+_DISTINCT: Final = Rule(
+    cel="self.all(h, self.exists_one(o, o.lowerAscii() == h.lowerAscii()))",
+    message="must differ from each other; upper and lower case make no difference",
+    holds=lambda names: len({name.lower() for name in names}) == len(names),
+)
+
+
+class Sessions(ApiModel):
+    """How calls of one conversation become one session in Fiddler."""
+
+    mode: Literal["Header", "Disabled"] = "Header"
+    """`Header`: the client sends a conversation id with each call (needs KONG_UNTRUSTED_LUA). `Disabled`: nothing of a session is stamped;
+    every call is a session of its own unless the application traces with an OpenTelemetry SDK itself."""
+
+    headers: Annotated[tuple[ShownHeader, ...], _DISTINCT] = Field(default=(DEFAULT_SESSION_HEADER,), min_length=1, max_length=8)
+    """Request headers that may carry the conversation id; the first of them with a usable id wins. Ids must be printable ASCII."""
+
+
+class Attribute(ApiModel):
+    """An attribute of the spans, and where its value comes from."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.value) || has(self.fromHeader)",
+            message="must be given where fromHeader is not: an attribute has one of the two",
+            holds=lambda a: a.value is not None or a.from_header is not None,
+            field="value",
+            missing=True,
+        ),
+        Rule(
+            cel="!has(self.value) || !has(self.fromHeader)",
+            message="must not be given beside value: an attribute has one of the two",
+            holds=lambda a: a.value is None or a.from_header is None,
+            field="fromHeader",
+        ),
+    )
+
+    name: AttributeName
+    """Name of the attribute: `gen_ai.agent.name`, which Fiddler shows as the agent, `fiddler.session.user.<key>` for a whole session or
+    `fiddler.span.user.<key>` for a call. Fiddler filters by them."""
+
+    value: AttributeValue | None = None
+    """The same value for every call: printable ASCII, without quotes, braces, backslash and `$`."""
+
+    from_header: ShownHeader | None = None
+    """Request header that carries the value. A missing one, or one that is longer than 256 characters or not printable ASCII, is not
+    stamped."""
+
+
+class Tracing(ApiModel):
+    """Which calls are traced."""
+
+    sampling_rate: float = Field(default=1.0, ge=0.001, le=1)
+    """Share of calls whose spans Kong sends to Fiddler, drawn call by call. Below 1.0 sessions, token counts and costs in Fiddler are those
+    of the drawn calls only."""

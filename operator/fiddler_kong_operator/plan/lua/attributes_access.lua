@@ -1,0 +1,5 @@
+local function remember()
+  ngx.ctx.fiddler_attributes = {
+    @VALUES@,
+  }
+end

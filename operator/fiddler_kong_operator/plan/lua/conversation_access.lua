@@ -1,0 +1,6 @@
+local function remember()
+  local id = @IDS@
+  if id then
+    ngx.ctx.fiddler_conversation_id = id
+  end
+end

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tests.generated.case import Case, Key, Oracle
-from tests.generated.model_oracles import MODEL_ORACLES, of_models, same
+from tests.generated.model_oracles import MODEL_ORACLES, same
 from tests.generated.overriding import overridden
 
 __all__ = ["ORACLES", "problems"]
@@ -149,9 +149,11 @@ def _connection(case: Case) -> Iterator[str]:
             yield from same(f"retries of {route['name']}", service["retries"], route["expose"].get("retries", 5))
 
 
-def _payloads(case: Case, _llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    yield from same("log_payloads", config["logging"]["log_payloads"], case.spec["payloads"] == "Captured")
-    yield from same("log_statistics", config["logging"]["log_statistics"], expected=True)
+def _payloads(case: Case) -> Iterator[str]:
+    for route in case.models:
+        captured = route.get("payloads", case.spec["payloads"]) == "Captured"
+        for config in case.configs(f"{case.name}-{route['name']}-ai-proxy"):
+            yield from same("logging", config["logging"], {"log_payloads": captured, "log_statistics": True})
 
 
 def _header(case: Case) -> Iterator[str]:
@@ -206,7 +208,8 @@ ORACLES: Final[dict[str, Oracle]] = {
     "routes[].attachTo.kind": _attachments,
     "routes[].attachTo.name": _attachments,
     **MODEL_ORACLES,
-    "payloads": of_models(_payloads),
+    "routes[].payloads": _payloads,
+    "payloads": _payloads,
     "sessions.mode": _attachments,
     "sessions.header": _header,
     "overrides[].plugin": _overrides,

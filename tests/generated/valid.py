@@ -137,6 +137,8 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
             route.pop("expose", None)
             if "attachTo" not in route:
                 route["attachTo"] = draw(target)
+            if "llm" not in route:
+                route.pop("payloads", None)
             routes.setdefault((route["attachTo"]["kind"], route["attachTo"]["name"]), route)
     return list(routes.values())
 

@@ -142,6 +142,12 @@ class Route(ApiModel):
             field="llm",
             missing=True,
         ),
+        Rule(
+            cel="!has(self.payloads) || has(self.llm)",
+            message="must be given only beside llm: without it, the route's own ai-proxy decides by its logging.log_payloads",
+            holds=lambda r: r.payloads is None or r.llm is not None,
+            field="payloads",
+        ),
     )
 
     name: RouteName
@@ -155,6 +161,9 @@ class Route(ApiModel):
 
     llm: Llm | None = None
     """The model behind the route. Leave it out where the object in `attachTo` already has an `ai-proxy` plugin of its own."""
+
+    payloads: Literal["Disabled", "Captured"] | None = None
+    """Whether prompts and answers of this route go to Fiddler, where that differs from `spec.payloads`."""
 
 
 class Sessions(ApiModel):
@@ -212,7 +221,7 @@ class BindingSpec(ApiModel):
 
     payloads: Literal["Disabled", "Captured"] = "Disabled"
     """`Captured` sends prompts and answers to Fiddler. They may hold personal data: leave `Disabled` in production unless needed.
-    Without it Fiddler shows tokens, model and latency, but no text."""
+    Without it Fiddler shows tokens, model and latency, but no text. A route may say otherwise (`routes[].payloads`)."""
 
     sessions: Sessions = Sessions()
     """How calls of one conversation become one session in Fiddler."""

@@ -39,7 +39,7 @@ def build_ai_proxy(spec: BindingSpec, index: int, route: Route, llm: Llm, provid
         **({"llm_format": llm.format} if llm.format != "openai" else {}),
         **({"auth": auth} if auth or keys else {}),
         "model": _model(llm, provider),
-        "logging": {"log_statistics": True, "log_payloads": spec.payloads == "Captured"},
+        "logging": {"log_statistics": True, "log_payloads": (route.payloads or spec.payloads) == "Captured"},
     }
     placed = tuple(key.within(f"spec.routes[{index}].llm", "/auth", f"{_TYPE}.{route.name}") for key in keys)
     return PluginInstance(_TYPE, config, placed, route.name)

@@ -18,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Key, Spec, name_of
 from tests.generated.ground import drafts
+from tests.generated.models import MODEL_PATHS
 from tests.generated.pool import Pool
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.pushed import Pushed
@@ -44,7 +45,7 @@ def neighbourly() -> SearchStrategy[Spec]:
         "fiddler.url": st.just(""),
         "fiddler.apiKeySecretRef": _KEYS,
         "gateway": st.builds(lambda: {"targetRef": {"name": "kong-gateway"}}),
-        "routes[].llm.auth.secretRef": _KEYS,
+        **dict.fromkeys((f"{path}.auth.secretRef" for path in MODEL_PATHS), _KEYS),
         "routes[].expose.path": st.sampled_from(["own-0", "own-1", "web0-0", "split0-0"]),
     }
     return drafts(targets, fields)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
-from tests.generated.models import models
+from tests.generated.models import MODEL_PATHS, models
 from tests.generated.overriding import overrides
 
-__all__ = ["ACCOUNT_REF", "KEY_REFS", "PURE", "Scenery", "Spec", "any_value", "specs"]
+__all__ = ["ACCOUNT_REFS", "KEY_REFS", "PURE", "UPSTREAM_URLS", "Scenery", "Spec", "any_value", "specs"]
 
 Spec = dict[str, Any]
 Draw = Callable[[SearchStrategy[Any]], Any]
@@ -143,19 +143,29 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
     return list(routes.values())
 
 
+_DURATIONS: Final = st.sampled_from(["1ms", "30s", "1m30s", "596h"])
+
 _BOUNDED: Final = {
     "gateway.kongVersion": st.sampled_from(["3.9", "3.13", "3.13.0.7", "3.14.0.3"]),
-    **{f"routes[].expose.timeouts.{name}": st.sampled_from(["1ms", "30s", "1m30s", "596h"]) for name in ("connect", "read", "write")},
+    **dict.fromkeys(
+        (f"routes[].{place}.timeouts.{name}" for place in ("expose", "llm.balancer") for name in ("connect", "read", "write")), _DURATIONS
+    ),
+    "routes[].llm.balancer.failTimeout": _DURATIONS,
 }
 """Durations within the bounds, which the pattern alone does not keep, and versions that make a difference."""
 
 KEY_REFS: Final = tuple(
-    f"routes[].llm.auth.{name}" for name in ("secretRef", "aws.accessKeyIdRef", "aws.secretAccessKeyRef", "azure.clientSecretRef")
+    f"{path}.auth.{name}"
+    for path in MODEL_PATHS
+    for name in ("secretRef", "aws.accessKeyIdRef", "aws.secretAccessKeyRef", "azure.clientSecretRef")
 )
 """The fields of a model that refer to a key."""
 
-ACCOUNT_REF: Final = "routes[].llm.auth.gcp.serviceAccountRef"
-"""The field that refers to a service account."""
+ACCOUNT_REFS: Final = tuple(f"{path}.auth.gcp.serviceAccountRef" for path in MODEL_PATHS)
+"""The fields that refer to a service account."""
+
+UPSTREAM_URLS: Final = tuple(f"{path}.options.upstreamUrl" for path in MODEL_PATHS)
+"""The fields with the address of a model."""
 
 _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
@@ -173,9 +183,12 @@ PURE: Final = Scenery(
         ),
         "gateway.container": st.just("proxy"),
         **dict.fromkeys(KEY_REFS, _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]})),
-        ACCOUNT_REF: st.just({"name": "cloud", "key": "account.json"}),
-        "routes[].llm.options.upstreamUrl": st.sampled_from(
-            ["https://llm.example/call", "http://10.0.0.7:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+        **dict.fromkeys(ACCOUNT_REFS, st.just({"name": "cloud", "key": "account.json"})),
+        **dict.fromkeys(
+            UPSTREAM_URLS,
+            st.sampled_from(
+                ["https://llm.example/call", "http://10.0.0.7:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+            ),
         ),
         "routes[].name": st.sampled_from(["openai", "chat", "b", "b-c", "c", "opentelemetry", "0"]),
         "routes[].expose.path": st.sampled_from(["/openai", "/chat", "/chat/v1", "/a_b-c"]),

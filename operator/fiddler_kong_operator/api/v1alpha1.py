@@ -10,9 +10,10 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field
 
 from .auth import AwsAuth, AzureAuth
+from .balancer import Balancer
 from .exposure import Expose, Timeouts
 from .headers import SessionHeader
-from .llm import Llm, LlmAuth, LlmOptions
+from .llm import Llm, LlmAuth, LlmOptions, Model, Target
 from .overrides import Override, PatchOperation
 from .rules import Rule
 from .types import (
@@ -30,6 +31,7 @@ __all__ = [
     "AttachTo",
     "AwsAuth",
     "AzureAuth",
+    "Balancer",
     "BindingSpec",
     "Expose",
     "Fiddler",
@@ -37,11 +39,13 @@ __all__ = [
     "Llm",
     "LlmAuth",
     "LlmOptions",
+    "Model",
     "Override",
     "PatchOperation",
     "Route",
     "SecretKeyRef",
     "Sessions",
+    "Target",
     "Timeouts",
     "WorkloadRef",
 ]
@@ -160,7 +164,8 @@ class Route(ApiModel):
     """Observe an existing Service or Ingress. Excludes `expose`."""
 
     llm: Llm | None = None
-    """The model behind the route. Leave it out where the object in `attachTo` already has an `ai-proxy` plugin of its own."""
+    """The model behind the route, or several. Leave it out where the object in `attachTo` already has an `ai-proxy` or `ai-proxy-advanced`
+    plugin of its own."""
 
     payloads: Literal["Disabled", "Captured"] | None = None
     """Whether prompts and answers of this route go to Fiddler, where that differs from `spec.payloads`."""

@@ -1,11 +1,13 @@
-"""A small client of the API server, enough to start a cluster: no dependency, one connection for each request."""
+"""A small client of the API server, enough to start a cluster, without dependencies."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import select
 import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,20 +49,40 @@ class ApiServer:
     port: int
     token: str = field(repr=False)
     trust: ssl.SSLContext = field(repr=False)
+    _idle: list[http.client.HTTPSConnection] = field(default_factory=list, init=False, repr=False, compare=False)
+    """Connections that wait for the next request: a handshake costs more than most requests."""
 
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         """Send one request and return the parsed answer; ApiError for an HTTP error, OSError without an answer."""
-        connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=30, context=self.trust)
+        connection = self._connection()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, "User-Agent": _FIELD_MANAGER}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read().decode()
-        finally:
+        except BaseException:
             connection.close()
+            raise
+        self._idle.append(connection)
         if answer.status >= _FIRST_ERROR_STATUS:
             raise ApiError(f"{method} {path}: HTTP {answer.status}: {_message(text)}", answer.status)
         return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """An idle connection that the server has not closed, or a new one."""
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if _is_open(connection):
+                    return connection
+                connection.close()
+        return http.client.HTTPSConnection(LOOPBACK, self.port, timeout=30, context=self.trust)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
     def get(self, path: str) -> Any:
         """Read an object; None if it does not exist."""
@@ -85,6 +107,15 @@ class ApiServer:
             collection = _COLLECTIONS[manifest["kind"]].format_map(manifest["metadata"])
             path = f"{collection}/{manifest['metadata']['name']}?fieldManager={_FIELD_MANAGER}&force=true"
             self.request("PATCH", path, manifest, "application/apply-patch+yaml")
+
+
+def _is_open(connection: http.client.HTTPSConnection) -> bool:
+    """Whether nothing has come since the last answer: the end of a connection does."""
+    if connection.sock is None:
+        return False
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return not poll.poll(0)
 
 
 def _message(text: str) -> str:

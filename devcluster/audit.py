@@ -106,6 +106,7 @@ class WriteLog:
         self._path = path
         self._tail = LogTail(path)
         self._received: list[str] = []
+        self._unanswered: set[str] = set()
         self._answered: dict[str, Write] = {}
 
     def mark(self) -> Mark:
@@ -130,8 +131,8 @@ class WriteLog:
         """Wait until every request received so far is answered; returns their number."""
         deadline = time.monotonic() + _ANSWER_SECONDS
         self._read()
-        wanted = len(self._received)
-        while any(audit_id not in self._answered for audit_id in self._received[:wanted]):
+        wanted, awaited = len(self._received), frozenset(self._unanswered)
+        while not awaited.isdisjoint(self._unanswered):
             if time.monotonic() > deadline:
                 raise DevClusterError(f"A write has not been answered within {_ANSWER_SECONDS:.0f} s; see {self._path}.")
             time.sleep(0.02)
@@ -145,7 +146,9 @@ class WriteLog:
     def _add(self, event: Mapping[str, Any]) -> None:
         if event["stage"] == _RECEIVED:
             self._received.append(event["auditID"])
+            self._unanswered.add(event["auditID"])
         else:
+            self._unanswered.discard(event["auditID"])
             self._answered[event["auditID"]] = _write(event)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from .state import Layout
 
 __all__ = ["Foundation", "bring_up"]
+
+_AT_ONCE: Final = 4
+"""Resource definitions that are installed side by side."""
 
 _START_SECONDS: Final = 90.0
 """Long enough for a busy machine; a component that ends is noticed at once."""
@@ -55,7 +59,8 @@ def bring_up(
     processes.start("kube-controller-manager", controlplane.controller_manager_command(programs["kube-controller-manager"], layout))
     processes.start("kube-scheduler", controlplane.scheduler_command(programs["kube-scheduler"], layout))
     processes.start("kwok", nodes.kwok_command(programs["kwok"], layout))
-    foundation.api.apply([nodes.NODE, *definitions])
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        list(threads.map(lambda manifest: foundation.api.apply([manifest]), [nodes.NODE, *definitions]))
     _wait_usable(foundation.api, processes, definitions)
     return foundation
 

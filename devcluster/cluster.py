@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .processes import Process
     from .state import Layout
 
-__all__ = ["Cluster"]
+__all__ = ["Cluster", "is_rolled_out"]
 
 _START_ATTEMPTS: Final = 3
 _PORT_TAKEN: Final = "address already in use"
@@ -46,6 +46,7 @@ class Cluster:
         self._processes = processes
         self._programs = programs
         self.layout: Layout = foundation.layout
+        self._write_log = WriteLog(self.layout.audit_log)
 
     @classmethod
     def start(
@@ -102,6 +103,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop everything that was started in this cluster and delete its data but not its logs. May be called twice."""
+        self.api.close()
         self._processes.stop_all()
         release(self.layout)
 
@@ -165,7 +167,9 @@ class Cluster:
 
     def wait_rolled_out(self, namespace: str, deployment: str, seconds: float = 60) -> None:
         """Wait until a Deployment's rollout is complete; DevClusterError after `seconds`."""
-        self.kubectl("rollout", "status", f"--namespace={namespace}", f"--timeout={seconds}s", f"deployment/{deployment}")
+        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{deployment}"
+        what = f"The rollout of Deployment {namespace}/{deployment}"
+        wait_until(lambda: is_rolled_out(self.api.get(path) or {}), what, seconds, self._processes.check)
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
         """Return a kubeconfig with which a program has exactly the rights of a service account (a TokenRequest, valid for a day)."""
@@ -179,8 +183,11 @@ class Cluster:
         return write_kubeconfig(self.layout.kubeconfig(user), self.server, self._foundation.authority, user, token)
 
     def write_log(self) -> WriteLog:
-        """Return a reader of everything that was written to the API server since the start."""
-        return WriteLog(self.layout.audit_log)
+        """Return the reader of everything that was written to the API server since the start, for one thread.
+
+        It is the same for all callers: to parse the whole log again takes seconds in a cluster of many tests.
+        """
+        return self._write_log
 
     def start_process(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Process:
         """Start a further program that lives no longer than the cluster; its output goes to `<logs>/<name>.log`."""
@@ -201,6 +208,14 @@ class Cluster:
         wanted = list(definitions)
         self.api.apply(wanted)
         wait_until(lambda: crds.established(self.api, wanted), "Serving the resource definitions", 20, self._processes.check)
+
+
+def is_rolled_out(deployment: Mapping[str, Any]) -> bool:
+    """Whether a Deployment's rollout is complete; {} for none."""
+    status = deployment.get("status") or {}
+    counts = [status.get(count, 0) for count in ("replicas", "updatedReplicas", "availableReplicas")]
+    seen = deployment and status.get("observedGeneration") == deployment["metadata"]["generation"]
+    return bool(seen) and counts == [deployment["spec"]["replicas"]] * 3
 
 
 def _record(layout: Layout, processes: ProcessSet, programs: dict[str, Path]) -> None:

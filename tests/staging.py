@@ -1,9 +1,11 @@
 """Starts a control plane for many tests, and a stage on it.
 
-A conftest imports the fixtures that its package uses; they end with the last test of that package, since an idle control plane
-costs a tenth of a core.
+The fixtures are those of all tests of a process, since a control plane takes long to start. A test works in namespaces of its own, and
+removes what it makes outside them.
 
-`cluster`    one real control plane (devcluster), with Kong's resource definitions and ours, without Kong's controller
+`stage`      API server, controllers, Kong Ingress Controller, and the stand-ins for Kong, the provider and Fiddler; the operator is
+             installed, but does not run: the package or module that needs one starts it, and stops it at its end
+`cluster`    its control plane
 `namespace`  the name of a fresh namespace in it for one test, deleted afterwards without waiting
 """
 
@@ -21,7 +23,7 @@ from devcluster.operator_process import install
 from devcluster.progress import Reporter
 from devcluster.stage import Stage
 
-__all__ = ["cluster", "namespace", "staged", "start_visibly"]
+__all__ = ["cluster", "namespace", "stage", "staged", "start_visibly"]
 
 
 def start_visibly(pytestconfig: pytest.Config) -> Cluster:
@@ -39,10 +41,15 @@ def staged(cluster: Cluster, kind: type[Stage] = Stage) -> Iterator[tuple[Stage,
         yield stage, portal
 
 
-@pytest.fixture(scope="package")
-def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
-    with start_visibly(pytestconfig) as started:
+@pytest.fixture(scope="session")
+def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
+    with staged(start_visibly(pytestconfig)) as (started, _):
         yield started
+
+
+@pytest.fixture(scope="session")
+def cluster(stage: Stage) -> Cluster:
+    return stage.cluster
 
 
 @pytest.fixture

@@ -391,7 +391,7 @@ INVALID: Final = (
     Case(
         "an override of the Lua",
         {"overrides": [{"plugin": "pre-function", "patch": [{"op": "add", "path": "/access", "value": ["os.exit()"]}]}]},
-        'supported values: "ai-proxy", "opentelemetry"',
+        'supported values: "ai-proxy", "ai-proxy-advanced", "opentelemetry"',
     ),
     Case("retries beyond Kong's", _exposed(retries=32768), "less than or equal to 32767"),
 )

@@ -12,14 +12,14 @@ from devcluster import Cluster, DevClusterError
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.crd import NAME_RULES
 from fiddler_kong_operator.api.violations import violations
+from fiddler_kong_operator.plan.kinds import BINDING
 from tests.crd.bindings import binding, spec
 from tests.crd.cases import INVALID, RULED, VALID, Case
 
 
 def create(cluster: Cluster, manifest: dict[str, Any]) -> dict[str, Any]:
     """The binding as the API server stores it."""
-    answer = cluster.kubectl("create", "--dry-run=server", "--output=json", "--filename=-", stdin=json.dumps(manifest))
-    created: dict[str, Any] = json.loads(answer)
+    created: dict[str, Any] = cluster.api.request("POST", f"{BINDING.path('default')}?dryRun=All&fieldValidation=Strict", manifest)
     return created
 
 

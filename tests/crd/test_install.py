@@ -17,6 +17,7 @@ from fiddler_kong_operator.observe.rbac import Scope, rules
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "charts/fiddler-kong-operator"
 NAMESPACE = "fiddler-kong-operator"
+"""Where the operator is installed already, with its Pod Security level: warnings and refusals are those of a real installation."""
 
 
 def helm(cluster: Cluster, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -40,11 +41,12 @@ def kinds(documents: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def install_namespace(cluster: Cluster) -> Iterator[str]:
-    """The namespace with its Pod Security level, so that warnings and refusals are those of a real installation."""
-    cluster.kubectl("apply", "--server-side", f"--filename={ROOT / 'manifests/install/namespace.yaml'}")
-    yield NAMESPACE
-    cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+def chart_namespace(cluster: Cluster) -> Iterator[str]:
+    """A further namespace of the same level: a Deployment's selector, which differs in the chart, cannot change."""
+    namespace = yaml.safe_load((ROOT / "manifests/install/namespace.yaml").read_text())
+    cluster.api.apply([{**namespace, "metadata": {**namespace["metadata"], "name": "by-chart"}}])
+    yield "by-chart"
+    cluster.api.request("DELETE", "/api/v1/namespaces/by-chart")
 
 
 def test_chart_passes_lint(cluster: Cluster) -> None:
@@ -63,8 +65,8 @@ def test_chart_passes_lint(cluster: Cluster) -> None:
     ],
     ids=["defaults", "namespaced", "probe", "extras"],
 )
-def test_what_the_chart_renders_is_accepted(cluster: Cluster, install_namespace: str, settings: tuple[str, ...]) -> None:
-    rendered = yaml.safe_dump_all(template(cluster, *settings, namespace=install_namespace))
+def test_what_the_chart_renders_is_accepted(cluster: Cluster, chart_namespace: str, settings: tuple[str, ...]) -> None:
+    rendered = yaml.safe_dump_all(template(cluster, *settings, namespace=chart_namespace))
 
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-", stdin=rendered)
 
@@ -143,12 +145,12 @@ def kustomized(cluster: Cluster, folder: str) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(cluster.kubectl("kustomize", ROOT / folder)) if document]
 
 
-def test_install_manifests_are_accepted(cluster: Cluster, install_namespace: str) -> None:
+def test_install_manifests_are_accepted(cluster: Cluster) -> None:
     applied = cluster.kubectl(
         "apply", "--server-side", "--force-conflicts", "--dry-run=server", f"--kustomize={ROOT / 'manifests/install'}"
     )
 
-    assert f"namespace/{install_namespace} serverside-applied" in applied
+    assert f"namespace/{NAMESPACE} serverside-applied" in applied
     assert "deployment.apps/fiddler-kong-operator serverside-applied" in applied
 
 
@@ -164,16 +166,16 @@ def test_chart_and_kustomize_start_the_same_pod(cluster: Cluster) -> None:
     assert flags[1] <= flags[0]
 
 
-def test_the_pod_meets_the_restricted_level(cluster: Cluster, install_namespace: str) -> None:
+def test_the_pod_meets_the_restricted_level(cluster: Cluster) -> None:
     spec = only(kustomized(cluster, "manifests/install"), "Deployment")["spec"]["template"]["spec"]
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "level", "namespace": install_namespace},
+        "metadata": {"name": "level", "namespace": NAMESPACE},
         "spec": spec | {"serviceAccountName": None},
     }
     pod["spec"]["automountServiceAccountToken"] = False
-    cluster.kubectl("create", "serviceaccount", "default", f"--namespace={install_namespace}", "--dry-run=client")
+    cluster.kubectl("create", "serviceaccount", "default", f"--namespace={NAMESPACE}", "--dry-run=client")
 
     created = cluster.kubectl("create", "--dry-run=server", "--filename=-", stdin=yaml.safe_dump(pod))
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.staging import cluster, namespace  # noqa: F401 - fixtures, found by their names
-
 
 @pytest.fixture(autouse=True)
 def _interruptible() -> Iterator[None]:

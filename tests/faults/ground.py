@@ -12,15 +12,15 @@ from typing import Any
 
 from anyio.from_thread import BlockingPortal
 
+from devcluster.cluster import is_rolled_out
 from devcluster.stage import Stage
 from fiddler_kong_operator.plan.kinds import KINDS as EVERY_KIND
 from tests.faults.audit import AuditTail
 from tests.faults.normal import KINDS, State, normalised
 from tests.faults.pod import Pod, write_identity
 from tests.faults.proxy import Proxy
-from tests.faults.reading import Reader
 from tests.faults.script import Script
-from tests.integration.arena import PATIENCE, Arena, is_rolled_out
+from tests.integration.arena import PATIENCE, Arena
 
 __all__ = ["Ground", "Replica", "World"]
 
@@ -89,7 +89,6 @@ class Ground(Arena):
         self.replicas = [replica]
         self._world = world
         self._tended = tended
-        self._reader = Reader(world.stage.cluster.api)
         self._audit = AuditTail(world.stage.cluster.layout.audit_log, namespace)
 
     @property
@@ -111,11 +110,6 @@ class Ground(Arena):
             replica.pod.start()
             yield replica
 
-    def get(self, kind: str, name: str) -> Manifest | None:
-        """An object; None if it does not exist."""
-        found: Manifest | None = self._reader.get(EVERY_KIND[kind].path(self.namespace, name))
-        return found
-
     @property
     def script(self) -> Script:
         """The faults from now on."""
@@ -136,7 +130,6 @@ class Ground(Arena):
                 self.patch("FiddlerKongBinding", binding["metadata"]["name"], {"metadata": {"finalizers": None}})
         if self.stage.cluster.api.get(f"/api/v1/namespaces/{self.namespace}"):
             self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
-        self._reader.close()
 
     def tend(self) -> None:
         """Restart ended operators."""
@@ -185,7 +178,7 @@ class Ground(Arena):
 
     def all_of(self, kind: str) -> list[Manifest]:
         """Objects of a kind; none if the kind is not installed."""
-        answer = self._reader.get(EVERY_KIND[kind].path(self.namespace)) or {}
+        answer = self.stage.cluster.api.get(EVERY_KIND[kind].path(self.namespace)) or {}
         furniture = ("kube-root-ca.crt", "default")
         api_version = EVERY_KIND[kind].api_version
         items = [{**item, "apiVersion": api_version, "kind": kind} for item in answer.get("items") or ()]

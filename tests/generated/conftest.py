@@ -1,13 +1,12 @@
-"""Fills the stock of valid values once for each module."""
+"""`stock` fills the stock of valid values, for modules that draw from it."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.generated.pool import STOCK
-from tests.staging import cluster  # noqa: F401 - a fixture, found by its name
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _stock() -> None:
+@pytest.fixture(scope="module")
+def stock() -> None:
     STOCK.fill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,8 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from devcluster.crds import INGRESS_CLASS
 from devcluster.stage import APPLICATION_ID
-from fiddler_kong_operator.plan.kinds import BINDING, KINDS
-from tests.faults.reading import Reader
+from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Case, completed
 from tests.generated.models import ACCOUNT
 from tests.generated.valid import ACCOUNT_REFS, KEY_REFS, UPSTREAM_URLS, Scenery, Spec, specs
@@ -108,19 +106,6 @@ class Ground(Arena):
         path = f"{BINDING.path(self.namespace, name)}?fieldValidation=Strict"
         patch = [{"op": "replace", "path": "/spec", "value": spec}]
         self.stage.cluster.api.request("PATCH", path, patch, "application/json-patch+json")
-
-    def close(self) -> None:
-        """Delete everything."""
-        self._reader.close()
-        super().close()
-
-    @cached_property
-    def _reader(self) -> Reader:
-        return Reader(self.stage.cluster.api)
-
-    def all_of(self, kind: str) -> list[Manifest]:
-        """Every object of a kind, read over one kept connection, since it is read thousands of times."""
-        return [{**item, "kind": kind} for item in self._reader.get(KINDS[kind].path(self.namespace))["items"]]
 
     def cases(self, wanted: Mapping[str, Spec], config: Any) -> dict[str, Case]:
         """The case of each of these bindings, with the spec that it must satisfy."""

@@ -6,12 +6,12 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from devcluster.audit import Mark
 from fiddler_kong_operator.plan.kinds import BINDING
-from tests.faults.reading import Reader
 from tests.generated.scene import Scene
+from tests.integration.arena import Manifest
 from tests.integration.pushed import Pushed
 from tests.integration.targets import ingress, service
 
@@ -36,12 +36,8 @@ class Neighbours:
         self.reasons: set[str] = set()
         self._first = scenes[0].arena
         self._gateway = self._first.stage.gateway
-        self._reader = Reader(self._first.stage.cluster.api)
+        self._api = self._first.stage.cluster.api
         self._beacons = itertools.count()
-
-    def close(self) -> None:
-        """End the connection to the API server."""
-        self._reader.close()
 
     # Steps
 
@@ -56,18 +52,18 @@ class Neighbours:
         assert self._gateway.refused_pushes == refused, self._story(self._refusal())
 
     def bind(self) -> None:
-        """Create one to three bindings in each scene: no push is refused even once, and no route goes even for a moment."""
+        """Create two or three bindings in each scene: no push is refused even once, and no route goes even for a moment."""
         refused = self._gateway.refused_pushes
         for scene in self.scenes:
             scene.quiet = True
-            scene.history += [scene.bind() for _ in range(scene.dice.randint(1, 3))]
+            scene.history += [*scene.pair(), *(scene.bind() for _ in range(scene.dice.randint(0, 1)))]
         self._check()
         assert self._gateway.refused_pushes == refused, self._story(self._refusal())
 
-    def disturb(self) -> None:
-        """Make one change in each scene."""
+    def disturb(self, name: str = "") -> None:
+        """Make one change in each scene: that of this name, or any."""
         for scene in self.scenes:
-            scene.disturb()
+            scene.disturb(name)
         self._check()
 
     def unbind(self) -> None:
@@ -85,6 +81,7 @@ class Neighbours:
         self._until(_Rest(self), "an operator that has finished", PATIENCE)
         self._until(self._missing, "the users' routes", 2 * SYNC)
         self._check_accepted()
+        self.reasons |= {condition["reason"] for raw in self._bindings() for condition in _conditions(raw)}
 
     def _check_accepted(self) -> None:
         """A new route reaches Kong, and once more: from then on no push is refused."""
@@ -115,18 +112,12 @@ class Neighbours:
 
     def _unseen(self) -> list[str]:
         """The bindings whose newest generation has no conditions yet, and those whose deletion is not finished."""
-        mine = {scene.arena.namespace for scene in self.scenes}
-        return [
-            f"{raw['metadata']['namespace']}/{raw['metadata']['name']}"
-            for raw in self._reader.get(BINDING.path())["items"]
-            if raw["metadata"]["namespace"] in mine and not self._is_seen(raw)
-        ]
+        unseen = (raw["metadata"] for raw in self._bindings() if not _is_seen(raw))
+        return [f"{metadata['namespace']}/{metadata['name']}" for metadata in unseen]
 
-    def _is_seen(self, raw: Any) -> bool:
-        conditions = (raw.get("status") or {}).get("conditions") or ()
-        self.reasons |= {condition["reason"] for condition in conditions}
-        newest = all(condition["observedGeneration"] == raw["metadata"]["generation"] for condition in conditions)
-        return bool(conditions) and newest and "deletionTimestamp" not in raw["metadata"]
+    def _bindings(self) -> Iterator[Manifest]:
+        mine = {scene.arena.namespace for scene in self.scenes}
+        return (raw for raw in self._api.get(BINDING.path())["items"] if raw["metadata"]["namespace"] in mine)
 
     def _until(self, open_: Callable[[], list[str]], what: str, seconds: float) -> None:
         """Wait until nothing is open any more. AssertionError after `seconds`, or once a route goes although only bindings changed."""
@@ -163,6 +154,17 @@ class Neighbours:
     def writes(self, since: Mark) -> Iterator[str]:
         """The operator's writes since then."""
         return (str(write) for write in self._first.writes(since))
+
+
+def _conditions(binding: Manifest) -> Sequence[Manifest]:
+    conditions: Sequence[Manifest] = (binding.get("status") or {}).get("conditions") or ()
+    return conditions
+
+
+def _is_seen(binding: Manifest) -> bool:
+    metadata, conditions = binding["metadata"], _conditions(binding)
+    newest = all(condition["observedGeneration"] == metadata["generation"] for condition in conditions)
+    return bool(conditions) and newest and "deletionTimestamp" not in metadata
 
 
 class _Rest:

@@ -69,7 +69,7 @@ class Play:
         self._pool = pool
         self._dice = random.Random(seed)  # noqa: S311 - a course that can be repeated, not a secret
         self._existing: dict[str, set[str]] = {ground.namespace: set() for ground in grounds}
-        self._refused_before = len(self._stage.gateway.refusals)
+        self._refused_before = self._stage.gateway.refused_pushes
         for actor, case in self._look():
             actor.targets = _targets(case)
 
@@ -163,7 +163,7 @@ class Play:
             if time.monotonic() > deadline:
                 raise AssertionError("\n".join(["not as expected:", *open_[:12]]))
             time.sleep(0.5)
-        assert len(self._stage.gateway.refusals) == self._refused_before, self._stage.gateway.refusals[-1].answer
+        assert self._stage.gateway.refused_pushes == self._refused_before, self._stage.gateway.refusals[-1].answer
 
     def _open(self) -> Iterator[str]:
         """Everything that is not as expected."""

@@ -15,6 +15,7 @@ import yaml
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from devcluster.stage import APPLICATION_ID
 from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Key, Spec, name_of
 from tests.generated.ground import drafts
@@ -35,17 +36,20 @@ _TYPES: Final = ("ai-proxy", "ai-proxy-advanced", "cors", "opentelemetry", "pre-
 _LATER: Final = "later"
 """A name on lists whose KongPlugin does not exist at first."""
 
-_KEYS: Final = st.sampled_from(["fiddler", "openai"]).map(lambda name: {"name": name, "key": "api-key"})
+_SERVICES: Final = tuple(f"s{number}" for number in range(4))
+_INGRESSES: Final = ("web0", "web1")
+
+_FIDDLER: Final = {"url": "", "applicationId": APPLICATION_ID, "apiKeySecretRef": {"name": "fiddler", "key": "api-key"}}
+_GATEWAY: Final = {"targetRef": {"name": "kong-gateway"}}
 
 
 def neighbourly() -> SearchStrategy[Spec]:
     """Valid specs that attach to the objects of a scene, or expose a path: free ones, and those of an Ingress or an HTTPRoute."""
-    targets = (*(("Service", f"s{n}") for n in range(4)), ("Service", "s0"), ("Service", "s1"), ("Ingress", "web0"), ("Ingress", "web1"))
+    targets = (*(("Service", name) for name in (*_SERVICES, *_SERVICES[:2])), *(("Ingress", name) for name in _INGRESSES))
     fields = {
-        "fiddler.url": st.just(""),
-        "fiddler.apiKeySecretRef": _KEYS,
-        "gateway": st.builds(lambda: {"targetRef": {"name": "kong-gateway"}}),
-        **dict.fromkeys((f"{path}.auth.secretRef" for path in MODEL_PATHS), _KEYS),
+        "fiddler": st.just(_FIDDLER),
+        "gateway": st.just(_GATEWAY),
+        **dict.fromkeys((f"{path}.auth.secretRef" for path in MODEL_PATHS), st.just({"name": "openai", "key": "api-key"})),
         "routes[].expose.path": st.sampled_from(["own-0", "own-1", "web0-0", "split0-0"]),
     }
     return drafts(targets, fields)
@@ -81,16 +85,15 @@ class Scene:
         """Choose the objects."""
         dice = self.dice = random.Random(self.seed)  # noqa: S311 - a course that can be repeated, not a secret
         self.later_type = dice.choice(_TYPES)
-        services = [f"s{number}" for number in range(dice.randint(2, 4))]
-        for number, name in enumerate(services):
+        for number, name in enumerate(_SERVICES):
             self.lists["Service", name] = self._some_plugins() if number > 1 else []
         for number in range(dice.randint(1, 3)):
             self.lists["HTTPRoute", f"split{number}"] = self._some_plugins()
             self.rules[f"split{number}"] = [self._backends() for _ in range(dice.randint(1, 2))]
-        for number in range(dice.randint(1, 2)):
-            self.lists["Ingress", f"web{number}"] = self._some_plugins()
-            paths = [(dice.choice(services), dice.random() < 0.3) for _ in range(dice.randint(1, 2))]
-            self.fronts[f"web{number}"] = _Front(dice.choice(["kong", "kong", OTHER_CLASS]), dice.random() < 0.3, paths)
+        for name in _INGRESSES:
+            self.lists["Ingress", name] = self._some_plugins()
+            paths = [(dice.choice(_SERVICES), dice.random() < 0.3) for _ in range(dice.randint(1, 2))]
+            self.fronts[name] = _Front(dice.choice(["kong", "kong", OTHER_CLASS]), dice.random() < 0.3, paths)
 
     def _some_plugins(self) -> list[str]:
         """At most two plugins of different types."""
@@ -101,9 +104,9 @@ class Scene:
         return self.later_type if name == _LATER else name
 
     def _backends(self) -> list[str]:
-        """The Services of a rule; several only if none has a list, since Kong's controller drops others."""
-        number = self.dice.randint(1, 3)
-        alike = [name for kind, name in self.lists if kind == "Service" and (number == 1 or not self.lists[kind, name])]
+        """The Services of a rule; several only if none has a list, since Kong's controller drops others, and at first without s0."""
+        number = self.dice.choice([1, 1, 1, 1, 2, 3])
+        alike = [name for kind, name in self.lists if kind == "Service" and (number == 1 or not (self.lists[kind, name] or name == "s0"))]
         return self.dice.sample(alike, min(number, len(alike)))
 
     # Objects
@@ -153,14 +156,29 @@ class Scene:
 
     # Changes; each returns its description, or "" where there is nothing to change
 
+    def pair(self) -> list[str]:
+        """Create two bindings that attach to s0: one becomes Ready, and the other clashes with it."""
+        spec = {"fiddler": _FIDDLER, "gateway": _GATEWAY, "routes": [{"name": "chat", "attachTo": {"kind": "Service", "name": "s0"}}]}
+        return [self._offer(name, "is made for s0", {**spec, "suspend": False}) for name in ("b0", "b1")]
+
     def bind(self) -> str:
         """Create a binding."""
         name = next(name for name in (f"b{number}" for number in range(9)) if name not in self.bindings)
-        return self._offer(name, "is made") if len(self.bindings) < 3 else ""
+        return self._offer(name, "is made", self._draw()) if len(self.bindings) < 3 else ""
 
     def move(self) -> str:
         """Give a binding another spec, with other targets."""
-        return self._offer(self.dice.choice(sorted(self.bindings)), "has another spec") if self.bindings else ""
+        return self._offer(self.dice.choice(sorted(self.bindings)), "has another spec", self._draw()) if self.bindings else ""
+
+    def pause(self) -> str:
+        """Suspend a binding, or resume it."""
+        if not self.bindings:
+            return ""
+        name = self.dice.choice(sorted(self.bindings))
+        spec = self.bindings[name]
+        spec["suspend"] = not spec["suspend"]
+        self._apply(name)
+        return f"binding {name} is {'suspended' if spec['suspend'] else 'resumed'}"
 
     def unbind(self) -> str:
         """Delete a binding."""
@@ -171,15 +189,22 @@ class Scene:
         self.arena.delete(BINDING.name, name)
         return f"binding {name} is deleted"
 
-    def _offer(self, name: str, text: str) -> str:
-        spec = copy.deepcopy(self.pool[self.dice.randrange(10**6)])
+    def _draw(self) -> Spec:
+        return self.pool[self.dice.randrange(10**6)]
+
+    def _offer(self, name: str, text: str, wanted: Spec) -> str:
+        spec = copy.deepcopy(wanted)
         spec["fiddler"]["url"] = self.arena.stage.sink.url
         for route in spec["routes"]:
             if "expose" in route:
                 route["expose"]["path"] = self.path(*route["expose"]["path"].split("-"))
+        spec["suspend"] = self.bindings.get(name, spec)["suspend"]
         self.bindings[name] = spec
-        self.arena.put(self.arena.manifest(BINDING.api_version, BINDING.name, name, spec=spec))
+        self._apply(name)
         return f"binding {name} {text}"
+
+    def _apply(self, name: str) -> None:
+        self.arena.put(self.arena.manifest(BINDING.api_version, BINDING.name, name, spec=self.bindings[name]))
 
     def share(self) -> str:
         """Give a rule of an HTTPRoute a further Service, an attached one if possible."""
@@ -227,11 +252,11 @@ class Scene:
         self.arena.put(self._manifest("Ingress", name))
         return f"{name} moves to the class {front.ingress_class}"
 
-    def disturb(self) -> None:
-        """Make one of these changes."""
-        ours = [self.bind, self.move, self.move, self.unbind]
+    def disturb(self, name: str = "") -> None:
+        """Make the change of that name, or any."""
+        ours = [self.bind, self.move, self.move, self.pause, self.unbind]
         theirs = [self.share, self.share, self.lengthen, self.lengthen, self.appear, self.reclass]
-        change = self.dice.choice([*ours, *theirs])
+        change = self.dice.choice([it for it in (*ours, *theirs) if name in {"", it.__name__}])
         self.quiet = change in ours
         self.history.append(change() or "nothing")
 

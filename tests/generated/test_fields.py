@@ -14,6 +14,8 @@ from tests.generated.oracles import ORACLES
 from tests.generated.pool import STOCK
 from tests.generated.valid import Spec
 
+pytestmark = pytest.mark.usefixtures("stock")
+
 
 @pytest.fixture(scope="module")
 def given() -> dict[str, list[Any]]:

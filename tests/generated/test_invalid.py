@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -22,6 +21,8 @@ from tests.generated.pool import STOCK
 from tests.generated.valid import PURE, Scenery, Spec, specs
 from tests.integration.arena import changed
 
+pytestmark = pytest.mark.usefixtures("stock")
+
 VALID: Final = STOCK.any().map(lambda spec: {**spec, "suspend": False})
 PHASES: Final = (Phase.explicit, Phase.generate, Phase.shrink)
 QUICK: Final = settings(max_examples=150, deadline=None, derandomize=True, phases=PHASES)
@@ -33,10 +34,8 @@ FREE: Final = Scenery(PURE.targets, 3, {p: s for p, s in PURE.fields.items() if 
 
 
 @pytest.fixture(scope="module")
-def admission(cluster: Cluster) -> Iterator[Admission]:
-    admission = Admission(cluster)
-    yield admission
-    admission.close()
+def admission(cluster: Cluster) -> Admission:
+    return Admission(cluster)
 
 
 def binding(spec: Any, name: str = "sample") -> dict[str, Any]:

@@ -16,6 +16,8 @@ from tests.generated.refused import REFUSED, Refusal
 from tests.generated.valid import PURE
 from tests.unit.observe import objects
 
+pytestmark = pytest.mark.usefixtures("stock")
+
 TARGETS: Final = [ObjectKey(kind, "ai", name) for kind, name in PURE.targets]
 BINDINGS: Final = ("a", "a-b", "a-b-c")
 """Bindings whose children have the same names: route `b-c` of `a` and route `c` of `a-b`."""

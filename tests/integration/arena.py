@@ -7,17 +7,16 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from devcluster.audit import Mark, Write, WriteLog
 from devcluster.errors import ApiError
 from devcluster.operator_process import USER, OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
-from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS, KONG_PLUGIN
 from tests.integration.pushed import Pushed
 
-__all__ = ["SETTINGS", "Arena", "changed", "is_rolled_out"]
+__all__ = ["SETTINGS", "Arena", "changed"]
 
 Manifest = dict[str, Any]
 
@@ -50,13 +49,6 @@ def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
     return result
 
 
-def is_rolled_out(deployment: Manifest) -> bool:
-    """Whether a Deployment's rollout is complete."""
-    status = deployment.get("status") or {}
-    counts = [status.get(count) for count in ("replicas", "updatedReplicas", "availableReplicas")]
-    return status.get("observedGeneration") == deployment["metadata"]["generation"] and counts == [deployment["spec"]["replicas"]] * 3
-
-
 @dataclass
 class Arena:
     """A namespace. `put` and `create` remember the test's objects; a binding must own every other object in it."""
@@ -78,7 +70,8 @@ class Arena:
 
     def close(self) -> None:
         """Delete the bindings while the operator runs, then the namespace, without waiting for its end."""
-        self.stage.cluster.kubectl("--namespace", self.namespace, "delete", "fiddlerkongbindings", "--all", "--timeout=30s")
+        self.stage.cluster.api.request("DELETE", self.path(BINDING.name))
+        self.until(lambda: self.all_of(BINDING.name) == [], f"the end of the bindings in {self.namespace}", 30)
         self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
 
     def gateway(self, image: str = "kong/kong-gateway:3.13.0.3", env: Mapping[str, str] | None = None) -> Manifest:
@@ -265,9 +258,8 @@ class Arena:
         orphans = [text for text in strangers if not self._is_collected(text)]
         assert orphans == [], f"unexpected objects in {self.namespace}"
 
-    @cached_property
+    @property
     def _log(self) -> WriteLog:
-        """One reader for the whole test: it continues where it stopped, since the log of a session is long."""
         return self.stage.cluster.write_log()
 
     def _is_collected(self, text: str) -> bool:

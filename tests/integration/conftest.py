@@ -1,6 +1,5 @@
 """Fixtures with real components: one control plane, one Kong Ingress Controller and one operator for all tests, a namespace for each test.
 
-`stage`     API server, controllers, Kong Ingress Controller, and the stand-ins for Kong, the provider and Fiddler
 `operator`  `fiddler-kong run` as a process, with the permissions of the shipped service account
 `backstage` a second stage without an operator, for tests that start their own, break shared objects, or count reads
 `refusing_arena`  a namespace on `backstage` with an operator, for tests in which Kong refuses its configuration
@@ -20,13 +19,7 @@ from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import breaches
 from tests.integration.own import own_arena
-from tests.staging import staged, start_visibly
-
-
-@pytest.fixture(scope="package")
-def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
-    with staged(start_visibly(pytestconfig)) as (started, _):
-        yield started
+from tests.staging import staged
 
 
 @pytest.fixture(scope="package")

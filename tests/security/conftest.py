@@ -18,30 +18,29 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import breaches, provide_gateway
-from tests.integration.conftest import stage  # noqa: F401 - a fixture, found by its name
 from tests.security.leaks import leaks
 
 
 @pytest.fixture(scope="package")
-def operator(stage: Stage) -> Iterator[OperatorProcess]:  # noqa: F811 - pytest passes the fixture
+def operator(stage: Stage) -> Iterator[OperatorProcess]:
     with OperatorProcess(stage.cluster, "--log-level=debug", name="operator-under-attack") as process:
         yield process
 
 
 @pytest.fixture
-def arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa: F811 - pytest passes the fixture
+def arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     with _tenant(stage, operator) as arena:
         yield arena
 
 
 @pytest.fixture
-def neighbour(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa: F811 - pytest passes the fixture
+def neighbour(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     with _tenant(stage, operator) as arena:
         yield arena
 
 
 @contextmanager
-def _tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:  # noqa: F811 - given by the fixtures
+def _tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     arena = Arena(stage, operator, f"test-{secrets.token_hex(4)}")
     arena.open()
     provide_gateway(arena)

@@ -49,6 +49,7 @@ def test_nothing_but_the_namespaces_own_name_is_a_grant(arena: Arena, neighbour:
     neighbour.put(neighbour.gateway())
     arena.put(targeting(arena, neighbour))
     arena.until_condition("Accepted", "False", "GatewayNotGranted")
+    arena.until_quiet()
     mark = arena.mark()
 
     for text in LOOK_ALIKES:

@@ -11,14 +11,13 @@ from typing import Any, Final
 from anyio.from_thread import BlockingPortal
 from pydantic import SecretStr
 
+from devcluster.cluster import is_rolled_out
 from devcluster.errors import ApiError
 from devcluster.stage import Stage
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_sink.server import Sink
 from fiddler_kong_sink.settings import SinkSettings
-from tests.faults.reading import Reader
-from tests.integration.arena import is_rolled_out
 from tests.soak.population import GATEWAYS, TARGETS, Manifest, Member, Population, furniture, gateway_manifest, target_manifest
 
 __all__ = ["KEYS", "Estate", "populated_estate"]
@@ -43,9 +42,6 @@ class Estate:
     population: Population
     steady: Sink
     troubled: Sink
-
-    def __post_init__(self) -> None:
-        self._reader = Reader(self.stage.cluster.api)
 
     # Actions of users
 
@@ -83,7 +79,7 @@ class Estate:
         """Apply a binding in its original form, after waiting for the end of a deleted one with a finalizer."""
 
         def stays() -> bool:
-            found = self._reader.get(BINDING.path(member.namespace, member.name))
+            found = self.stage.cluster.api.get(BINDING.path(member.namespace, member.name))
             return found is None or "deletionTimestamp" not in found["metadata"]
 
         self.until(stays, f"the end of {member.key}")
@@ -107,7 +103,7 @@ class Estate:
 
     def make(self, namespace: str) -> None:
         """Create a namespace with everything in it, after an earlier one of its name is gone."""
-        self.until(lambda: self._reader.get(f"/api/v1/namespaces/{namespace}") is None, f"the end of {namespace}")
+        self.until(lambda: self.stage.cluster.api.get(f"/api/v1/namespaces/{namespace}") is None, f"the end of {namespace}")
         self.stage.cluster.create_namespace(namespace)
         self.put(*furniture(namespace))
         for kind in TARGETS:
@@ -140,7 +136,7 @@ class Estate:
             time.sleep(_POLL)
 
     def _items(self, kind: str, namespace: str | None = None) -> Iterable[Manifest]:
-        return ({**item, "kind": kind} for item in self._reader.get(KINDS[kind].path(namespace))["items"])
+        return ({**item, "kind": kind} for item in self.stage.cluster.api.get(KINDS[kind].path(namespace))["items"])
 
     def _unless_missing(self, *request: Any) -> None:
         try:

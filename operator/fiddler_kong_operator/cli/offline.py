@@ -35,7 +35,9 @@ from .documents import Document
 __all__ = ["REDACTED", "Outcome", "Surroundings", "render_declarative", "render_objects"]
 
 REDACTED: Final = "<redacted>"
-_STAND_IN: Final = b"not-in-the-file"
+_STAND_INS: Final = {"token": b"not-in-the-file", "service account": b'{"client_email": "", "private_key": ""}'}
+"""Usable values by the form of a key."""
+
 _PLUGINS: Final = frozenset({KONG_PLUGIN.name, KONG_CLUSTER_PLUGIN.name})
 
 
@@ -163,9 +165,9 @@ def _refs(spec: BindingSpec) -> list[SecretKeyRef]:
 def _secrets(binding: Binding, spec: BindingSpec, around: Surroundings) -> dict[str, Mapping[str, bytes]]:
     """The Secrets of the file, and a usable stand-in for each missing one, which may exist in the cluster."""
     found: dict[str, Mapping[str, bytes]] = {}
-    for ref in _refs(spec):
-        given = around.secrets.get((binding.namespace, ref.name))
-        found[ref.name] = given if given is not None else {**found.get(ref.name, {}), ref.key: _STAND_IN}
+    for key in required_keys(spec):
+        given = around.secrets.get((binding.namespace, key.ref.name))
+        found[key.ref.name] = given if given is not None else {**found.get(key.ref.name, {}), key.ref.key: _STAND_INS[key.form]}
     return found
 
 

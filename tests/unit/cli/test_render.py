@@ -150,6 +150,16 @@ def test_secrets_that_are_not_in_the_file_are_named_and_taken_to_exist() -> None
     assert "Secret ai/openai" not in result.stderr
 
 
+def test_a_service_account_that_is_not_in_the_file_is_taken_to_be_one() -> None:
+    vertex = {"projectId": "acme-1", "locationId": "global"}
+    account = {"gcp": {"serviceAccountRef": {"name": "cloud", "key": "account.json"}}}
+    llm = {"provider": "gemini", "model": "gemini-2.5-flash", "gemini": vertex, "auth": account}
+
+    result = render(binding(spec__routes__0__llm=llm))
+
+    assert (result.exit_code, "Secret ai/cloud is not in the file" in result.stderr) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [

@@ -46,7 +46,7 @@ def call(arena: Arena) -> tuple[int, str | None]:
 
 def test_a_call_is_answered_by_the_second_model_where_the_first_fails_each_with_its_own_key(arena: Arena) -> None:
     arena.put(arena.secret("spare", "key-of-the-first"))
-    arena.put(shared(arena, FIRST | {"weight": 2}, SECOND | {"weight": 1}, **{"sessions": {"mode": "Disabled"}}))
+    arena.put(shared(arena, FIRST | {"weight": 2}, SECOND | {"weight": 1}, sessions={"mode": "Disabled"}))
     arena.until_ready()
 
     pushed = arena.until_pushed(lambda pushed: proxies(pushed) == ["ai-proxy-advanced"], "the plugin for several models")

@@ -144,6 +144,14 @@ def test_other_fields_can_be_overridden(path: str, value: Any) -> None:
     assert check_plugins(shared(more=override(path, value))) is None
 
 
+@pytest.mark.parametrize("option", ["upstream_url", "bedrock/aws_sts_endpoint_url", "gemini/api_endpoint"])
+def test_no_override_names_an_address_that_a_target_calls(option: str) -> None:
+    found = check_plugins(shared(more=override(f"/targets/0/model/options/{option}", "169.254.169.254")))
+
+    assert found is not None
+    assert "must not be set (`" in found.message
+
+
 def test_what_kong_refuses_of_a_target_is_named() -> None:
     found = check_plugins(shared(more=override("/targets/1/weight", 70_000)))
 

@@ -32,7 +32,7 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
 def _build(spec: BindingSpec, index: int, route: Route, llm: Llm) -> PluginInstance:
     """The plugin of the route at `index`."""
     targets, placed = list[Manifest](), list[PluginKey]()
-    for number, (target, model) in enumerate(zip(llm.targets, llm.models, strict=True)):
+    for number, (target, model) in enumerate(zip(llm.targets or (), llm.models, strict=True)):
         config, keys = build_model(spec, route, model)
         targets.append({**config, **({"weight": target.weight} if target.weight else {})})
         placed += _placed(f"spec.routes[{index}].llm.targets[{number}]", f"/targets/{number}/auth", route, keys)

@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Case, completed
 from tests.generated.models import ACCOUNT
-from tests.generated.valid import ACCOUNT_REF, KEY_REFS, Scenery, Spec, specs
+from tests.generated.valid import ACCOUNT_REFS, KEY_REFS, UPSTREAM_URLS, Scenery, Spec, specs
 from tests.integration.arena import SETTINGS, Arena, Manifest
 from tests.integration.pushed import Pushed
 from tests.integration.targets import foreign_plugin, ingress, service
@@ -44,9 +44,12 @@ def drafts(targets: Targets = _TARGETS, own: Mapping[str, SearchStrategy[Any]] =
         "gateway.container": st.just("proxy"),
         "gateway.ingressClassName": st.sampled_from(["kong", "kong", "kong", "internal"]),
         **dict.fromkeys(KEY_REFS, refs),
-        ACCOUNT_REF: st.just({"name": "spare", "key": "account.json"}),
-        "routes[].llm.options.upstreamUrl": st.sampled_from(
-            ["https://llm.example/call", "http://llm.example:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+        **dict.fromkeys(ACCOUNT_REFS, st.just({"name": "spare", "key": "account.json"})),
+        **dict.fromkeys(
+            UPSTREAM_URLS,
+            st.sampled_from(
+                ["https://llm.example/call", "http://llm.example:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+            ),
         ),
         "routes[].name": st.sampled_from(["openai", "chat", "b-c", "0"]),
         "routes[].expose.path": st.from_regex(r"(/[A-Za-z0-9_-]{1,9}){1,3}", fullmatch=True).map(lambda path: f"{path}/@"),

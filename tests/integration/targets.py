@@ -85,6 +85,7 @@ def _annotated(manifest: Manifest, annotations: dict[str, str], plugins: str | N
 
 CONFIGS: Final[dict[str, dict[str, Any]]] = {
     "ai-proxy": {"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt-4o"}},
+    "ai-proxy-advanced": {"targets": [{"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt-4o"}}]},
     "pre-function": {"access": ["kong.service.request.set_header('x-platform', 'yes')"]},
     "opentelemetry": {"traces_endpoint": "http://collector.example.com:4318/v1/traces"},
 }

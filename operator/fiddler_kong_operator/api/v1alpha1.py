@@ -10,8 +10,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from .auth import AwsAuth, AzureAuth
+from .balancer import Balancer
 from .exposure import Expose, Timeouts
-from .llm import Llm, LlmAuth, LlmOptions
+from .llm import Llm, LlmAuth, LlmOptions, Model, Target
 from .overrides import Override, PatchOperation
 from .rules import Rule
 from .spans import Attribute, Sessions, Tracing
@@ -31,6 +32,7 @@ __all__ = [
     "Attribute",
     "AwsAuth",
     "AzureAuth",
+    "Balancer",
     "BindingSpec",
     "Export",
     "Expose",
@@ -39,11 +41,13 @@ __all__ = [
     "Llm",
     "LlmAuth",
     "LlmOptions",
+    "Model",
     "Override",
     "PatchOperation",
     "Route",
     "SecretKeyRef",
     "Sessions",
+    "Target",
     "Timeouts",
     "Tracing",
     "WorkloadRef",
@@ -158,6 +162,12 @@ class Route(ApiModel):
             field="llm",
             missing=True,
         ),
+        Rule(
+            cel="!has(self.payloads) || has(self.llm)",
+            message="must be given only beside llm: without it, the route's own ai-proxy decides by its logging.log_payloads",
+            holds=lambda r: r.payloads is None or r.llm is not None,
+            field="payloads",
+        ),
     )
 
     name: RouteName
@@ -170,7 +180,11 @@ class Route(ApiModel):
     """Observe an existing Service or Ingress. Excludes `expose`."""
 
     llm: Llm | None = None
-    """The model behind the route. Leave it out where the object in `attachTo` already has an `ai-proxy` plugin of its own."""
+    """The model behind the route, or several. Leave it out where the object in `attachTo` already has an `ai-proxy` or `ai-proxy-advanced`
+    plugin of its own."""
+
+    payloads: Literal["Disabled", "Captured"] | None = None
+    """Whether prompts and answers of this route go to Fiddler, where that differs from `spec.payloads`."""
 
 
 N = TypeVar("N", Route, Attribute)
@@ -221,7 +235,7 @@ class BindingSpec(ApiModel):
 
     payloads: Literal["Disabled", "Captured"] = "Disabled"
     """`Captured` sends prompts and answers to Fiddler. They may hold personal data: leave `Disabled` in production unless needed.
-    Without it Fiddler shows tokens, model and latency, but no text."""
+    Without it Fiddler shows tokens, model and latency, but no text. A route may say otherwise (`routes[].payloads`)."""
 
     sessions: Sessions = Sessions()
     """How calls of one conversation become one session in Fiddler."""

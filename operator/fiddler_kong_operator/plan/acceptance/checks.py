@@ -18,7 +18,7 @@ from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.providers import model_advice
+from fiddler_kong_operator.plan.providers import model_advice, models_of
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from . import routing, targets
@@ -87,11 +87,11 @@ def _refused_endpoint(snapshot: Snapshot) -> str | None:
 
 def _refused_upstream(snapshot: Snapshot) -> str | None:
     """The gateway passes a model's answer to the client, who must not read the gateway's own machine that way."""
-    for index, route in enumerate(snapshot.binding.spec.routes if snapshot.binding.spec else ()):
-        url = route.llm.options.upstream_url if route.llm else None
+    for field, model in models_of(snapshot.binding.spec) if snapshot.binding.spec else ():
+        url = model.options.upstream_url
         problem = upstream_refusal(url) if url else None
         if problem:
-            return f"spec.routes[{index}].llm.options.upstreamUrl: {problem}"
+            return f"{field}.options.upstreamUrl: {problem}"
     return None
 
 
@@ -121,7 +121,7 @@ def _plugin_clashes(snapshot: Snapshot) -> str | None:
 
 
 _INSTEAD: Final = {
-    "ai-proxy": " (or remove llm from this route)",
+    **dict.fromkeys(("ai-proxy", "ai-proxy-advanced"), " (or remove llm from this route)"),
     "pre-function": " (or set sessions.mode to Disabled and leave attributes out)",
 }
 

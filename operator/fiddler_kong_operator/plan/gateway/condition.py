@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.workload import Container, Workload
 
@@ -24,7 +25,7 @@ from .process import (
     is_control_plane,
     is_controller,
     kong_elsewhere,
-    missing_plugins,
+    lacking,
 )
 from .tenancy import managed_elsewhere
 from .verify_depth import verify_depth
@@ -61,7 +62,7 @@ class GatewayView:
     """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails, and a value that the operator
     cannot read may be off. The same holds without a grant, because the settings are then released and get back their former values."""
     refused_plugins: frozenset[str] = frozenset()
-    """The plugin types that this Kong does not have: one of them in its configuration, and it refuses all of it."""
+    """The types of our plugins, wanted or not, that this Kong does not have: one in its configuration, and it refuses all of it."""
     plugins_unknown: bool = False
     """Whether Kong has the binding's plugins cannot be read, or there is no Kong to ask: nothing new may be attached."""
     verify_depth: int | None = None
@@ -82,7 +83,7 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         image=case.container.image,
         lua_ready=check.works,
         lua_off=env.lua_is_off(case.container) or env.is_unread(case.container, env.UNTRUSTED_LUA),
-        refused_plugins=frozenset(missing_plugins(case.spec, case.container)),
+        refused_plugins=frozenset(lacking(PLUGINS, case.container)),
         plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or not _is_kong(case),
         verify_depth=verify_depth(case.container, version),
     )

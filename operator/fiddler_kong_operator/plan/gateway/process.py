@@ -6,6 +6,7 @@ own); after `off` as the first entry Kong has none at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
@@ -26,6 +27,7 @@ __all__ = [
     "is_data_plane",
     "is_unfit",
     "kong_elsewhere",
+    "lacking",
     "missing_plugins",
 ]
 
@@ -90,8 +92,13 @@ def _may_be_service(host: str) -> bool:
 
 def missing_plugins(spec: BindingSpec, container: Container) -> tuple[str, ...]:
     """The types of the binding's plugins that a list in the container's env leaves out; none where no list can be read."""
+    return lacking(plugin_types(spec), container)
+
+
+def lacking(types: Iterable[str], container: Container) -> tuple[str, ...]:
+    """Those of some types of plugins that a list in the container's env leaves out; none where no list can be read."""
     lists = [parse_list(entry.value) for entry in container.entries(PLUGIN_LIST) if entry.value and entry.value.strip()]
-    return tuple(kind for kind in plugin_types(spec) if any(not _lists(names, kind) for names in lists))
+    return tuple(kind for kind in types if any(not _lists(names, kind) for names in lists))
 
 
 def _lists(names: tuple[str, ...], kind: str) -> bool:

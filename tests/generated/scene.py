@@ -40,6 +40,7 @@ _KEYS: Final = st.sampled_from(["fiddler", "openai"]).map(lambda name: {"name": 
 def neighbourly() -> SearchStrategy[Spec]:
     """Valid specs that attach to the objects of a scene, or expose a path: free ones, and those of an Ingress or an HTTPRoute."""
     targets = (*(("Service", f"s{n}") for n in range(4)), ("Service", "s0"), ("Service", "s1"), ("Ingress", "web0"), ("Ingress", "web1"))
+    targets += (("HTTPRoute", "split0"), ("HTTPRoute", "split1"))
     fields = {
         "fiddler.url": st.just(""),
         "fiddler.apiKeySecretRef": _KEYS,

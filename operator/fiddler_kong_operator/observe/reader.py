@@ -121,6 +121,7 @@ class Reader:
             ingress_classes=around.ingress_classes(),
             routes=routes,
             routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
+            routes_installed=cache.installed(HTTP_ROUTE),
             frozen_by=around.frozen_by(binding.spec.gateway.ingress_class_name) if binding.spec else (),
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),

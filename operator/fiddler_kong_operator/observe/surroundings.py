@@ -72,7 +72,7 @@ class Surroundings:
         return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        """The Ingresses on the places that the binding exposes, and those of its class with a regular expression."""
+        """The Ingresses and HTTPRoutes on the places that the binding exposes, and the Ingresses of its class with a regular expression."""
         places, indexes = places_of(binding), self._cache.indexes
         keys = {key for place in places for key in indexes.serving[place]}
         keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])
@@ -129,7 +129,7 @@ class Surroundings:
         """Whether a gateway of this class takes the object, a Service by what leads to it."""
         if target.key.kind == SERVICE.name:
             return any(self._is_served(route, ingress_class) for route in self.routes([target.key]))
-        return target.ingress_class in (None, ingress_class)
+        return not target.foreign and target.ingress_class in (None, ingress_class)
 
     def _attachables(self, keys: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
         found: Iterator[Attachable | None] = (self._cache.value(key, Attachable) for key in sorted(keys))

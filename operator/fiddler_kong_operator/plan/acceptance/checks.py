@@ -126,6 +126,8 @@ def _plugin_clash(conflict: PluginConflict) -> str:
             f"Something, perhaps an admission policy, adds {foreign} to {conflict.target} (route {conflict.route}, expose); {danger}, so "
             f"the binding's own has left it. Except the Service from the policy. {remedy}."
         )
+    if conflict.filtered:
+        remedy = f"Take the filter (extensionRef) that names {conflict.plugin} out of its rules"
     return f"{conflict.target} (route {conflict.route}, attachTo) already has {foreign}; {danger}. {remedy}{instead}."
 
 
@@ -179,6 +181,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("GatewayNotGranted", _not_granted),
     ("GatewaySettingsClash", _settings_clash),
     ("IngressClassNotFound", routing.missing_class),
+    ("GatewayApiNotInstalled", targets.uninstalled_kind),
     ("TargetNotReadable", targets.unread_target),
     ("TargetNotFound", targets.missing_target),
     ("TargetOwned", targets.owned_target),
@@ -193,6 +196,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("ShadowedPlugin", routing.shadowed_plugin),
     ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
+    ("PathOverlap", routing.shared_with_routes),
     ("ShadowsGlobalPlugin", _shadowed_plugins),
     ("Accepted", _accepted),
 )

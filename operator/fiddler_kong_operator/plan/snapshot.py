@@ -17,6 +17,7 @@ from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
+from .own_models import OwnModels
 from .workload import Workload
 
 __all__ = [
@@ -236,6 +237,12 @@ class Snapshot:
     """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
     routes: tuple[Attachable, ...] = ()
     """Ingresses and HTTPRoutes, in any namespace watched, that lead to a Service of `targets`."""
+    models: Mapping[str, OwnModels] | None = None
+    """The models of enabled plugins that answer calls, by name like `plugin_types`; None where nobody looked."""
+    global_models: Mapping[str, OwnModels] = field(default_factory=dict)
+    """The same of the global KongClusterPlugins of the binding's ingress class."""
+    behind: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
+    """Services of the binding's namespace with plugins, to which an Ingress or HTTPRoute of attachTo leads."""
     routes_readable: bool = True
     """False where the operator may not read HTTPRoutes."""
     routes_installed: bool = True

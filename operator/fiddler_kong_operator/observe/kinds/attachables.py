@@ -62,8 +62,9 @@ def _services(target: Attachable | None) -> Iterator[ObjectKey]:
 
 
 def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]:
-    """The bindings that refer to a target, have a plugin on its list, or refer to or own a Service that it leads to."""
-    yield from records.indexes.wanted_by[target.key]
+    """The bindings that refer to a target or to what leads to it, have a plugin on its list, or refer to or own a Service behind it."""
+    for named in (target.key, *records.indexes.leading_to[target.key]):
+        yield from records.indexes.wanted_by[named]
     for plugin in _named(target):
         owner = records.owner_of(plugin)
         if owner and owner.namespace == target.key.namespace:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 from . import routing, targets
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
 from .endpoint import refusal, upstream_refusal
+from .own_models import own_model_advice
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -40,7 +41,7 @@ def evaluate_acceptance(snapshot: Snapshot) -> Acceptance:
     name, message = next((name, message) for name, check in CHECKS if (message := check(snapshot)))
     if name in _ADVICE:
         said = (check(snapshot) for advice, check in CHECKS if advice in _ADVICE)
-        message = " ".join(filter(None, (*said, targets.unknown_note(snapshot))))
+        message = " ".join(filter(None, (*said, *_notes(snapshot))))
     clashing = frozenset(conflict.target for conflict in plugin_conflicts(snapshot))
     return Acceptance(Finding(reason(name), message), clashing)
 
@@ -168,8 +169,14 @@ def _shadowed_plugins(snapshot: Snapshot) -> str | None:
 
 
 def _accepted(snapshot: Snapshot) -> str:
-    advice = model_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
-    return " ".join(filter(None, ("The spec is valid and clashes with nothing.", targets.unknown_note(snapshot), *advice)))
+    return " ".join(filter(None, ("The spec is valid and clashes with nothing.", *_notes(snapshot))))
+
+
+def _notes(snapshot: Snapshot) -> Iterator[str]:
+    """What else is worth knowing of an accepted binding."""
+    yield targets.unknown_note(snapshot)
+    yield from model_advice(snapshot.binding.spec) if snapshot.binding.spec else ()
+    yield from own_model_advice(snapshot)
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (

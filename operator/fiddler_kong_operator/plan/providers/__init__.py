@@ -30,7 +30,18 @@ from .upstream import Upstream
 from .vllm import VLLM
 from .xai import XAI
 
-__all__ = ["PROVIDERS", "Auth", "Provider", "Upstream", "check_providers", "key_auth", "model_advice", "provider_of", "upstream_of"]
+__all__ = [
+    "PROVIDERS",
+    "Auth",
+    "Provider",
+    "Upstream",
+    "check_providers",
+    "is_uncounted",
+    "key_auth",
+    "model_advice",
+    "provider_of",
+    "upstream_of",
+]
 
 _ALL: Final = (
     *(ANTHROPIC, AZURE, BEDROCK, CEREBRAS, COHERE, DASHSCOPE, DATABRICKS, DEEPSEEK),
@@ -85,8 +96,13 @@ def _url_advice(field: str, llm: Llm) -> Iterator[str]:
         yield f"{field}.options.upstreamUrl does not end in {end}, as is usual for {llm.route_type}: Kong calls exactly this URL."
 
 
+def is_uncounted(route_type: str) -> bool:
+    """Whether Kong counts no tokens of such calls."""
+    return route_type in _UNCOUNTED or route_type.startswith("audio/")
+
+
 def _count_advice(field: str, llm: Llm) -> Iterator[str]:
-    if llm.route_type in _UNCOUNTED or llm.route_type.startswith("audio/"):
+    if is_uncounted(llm.route_type):
         yield f"{field}.routeType: Kong counts no tokens of {llm.route_type}, so Fiddler shows none."
 
 

@@ -20,6 +20,9 @@ _GATEWAY: Final = "Gateway"
 _KONG_CONTROLLERS: Final = "konghq.com/"
 """Beginning of the controllerName of Kong's implementations of the Gateway API."""
 
+_LONGEST: Final = 1024
+"""Characters that are kept of a text in a status."""
+
 _Reference = tuple[str, str, str]
 """Kind, namespace and name of a parent."""
 
@@ -97,7 +100,7 @@ def _words(condition: Manifest) -> str:
     """Reason and message of a condition that is not True."""
     if condition.get("status") == "True":
         return ""
-    return ": ".join(str(condition[part]).rstrip(". ") for part in ("reason", "message") if condition.get(part))
+    return ": ".join(str(condition[part]).rstrip(". ")[:_LONGEST] for part in ("reason", "message") if condition.get(part))
 
 
 def _statuses(raw: Manifest) -> list[Manifest]:

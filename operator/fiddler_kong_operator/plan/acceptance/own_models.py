@@ -26,7 +26,7 @@ def own_model_advice(snapshot: Snapshot) -> Iterator[str]:
 
 def _of_route(snapshot: Snapshot, route: str, target: Attachable) -> Iterator[str]:
     levels = [*_levels(snapshot, target)]
-    found = next((models for level in levels if (models := _models(snapshot, level))), snapshot.global_models)
+    found = next((there for level in levels if (there := _models(snapshot, level))), snapshot.global_models)
     for name, models in found.items():
         yield from (f"Route {route}: {sentence}" for sentence in _of_plugin(snapshot, name, models))
     reach = [carrier for level in levels for carrier in level]

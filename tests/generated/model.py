@@ -21,6 +21,7 @@ from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.write.applier import Applier
 from tests.generated.models import ACCOUNT
@@ -57,6 +58,7 @@ def scenery() -> list[Manifest]:
         objects.service("search"),
         objects.ingress("chat", 1, ("", "/theirs"), plugins="rate-limit"),
         objects.ingress("front", 1, ("front.example", "/")),
+        objects.http_route("split", 1, "web", "canary", plugins="rate-limit"),
     ]
     for gateway in gateways:
         gateway["spec"]["template"]["spec"]["containers"][0]["image"] = "kong/kong-gateway:3.14.0.3"
@@ -163,7 +165,7 @@ class Model:
 
     def doubles(self) -> list[str]:
         """Objects with two plugins of one type, at least one of them ours: Kong then refuses the whole configuration."""
-        return [f"{key}: {types}" for key in self.cluster.objects if key.kind in {"Service", "Ingress"} for types in self._doubled(key)]
+        return [f"{key}: {types}" for key in self.cluster.objects if key.kind in ATTACHABLES for types in self._doubled(key)]
 
     def _doubled(self, key: ObjectKey) -> Iterator[str]:
         found = [(name, raw) for name in self.listed(key) if (raw := self._resolved(key, name))]

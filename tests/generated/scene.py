@@ -46,6 +46,7 @@ _GATEWAY: Final = {"targetRef": {"name": "kong-gateway"}}
 def neighbourly() -> SearchStrategy[Spec]:
     """Valid specs that attach to the objects of a scene, or expose a path: free ones, and those of an Ingress or an HTTPRoute."""
     targets = (*(("Service", name) for name in (*_SERVICES, *_SERVICES[:2])), *(("Ingress", name) for name in _INGRESSES))
+    targets += (("HTTPRoute", "split0"), ("HTTPRoute", "split1"))
     fields = {
         "fiddler": st.just(_FIDDLER),
         "gateway": st.just(_GATEWAY),

@@ -191,7 +191,7 @@ _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
 
 PURE: Final = Scenery(
-    targets=(("Service", "chat"), ("Service", "search"), ("Ingress", "chat"), ("Ingress", "front")),
+    targets=(("Service", "chat"), ("Service", "search"), ("Ingress", "chat"), ("Ingress", "front"), ("HTTPRoute", "split")),
     fields={
         "fiddler.url": st.sampled_from(
             ["https://acme.fiddler.ai", "https://acme.fiddler.ai/", "http://sink.fiddler.svc:4318", "https://[2001:db8::1]:8443"]

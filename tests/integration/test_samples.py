@@ -11,7 +11,7 @@ import yaml
 from devcluster.stage import APPLICATION_ID
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.children import provide_gateway
-from tests.integration.targets import foreign_plugin, ingress, service
+from tests.integration.targets import foreign_plugin, http_route, ingress, service
 
 FOLDER: Final = Path(__file__).parents[2] / "manifests" / "samples"
 SAMPLES: Final = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "kustomization")
@@ -39,6 +39,8 @@ def prepare(arena: Arena, binding: Manifest) -> None:
         provide_gateway(arena)
     if "attachTo" in binding["spec"]["routes"][0]:
         arena.put(foreign_plugin(arena, "model", "ai-proxy"), service(arena, "chat", "model"), ingress(arena, "chat", backend="chat"))
+    if "HTTPRoute" in str(binding["spec"]["routes"][0].get("attachTo")):
+        arena.put(service(arena, "canary"), service(arena, "chat"), http_route(arena, ("chat", "canary"), name="chat", plugins="model"))
 
 
 def wanted_types(binding: Manifest) -> set[str]:

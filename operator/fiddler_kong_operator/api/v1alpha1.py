@@ -131,8 +131,9 @@ class Gateway(ApiModel):
 class AttachTo(ApiModel):
     """An existing object in the binding's namespace whose traffic is observed."""
 
-    kind: Literal["Service", "Ingress"]
-    """Kind of the object. On a Service the plugins cover every route to it, on an Ingress only that Ingress' routes."""
+    kind: Literal["Service", "Ingress", "HTTPRoute"]
+    """Kind of the object. On a Service the plugins cover every route to it, on an Ingress or HTTPRoute only its own routes. They are
+    attached to an HTTPRoute by the annotation `konghq.com/plugins`, whatever the number of its backends."""
 
     name: ObjectName
     """Name of the object."""
@@ -177,7 +178,7 @@ class Route(ApiModel):
     """Create a Service and an Ingress for the provider. Excludes `attachTo`."""
 
     attach_to: AttachTo | None = None
-    """Observe an existing Service or Ingress. Excludes `expose`."""
+    """Observe an existing Service, Ingress or HTTPRoute. Excludes `expose`."""
 
     llm: Llm | None = None
     """The model behind the route, or several. Leave it out where the object in `attachTo` already has an `ai-proxy` or `ai-proxy-advanced`

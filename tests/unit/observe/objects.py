@@ -78,11 +78,20 @@ def ingress(
     return raw_object("Ingress", name, version, content, **{**listed, **metadata})
 
 
-def http_route(name: str, version: int = 1, *services: str, plugins: str | None = None, **metadata: Any) -> Manifest:
+def http_route(
+    name: str,
+    version: int = 1,
+    *services: str,
+    plugins: str | None = None,
+    hostnames: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    **metadata: Any,
+) -> Manifest:
     """An HTTPRoute with one rule that leads to these Services."""
     listed = {"annotations": {names.KONG_PLUGINS_ANNOTATION: plugins}} if plugins is not None else {}
-    rules = [{"backendRefs": [{"name": service, "port": 80} for service in services]}]
-    content = {"spec": {"parentRefs": [{"name": "kong"}], "rules": rules}}
+    matches = [{"path": {"type": "PathPrefix", "value": path}} for path in paths]
+    rules = [{"matches": matches, "backendRefs": [{"name": service, "port": 80} for service in services]}]
+    content = {"spec": {"parentRefs": [{"name": "kong"}], "hostnames": list(hostnames), "rules": rules}}
     return raw_object("HTTPRoute", name, version, content, **{**listed, **metadata})
 
 

@@ -24,6 +24,7 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 from . import routing, targets
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
 from .endpoint import COLLECTOR, refusal, upstream_refusal
+from .own_models import own_model_advice
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -138,6 +139,8 @@ def _plugin_clash(conflict: PluginConflict) -> str:
             f"Something, perhaps an admission policy, adds {foreign} to {conflict.target} (route {conflict.route}, expose); {danger}, so "
             f"the binding's own has left it. Except the Service from the policy. {remedy}."
         )
+    if conflict.filtered:
+        remedy = f"Take the filter (extensionRef) that names {conflict.plugin} out of its rules"
     return f"{conflict.target} (route {conflict.route}, attachTo) already has {foreign}; {danger}. {remedy}{instead}."
 
 
@@ -184,7 +187,7 @@ def _accepted(snapshot: Snapshot) -> str:
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
     """What the author of an accepted binding should know."""
     spec = snapshot.binding.spec
-    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()))
+    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()), *own_model_advice(snapshot))
 
 
 def _sampled(spec: BindingSpec) -> str | None:
@@ -207,6 +210,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("GatewayNotGranted", _not_granted),
     ("GatewaySettingsClash", _settings_clash),
     ("IngressClassNotFound", routing.missing_class),
+    ("GatewayApiNotInstalled", targets.uninstalled_kind),
     ("TargetNotReadable", targets.unread_target),
     ("TargetNotFound", targets.missing_target),
     ("TargetOwned", targets.owned_target),
@@ -221,6 +225,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("ShadowedPlugin", routing.shadowed_plugin),
     ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
+    ("PathOverlap", routing.shared_with_routes),
     ("ShadowsGlobalPlugin", _shadowed_plugins),
     ("Accepted", _accepted),
 )

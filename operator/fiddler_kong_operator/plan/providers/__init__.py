@@ -36,6 +36,7 @@ __all__ = [
     "Provider",
     "Upstream",
     "check_providers",
+    "is_uncounted",
     "key_auth",
     "model_advice",
     "models_of",
@@ -109,6 +110,11 @@ def _problems(llm: str, field: str, model: Model) -> Iterator[str]:
     yield from (f"{field}.{problem}" for problem in (*provider.check(model), *_address_problems(model)))
 
 
+def is_uncounted(route_type: str) -> bool:
+    """Whether Kong counts no tokens of such calls."""
+    return route_type in _UNCOUNTED or route_type.startswith("audio/")
+
+
 def _url_advice(field: str, model: Model) -> Iterator[str]:
     url, end = model.options.upstream_url, OPERATIONS[model.route_type]
     if url and provider_of(model).speaks_openai and not path_of(url).endswith(end):
@@ -116,7 +122,7 @@ def _url_advice(field: str, model: Model) -> Iterator[str]:
 
 
 def _count_advice(llm: str, model: Model) -> Iterator[str]:
-    if model.route_type in _UNCOUNTED or model.route_type.startswith("audio/"):
+    if is_uncounted(model.route_type):
         yield f"{llm}.routeType: Kong counts no tokens of {model.route_type}, so Fiddler shows none."
 
 

@@ -200,8 +200,8 @@ def _balancer(route: dict[str, Any]) -> dict[str, Any]:
     return {
         **{option: given.get(field, default) for field, (option, default) in _BALANCER.items()},
         "retries": given.get("retries", expose.get("retries", 5)),
-        "fail_timeout": DURATIONS.get(given.get("failTimeout"), 10_000),
-        **{f"{name}_timeout": DURATIONS.get(timeouts.get(name), 60_000) for name in ("connect", "read", "write")},
+        "fail_timeout": DURATIONS.get(given.get("failTimeout", ""), 10_000),
+        **{f"{name}_timeout": DURATIONS.get(timeouts.get(name, ""), 60_000) for name in ("connect", "read", "write")},
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -224,5 +224,5 @@ class Llm(_ModelFields):
     @property
     def models(self) -> tuple[Model, ...]:
         """The models in their order: the targets, or the one that this is."""
-        called = {"route_type": self.route_type, "format": self.format}
+        called: dict[str, Any] = {"route_type": self.route_type, "format": self.format}
         return tuple(Model.model_construct(**{n: getattr(m, n) for n in _OF_ONE_MODEL}, **called) for m in self.targets or (self,))

@@ -202,7 +202,7 @@ def _named_apart(items: tuple[N, ...]) -> tuple[N, ...]:
     return items
 
 
-_BY_NAME: Final = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+_BY_NAME: Final[dict[str, Any]] = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 
 
 class BindingSpec(ApiModel):

@@ -55,7 +55,8 @@ class LlmCall:
         return bool(self.body.get("stream"))
 
     def describe_request(self, span: Span) -> None:
-        """Set the attributes of the GenAI span that are known before the call."""
+        """Set the name and attributes of the GenAI span that are known before the call, in place of those of an earlier attempt."""
+        span.name = f"{self.operation} {self.model}"
         known: dict[str, AttributeValue | None] = {
             "gen_ai.operation.name": self.operation,
             "gen_ai.provider.name": self.provider,
@@ -66,6 +67,8 @@ class LlmCall:
         }
         if self.log_payloads:
             known["gen_ai.input.messages"] = _as_parts(self.body.get("messages") or ())
+        for key in known:
+            span.attributes.pop(key, None)
         span.attributes.update({key: value for key, value in known.items() if isinstance(value, str | int | float)})
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from .field_types import Schema, Version, array_of, boolean, number, record, string
 
-__all__ = ["ai_proxy_schema"]
+__all__ = ["ai_proxy_schema", "call_fields", "model_fields"]
 
 _SECRET: Final[Schema] = string(referenceable=True, encrypted=True)
 _REFERENCE: Final[Schema] = string(referenceable=True)
@@ -94,21 +94,29 @@ def _model(*, more: bool) -> Schema:
     return record({"provider": provider, "name": string(), "options": record(options)} | alias, required=True)
 
 
-def ai_proxy_schema(version: Version) -> Schema:
-    """The schema of `config`."""
+def model_fields(version: Version) -> dict[str, Schema]:
+    """The fields about one model, of `ai-proxy` and of each target of `ai-proxy-advanced`."""
     more = version >= _MORE_SINCE
     logging = {name: boolean(default=False, required=True) for name in ("log_statistics", "log_payloads")}
-    return record(
-        {
-            "route_type": string(required=True, one_of=_ROUTE_TYPES),
-            "auth": record(_AUTH | (_MORE_AUTH if more else {})),
-            "model": _model(more=more),
-            "logging": record(logging, required=True),
-            "llm_format": string(default="openai", one_of=["openai", "anthropic", "bedrock", "cohere", "gemini", "huggingface"]),
-            "genai_category": string(default="text/generation", one_of=_CATEGORIES),
-            "response_streaming": string(default="allow", one_of=["allow", "always", "deny"]),
-            "max_request_body_size": number(1048576, kind="integer"),
-            "model_name_header": boolean(default=True),
-        },
-        required=True,
-    )
+    return {
+        "route_type": string(required=True, one_of=_ROUTE_TYPES),
+        "auth": record(_AUTH | (_MORE_AUTH if more else {})),
+        "model": _model(more=more),
+        "logging": record(logging, required=True),
+    }
+
+
+def call_fields(*more_categories: str) -> dict[str, Schema]:
+    """The fields about every call, whichever model answers."""
+    return {
+        "llm_format": string(default="openai", one_of=["openai", "anthropic", "bedrock", "cohere", "gemini", "huggingface"]),
+        "genai_category": string(default="text/generation", one_of=[*_CATEGORIES, *more_categories]),
+        "response_streaming": string(default="allow", one_of=["allow", "always", "deny"]),
+        "max_request_body_size": number(1048576, kind="integer"),
+        "model_name_header": boolean(default=True),
+    }
+
+
+def ai_proxy_schema(version: Version) -> Schema:
+    """The schema of `config`."""
+    return record(model_fields(version) | call_fields(), required=True)

@@ -14,6 +14,7 @@ from yarl import URL
 
 from .ai_proxy import Answer, LlmCall, prepare_call
 from .answers import AnswerLostError, HaltError
+from .balancer import Balancer, goes_on
 from .exchange import Exchange
 from .lua import LuaHost
 
@@ -62,6 +63,7 @@ class Proxy:
         self._admin, self._process = admin, process
         self._session, self._exporter, self._resolve = session, exporter, resolve
         self._lua = LuaHost()
+        self._balancer = Balancer()
         self.random: Callable[[], float] = random.random
         self.error_log: deque[str] = deque(maxlen=_KEPT_LOG_LINES)
 
@@ -99,7 +101,31 @@ class Proxy:
         exchange.run_phase("rewrite")
         exchange.routed  # noqa: B018 - a request without a route ends here
         exchange.run_phase("access")
-        call = self._ai_access(exchange)
+        calls = self._ai_access(exchange)
+        upstream, call = await self._reach(exchange, calls)
+        async with upstream:
+            return await self._pass_on(exchange, call, upstream)
+
+    async def _reach(self, exchange: Exchange, calls: list[LlmCall]) -> tuple[aiohttp.ClientResponse, LlmCall | None]:
+        """The answer of the first target that does not fail, or of the last one, and the call that it answers."""
+        balanced, method = exchange.config("ai-proxy-advanced"), exchange.request.method
+        for number, call in enumerate(calls or [None], 1):
+            more = number < len(calls)
+            if call and exchange.llm_span:
+                call.describe_request(exchange.llm_span)
+            try:
+                upstream = await self._try(exchange, call, number)
+            except _OUTAGES as error:
+                if more and goes_on(balanced, method, error):
+                    continue
+                answer = {"message": "An invalid response was received from the upstream server", "request_id": exchange.id}
+                raise HaltError(502, answer) from error
+            if not (more and goes_on(balanced, method, upstream.status)):
+                return upstream, call
+            upstream.release()
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _try(self, exchange: Exchange, call: LlmCall | None, number: int) -> aiohttp.ClientResponse:
         headers = self._request_headers(exchange, call)
         url = call.url if call else self._service_url(exchange)
         body = json.dumps(call.body).encode() if call else exchange.body
@@ -107,32 +133,29 @@ class Proxy:
         dns.attributes["dns.record.domain"] = url.host or ""
         dns.finish()
         balancer = exchange.trace.start("kong.balancer", "balancer", kind=_CLIENT)
-        balancer.attributes |= {"net.peer.name": url.host or "", "net.peer.port": url.port or 0, "try_count": 1}
+        balancer.attributes |= {"net.peer.name": url.host or "", "net.peer.port": url.port or 0, "try_count": number}
         try:
-            upstream = await self._call(exchange.request.method, url, headers, body)
-        except _OUTAGES as error:
+            return await self._call(exchange.request.method, url, headers, body)
+        except _OUTAGES:
             balancer.error = "upstream failed"
-            raise HaltError(
-                502, {"message": "An invalid response was received from the upstream server", "request_id": exchange.id}
-            ) from error
+            raise
         finally:
             balancer.finish()
-        async with upstream:
-            return await self._pass_on(exchange, call, upstream)
 
-    @staticmethod
-    def _ai_access(exchange: Exchange) -> LlmCall | None:
-        plugin = exchange.plugin("ai-proxy")
+    def _ai_access(self, exchange: Exchange) -> list[LlmCall]:
+        """The calls of ai-proxy or ai-proxy-advanced, in the order in which they are tried; none without either."""
+        plugin = exchange.plugin("ai-proxy") or exchange.plugin("ai-proxy-advanced")
         if plugin is None:
-            return None
-        span = exchange.trace.start("kong.access.plugin.ai-proxy", "plugin_access")
+            return []
+        headers = exchange.request.headers
+        span = exchange.trace.start(f"kong.access.plugin.{plugin.name}", "plugin_access")
         try:
-            call = prepare_call(plugin.config, exchange.body, exchange.request.headers)
+            configs = [plugin.config] if plugin.name == "ai-proxy" else self._balancer.targets(plugin, headers)
+            calls = [prepare_call(config, exchange.body, headers) for config in configs]
         finally:
             span.finish()
-        exchange.llm_span = exchange.trace.add_gen_ai(f"{call.operation} {call.model}", span)
-        call.describe_request(exchange.llm_span)
-        return call
+        exchange.llm_span = exchange.trace.add_gen_ai("", span)
+        return calls
 
     def _request_headers(self, exchange: Exchange, call: LlmCall | None) -> dict[str, str]:
         headers = {name.lower(): value for name, value in exchange.request.headers.items() if name.lower() not in _HOP_BY_HOP}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from .ai_proxy_advanced_schema import ai_proxy_advanced_schema
 from .ai_proxy_schema import ai_proxy_schema
 from .field_types import Schema, Version, array_of, boolean, field, number, record, string
 
@@ -93,7 +94,6 @@ _UNCHECKED: Final = frozenset(
     [
         "acl",
         "ai-prompt-guard",
-        "ai-proxy-advanced",
         "ai-sanitizer",
         "basic-auth",
         "correlation-id",
@@ -118,6 +118,7 @@ _UNCHECKED: Final = frozenset(
 
 _CHECKED: Final[dict[str, Callable[[Version], Schema]]] = {
     "ai-proxy": ai_proxy_schema,
+    "ai-proxy-advanced": ai_proxy_advanced_schema,
     "pre-function": lambda _: _FUNCTION,
     "post-function": lambda _: _FUNCTION,
     "opentelemetry": _opentelemetry,

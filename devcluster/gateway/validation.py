@@ -34,13 +34,15 @@ def fields_of(schema: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def with_defaults(schema: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
-    """`value` without nulls and with the schema's defaults, records included, as Kong stores it."""
+    """`value` without nulls and with the schema's defaults, records and lists of records included, as Kong stores it."""
     filled = {name: item for name, item in value.items() if item is not None}
     presets = schema.get("default", {})
     for name, field in fields_of(schema):
         default = presets.get(name, field.get("default"))
         if field["type"] == "record" and (name in filled or field.get("required")):
             filled[name] = with_defaults(field, filled.get(name) or {})
+        elif isinstance(filled.get(name), list) and field["elements"]["type"] == "record":
+            filled[name] = [with_defaults(field["elements"], item) if isinstance(item, dict) else item for item in filled[name]]
         elif name not in filled and default is not None:
             filled[name] = default
     return filled
@@ -124,6 +126,11 @@ def _ai_proxy(config: Mapping[str, Any]) -> ErrorTree:
     return ({"@entity": entity} if entity else {}) | ({"model": {"options": costs}} if costs else {})
 
 
+def _ai_proxy_advanced(config: Mapping[str, Any]) -> ErrorTree:
+    errors = {"targets": {str(number): found for number, target in enumerate(config["targets"], 1) if (found := _ai_proxy(target))}}
+    return errors if errors["targets"] else {}
+
+
 def _opentelemetry(config: Mapping[str, Any]) -> ErrorTree:
     endpoints = ("traces_endpoint", "logs_endpoint", "access_logs_endpoint")
     nested = ("access_logs", "metrics")
@@ -133,7 +140,11 @@ def _opentelemetry(config: Mapping[str, Any]) -> ErrorTree:
     return {"@entity": [f"at least one of these fields must be non-empty: {listed}"]}
 
 
-_CHECKS: Final[dict[str, Callable[[Mapping[str, Any]], ErrorTree]]] = {"ai-proxy": _ai_proxy, "opentelemetry": _opentelemetry}
+_CHECKS: Final[dict[str, Callable[[Mapping[str, Any]], ErrorTree]]] = {
+    "ai-proxy": _ai_proxy,
+    "ai-proxy-advanced": _ai_proxy_advanced,
+    "opentelemetry": _opentelemetry,
+}
 
 
 def check_plugin_config(name: str, schema: Schema, config: Mapping[str, Any]) -> ErrorTree:

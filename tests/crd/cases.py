@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.crd.bindings import EXPOSED, ROUTE
+from tests.crd.case import Case
+from tests.crd.target_cases import RULED_TARGETS, VALID_TARGETS
 
 __all__ = ["INVALID", "RULED", "VALID", "Case"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One binding. `says` is part of the refusal, and `field` what it names; "" for a valid one."""
-
-    title: str
-    changes: dict[str, Any] = field(default_factory=dict)
-    says: str = ""
-    name: str = "sample"
-    field: str = ""
-
-    def __str__(self) -> str:
-        """The title, for pytest."""
-        return self.title
 
 
 def _exposed(**fields: Any) -> dict[str, Any]:
@@ -69,6 +55,8 @@ VALID: Final = (
     Case("completions", _upstream("https://a.example/v1/completions", "llm/v1/completions")),
     Case("a host of digits and letters", _exposed(host="1.2.3.example")),
     Case("attached with a model", {"routes": [ROUTE | {"llm": EXPOSED["llm"]}]}),
+    Case("payloads of one route", {"routes": [EXPOSED | {"payloads": "Captured"}]}),
+    *VALID_TARGETS,
     Case("sixteen routes", {"routes": [ROUTE | {"name": f"r{i}", "attachTo": {"kind": "Service", "name": f"s{i}"}} for i in range(16)]}),
     Case("a name of 40 characters", name="a" * 40),
     Case("in-cluster http with a port", {"fiddler.url": "http://sink.fiddler.svc:4318"}),
@@ -140,6 +128,13 @@ RULED: Final = (
         "must be given beside expose",
         field="spec.routes[0].llm",
     ),
+    Case(
+        "payloads of a route without a model",
+        {"routes": [ROUTE | {"payloads": "Captured"}]},
+        "must be given only beside llm",
+        field="spec.routes[0].payloads",
+    ),
+    *RULED_TARGETS,
     Case("an address as host", _exposed(host="10.0.0.7"), "must be a name, not digits and dots", field="spec.routes[0].expose.host"),
     Case("half an address as host", _exposed(host="1.2.3"), "must be a name, not digits and dots", field="spec.routes[0].expose.host"),
     Case("a number as host", _exposed(host="123"), "must be a name, not digits and dots", field="spec.routes[0].expose.host"),
@@ -351,7 +346,7 @@ INVALID: Final = (
     Case(
         "an override of the Lua",
         {"overrides": [{"plugin": "pre-function", "patch": [{"op": "add", "path": "/access", "value": ["os.exit()"]}]}]},
-        'supported values: "ai-proxy", "opentelemetry"',
+        'supported values: "ai-proxy", "ai-proxy-advanced", "opentelemetry"',
     ),
     Case(
         "two attributes of one name",

@@ -201,6 +201,12 @@ def test_the_quickstart_has_the_values_of_the_integration_page() -> None:
     assert sample["spec"]["payloads"] == "Captured"
 
 
+def test_no_two_samples_make_the_same_object() -> None:
+    samples = (path for path in (ROOT / "manifests/samples").glob("*.yaml") if path.stem != "kustomization")
+    made = [(raw["kind"], raw["metadata"]["name"]) for path in samples for raw in yaml.safe_load_all(path.read_text())]
+    assert sorted(made) == sorted(set(made)), "kustomize refuses a folder that has an object twice"
+
+
 def test_samples_kustomization_names_every_sample() -> None:
     folder = ROOT / "manifests/samples"
     listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]

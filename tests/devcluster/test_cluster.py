@@ -41,19 +41,27 @@ def test_definitions_of_kong_and_of_this_project_are_served(cluster: Cluster) ->
     assert cluster.api.get("/apis/networking.k8s.io/v1/ingressclasses/kong")["spec"]["controller"] == "ingress-controllers.konghq.com/kong"
 
 
-def test_a_deployment_rolls_out_and_a_change_replaces_its_pods(cluster: Cluster, namespace: str) -> None:
-    deployment = gateway_deployment(namespace)
-    cluster.apply(deployment)
-    cluster.wait_rolled_out(namespace, "kong-gateway")
-    first = set(cluster.kubectl("get", "pods", f"--namespace={namespace}", "--output=name").split())
-
-    deployment["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "KONG_TRACING_INSTRUMENTATIONS", "value": "all"})
-    cluster.apply(deployment)
-    cluster.wait_rolled_out(namespace, "kong-gateway")
+@pytest.mark.parametrize(
+    ("kind", "unlike", "size"), [("Deployment", (), 2), ("DaemonSet", ("strategy", "replicas"), 1), ("StatefulSet", ("strategy",), 2)]
+)
+def test_a_workload_rolls_out_and_a_change_replaces_its_pods(
+    cluster: Cluster, namespace: str, kind: str, unlike: tuple[str, ...], size: int
+) -> None:
+    workload = gateway_deployment(namespace) | {"kind": kind}
+    for field in unlike:
+        del workload["spec"][field]
+    rolled_out = ("rollout", "status", f"--namespace={namespace}", "--timeout=60s", f"{kind.lower()}/kong-gateway")
+    cluster.apply(workload)
+    cluster.kubectl(*rolled_out)
     pods = f"/api/v1/namespaces/{namespace}/pods"
-    until(lambda: len(cluster.api.get(pods)["items"]) == 2)
+    first = {item["metadata"]["uid"] for item in cluster.api.get(pods)["items"]}
+
+    workload["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "KONG_TRACING_INSTRUMENTATIONS", "value": "all"})
+    cluster.apply(workload)
+    cluster.kubectl(*rolled_out)
+    until(lambda: len(cluster.api.get(pods)["items"]) == size)
     items = cluster.api.get(pods)["items"]
-    assert not first & {f"pod/{item['metadata']['name']}" for item in items}
+    assert not first & {item["metadata"]["uid"] for item in items}
     assert {container["image"] for item in items for container in item["status"]["containerStatuses"]} == {"kong/kong-gateway:3.13.0.3"}
 
 

@@ -42,7 +42,7 @@ class Case:
     objects: Mapping[Key, Manifest]
     """Every Service, Ingress, KongPlugin and Secret of the namespace."""
     gateways: Mapping[str, Manifest]
-    """Deployments by name."""
+    """Workloads by name."""
     keys: Mapping[tuple[str, str], str]
     """Keys by Secret and entry."""
 
@@ -74,6 +74,17 @@ class Case:
     def exposed(self) -> list[Spec]:
         """The routes with their own path."""
         return [route for route in self.routes if "expose" in route]
+
+    def called(self, route: Spec) -> Iterator[tuple[Spec, Entity]]:
+        """Each model of a route as `llm` would have it alone, with its config as `ai-proxy` would have it."""
+        llm = route["llm"]
+        for config in self.configs(self.proxy(route)):
+            for target, found in zip(llm.get("targets", [llm]), config.get("targets", [config]), strict=True):
+                yield {"routeType": llm["routeType"], "format": llm["format"], **target}, {"llm_format": config["llm_format"], **found}
+
+    def proxy(self, route: Spec) -> str:
+        """The name of the plugin that calls the models of a route."""
+        return f"{self.name}-{route['name']}-ai-proxy{'-advanced' if 'targets' in route['llm'] else ''}"
 
     def is_served(self, route: Spec) -> bool:
         """Whether the Kong of this cluster serves the route at all."""

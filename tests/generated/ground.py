@@ -11,10 +11,11 @@ from hypothesis.strategies import SearchStrategy
 
 from devcluster.crds import INGRESS_CLASS
 from devcluster.stage import APPLICATION_ID
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Case, completed
 from tests.generated.models import ACCOUNT
-from tests.generated.valid import ACCOUNT_REF, KEY_REFS, Scenery, Spec, specs
+from tests.generated.valid import ACCOUNT_REFS, KEY_REFS, UPSTREAM_URLS, Scenery, Spec, specs
 from tests.integration.arena import SETTINGS, Arena, Manifest
 from tests.integration.pushed import Pushed
 from tests.integration.targets import foreign_plugin, ingress, service
@@ -43,9 +44,12 @@ def drafts(targets: Targets = _TARGETS, own: Mapping[str, SearchStrategy[Any]] =
         "gateway.container": st.just("proxy"),
         "gateway.ingressClassName": st.sampled_from(["kong", "kong", "kong", "internal"]),
         **dict.fromkeys(KEY_REFS, refs),
-        ACCOUNT_REF: st.just({"name": "spare", "key": "account.json"}),
-        "routes[].llm.options.upstreamUrl": st.sampled_from(
-            ["https://llm.example/call", "http://llm.example:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+        **dict.fromkeys(ACCOUNT_REFS, st.just({"name": "spare", "key": "account.json"})),
+        **dict.fromkeys(
+            UPSTREAM_URLS,
+            st.sampled_from(
+                ["https://llm.example/call", "http://llm.example:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+            ),
         ),
         "routes[].name": st.sampled_from(["openai", "chat", "b-c", "0"]),
         "routes[].expose.path": st.from_regex(r"(/[A-Za-z0-9_-]{1,9}){1,3}", fullmatch=True).map(lambda path: f"{path}/@"),
@@ -69,19 +73,16 @@ class Ground(Arena):
         for name in bindings:
             for target, listed in ((f"svc-{name}", "theirs"), (f"own-{name}", "their-proxy")):
                 self.put(service(self, target, listed), ingress(self, target, backend=target))
-            self.put(self._own_gateway(f"gw-{name}"))
+            self.put(self._own_gateway(f"gw-{name}", _kind(name)))
         self.keys = {("spare", entry): key for entry, key in spare.items()} | {
             ("fiddler", "api-key"): self.stage.keys.fiddler,
             ("openai", "api-key"): self.stage.keys.provider,
         }
 
-    def _own_gateway(self, name: str) -> Manifest:
-        gateway = self.gateway(image="kong/kong-gateway:3.14.0.4")
-        gateway["metadata"]["name"] = name
-        template = gateway["spec"]["template"]
-        gateway["spec"]["selector"]["matchLabels"] = template["metadata"]["labels"] = {"app": name}
+    def _own_gateway(self, name: str, kind: str) -> Manifest:
+        gateway = self.gateway(image="kong/kong-gateway:3.14.0.4", kind=kind, name=name)
         foreign = [{"name": "KONG_TRACING_SAMPLING_RATE", "value": "0.5"}]
-        template["spec"]["containers"].append({"name": "second", "image": "kong/kong-gateway:3.14.0.5", "env": foreign})
+        gateway["spec"]["template"]["spec"]["containers"].append({"name": "second", "image": "kong/kong-gateway:3.14.0.5", "env": foreign})
         return gateway
 
     def fitted(self, draft: Spec, name: str) -> Spec:
@@ -92,6 +93,8 @@ class Ground(Arena):
                 route["expose"]["path"] = f"{route['expose']['path']}-{self.namespace}"
         gateway = spec["gateway"]
         gateway["container"] = gateway["targetRef"].pop("container")
+        if gateway["targetRef"]["name"] == f"gw-{name}":
+            gateway["targetRef"]["kind"] = _kind(name)
         if gateway["targetRef"]["name"] == "kong-gateway" and gateway.get("untrustedLua") != "Unmanaged":
             gateway["untrustedLua"] = "on"  # shared: two values would conflict
         return spec
@@ -111,12 +114,17 @@ class Ground(Arena):
         objects = {
             (kind, raw["metadata"]["name"]): raw for kind in ("Secret", "KongPlugin", "Service", "Ingress") for raw in self.all_of(kind)
         }
-        gateways = {raw["metadata"]["name"]: raw for raw in self.all_of("Deployment")}
+        gateways = {raw["metadata"]["name"]: raw for kind in WORKLOADS for raw in self.all_of(kind)}
         pushed = Pushed.of(config, self.namespace)
         return {
             name: Case(name, self.namespace, completed(spec), bindings.get(name, {}), pushed, objects, gateways, self.keys)
             for name, spec in wanted.items()
         }
+
+
+def _kind(binding: str) -> str:
+    """The kind of a binding's own gateway: bindings take turns by their names."""
+    return sorted(WORKLOADS)[sum(binding.encode()) % len(WORKLOADS)]
 
 
 def _replaced(value: Any, words: Mapping[str, str]) -> Any:

@@ -19,7 +19,9 @@ from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.write.applier import Applier
 from tests.generated.models import ACCOUNT
@@ -45,9 +47,9 @@ _COUNTED: Final = ("resourceVersion", "uid", "generation")
 
 
 def scenery() -> list[Manifest]:
-    """Secrets, two gateways that run with the right settings, and the targets of `valid.PURE`, with plugin lists of their owners."""
+    """Secrets, two gateways of each kind with the right settings, and the targets of `valid.PURE`, with plugin lists of their owners."""
     env = [{"name": name, "value": value} for name, value in _SETTINGS.items()]
-    gateways = [objects.deployment(1, *env, namespace="ai", name=name) for name in ("kong-gateway", "other")]
+    gateways = [objects.workload(kind, 1, *env, namespace="ai", name=name) for kind in WORKLOADS for name in ("kong-gateway", "other")]
     secrets: dict[str, dict[str, str]] = {}
     for (name, entry), value in KEYS.items():
         secrets.setdefault(name, {})[entry] = base64.b64encode(f"{value}\n".encode()).decode()
@@ -56,6 +58,7 @@ def scenery() -> list[Manifest]:
         objects.service("search"),
         objects.ingress("chat", 1, ("", "/theirs"), plugins="rate-limit"),
         objects.ingress("front", 1, ("front.example", "/")),
+        objects.http_route("split", 1, "web", "canary", plugins="rate-limit"),
     ]
     for gateway in gateways:
         gateway["spec"]["template"]["spec"]["containers"][0]["image"] = "kong/kong-gateway:3.14.0.3"
@@ -162,7 +165,7 @@ class Model:
 
     def doubles(self) -> list[str]:
         """Objects with two plugins of one type, at least one of them ours: Kong then refuses the whole configuration."""
-        return [f"{key}: {types}" for key in self.cluster.objects if key.kind in {"Service", "Ingress"} for types in self._doubled(key)]
+        return [f"{key}: {types}" for key in self.cluster.objects if key.kind in ATTACHABLES for types in self._doubled(key)]
 
     def _doubled(self, key: ObjectKey) -> Iterator[str]:
         found = [(name, raw) for name in self.listed(key) if (raw := self._resolved(key, name))]

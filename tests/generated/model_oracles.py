@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.generated.case import Case, Oracle
 
-__all__ = ["MODEL_ORACLES", "of_models", "same"]
+__all__ = ["DURATIONS", "MODEL_ORACLES", "of_models", "same"]
 
 _OPTIONS: Final = {
     "maxTokens": "max_tokens",
@@ -42,6 +42,20 @@ _BLOCKS: Final = {
 }
 """The option of Kong for each field of a provider's block."""
 
+_BALANCER: Final[dict[str, tuple[str, Any]]] = {
+    "algorithm": ("algorithm", "round-robin"),
+    "hashOnHeader": ("hash_on_header", "X-Kong-LLM-Request-ID"),
+    "latencyStrategy": ("latency_strategy", "tpot"),
+    "tokensCountStrategy": ("tokens_count_strategy", "total-tokens"),
+    "failoverCriteria": ("failover_criteria", ["error", "timeout"]),
+    "maxFails": ("max_fails", 0),
+    "slots": ("slots", 10_000),
+}
+"""The option of Kong for each field of `balancer`, and its default."""
+
+DURATIONS: Final = {"1ms": 1, "30s": 30_000, "1m30s": 90_000, "596h": 2_145_600_000}
+"""The generated durations in milliseconds."""
+
 _HOSTS: Final = {
     "anthropic": "api.anthropic.com",
     "cerebras": "api.cerebras.ai",
@@ -71,8 +85,8 @@ def same(what: str, found: Any, expected: Any) -> Iterator[str]:
 def of_models(check: Callable[[Case, dict[str, Any], Mapping[str, Any]], Iterator[str]]) -> Oracle:
     def oracle(case: Case) -> Iterator[str]:
         for route in case.models:
-            for config in case.configs(f"{case.name}-{route['name']}-ai-proxy"):
-                yield from (f"ai-proxy of {route['name']}: {problem}" for problem in check(case, route["llm"], config))
+            for llm, config in case.called(route):
+                yield from (f"{llm['model']} of {route['name']}: {problem}" for problem in check(case, llm, config))
 
     return oracle
 
@@ -89,9 +103,9 @@ def _format(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iter
 def _options(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
     found = config["model"].get("options") or {}
     for field, option in _OPTIONS.items():
-        yield from same(option, found.get(option), llm["options"].get(field))
+        yield from same(option, found.get(option), llm.get("options", {}).get(field))
     if llm["provider"] != "mistral":
-        yield from same("upstream_url", found.get("upstream_url"), llm["options"].get("upstreamUrl"))
+        yield from same("upstream_url", found.get("upstream_url"), llm.get("options", {}).get("upstreamUrl"))
 
 
 def _block(_case: Case, llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
@@ -118,10 +132,11 @@ def _host_of(llm: Mapping[str, Any]) -> str:
 
 
 def _upstream(case: Case) -> Iterator[str]:
-    """The Kong service has the model's host, and the plugin calls the URL."""
+    """The Kong service has the host of the model, the first of several, and the plugin calls the URL."""
     yield from of_models(_options)(case)
     for route in case.exposed:
-        url = route["llm"]["options"].get("upstreamUrl") or f"https://{_host_of(route['llm'])}"
+        (model, *_) = route["llm"].get("targets", [route["llm"]])
+        url = model.get("options", {}).get("upstreamUrl") or f"https://{_host_of(model)}"
         scheme, _, rest = url.partition("://")
         host, _, port = rest.partition("/")[0].lower().partition(":")
         upstream = f"{host}:{port or 443}"
@@ -169,14 +184,48 @@ def _cloud_identity(case: Case, llm: dict[str, Any], config: Mapping[str, Any]) 
     yield from same("role", role, (aws.get("assumeRoleArn"), aws.get("roleSessionName")))
 
 
+def _shares(case: Case) -> Iterator[str]:
+    """Weights and the balancer, with Kong's defaults where the binding gives nothing; what `expose` says about connections counts."""
+    for route in (route for route in case.models if "targets" in route["llm"]):
+        for config in case.configs(case.proxy(route)):
+            weights = [target.get("weight", 100) for target in route["llm"]["targets"]]
+            yield from same(f"weights of {route['name']}", [target["weight"] for target in config["targets"]], weights)
+            wanted = _balancer(route)
+            yield from same(f"balancer of {route['name']}", {name: config["balancer"].get(name) for name in wanted}, wanted)
+
+
+def _balancer(route: dict[str, Any]) -> dict[str, Any]:
+    given, expose = route["llm"].get("balancer", {}), route.get("expose", {})
+    timeouts = {**expose.get("timeouts", {}), **given.get("timeouts", {})}
+    return {
+        **{option: given.get(field, default) for field, (option, default) in _BALANCER.items()},
+        "retries": given.get("retries", expose.get("retries", 5)),
+        "fail_timeout": DURATIONS.get(given.get("failTimeout"), 10_000),
+        **{f"{name}_timeout": DURATIONS.get(timeouts.get(name), 60_000) for name in ("connect", "read", "write")},
+    }
+
+
+def _of_model(path: str) -> dict[str, Oracle]:
+    return {
+        f"{path}.provider": of_models(_model),
+        f"{path}.model": of_models(_model),
+        **dict.fromkeys((f"{path}.options.{field}" for field in (*_OPTIONS, "upstreamUrl")), _upstream),
+        **dict.fromkeys((f"{path}.{block}.{field}" for block, fields in _BLOCKS.items() for field in fields), of_models(_block)),
+        **dict.fromkeys((f"{path}.auth.{field}" for field in _KEY_FIELDS), of_models(_provider_key)),
+        **dict.fromkeys((f"{path}.auth.{field}" for field in _IDENTITY_FIELDS), of_models(_cloud_identity)),
+    }
+
+
 MODEL_ORACLES: Final[dict[str, Oracle]] = {
-    "routes[].llm.provider": of_models(_model),
-    "routes[].llm.model": of_models(_model),
     "routes[].llm.routeType": of_models(_model),
     "routes[].llm.format": of_models(_format),
-    **dict.fromkeys((f"routes[].llm.options.{field}" for field in (*_OPTIONS, "upstreamUrl")), _upstream),
-    **dict.fromkeys((f"routes[].llm.{block}.{field}" for block, fields in _BLOCKS.items() for field in fields), of_models(_block)),
-    **dict.fromkeys((f"routes[].llm.auth.{field}" for field in _KEY_FIELDS), of_models(_provider_key)),
-    **dict.fromkeys((f"routes[].llm.auth.{field}" for field in _IDENTITY_FIELDS), of_models(_cloud_identity)),
+    **_of_model("routes[].llm"),
+    **_of_model("routes[].llm.targets[]"),
+    "routes[].llm.targets[].weight": _shares,
+    "routes[].llm.balancer.failoverCriteria[]": _shares,
+    **dict.fromkeys(
+        (f"routes[].llm.balancer.{field}" for field in (*_BALANCER, "retries", "failTimeout") if field != "failoverCriteria"), _shares
+    ),
+    **dict.fromkeys((f"routes[].llm.balancer.timeouts.{name}" for name in ("connect", "read", "write")), _shares),
 }
 """One oracle for each field of `llm`."""

@@ -1,4 +1,7 @@
-"""Valid models: each kind of call of each provider, every option and every identity, with names, numbers and keys from the schema."""
+"""Valid models: each kind of call of each provider, every option and every identity, with names, numbers and keys from the schema.
+
+One model for a route, or several that share its calls.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from fiddler_kong_operator.plan.providers import PROVIDERS
 from tests.generated.fields import Schema, node_at
 
-__all__ = ["ACCOUNT", "VARIANTS", "models"]
+__all__ = ["ACCOUNT", "MODEL_PATHS", "VARIANTS", "models"]
 
 Draw = Callable[[SearchStrategy[Any]], Any]
 Values = Callable[[Schema, str, Mapping[str, SearchStrategy[Any]]], SearchStrategy[Any]]
@@ -20,6 +23,12 @@ ACCOUNT: Final = '{"type": "service_account", "client_email": "llm@acme.example"
 """The JSON key of a service account."""
 
 _LLM: Final = "routes[].llm"
+_TARGET: Final = f"{_LLM}.targets[]"
+_BALANCER: Final = f"{_LLM}.balancer"
+
+MODEL_PATHS: Final = (_LLM, _TARGET)
+"""The places of a model in a spec."""
+
 _KEY: Final = {"name": "", "key": ""}
 """Stands for any reference to a key."""
 
@@ -67,7 +76,27 @@ def _others() -> Iterator[dict[str, Any]]:
     yield from ({"provider": "mistral", **_KEYED, "mistral": {"format": form}} for form in ("openai", "ollama"))
 
 
-VARIANTS: Final = [*_calls(), *_others()]
+_ALONE: Final = [
+    *({"provider": name, **_MINIMAL[name]} for name in PROVIDERS),
+    *(variant for variant in _others() if "format" not in variant),
+]
+"""Models of `llm/v1/chat` in OpenAI's form, which every provider has."""
+
+_ONLY_FOR: Final = {"hashOnHeader": "consistent-hashing", "latencyStrategy": "lowest-latency", "tokensCountStrategy": "lowest-usage"}
+"""Fields that one algorithm reads."""
+
+
+def _shared() -> Iterator[dict[str, Any]]:
+    yield from ({"targets": [target]} for target in _ALONE)
+    usage = node_at(f"{_BALANCER}.tokensCountStrategy")["enum"]
+    yield from ({"targets": _ALONE[:1], "balancer": {"algorithm": "lowest-usage", "tokensCountStrategy": kind}} for kind in usage)
+    latency = node_at(f"{_BALANCER}.latencyStrategy")["enum"]
+    yield from ({"targets": _ALONE[:1], "balancer": {"algorithm": "lowest-latency", "latencyStrategy": kind}} for kind in latency)
+    criteria = node_at(f"{_BALANCER}.failoverCriteria[]")["enum"]
+    yield {"targets": _ALONE[:1], "balancer": {"algorithm": "consistent-hashing", "hashOnHeader": "X-User", "failoverCriteria": criteria}}
+
+
+VARIANTS: Final = [*_calls(), *_others(), *_shared()]
 
 
 @st.composite
@@ -80,12 +109,26 @@ def models(draw: Draw, values: Values, fields: Mapping[str, SearchStrategy[Any]]
         return draw(values(pruned, path, fields))
 
     variant = draw(st.sampled_from(VARIANTS))
-    llm = {**some(_LLM, "model", "options"), **_with_keys(variant, _LLM, some)}
-    if llm["provider"] in _SELF_HOSTED:
-        llm["options"] = {**llm.get("options", {}), "upstreamUrl": some(f"{_LLM}.options.upstreamUrl")}
-    if llm.get("auth") == {"secretRef": llm.get("auth", {}).get("secretRef")} and draw(st.booleans()):
-        llm["auth"] |= some(f"{_LLM}.auth", "headerName", "headerPrefix")
-    return llm
+    if "targets" not in variant:
+        return _one(draw, some, variant, _LLM)
+    more = draw(st.lists(st.sampled_from(_ALONE), max_size=2))
+    targets = [{**_one(draw, some, target, _TARGET), **some(_TARGET, "weight")} for target in (*variant["targets"], *more)]
+    balancer = variant.get("balancer") or (_coherent(some(_BALANCER)) if draw(st.booleans()) else None)
+    return {"targets": targets, **({"balancer": balancer} if balancer is not None else {})}
+
+
+def _coherent(balancer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in balancer.items() if _ONLY_FOR.get(name) in (None, balancer.get("algorithm"))}
+
+
+def _one(draw: Draw, some: Callable[..., Any], variant: dict[str, Any], path: str) -> dict[str, Any]:
+    """The variant with all that the schema admits besides."""
+    model = {**some(path, "options"), "model": some(f"{path}.model"), **_with_keys(variant, path, some)}
+    if model["provider"] in _SELF_HOSTED:
+        model["options"] = {**model.get("options", {}), "upstreamUrl": some(f"{path}.options.upstreamUrl")}
+    if model.get("auth") == {"secretRef": model.get("auth", {}).get("secretRef")} and draw(st.booleans()):
+        model["auth"] |= some(f"{path}.auth", "headerName", "headerPrefix")
+    return model
 
 
 def _with_keys(value: Any, path: str, some: Callable[[str], Any]) -> Any:

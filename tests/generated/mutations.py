@@ -190,7 +190,7 @@ def _exposed(field: str, value: Any) -> Callable[[Spec], bool]:
 
 def _upstream(url: str, route_type: str = "llm/v1/chat") -> Callable[[Spec], bool]:
     def change(spec: Spec) -> bool:
-        models = [route["llm"] for route in spec["routes"] if "llm" in route]
+        models = [route["llm"] for route in spec["routes"] if "llm" in route and "targets" not in route["llm"]]
         for llm in models[:1]:
             llm |= {"routeType": route_type, "options": {"upstreamUrl": url}}
         return bool(models)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tests.generated.case import Case, Key, Oracle
-from tests.generated.model_oracles import MODEL_ORACLES, of_models, same
+from tests.generated.model_oracles import DURATIONS, MODEL_ORACLES, same
 from tests.generated.overriding import overridden
 
 __all__ = ["ORACLES", "problems"]
@@ -110,7 +110,7 @@ def _names(case: Case) -> Iterator[str]:
     if _has_lua(case):
         wanted.add(("KongPlugin", f"{case.name}-pre-function"))
     for route in case.routes:
-        wanted |= {("KongPlugin", f"{case.name}-{route['name']}-ai-proxy")} if "llm" in route else set()
+        wanted |= {("KongPlugin", case.proxy(route))} if "llm" in route else set()
         wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", "Ingress")} if "expose" in route else set()
     yield from same("children", sorted(case.children()), sorted(wanted))
 
@@ -142,7 +142,7 @@ def _attachments(case: Case) -> Iterator[str]:
     places = {route["name"]: _place(case, route) for route in served}
     yield from same("opentelemetry on", case.places(f"{case.name}-opentelemetry"), set(places.values()))
     for route in case.models:
-        yield from same("ai-proxy on", case.places(f"{case.name}-{route['name']}-ai-proxy"), {places[route["name"]]})
+        yield from same("ai-proxy on", case.places(case.proxy(route)), {places[route["name"]]})
     lua = case.places(f"{case.name}-pre-function")
     if case.gateway_works or not _has_lua(case):
         yield from same("pre-function on", lua, set(places.values()) if _has_lua(case) else set())
@@ -159,14 +159,16 @@ def _connection(case: Case) -> Iterator[str]:
         service, given = case.service(route), route["expose"].get("timeouts", {})
         if service:
             for name in ("connect", "read", "write"):
-                wanted = {"1ms": 1, "30s": 30_000, "1m30s": 90_000, "596h": 2_145_600_000}.get(given.get(name), 60_000)
+                wanted = DURATIONS.get(given.get(name), 60_000)
                 yield from same(f"{name}_timeout of {route['name']}", service[f"{name}_timeout"], wanted)
             yield from same(f"retries of {route['name']}", service["retries"], route["expose"].get("retries", 5))
 
 
-def _payloads(case: Case, _llm: dict[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    yield from same("log_payloads", config["logging"]["log_payloads"], case.spec["payloads"] == "Captured")
-    yield from same("log_statistics", config["logging"]["log_statistics"], expected=True)
+def _payloads(case: Case) -> Iterator[str]:
+    for route in case.models:
+        captured = route.get("payloads", case.spec["payloads"]) == "Captured"
+        for _, config in case.called(route):
+            yield from same("logging", config["logging"], {"log_payloads": captured, "log_statistics": True})
 
 
 def _headers(case: Case) -> Iterator[str]:
@@ -206,8 +208,10 @@ def _overrides(case: Case) -> Iterator[str]:
     for config in _traces(case):
         yield from _patched(overridden(case.spec, "opentelemetry"), config)
     for route in case.models:
-        for config in case.configs(f"{case.name}-{route['name']}-ai-proxy"):
-            yield from _patched(overridden(case.spec, "ai-proxy", route["name"]), config)
+        for config in case.configs(case.proxy(route)):
+            yield from _patched(
+                overridden(case.spec, case.proxy(route).removeprefix(f"{case.name}-{route['name']}-"), route["name"]), config
+            )
 
 
 def _patched(wanted: Mapping[tuple[str, ...], Any], config: Mapping[str, Any]) -> Iterator[str]:
@@ -250,7 +254,8 @@ ORACLES: Final[dict[str, Oracle]] = {
     "routes[].attachTo.kind": _attachments,
     "routes[].attachTo.name": _attachments,
     **MODEL_ORACLES,
-    "payloads": of_models(_payloads),
+    "routes[].payloads": _payloads,
+    "payloads": _payloads,
     "sessions.mode": _attachments,
     "sessions.headers[]": _headers,
     "attributes[].name": _attributes,

@@ -34,16 +34,21 @@ _ADDED: Final[dict[str, dict[str, SearchStrategy[Any]]]] = {
 }
 """Fields of Kong's plugins that no typed field of a binding sets, with values that Kong accepts."""
 
-_REMOVED: Final = {"opentelemetry": "/propagation", "ai-proxy": "/response_streaming"}
+_ADDED["ai-proxy-advanced"] = {path: values for path, values in _ADDED["ai-proxy"].items() if not path.startswith("/auth")}
+
+_REMOVED: Final = {"opentelemetry": "/propagation", "ai-proxy": "/response_streaming", "ai-proxy-advanced": "/response_streaming"}
 """Fields that an override can remove: the first is generated, the second exists after an override has added it."""
 
 
 @st.composite
 def overrides(draw: Draw, spec: Spec) -> list[Spec]:
     """Some overrides of plugins that the spec needs."""
-    models = [route["name"] for route in spec["routes"] if "llm" in route]
-    plugins = ["opentelemetry", *(["ai-proxy"] if models else [])]
-    return [draw(_override(plugin, models)) for plugin in draw(st.lists(st.sampled_from(plugins), max_size=2, unique=True))]
+    models: dict[str, list[str]] = {"opentelemetry": []}
+    for route in spec["routes"]:
+        if "llm" in route:
+            models.setdefault("ai-proxy-advanced" if "targets" in route["llm"] else "ai-proxy", []).append(route["name"])
+    chosen = draw(st.lists(st.sampled_from(list(models)), max_size=2, unique=True))
+    return [draw(_override(plugin, models[plugin])) for plugin in chosen]
 
 
 @st.composite
@@ -55,7 +60,7 @@ def _override(draw: Draw, plugin: str, models: list[str]) -> Spec:
         patch += [{"op": op, **operation} for op in ("add", *(["replace"] if draw(st.booleans()) else []))]
     if draw(st.booleans()) and (plugin == "opentelemetry" or "/response_streaming" in paths):
         patch.append({"op": "remove", "path": _REMOVED[plugin]})
-    route = draw(st.sampled_from([None, *models])) if plugin == "ai-proxy" else None
+    route = draw(st.sampled_from([None, *models]))
     return {"plugin": plugin, "patch": patch, **({"route": route} if route else {})}
 
 

@@ -19,6 +19,7 @@ from devcluster.stage import APPLICATION_ID
 from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Key, Spec, name_of
 from tests.generated.ground import drafts
+from tests.generated.models import MODEL_PATHS
 from tests.generated.pool import Pool
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.pushed import Pushed
@@ -45,10 +46,11 @@ _GATEWAY: Final = {"targetRef": {"name": "kong-gateway"}}
 def neighbourly() -> SearchStrategy[Spec]:
     """Valid specs that attach to the objects of a scene, or expose a path: free ones, and those of an Ingress or an HTTPRoute."""
     targets = (*(("Service", name) for name in (*_SERVICES, *_SERVICES[:2])), *(("Ingress", name) for name in _INGRESSES))
+    targets += (("HTTPRoute", "split0"), ("HTTPRoute", "split1"))
     fields = {
         "fiddler": st.just(_FIDDLER),
         "gateway": st.just(_GATEWAY),
-        "routes[].llm.auth.secretRef": st.just({"name": "openai", "key": "api-key"}),
+        **dict.fromkeys((f"{path}.auth.secretRef" for path in MODEL_PATHS), st.just({"name": "openai", "key": "api-key"})),
         "routes[].expose.path": st.sampled_from(["own-0", "own-1", "web0-0", "split0-0"]),
     }
     return drafts(targets, fields)

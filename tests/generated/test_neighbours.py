@@ -70,7 +70,7 @@ def play(scenes: Neighbours, *changes: str) -> None:
 
 def test_no_route_goes_and_no_refusal_lasts_in_six_scenes(stage: Stage, operator: OperatorProcess, pool: Pool[Spec]) -> None:
     with neighbours(stage, operator, pool, SEEDS) as scenes:
-        play(scenes, "lengthen", "share", "pause")
+        play(scenes, "share", "lengthen", "pause")
 
     assert {"Ready", "PluginClash", "SharedBackend", "Suspended"} - scenes.reasons == set()
     assert "a bug in the operator" not in operator.log

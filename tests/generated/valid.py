@@ -14,11 +14,12 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
-from tests.generated.models import models
+from tests.generated.models import MODEL_PATHS, models
 from tests.generated.overriding import overrides
 
-__all__ = ["ACCOUNT_REF", "KEY_REFS", "PURE", "Scenery", "Spec", "any_value", "specs"]
+__all__ = ["ACCOUNT_REFS", "KEY_REFS", "PURE", "UPSTREAM_URLS", "Scenery", "Spec", "any_value", "specs"]
 
 Spec = dict[str, Any]
 Draw = Callable[[SearchStrategy[Any]], Any]
@@ -119,6 +120,9 @@ def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
     spec.pop("overrides", None)
     if any(route.get("attachTo", {}).get("kind") == "Ingress" for route in spec["routes"]):
         spec["gateway"].pop("ingressClassName", None)  # every Ingress here is of the default one
+    models = [model for route in spec["routes"] if "llm" in route for model in (route["llm"], *route["llm"].get("targets", ()))]
+    if any(model.get("provider") in _NEWER for model in models):
+        spec["gateway"].pop("kongVersion", None)
     added = draw(overrides(spec))
     return {**spec, "overrides": added} if added else spec
 
@@ -137,8 +141,14 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
             route.pop("expose", None)
             if "attachTo" not in route:
                 route["attachTo"] = draw(target)
+            if "llm" not in route:
+                route.pop("payloads", None)
             routes.setdefault((route["attachTo"]["kind"], route["attachTo"]["name"]), route)
     return list(routes.values())
+
+
+_NEWER: Final = ("databricks", "deepseek", "ollama", "vllm")
+"""Providers that Kong has from 3.14 on."""
 
 
 def _attributes() -> SearchStrategy[list[Spec]]:
@@ -148,30 +158,40 @@ def _attributes() -> SearchStrategy[list[Spec]]:
     return st.lists(sources, max_size=3, unique_by=lambda attribute: str(attribute["name"]))
 
 
+_DURATIONS: Final = st.sampled_from(["1ms", "30s", "1m30s", "596h"])
+
 _BOUNDED: Final = {
     "sessions.headers": st.lists(
         any_value(node_at("sessions.headers[]"), "", {}), min_size=1, max_size=3, unique_by=lambda h: str(h).lower()
     ),
     "attributes": _attributes(),
     "gateway.kongVersion": st.sampled_from(["3.9", "3.13", "3.13.0.7", "3.14.0.3"]),
-    **{f"routes[].expose.timeouts.{name}": st.sampled_from(["1ms", "30s", "1m30s", "596h"]) for name in ("connect", "read", "write")},
+    **dict.fromkeys(
+        (f"routes[].{place}.timeouts.{name}" for place in ("expose", "llm.balancer") for name in ("connect", "read", "write")), _DURATIONS
+    ),
+    "routes[].llm.balancer.failTimeout": _DURATIONS,
 }
 """Fields with rules beyond their own, durations within the bounds, which the pattern alone does not keep, and versions that make a
 difference."""
 
 KEY_REFS: Final = tuple(
-    f"routes[].llm.auth.{name}" for name in ("secretRef", "aws.accessKeyIdRef", "aws.secretAccessKeyRef", "azure.clientSecretRef")
+    f"{path}.auth.{name}"
+    for path in MODEL_PATHS
+    for name in ("secretRef", "aws.accessKeyIdRef", "aws.secretAccessKeyRef", "azure.clientSecretRef")
 )
 """The fields of a model that refer to a key."""
 
-ACCOUNT_REF: Final = "routes[].llm.auth.gcp.serviceAccountRef"
-"""The field that refers to a service account."""
+ACCOUNT_REFS: Final = tuple(f"{path}.auth.gcp.serviceAccountRef" for path in MODEL_PATHS)
+"""The fields that refer to a service account."""
+
+UPSTREAM_URLS: Final = tuple(f"{path}.options.upstreamUrl" for path in MODEL_PATHS)
+"""The fields with the address of a model."""
 
 _UUID: Final = st.uuids().map(str)
 _SECRETS: Final = st.sampled_from([("fiddler", "api-key"), ("openai", "api-key"), ("openai", "other.key"), ("both", "fiddler")])
 
 PURE: Final = Scenery(
-    targets=(("Service", "chat"), ("Service", "search"), ("Ingress", "chat"), ("Ingress", "front")),
+    targets=(("Service", "chat"), ("Service", "search"), ("Ingress", "chat"), ("Ingress", "front"), ("HTTPRoute", "split")),
     fields={
         "fiddler.url": st.sampled_from(
             ["https://acme.fiddler.ai", "https://acme.fiddler.ai/", "http://sink.fiddler.svc:4318", "https://[2001:db8::1]:8443"]
@@ -180,13 +200,17 @@ PURE: Final = Scenery(
         "fiddler.applicationId": _UUID | _UUID.map(str.upper),
         "fiddler.apiKeySecretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
         "gateway.targetRef": st.fixed_dictionaries(
-            {"name": st.sampled_from(["kong-gateway", "other"])}, optional={"kind": st.just("Deployment"), "namespace": st.just("ai")}
+            {"name": st.sampled_from(["kong-gateway", "other"])},
+            optional={"kind": st.sampled_from(sorted(WORKLOADS)), "namespace": st.just("ai")},
         ),
         "gateway.container": st.just("proxy"),
         **dict.fromkeys(KEY_REFS, _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]})),
-        ACCOUNT_REF: st.just({"name": "cloud", "key": "account.json"}),
-        "routes[].llm.options.upstreamUrl": st.sampled_from(
-            ["https://llm.example/call", "http://10.0.0.7:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+        **dict.fromkeys(ACCOUNT_REFS, st.just({"name": "cloud", "key": "account.json"})),
+        **dict.fromkeys(
+            UPSTREAM_URLS,
+            st.sampled_from(
+                ["https://llm.example/call", "http://10.0.0.7:8080/v1/invoke", "https://Models.example:8443/score?api-version=1"]
+            ),
         ),
         "routes[].name": st.sampled_from(["openai", "chat", "b", "b-c", "c", "opentelemetry", "0"]),
         "routes[].expose.path": st.sampled_from(["/openai", "/chat", "/chat/v1", "/a_b-c"]),

@@ -13,6 +13,7 @@ from devcluster.audit import Mark, Write, WriteLog
 from devcluster.errors import ApiError
 from devcluster.operator_process import USER, OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS, KONG_PLUGIN
 from tests.integration.pushed import Pushed
 
@@ -74,13 +75,20 @@ class Arena:
         self.until(lambda: self.all_of(BINDING.name) == [], f"the end of the bindings in {self.namespace}", 30)
         self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
 
-    def gateway(self, image: str = "kong/kong-gateway:3.13.0.3", env: Mapping[str, str] | None = None) -> Manifest:
-        """A gateway Deployment as Kong's charts make it; its pods become ready on the simulated node."""
-        labels = {"app": "kong-gateway"}
+    def gateway(
+        self,
+        image: str = "kong/kong-gateway:3.13.0.3",
+        env: Mapping[str, str] | None = None,
+        kind: str = "Deployment",
+        name: str = "kong-gateway",
+    ) -> Manifest:
+        """A gateway as Kong's charts make it; its pods become ready on the simulated node."""
+        labels = {"app": name}
         entries = [{"name": name, "value": value} for name, value in {"KONG_DATABASE": "off", **(env or {})}.items()]
         pod = {"containers": [{"name": "proxy", "image": image, "env": entries}]}
-        spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
-        return self.manifest("apps/v1", "Deployment", "kong-gateway", spec=spec)
+        size = {} if kind == "DaemonSet" else {"replicas": 1}
+        spec = {**size, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
+        return self.manifest("apps/v1", kind, name, spec=spec)
 
     def secret(self, name: str, key: str) -> Manifest:
         """A Secret with one key, `api-key`."""
@@ -167,9 +175,9 @@ class Arena:
         status = (self.get("FiddlerKongBinding", name) or {}).get("status") or {}
         return {condition["type"]: condition for condition in status.get("conditions") or ()}
 
-    def settings(self, deployment: str = "kong-gateway") -> dict[str, str]:
+    def settings(self, gateway: str = "kong-gateway", kind: str = "Deployment") -> dict[str, str]:
         """The tracing settings on the gateway's first container."""
-        env = self.existing("Deployment", deployment)["spec"]["template"]["spec"]["containers"][0].get("env") or []
+        env = self.existing(kind, gateway)["spec"]["template"]["spec"]["containers"][0].get("env") or []
         return {entry["name"]: entry.get("value", "") for entry in env if entry["name"] in SETTINGS}
 
     def pushed(self) -> Pushed:
@@ -245,7 +253,7 @@ class Arena:
     def check_contents(self) -> None:
         """Fail on any object that the test did not create and no existing binding owns."""
         alive = {b["metadata"]["uid"] for b in self.all_of("FiddlerKongBinding")}
-        kinds = ("Secret", "Service", "Ingress", KONG_PLUGIN.name, "Deployment")
+        kinds = ("Secret", "Service", "Ingress", KONG_PLUGIN.name, *WORKLOADS)
         strangers = [
             f"{item['kind']} {item['metadata']['name']}"
             for kind in kinds

@@ -36,7 +36,7 @@ def ingress(arena: Arena, name: str = "llm", plugins: str | None = None, *, path
     return _annotated(manifest, {"konghq.com/strip-path": "true"}, plugins)
 
 
-def http_route(arena: Arena, *rules: tuple[str, ...], name: str = "split") -> Manifest:
+def http_route(arena: Arena, *rules: tuple[str, ...], name: str = "split", plugins: str | None = None) -> Manifest:
     """An HTTPRoute of the Gateway that Kong serves, whose rules lead to these Services."""
     matches = [[{"path": {"type": "PathPrefix", "value": f"/{arena.namespace}-{name}-{number}"}}] for number in range(len(rules))]
     content = [
@@ -44,7 +44,8 @@ def http_route(arena: Arena, *rules: tuple[str, ...], name: str = "split") -> Ma
         for match, services in zip(matches, rules, strict=True)
     ]
     spec = {"parentRefs": [{"name": "kong", "namespace": "kong"}], "rules": content}
-    return arena.manifest("gateway.networking.k8s.io/v1", "HTTPRoute", name, spec=spec)
+    manifest = arena.manifest("gateway.networking.k8s.io/v1", "HTTPRoute", name, spec=spec)
+    return manifest if plugins is None else _annotated(manifest, {}, plugins)
 
 
 def foreign_plugin(arena: Arena, name: str, kind: str = "cors", config: dict[str, Any] | None = None) -> Manifest:
@@ -85,6 +86,7 @@ def _annotated(manifest: Manifest, annotations: dict[str, str], plugins: str | N
 
 CONFIGS: Final[dict[str, dict[str, Any]]] = {
     "ai-proxy": {"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt-4o"}},
+    "ai-proxy-advanced": {"targets": [{"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt-4o"}}]},
     "pre-function": {"access": ["kong.service.request.set_header('x-platform', 'yes')"]},
     "opentelemetry": {"traces_endpoint": "http://collector.example.com:4318/v1/traces"},
 }

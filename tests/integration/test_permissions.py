@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -17,10 +17,12 @@ from devcluster.stage import Stage
 from fiddler_kong_operator.observe.rbac import GRANTS, Scope
 from tests.integration.arena import Arena
 from tests.integration.own import own_arena
-from tests.integration.targets import ANNOTATION, attached_binding, foreign_plugin, ingress, listed, service
+from tests.integration.targets import ANNOTATION, attached_binding, foreign_plugin, http_route, ingress, listed, service
 
 Right = tuple[str, str, str]
 """API group, resource (with its subresource) and verb."""
+
+BINDINGS: Final = ("assistant", "on-service", "on-ingress", "on-route")
 
 
 def right(request: Write) -> Right:
@@ -35,7 +37,10 @@ def live_through_everything(arena: Arena) -> None:
     """Play the life of an operator: creation, repair, attachment, name conflicts, removal, and a restart in between."""
     arena.put(arena.binding(), service(arena), ingress(arena, path=f"/{arena.namespace}-llm"))
     arena.put(attached_binding(arena, name="on-service"), attached_binding(arena, "Ingress", name="on-ingress"))
-    for name in ("assistant", "on-service", "on-ingress"):
+    arena.put(attached_binding(arena, "HTTPRoute", "split", "on-route"))
+    arena.until_condition("Accepted", "False", "TargetNotFound", "on-route")
+    arena.put(http_route(arena, ("llm",)))
+    for name in BINDINGS:
         arena.until_ready(name)
     change_by_hand(arena)
     arena.operator.stop()
@@ -45,7 +50,7 @@ def live_through_everything(arena: Arena) -> None:
     arena.until_gone("KongPlugin", "assistant-openai-ai-proxy")
     arena.put(arena.gateway("kong/kong-gateway:3.13.0.7"))
     arena.patch("Secret", "fiddler", {"metadata": {"labels": {"touched": "yes"}}})
-    for name in ("assistant", "on-service", "on-ingress"):
+    for name in BINDINGS:
         arena.delete("FiddlerKongBinding", name)
         arena.until_gone("FiddlerKongBinding", name)
     arena.until(lambda: arena.settings() == {}, "the removal of the settings")

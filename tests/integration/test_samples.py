@@ -11,7 +11,7 @@ import yaml
 from devcluster.stage import APPLICATION_ID
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.children import provide_gateway
-from tests.integration.targets import foreign_plugin, ingress, service
+from tests.integration.targets import foreign_plugin, http_route, ingress, service
 
 FOLDER: Final = Path(__file__).parents[2] / "manifests" / "samples"
 SAMPLES: Final = sorted(path for path in FOLDER.glob("*.yaml") if path.stem != "kustomization")
@@ -24,7 +24,7 @@ def binding_of(sample: Path, arena: Arena) -> Manifest:
         "metadata.namespace": arena.namespace,
         "spec.fiddler.url": arena.stage.sink.url,
         "spec.fiddler.applicationId": APPLICATION_ID,
-        "spec.gateway.targetRef": {"name": "kong-gateway"},
+        "spec.gateway.targetRef": {"kind": binding["spec"]["gateway"]["targetRef"].get("kind", "Deployment"), "name": "kong-gateway"},
     }
     if "export" in binding["spec"]["fiddler"]:
         changes["spec.fiddler.export.endpoint"] = arena.stage.sink.url
@@ -32,12 +32,21 @@ def binding_of(sample: Path, arena: Arena) -> Manifest:
 
 
 def prepare(arena: Arena, binding: Manifest) -> None:
-    """The objects that a sample takes for granted: keys, settings that Helm has set, and the Service `chat` with its own ai-proxy."""
+    """The objects that a sample takes for granted: keys, gateway, settings that Helm has set, and the Service `chat` with its ai-proxy."""
     arena.put(arena.secret("anthropic", "sk-ant-0123456789abcdef"))
+    arena.put(arena.gateway(kind=binding["spec"]["gateway"]["targetRef"]["kind"]))
     if binding["spec"]["gateway"].get("management") == "Verify":
         provide_gateway(arena)
     if "attachTo" in binding["spec"]["routes"][0]:
         arena.put(foreign_plugin(arena, "model", "ai-proxy"), service(arena, "chat", "model"), ingress(arena, "chat", backend="chat"))
+    if "HTTPRoute" in str(binding["spec"]["routes"][0].get("attachTo")):
+        arena.put(service(arena, "canary"), service(arena, "chat"), http_route(arena, ("chat", "canary"), name="chat", plugins="model"))
+
+
+def wanted_types(binding: Manifest) -> set[str]:
+    """The types of plugins that Kong has then, a user's own included."""
+    several = ["targets" in route.get("llm", {}) for route in binding["spec"]["routes"]]
+    return {"opentelemetry", "pre-function", *("ai-proxy-advanced" if found else "ai-proxy" for found in several)}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
@@ -48,7 +57,7 @@ def test_every_sample_becomes_ready_and_reaches_kong(arena: Arena, sample: Path)
     arena.put(binding)
 
     arena.until_ready(binding["metadata"]["name"])
-    pushed = arena.until_pushed(lambda pushed: set(pushed.types()) == {"ai-proxy", "opentelemetry", "pre-function"}, "three plugins")
+    pushed = arena.until_pushed(lambda pushed: set(pushed.types()) == wanted_types(binding), "its plugins")
     assert arena.stage.gateway.refused_pushes == refused
     overridden = [operation["value"] for override in binding["spec"].get("overrides", ()) for operation in override["patch"]]
     sizes = {plugin["config"]["queue"]["max_batch_size"] for plugin in pushed.plugins if plugin["name"] == "opentelemetry"}

@@ -1,4 +1,4 @@
-"""The gateway's Deployment: env, owners of values, rollouts, the operator's writes; and changes by other managers."""
+"""The gateway's workload: env, owners of values, rollouts, the operator's writes; and changes by other managers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark, Write
 from fiddler_kong_operator import names
-from fiddler_kong_operator.plan.kinds import DEPLOYMENT
+from fiddler_kong_operator.plan.kinds import KINDS
 from tests.integration.arena import SETTINGS, Arena, Manifest
 
 __all__ = ["HOLD", "INSTRUMENTATIONS", "LUA", "OPERATOR", "RATE", "Gateway"]
@@ -23,10 +23,11 @@ HOLD: Final = "devcluster/ready-after"
 
 @dataclass
 class Gateway:
-    """A Deployment in the arena's namespace."""
+    """A workload in the arena's namespace."""
 
     arena: Arena
     name: str = "kong-gateway"
+    kind: str = "Deployment"
     start: Mark = field(init=False)
 
     def __post_init__(self) -> None:
@@ -38,7 +39,7 @@ class Gateway:
     @property
     def raw(self) -> Manifest:
         """The object."""
-        return self.arena.existing("Deployment", self.name)
+        return self.arena.existing(self.kind, self.name)
 
     @property
     def entries(self) -> list[Manifest]:
@@ -54,7 +55,7 @@ class Gateway:
     @property
     def settings(self) -> dict[str, str]:
         """The present tracing settings."""
-        return self.arena.settings(self.name)
+        return self.arena.settings(self.name, self.kind)
 
     def owners(self, setting: str) -> frozenset[str]:
         """The field managers that own a value."""
@@ -74,8 +75,9 @@ class Gateway:
 
     @property
     def replica_sets(self) -> int:
-        """The number of its pod templates so far."""
-        path = f"/apis/apps/v1/namespaces/{self.arena.namespace}/replicasets"
+        """The number of its pod templates so far, each of which has a ReplicaSet or a ControllerRevision."""
+        histories = "replicasets" if self.kind == "Deployment" else "controllerrevisions"
+        path = f"/apis/apps/v1/namespaces/{self.arena.namespace}/{histories}"
         owners = [s["metadata"]["ownerReferences"][0]["name"] for s in self.arena.stage.cluster.api.get(path)["items"]]
         return owners.count(self.name)
 
@@ -88,15 +90,14 @@ class Gateway:
     def writes(self, since: Mark | None = None) -> tuple[Write, ...]:
         """The operator's writes to it, including refused and unchanged ones, since the start of the test or a given moment."""
         found = self.arena.writes(since or self.start)
-        return tuple(w for w in found if (w.resource, w.namespace, w.name) == ("deployments", self.arena.namespace, self.name))
+        return tuple(w for w in found if (w.resource, w.namespace, w.name) == (KINDS[self.kind].plural, self.arena.namespace, self.name))
 
     # Changes by others
 
     def upgrade(self, env: Mapping[str, str], manager: str = "helm", *, force: bool = False) -> None:
         """Apply the whole gateway with these values, as Helm 4 does; ApiError (409) if another manager owns one with another value."""
         path = f"{self._path}?fieldManager={manager}&force={str(force).lower()}"
-        manifest = self.arena.gateway(env=env)
-        manifest["metadata"]["name"] = self.name
+        manifest = self.arena.gateway(env=env, kind=self.kind, name=self.name)
         self.arena.stage.cluster.api.request("PATCH", path, manifest, "application/apply-patch+yaml")
 
     def edit(self, body: Manifest) -> None:
@@ -119,7 +120,7 @@ class Gateway:
 
     @property
     def _path(self) -> str:
-        return DEPLOYMENT.path(self.arena.namespace, self.name)
+        return KINDS[self.kind].path(self.arena.namespace, self.name)
 
 
 def _owned_env(entry: Mapping[str, Any]) -> set[str]:

@@ -69,7 +69,7 @@ COLUMNS: Final = (
     _column("Age", ".metadata.creationTimestamp", "Time since the binding was created.", kind="date"),
     _column("Application", ".status.fiddler.application", "Name of the Fiddler application, where it can be read.", wide=True),
     _column("URL", ".spec.fiddler.url", "The Fiddler instance.", wide=True),
-    _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler.", wide=True),
+    _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler, unless a route says otherwise.", wide=True),
     _column("Message", _condition("Ready", "message"), "Message of the deciding condition.", wide=True),
 )
 """Columns of `kubectl get fkb`, in this order; wide columns only with `-o wide`."""

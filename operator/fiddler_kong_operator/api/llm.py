@@ -1,4 +1,4 @@
-"""The model behind a route: its provider, its options and how the gateway identifies itself."""
+"""The model behind a route, or several: provider, options and how the gateway identifies itself; how calls are shared among several."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from .auth import LlmAuth
+from .balancer import Balancer
 from .provider_options import (
     AnthropicOptions,
     AzureOptions,
@@ -22,9 +23,56 @@ from .provider_options import (
 )
 from .rules import Rule
 from .types import ApiModel, ModelName
-from .upstreams import UpstreamUrl, operation_rule
+from .upstreams import UpstreamUrl, operation_rule, operations_rule
 
-__all__ = ["Llm", "LlmAuth", "LlmOptions"]
+__all__ = ["Llm", "LlmAuth", "LlmOptions", "Model", "Target"]
+
+Provider = Literal[
+    "anthropic",
+    "azure",
+    "bedrock",
+    "cerebras",
+    "cohere",
+    "dashscope",
+    "databricks",
+    "deepseek",
+    "gemini",
+    "huggingface",
+    "llama2",
+    "mistral",
+    "ollama",
+    "openai",
+    "vllm",
+    "xai",
+]
+"""A provider, as Kong calls it."""
+
+RouteType = Literal[
+    "llm/v1/chat",
+    "llm/v1/completions",
+    "llm/v1/embeddings",
+    "llm/v1/responses",
+    "llm/v1/assistants",
+    "llm/v1/batches",
+    "llm/v1/files",
+    "audio/v1/audio/speech",
+    "audio/v1/audio/transcriptions",
+    "audio/v1/audio/translations",
+    "image/v1/images/generations",
+    "image/v1/images/edits",
+    "video/v1/videos/generations",
+    "realtime/v1/realtime",
+]
+"""A kind of LLM call."""
+
+Format = Literal["openai", "anthropic", "bedrock", "cohere", "gemini", "huggingface"]
+"""A form of calls."""
+
+_OF_ONE_MODEL = (
+    *("provider", "model", "options", "auth", "anthropic", "azure", "bedrock"),
+    *("cohere", "dashscope", "databricks", "gemini", "huggingface", "llama2", "mistral"),
+)
+"""Fields that say which model is called, by their names in the API and in Python."""
 
 
 class LlmOptions(ApiModel):
@@ -57,56 +105,16 @@ class LlmOptions(ApiModel):
     name the port, because Kong would call 443. A query such as `?api-version=2024-10-21` may follow."""
 
 
-class Llm(ApiModel):
-    """The model behind a route; becomes an `ai-proxy` plugin."""
+class _ModelFields(ApiModel):
+    """The fields of one model."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (operation_rule(), *provider_rules())
-
-    provider: Literal[
-        "anthropic",
-        "azure",
-        "bedrock",
-        "cerebras",
-        "cohere",
-        "dashscope",
-        "databricks",
-        "deepseek",
-        "gemini",
-        "huggingface",
-        "llama2",
-        "mistral",
-        "ollama",
-        "openai",
-        "vllm",
-        "xai",
-    ]
+    provider: Provider | None = None
     """Provider of the model. `databricks`, `deepseek`, `ollama` and `vllm` need Kong 3.14."""
 
-    model: ModelName
+    model: ModelName | None = None
     """Name of the model, as the provider calls it, for example `gpt-4o-mini`."""
 
-    route_type: Literal[
-        "llm/v1/chat",
-        "llm/v1/completions",
-        "llm/v1/embeddings",
-        "llm/v1/responses",
-        "llm/v1/assistants",
-        "llm/v1/batches",
-        "llm/v1/files",
-        "audio/v1/audio/speech",
-        "audio/v1/audio/transcriptions",
-        "audio/v1/audio/translations",
-        "image/v1/images/generations",
-        "image/v1/images/edits",
-        "video/v1/videos/generations",
-        "realtime/v1/realtime",
-    ] = "llm/v1/chat"
-    """Kind of LLM call the route carries. Not every provider has every kind: docs/reference/providers.md."""
-
-    format: Literal["openai", "anthropic", "bedrock", "cohere", "gemini", "huggingface"] = "openai"
-    """Form of the clients' calls: `openai`, which Kong translates for each provider, or the provider's own."""
-
-    options: LlmOptions = LlmOptions()
+    options: LlmOptions = Field(default_factory=LlmOptions)
     """Options of the model."""
 
     auth: LlmAuth | None = None
@@ -142,3 +150,79 @@ class Llm(ApiModel):
 
     mistral: MistralOptions | None = None
     """Options of `mistral`."""
+
+
+class Model(_ModelFields):
+    """One model as its route calls it: no type of the API, but the form in which the operator reads `Llm`."""
+
+    provider: Provider
+    model: ModelName
+    route_type: RouteType
+    format: Format
+
+
+class Target(_ModelFields):
+    """One of several models that share the calls of a route."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = provider_rules()
+
+    provider: Provider
+    """Provider of the model. `databricks`, `deepseek`, `ollama` and `vllm` need Kong 3.14."""
+
+    model: ModelName
+    """Name of the model, as the provider calls it, for example `gpt-4o-mini`."""
+
+    weight: int | None = Field(default=None, ge=1, le=65535)
+    """Share of the calls, compared with the weights of the other targets; Kong's default is 100. With the algorithm `priority`, targets of
+    the same weight are one group, and those of the highest weight are tried first."""
+
+
+class Llm(_ModelFields):
+    """The model behind a route, which becomes an `ai-proxy` plugin; or several (`targets`), which become an `ai-proxy-advanced`."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        *(
+            Rule(
+                cel=f"has(self.{name}) || has(self.targets)",
+                message="must be given where targets is not",
+                holds=lambda llm, name=name: getattr(llm, name) is not None or bool(llm.targets),
+                field=name,
+                missing=True,
+            )
+            for name in ("provider", "model")
+        ),
+        Rule(
+            cel=f"!has(self.targets) || !({' || '.join(f'has(self.{name})' for name in _OF_ONE_MODEL)})",
+            message="must not be given beside provider, model, options, auth or a provider's own options: each target has its own",
+            holds=lambda llm: not llm.targets or llm.model_fields_set.isdisjoint(_OF_ONE_MODEL),
+            field="targets",
+        ),
+        Rule(
+            cel="!has(self.balancer) || has(self.targets)",
+            message="must be given only beside targets: it shares calls among them",
+            holds=lambda llm: llm.balancer is None or bool(llm.targets),
+            field="balancer",
+        ),
+        operation_rule(),
+        operations_rule(),
+        *provider_rules(),
+    )
+
+    route_type: RouteType = "llm/v1/chat"
+    """Kind of LLM call the route carries. Not every provider has every kind: docs/reference/providers.md."""
+
+    format: Format = "openai"
+    """Form of the clients' calls: `openai`, which Kong translates for each provider, or the provider's own."""
+
+    targets: tuple[Target, ...] | None = Field(default=None, min_length=1, max_length=8)
+    """Several models in place of one. Kong chooses one for each call, and another where that fails. They become the plugin
+    `ai-proxy-advanced`, which needs Kong's AI licence. The trace of a call shows the model that answered."""
+
+    balancer: Balancer | None = None
+    """How Kong shares calls among `targets`, and when it tries another one."""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models in their order: the targets, or the one that this is."""
+        called = {"route_type": self.route_type, "format": self.format}
+        return tuple(Model.model_construct(**{n: getattr(m, n) for n in _OF_ONE_MODEL}, **called) for m in self.targets or (self,))

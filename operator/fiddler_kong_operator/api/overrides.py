@@ -34,11 +34,11 @@ class PatchOperation(ApiModel):
 class Override(ApiModel):
     """Patches of a generated plugin's config, for options that have no field here."""
 
-    plugin: Literal["ai-proxy", "opentelemetry"]
+    plugin: Literal["ai-proxy", "ai-proxy-advanced", "opentelemetry"]
     """Type of the plugin to patch. `pre-function` is not among them: nothing of a binding may run as code in the gateway."""
 
     route: RouteName | None = None
-    """Only this route's `ai-proxy`; every route's when left out."""
+    """Only this route's `ai-proxy` or `ai-proxy-advanced`; every route's when left out."""
 
     patch: tuple[PatchOperation, ...] = Field(min_length=1, max_length=16)
     """RFC 6902 operations, applied in order. Fields that hold keys or that Fiddler depends on must not be touched, and the result must be

@@ -165,9 +165,14 @@ def provider_rules() -> tuple[Rule, ...]:
     return (*map(_only_with, _BLOCKS), *map(_needed_with, _NEEDED), *_IDENTITY_RULES)
 
 
+def _is(name: str) -> str:
+    """The provider has that name, in CEL; beside several targets there is none."""
+    return f"has(self.provider) && self.provider == '{name}'"
+
+
 def _only_with(name: str) -> Rule:
     return Rule(
-        cel=f"!has(self.{name}) || self.provider == '{name}'",
+        cel=f"!has(self.{name}) || {_is(name)}",
         message=f"must be given only where provider is {name}",
         holds=lambda llm: getattr(llm, name) is None or llm.provider == name,
         field=name,
@@ -176,7 +181,7 @@ def _only_with(name: str) -> Rule:
 
 def _needed_with(name: str) -> Rule:
     return Rule(
-        cel=f"has(self.{name}) || self.provider != '{name}'",
+        cel=f"has(self.{name}) || !({_is(name)})",
         message=f"must be given where provider is {name}",
         holds=lambda llm: getattr(llm, name) is not None or llm.provider != name,
         field=name,
@@ -192,13 +197,13 @@ _has_aws, _has_azure, _has_gcp = map(_identity, ("aws", "azure", "gcp"))
 
 _IDENTITY_RULES: Final = (
     Rule(
-        cel="(has(self.auth) && has(self.auth.aws)) == (self.provider == 'bedrock')",
+        cel=f"(has(self.auth) && has(self.auth.aws)) == ({_is('bedrock')})",
         message="must be given where provider is bedrock, and only there: Bedrock takes an identity of AWS, and no other does",
         holds=lambda llm: _has_aws(llm) == (llm.provider == "bedrock"),
         field="auth.aws",
     ),
     Rule(
-        cel="!has(self.auth) || !has(self.auth.azure) || self.provider == 'azure'",
+        cel=f"!has(self.auth) || !has(self.auth.azure) || ({_is('azure')})",
         message="must be given only where provider is azure",
         holds=lambda llm: not _has_azure(llm) or llm.provider == "azure",
         field="auth.azure",
@@ -210,14 +215,14 @@ _IDENTITY_RULES: Final = (
         field="auth.gcp",
     ),
     Rule(
-        cel="has(self.auth) || (has(self.options) && has(self.options.upstreamUrl))",
+        cel="!has(self.provider) || has(self.auth) || (has(self.options) && has(self.options.upstreamUrl))",
         message="must be given where options.upstreamUrl is not: only a server of your own takes calls without a key",
-        holds=lambda llm: llm.auth is not None or llm.options.upstream_url is not None,
+        holds=lambda llm: llm.provider is None or llm.auth is not None or llm.options.upstream_url is not None,
         field="auth",
         missing=True,
     ),
     Rule(
-        cel=f"!(self.provider in {list(_SELF_HOSTED)}) || (has(self.options) && has(self.options.upstreamUrl))",
+        cel=f"!has(self.provider) || !(self.provider in {list(_SELF_HOSTED)}) || (has(self.options) && has(self.options.upstreamUrl))",
         message=f"must be given where provider is {', '.join(_SELF_HOSTED[:-1])} or {_SELF_HOSTED[-1]}: it runs on a server of your own",
         holds=lambda llm: llm.provider not in _SELF_HOSTED or llm.options.upstream_url is not None,
         field="options.upstreamUrl",

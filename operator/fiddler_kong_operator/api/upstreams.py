@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import StringConstraints
 
 from .rules import Rule, form, unlike
 
-__all__ = ["OPERATIONS", "UpstreamUrl", "operation_rule", "path_of"]
+__all__ = ["OPERATIONS", "UpstreamUrl", "operation_rule", "operations_rule", "path_of"]
 
 OPERATIONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -59,19 +59,38 @@ def path_of(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _is_of_route_type(llm: Any) -> bool:
-    url = llm.options.upstream_url
-    return url is None or all(OPERATIONS[llm.route_type].endswith(o) for o in OPERATIONS.values() if path_of(url).endswith(o))
+def _fits(url: str | None, route_type: str) -> bool:
+    return url is None or all(OPERATIONS[route_type].endswith(o) for o in OPERATIONS.values() if path_of(url).endswith(o))
+
+
+def _cel(model: str) -> str:
+    """The rule in CEL for one model, a variable's name."""
+    operations = ", ".join(f"'{route_type}': '{operation}'" for route_type, operation in OPERATIONS.items())
+    url = f"{model}.options.upstreamUrl"
+    return (
+        f"!has({model}.options) || !has({url}) || {list(OPERATIONS.values())}.all(o, "
+        f"!{url}.split('?')[0].endsWith(o) || {{{operations}}}[self.routeType].endsWith(o))"
+    )
+
+
+_OF_THE_OPERATION: Final = f"of the operation that routeType names, such as {OPERATIONS['llm/v1/chat']} for llm/v1/chat"
 
 
 def operation_rule() -> Rule:
     """The rule that the URL of a model is not that of another operation than `routeType` says. Other ends are free."""
-    operations = ", ".join(f"'{route_type}': '{operation}'" for route_type, operation in OPERATIONS.items())
     return Rule(
-        cel="!has(self.options) || !has(self.options.upstreamUrl) || "
-        f"{list(OPERATIONS.values())}.all(o, !self.options.upstreamUrl.split('?')[0].endsWith(o) || "
-        f"{{{operations}}}[self.routeType].endsWith(o))",
-        message=f"must be the URL of the operation that routeType names, such as {OPERATIONS['llm/v1/chat']} for llm/v1/chat",
-        holds=_is_of_route_type,
+        cel=_cel("self"),
+        message=f"must be the URL {_OF_THE_OPERATION}",
+        holds=lambda llm: _fits(llm.options.upstream_url, llm.route_type),
         field="options.upstreamUrl",
+    )
+
+
+def operations_rule() -> Rule:
+    """The same rule for the URLs of several models."""
+    return Rule(
+        cel=f"!has(self.targets) || self.targets.all(t, {_cel('t')})",
+        message=f"must have no options.upstreamUrl but that {_OF_THE_OPERATION}",
+        holds=lambda llm: all(_fits(target.options.upstream_url, llm.route_type) for target in llm.targets or ()),
+        field="targets",
     )

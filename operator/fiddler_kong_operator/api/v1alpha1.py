@@ -10,8 +10,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 from pydantic import AfterValidator, Field
 
 from .auth import AwsAuth, AzureAuth
+from .balancer import Balancer
 from .exposure import Expose, Timeouts
-from .llm import Llm, LlmAuth, LlmOptions
+from .llm import Llm, LlmAuth, LlmOptions, Model, Target
 from .overrides import Override, PatchOperation
 from .rules import Rule
 from .spans import Attribute, Sessions, Tracing
@@ -31,6 +32,7 @@ __all__ = [
     "Attribute",
     "AwsAuth",
     "AzureAuth",
+    "Balancer",
     "BindingSpec",
     "Export",
     "Expose",
@@ -39,11 +41,13 @@ __all__ = [
     "Llm",
     "LlmAuth",
     "LlmOptions",
+    "Model",
     "Override",
     "PatchOperation",
     "Route",
     "SecretKeyRef",
     "Sessions",
+    "Target",
     "Timeouts",
     "Tracing",
     "WorkloadRef",
@@ -83,8 +87,8 @@ class Fiddler(ApiModel):
 class WorkloadRef(ApiModel):
     """The workload that runs Kong."""
 
-    kind: Literal["Deployment"] = "Deployment"
-    """Kind of the workload."""
+    kind: Literal["Deployment", "DaemonSet", "StatefulSet"] = "Deployment"
+    """Kind of the workload. Kong's Helm charts install a Deployment, or a DaemonSet by choice."""
 
     name: ObjectName
     """Name of the workload, for example `kong-gateway`."""
@@ -127,8 +131,9 @@ class Gateway(ApiModel):
 class AttachTo(ApiModel):
     """An existing object in the binding's namespace whose traffic is observed."""
 
-    kind: Literal["Service", "Ingress"]
-    """Kind of the object. On a Service the plugins cover every route to it, on an Ingress only that Ingress' routes."""
+    kind: Literal["Service", "Ingress", "HTTPRoute"]
+    """Kind of the object. On a Service the plugins cover every route to it, on an Ingress or HTTPRoute only its own routes. They are
+    attached to an HTTPRoute by the annotation `konghq.com/plugins`, whatever the number of its backends."""
 
     name: ObjectName
     """Name of the object."""
@@ -158,6 +163,12 @@ class Route(ApiModel):
             field="llm",
             missing=True,
         ),
+        Rule(
+            cel="!has(self.payloads) || has(self.llm)",
+            message="must be given only beside llm: without it, the route's own ai-proxy decides by its logging.log_payloads",
+            holds=lambda r: r.payloads is None or r.llm is not None,
+            field="payloads",
+        ),
     )
 
     name: RouteName
@@ -167,10 +178,14 @@ class Route(ApiModel):
     """Create a Service and an Ingress for the provider. Excludes `attachTo`."""
 
     attach_to: AttachTo | None = None
-    """Observe an existing Service or Ingress. Excludes `expose`."""
+    """Observe an existing Service, Ingress or HTTPRoute. Excludes `expose`."""
 
     llm: Llm | None = None
-    """The model behind the route. Leave it out where the object in `attachTo` already has an `ai-proxy` plugin of its own."""
+    """The model behind the route, or several. Leave it out where the object in `attachTo` already has an `ai-proxy` or `ai-proxy-advanced`
+    plugin of its own."""
+
+    payloads: Literal["Disabled", "Captured"] | None = None
+    """Whether prompts and answers of this route go to Fiddler, where that differs from `spec.payloads`."""
 
 
 N = TypeVar("N", Route, Attribute)
@@ -221,7 +236,7 @@ class BindingSpec(ApiModel):
 
     payloads: Literal["Disabled", "Captured"] = "Disabled"
     """`Captured` sends prompts and answers to Fiddler. They may hold personal data: leave `Disabled` in production unless needed.
-    Without it Fiddler shows tokens, model and latency, but no text."""
+    Without it Fiddler shows tokens, model and latency, but no text. A route may say otherwise (`routes[].payloads`)."""
 
     sessions: Sessions = Sessions()
     """How calls of one conversation become one session in Fiddler."""

@@ -19,8 +19,8 @@ from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import needed_settings
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
-from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable, read_http_route
+from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
@@ -60,7 +60,6 @@ class Surroundings:
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     plugin_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """`plugin` type by namespace and name; "" is the namespace of KongClusterPlugins."""
-    http_routes: tuple[Attachable, ...] = ()
     endpoints: EndpointPolicy = STRICT
 
     def types_of(self, lists: Iterable[Attachable]) -> dict[str, str]:
@@ -80,7 +79,6 @@ class Surroundings:
             {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == SECRET.name},
             {key: read_attachable(key, m) for key, m in objects.items() if key.kind in ATTACHABLES},
             {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
-            tuple(read_http_route(key, m) for key, m in objects.items() if key.kind == HTTP_ROUTE.name),
             endpoints,
         )
 
@@ -131,7 +129,7 @@ def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
     others = tuple(other for other in around.bindings if other.key != binding.key)
     ingresses = [target for target in around.targets.values() if target.rules]
     ingresses += [ingress for other in others for ingress in _exposed(other)]
-    routes = (*around.http_routes, *(target for target in around.targets.values() if target.backends))
+    routes = tuple(target for target in around.targets.values() if target.backends)
     return Snapshot(
         binding,
         now=0.0,

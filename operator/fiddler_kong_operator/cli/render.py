@@ -12,7 +12,7 @@ import yaml
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import BINDING, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.snapshot import Binding
 
@@ -23,7 +23,7 @@ from .strict import InvalidBindingError, parse_binding
 __all__ = ["print_yaml", "render"]
 
 REFUSED: Final = 1
-_USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN, HTTP_ROUTE))})
+_USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
 _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kubernetes": render_objects, "kong": render_declarative}
 
 

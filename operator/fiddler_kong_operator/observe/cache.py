@@ -147,9 +147,13 @@ class Cache:
         return self._forbidden.keys().isdisjoint({(kind.name, None), (kind.name, namespace)})
 
     def forbidden(self, binding: Binding, among: Container[str] = WATCHED) -> tuple[str, ...]:
-        """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each of `among` by name."""
-        places = (place for place in _places(binding, self._forbidden) if place[0] in among)
-        return tuple(self._forbidden[place] for place in places if not WATCHED[place[0]].optional)
+        """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each of `among` by name.
+
+        An optional kind is one of them where the binding names an object of it.
+        """
+        places = [place for place in _places(binding, self._forbidden) if place[0] in among]
+        named = {key.kind for key in references_of(binding)} if places else frozenset()
+        return tuple(self._forbidden[place] for place in places if not WATCHED[place[0]].optional or place[0] in named)
 
     def keys(self, kind: Kind, namespace: str | None = None) -> frozenset[ObjectKey]:
         """Keys of every cached object of a kind that exists."""

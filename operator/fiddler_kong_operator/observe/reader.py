@@ -102,7 +102,8 @@ class Reader:
         around = self._around
         ingresses = around.ingresses(binding)
         routes = around.routes(key for key in targets if key.kind == SERVICE.name)
-        lists = (*(route for route in routes if route.key.namespace == binding.namespace), *targets.values())
+        behind = around.behind(targets[key] for key in attach_targets(binding) if key in targets)
+        lists = (*(route for route in routes if route.key.namespace == binding.namespace), *behind.values(), *targets.values())
         return Snapshot(
             binding=binding,
             now=self._clock(),
@@ -120,7 +121,11 @@ class Reader:
             ingresses=ingresses,
             ingress_classes=around.ingress_classes(),
             routes=routes,
+            models=around.models(lists),
+            global_models=around.global_models(binding),
+            behind=behind,
             routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
+            routes_installed=cache.installed(HTTP_ROUTE),
             frozen_by=around.frozen_by(binding.spec.gateway.ingress_class_name) if binding.spec else (),
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),

@@ -7,6 +7,7 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.own_models import ANSWERING_TYPES, OwnModels
 from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.references import named_plugin, places_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, ConsumerPlugin, KongWarning
@@ -35,6 +36,23 @@ class Surroundings:
         written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
         facts = {name: self._facts(target, name) for name, target in written.items()}
         return {name: found.type for name, found in facts.items() if found}
+
+    def models(self, lists: Iterable[Attachable]) -> dict[str, OwnModels]:
+        """The models of enabled plugins that answer calls, by name as written in the lists."""
+        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
+        facts = {name: self._facts(target, name) for name, target in written.items()}
+        return {name: found.models for name, found in facts.items() if found and _answers(found)}
+
+    def global_models(self, binding: Binding) -> dict[str, OwnModels]:
+        """The same of the global KongClusterPlugins of the binding's class."""
+        keys = (ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name) for name in self.global_plugins(binding).values())
+        facts = {key.name: self._cache.value(key, PluginFacts) for key in keys}
+        return {name: found.models for name, found in facts.items() if found and _answers(found)}
+
+    def behind(self, targets: Iterable[Attachable]) -> dict[ObjectKey, Attachable]:
+        """The Services with plugins to which these lead, in the namespaces of these."""
+        keys = {key for target in targets for group in target.backends for key in group if key.namespace == target.key.namespace}
+        return {service.key: service for service in self._attachables(keys)}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
         return facts_of(self._cache.value, target, name)
@@ -72,7 +90,7 @@ class Surroundings:
         return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        """The Ingresses on the places that the binding exposes, and those of its class with a regular expression."""
+        """The Ingresses and HTTPRoutes on the places that the binding exposes, and the Ingresses of its class with a regular expression."""
         places, indexes = places_of(binding), self._cache.indexes
         keys = {key for place in places for key in indexes.serving[place]}
         keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])
@@ -129,8 +147,13 @@ class Surroundings:
         """Whether a gateway of this class takes the object, a Service by what leads to it."""
         if target.key.kind == SERVICE.name:
             return any(self._is_served(route, ingress_class) for route in self.routes([target.key]))
-        return target.ingress_class in (None, ingress_class)
+        return not target.foreign and target.ingress_class in (None, ingress_class)
 
     def _attachables(self, keys: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
         found: Iterator[Attachable | None] = (self._cache.value(key, Attachable) for key in sorted(keys))
         return tuple(attachable for attachable in found if attachable)
+
+
+def _answers(facts: PluginFacts) -> bool:
+    """Whether it answers calls; one that is disabled has no models."""
+    return facts.type in ANSWERING_TYPES and facts.models != ()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -18,8 +19,8 @@ from .kinds import SECRET
 from .objects.attachments import own_names
 from .objects.build import build, build_retreat, is_attached, lua_keys, prune, take_first, type_keys, withdrawn_objects
 from .objects.desired import BindingPlan
-from .plugins import LUA_TYPES, plugin_types
-from .references import withdrawn_routes
+from .plugins import LUA_TYPES, PLUGINS, plugin_types
+from .references import plugin_key, withdrawn_routes
 from .secrets import ResolvedKeys, resolve_keys
 from .snapshot import Snapshot
 from .status.refusal import find_refusal, refused, refused_objects, standing_refusal
@@ -83,9 +84,9 @@ def _retreating(
 ) -> Decision:
     """Where Kong refuses a plugin because it clashes with another, the clash is the cause, and its end the remedy."""
     refusal = standing_refusal(snapshot) if clashes else find_refusal(snapshot, BindingPlan())
-    pending = Finding(reason("PluginsPending"), _pending_message(findings, gateway))
+    pending = Finding(reason("PluginsPending"), _pending_message(snapshot.binding.spec, findings, gateway))
     programmed = refused(refusal, snapshot) if refusal else pending
-    withheld = refused_objects(refusal, snapshot) | _lua_off(snapshot, gateway) | type_keys(snapshot.binding, gateway.refused_plugins)
+    withheld = refused_objects(refusal, snapshot) | _lua_off(snapshot, gateway) | _lacking(snapshot, gateway)
     withdrawn = withdrawn_objects(snapshot, withheld)
     plan = replace(_retreat(snapshot, withheld), withdrawn=withdrawn)
     return Decision({**findings, programmed.type: programmed}, gateway, keys, plan, withdrawn, refusal=refusal)
@@ -94,6 +95,16 @@ def _retreating(
 def _lua_off(snapshot: Snapshot, gateway: GatewayView) -> frozenset[ObjectKey]:
     """The plugins with which every request fails, because the gateway runs no Lua."""
     return lua_keys(snapshot.binding) if gateway.lua_off else frozenset()
+
+
+def _lacking(snapshot: Snapshot, gateway: GatewayView) -> frozenset[ObjectKey]:
+    """The plugins that the gateway does not have. None that is to replace another: that one still serves the route."""
+    binding, lacking = snapshot.binding, type_keys(snapshot.binding, gateway.refused_plugins)
+    for route in binding.spec.routes if binding.spec and lacking else ():
+        essential = frozenset(plugin_key(binding, kind.type, route.name) for kind in PLUGINS.values() if kind.essential)
+        if is_attached(snapshot, essential - lacking):
+            lacking -= essential
+    return lacking
 
 
 def _resolved(keys: ResolvedKeys) -> Finding:
@@ -113,14 +124,15 @@ def _lacks_plugins(snapshot: Snapshot, gateway: GatewayView) -> bool:
     """Whether the gateway does not have a plugin of the binding. Where that cannot be read, no further type is attached."""
     types = plugin_types(snapshot.binding.spec) if snapshot.binding.spec else ()
     new = (kind for kind in types if kind not in LUA_TYPES and not is_attached(snapshot, type_keys(snapshot.binding, [kind])))
-    return bool(gateway.refused_plugins) or (gateway.plugins_unknown and any(new))
+    return not gateway.refused_plugins.isdisjoint(types) or (gateway.plugins_unknown and any(new))
 
 
-def _pending_message(findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:
+def _pending_message(spec: BindingSpec | None, findings: Mapping[ConditionType, Finding], gateway: GatewayView) -> str:
     accepted, secrets = findings[ConditionType.ACCEPTED], findings[ConditionType.SECRETS_RESOLVED]
     failed = secrets if secrets.status != "True" else findings[ConditionType.GATEWAY_CONFIGURED]
     cause = "the binding is not accepted" if accepted.status != "True" else f"{failed.type} is {failed.status}"
-    detached = ", ".join(sorted(gateway.refused_plugins | (LUA_TYPES if gateway.lua_off else frozenset())))
+    wanted = gateway.refused_plugins.intersection(plugin_types(spec) if spec else ())
+    detached = ", ".join(sorted(wanted | (LUA_TYPES if gateway.lua_off else frozenset())))
     rest = f"what was applied before stays as it is, without {detached}" if detached else "what was applied before stays as it is"
     return f"Nothing is changed while {cause}; {rest}."
 

@@ -14,6 +14,7 @@ from fiddler_kong_operator.kube.objects import Kind
 
 __all__ = [
     "BINDING",
+    "DAEMON_SET",
     "DEPLOYMENT",
     "EVENT",
     "HTTP_ROUTE",
@@ -27,6 +28,7 @@ __all__ = [
     "OWNED",
     "SECRET",
     "SERVICE",
+    "STATEFUL_SET",
 ]
 
 BINDING: Final = Kind(names.KIND, names.GROUP, STORED.name, names.PLURAL)
@@ -43,6 +45,8 @@ INGRESS: Final = Kind("Ingress", "networking.k8s.io", "v1", "ingresses")
 INGRESS_CLASS: Final = Kind("IngressClass", "networking.k8s.io", "v1", "ingressclasses", namespaced=False)
 HTTP_ROUTE: Final = Kind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes")
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
+DAEMON_SET: Final = Kind("DaemonSet", "apps", "v1", "daemonsets")
+STATEFUL_SET: Final = Kind("StatefulSet", "apps", "v1", "statefulsets")
 
 EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client")
 """Only the events of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
@@ -51,7 +55,8 @@ OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
 plugin whose Secret is gone and keeps serving its route."""
 
-_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, HTTP_ROUTE, DEPLOYMENT, EVENT)
+_WORKLOADS: Final = (DEPLOYMENT, DAEMON_SET, STATEFUL_SET)
+_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, HTTP_ROUTE, *_WORKLOADS, EVENT)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, *_OTHERS)})
 """Every kind by name."""

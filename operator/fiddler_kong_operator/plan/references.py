@@ -10,11 +10,12 @@ from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
 from fiddler_kong_operator.api.durations import milliseconds
 from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
-from .kinds import BINDING, INGRESS, KONG_PLUGIN, SECRET, SERVICE
+from .kinds import BINDING, HTTP_ROUTE, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 from .plugins import PLUGINS, keys_of, plugin_instances, required_keys
 from .snapshot import Attachable, Binding
 
 __all__ = [
+    "NO_CLASS",
     "PATTERN_PREFIX",
     "Place",
     "attach_targets",
@@ -42,6 +43,9 @@ PATTERN_PREFIX: Final = "/~"
 Place = tuple[str, str, str]
 """Ingress class, host ("" for all) and path without a trailing slash."""
 
+NO_CLASS: Final = ""
+"""The class in a place of an HTTPRoute: which gateway serves it is not known."""
+
 
 def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
     """The Secrets it refers to."""
@@ -64,10 +68,11 @@ def references_of(binding: Binding) -> frozenset[ObjectKey]:
 
 
 def places_of(binding: Binding) -> frozenset[Place]:
-    """The places that its exposed routes serve."""
+    """The places that its exposed routes serve, each also as an HTTPRoute would."""
     if binding.spec is None:
         return frozenset()
-    return frozenset(place_of(binding.spec, expose) for _, expose, _ in exposed_routes(binding.spec))
+    places = [place_of(binding.spec, expose) for _, expose, _ in exposed_routes(binding.spec)]
+    return frozenset(places).union((NO_CLASS, host, path) for _, host, path in places)
 
 
 def place_of(spec: BindingSpec, expose: Expose) -> Place:
@@ -75,11 +80,12 @@ def place_of(spec: BindingSpec, expose: Expose) -> Place:
     return spec.gateway.ingress_class_name, expose.host or "", _plain(expose.path)
 
 
-def served_places(ingress: Attachable) -> frozenset[Place]:
-    """The places that an Ingress serves; none without a class."""
-    if not ingress.ingress_class:
+def served_places(target: Attachable) -> frozenset[Place]:
+    """The places that an Ingress or HTTPRoute serves; none for an Ingress without a class."""
+    ingress_class = NO_CLASS if target.key.kind == HTTP_ROUTE.name else target.ingress_class
+    if ingress_class is None:
         return frozenset()
-    return frozenset((ingress.ingress_class, host, _plain(path)) for host, path in ingress.rules)
+    return frozenset((ingress_class, host, _plain(path)) for host, path in target.rules)
 
 
 def has_pattern(ingress: Attachable) -> bool:

@@ -17,6 +17,7 @@ from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
+from .own_models import OwnModels
 from .workload import Workload
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Child",
     "ConsumerPlugin",
     "KongWarning",
+    "Parent",
     "ProbeResult",
     "Snapshot",
 ]
@@ -68,6 +70,18 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """What a controller of Kong's says of an HTTPRoute, as a route of one Gateway (`namespace/name`)."""
+
+    gateway: str
+    accepted: bool
+    programmed: str | None = None
+    """Status of the condition Programmed: Kong has the route. None where the controller does not say."""
+    message: str = ""
+    """Reason and message of the condition that is not True."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attachable:
     """A Service, Ingress or HTTPRoute as far as attachment goes.
 
@@ -81,13 +95,17 @@ class Attachable:
     ingress_class: str | None = None
     """For an Ingress: the annotation kubernetes.io/ingress.class, else spec.ingressClassName."""
     rules: tuple[tuple[str, str], ...] = ()
-    """For an Ingress: its (host or "", path) pairs."""
+    """For an Ingress or HTTPRoute: its (host or "", path) pairs."""
     published: bool = False
-    """For an Ingress: its status has an address, which Kong's controller writes once Kong took a configuration with the Ingress in it."""
+    """Its status says that Kong took a configuration with it: by an address for an Ingress, by Programmed for an HTTPRoute."""
     backends: tuple[tuple[ObjectKey, ...], ...] = ()
     """For an Ingress or HTTPRoute: the Services it leads to; those that share a rule together."""
     filters: tuple[str, ...] = ()
     """For an HTTPRoute: the KongPlugins of its rules' filters."""
+    parents: tuple[Parent, ...] = ()
+    """For an HTTPRoute: what Kong's controllers say of it."""
+    foreign: bool = False
+    """For an HTTPRoute: it is certainly not Kong's, because only other implementations serve its parents."""
     unverified_tls: bool = False
     """For a Service: its annotation konghq.com/tls-verify says that Kong must not verify the certificate."""
     attached_at: float = 0.0
@@ -96,6 +114,8 @@ class Attachable:
     @property
     def doubled(self) -> tuple[str, ...]:
         """The names that are twice on its list: Kong refuses its whole configuration while they are."""
+        if self.foreign:
+            return ()
         return tuple(name for name, times in Counter(self.plugins).items() if times > 1)
 
 
@@ -196,7 +216,7 @@ class Snapshot:
     """Of the other bindings that name the same workload, those that can make a difference: the oldest of each that ask something else of
     it (`tenancy.demand`), and the owners of `ingresses`. Further ones change nothing."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
-    """Every Service and Ingress that exists and is named in attachTo, or belongs to this binding, or names one of its plugins."""
+    """Every object of an attachable kind that exists and is named in attachTo, or belongs to this binding, or names one of its plugins."""
     target_owners: Mapping[ObjectKey, str] = field(default_factory=dict)
     """Name of the owning binding, by target that a binding owns."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
@@ -211,14 +231,22 @@ class Snapshot:
     consumer_plugins: tuple[ConsumerPlugin, ...] = ()
     """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
-    """Ingresses, in any namespace watched, that serve a host and path this binding exposes (its own included), and those of its class
-    with a regular expression for a path."""
+    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), and the
+    Ingresses of its class with a regular expression for a path."""
     ingress_classes: Mapping[str, bool] = field(default_factory=dict)
     """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
     routes: tuple[Attachable, ...] = ()
     """Ingresses and HTTPRoutes, in any namespace watched, that lead to a Service of `targets`."""
+    models: Mapping[str, OwnModels] | None = None
+    """The models of enabled plugins that answer calls, by name like `plugin_types`; None where nobody looked."""
+    global_models: Mapping[str, OwnModels] = field(default_factory=dict)
+    """The same of the global KongClusterPlugins of the binding's ingress class."""
+    behind: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
+    """Services of the binding's namespace with plugins, to which an Ingress or HTTPRoute of attachTo leads."""
     routes_readable: bool = True
     """False where the operator may not read HTTPRoutes."""
+    routes_installed: bool = True
+    """False where the cluster does not know HTTPRoute."""
     frozen_by: tuple[tuple[ObjectKey, str], ...] = ()
     """Objects of the binding's ingress class that Kong refuses because of a name that is twice on their list, with that name."""
     children: Mapping[ObjectKey, Child] = field(default_factory=dict)

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 
-__all__ = ["Container", "EnvEntry", "EnvSource", "Halt", "Rollout", "Workload"]
+__all__ = ["Container", "EnvEntry", "EnvSource", "Halt", "HaltKind", "Rollout", "Workload"]
 
-Halt = Literal["paused", "stuck", "scaled to 0"]
-"""Why a workload makes no progress until a person, or an autoscaler, acts."""
+HaltKind = Literal["empty", "manual", "paused", "stuck", "unscheduled"]
+"""`empty`: scaled to 0. `manual`: pods are replaced only where a person deletes them. `unscheduled`: no node is to run a pod."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why a workload makes no progress until a person, or an autoscaler, acts; in the words of the messages."""
+
+    kind: HaltKind
+    shown: str
+    """Continues "the workload" or "its rollout"."""
+    remedy: str
+    """Sentences. `{of}` is the workload's key."""
+    reported: bool = False
+    """The workload's controller reports it, perhaps about an earlier template; others stand in the spec."""
+
+    def at(self, key: ObjectKey) -> Halt:
+        """The halt of that workload, with its name in the remedy."""
+        return replace(self, remedy=self.remedy.format(of=key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +87,15 @@ class Workload:
     generation: int
     containers: tuple[Container, ...]
     rollout: Rollout
+    init_containers: tuple[str, ...] = ()
+    """Names of the init containers, native sidecars among them."""
     grant: str | None = None
     """Value of the grant annotation."""
     former: str | None = None
     """Value of our former-settings annotation."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    owner_kinds: frozenset[str] = frozenset()
-    """Kinds of its ownerReferences (`DataPlane`: Kong Operator's)."""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """Names of its ownerReferences by kind (`DataPlane`: Kong Operator's)."""
     env_managers: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(container, env name) -> managers that own the entry's value, from managedFields; KONG_* names only."""
     borrowed: bool = False
@@ -91,3 +110,8 @@ class Workload:
     def container(self, name: str) -> Container | None:
         """The container of that name."""
         return next((c for c in self.containers if c.name == name), None)
+
+    def halted(self, *kinds: HaltKind) -> Halt | None:
+        """Why it makes no progress, where that is one of these kinds."""
+        halt = self.rollout.halt
+        return halt.at(self.key) if halt and halt.kind in kinds else None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import api
-from fiddler_kong_operator.api import Attribute, AwsAuth, AzureAuth, BindingSpec, Llm, LlmAuth, Route
+from fiddler_kong_operator.api import Attribute, AwsAuth, AzureAuth, Balancer, BindingSpec, Llm, LlmAuth, Route, Target
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
 from fiddler_kong_operator.api.rules import Rule
 from fiddler_kong_operator.api.status import BindingStatus
@@ -37,6 +37,11 @@ SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [
     ("spec.routes[].llm.auth.aws", AwsAuth),
     ("spec.routes[].llm.auth.azure", AzureAuth),
     ("spec.attributes[]", Attribute),
+    ("spec.routes[].llm.targets[]", Target),
+    ("spec.routes[].llm.targets[].auth", LlmAuth),
+    ("spec.routes[].llm.targets[].auth.aws", AwsAuth),
+    ("spec.routes[].llm.targets[].auth.azure", AzureAuth),
+    ("spec.routes[].llm.balancer", Balancer),
 ]
 
 
@@ -81,7 +86,7 @@ def test_what_has_a_default_is_not_required() -> None:
 def test_the_default_of_an_object_is_empty_so_that_the_server_fills_in_what_is_inside() -> None:
     defaults = {path: node["default"] for path, node in NODES.items() if node.get("type") == "object" and "default" in node}
 
-    assert defaults == {"spec.sessions": {}, "spec.tracing": {}, "spec.routes[].llm.options": {}, "status": {"observedGeneration": -1}}
+    assert defaults == {"spec.sessions": {}, "spec.tracing": {}, "status": {"observedGeneration": -1}}
 
 
 def test_every_number_is_bounded() -> None:

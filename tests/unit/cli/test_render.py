@@ -470,3 +470,15 @@ def test_an_http_route_of_the_file_that_shares_the_service_refuses_the_binding()
     assert result.exit_code != 0
     assert "shares a rule of HTTPRoute ai/split with Service canary" in result.stderr
     assert "Ignored" not in result.stderr
+
+
+def test_plugins_join_the_list_of_an_http_route() -> None:
+    spec = {"parentRefs": [{"name": "kong"}], "rules": [{"backendRefs": [{"name": "llm", "port": 80}, {"name": "canary", "port": 80}]}]}
+    metadata = {"name": "split", "namespace": "ai", "annotations": {"konghq.com/plugins": "limit"}}
+    route = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+    limit = {"apiVersion": "configuration.konghq.com/v1", "kind": "KongPlugin", "metadata": {"name": "limit", "namespace": "ai"}}
+    attached = {"spec__routes": [{"name": "split", "attachTo": {"kind": "HTTPRoute", "name": "split"}}]}
+    result = render(binding(**attached), route, {**limit, "plugin": "rate-limiting"})
+    (printed,) = (raw for raw in yaml.safe_load_all(result.stdout) if raw["kind"] == "HTTPRoute")
+    names = "limit,assistant-pre-function,assistant-opentelemetry"
+    assert printed["metadata"]["annotations"] == {"konghq.com/plugins": names}

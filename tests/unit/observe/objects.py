@@ -78,11 +78,20 @@ def ingress(
     return raw_object("Ingress", name, version, content, **{**listed, **metadata})
 
 
-def http_route(name: str, version: int = 1, *services: str, plugins: str | None = None, **metadata: Any) -> Manifest:
+def http_route(
+    name: str,
+    version: int = 1,
+    *services: str,
+    plugins: str | None = None,
+    hostnames: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    **metadata: Any,
+) -> Manifest:
     """An HTTPRoute with one rule that leads to these Services."""
     listed = {"annotations": {names.KONG_PLUGINS_ANNOTATION: plugins}} if plugins is not None else {}
-    rules = [{"backendRefs": [{"name": service, "port": 80} for service in services]}]
-    content = {"spec": {"parentRefs": [{"name": "kong"}], "rules": rules}}
+    matches = [{"path": {"type": "PathPrefix", "value": path}} for path in paths]
+    rules = [{"matches": matches, "backendRefs": [{"name": service, "port": 80} for service in services]}]
+    content = {"spec": {"parentRefs": [{"name": "kong"}], "hostnames": list(hostnames), "rules": rules}}
     return raw_object("HTTPRoute", name, version, content, **{**listed, **metadata})
 
 
@@ -127,12 +136,27 @@ def warning(
 
 def deployment(version: int = 1, *env: Mapping[str, Any], namespace: str = "kong", name: str = "gateway", **metadata: Any) -> Manifest:
     """A gateway, fully rolled out."""
+    return workload("Deployment", version, *env, namespace=namespace, name=name, **metadata)
+
+
+ROLLED_OUT: Final[Manifest] = {
+    "observedGeneration": 1,
+    **dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1),
+    **dict.fromkeys(("desiredNumberScheduled", "currentNumberScheduled", "updatedNumberScheduled", "numberAvailable"), 1),
+}
+"""The status of a workload with one pod, in the words of every kind."""
+
+
+def workload(
+    kind: str, version: int = 1, *env: Mapping[str, Any], namespace: str = "kong", name: str = "gateway", **metadata: Any
+) -> Manifest:
+    """A gateway of that kind, fully rolled out."""
     container = {"name": "proxy", "image": "kong/kong-gateway:3.13", "env": list(env)}
     content = {
         "spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}},
-        "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+        "status": dict(ROLLED_OUT),
     }
-    return raw_object("Deployment", name, version, content, **{"namespace": namespace, "generation": 1, **metadata})
+    return raw_object(kind, name, version, content, **{"namespace": namespace, "generation": 1, **metadata})
 
 
 def ours(raw: Manifest, owner: str = "assistant", **metadata: Any) -> Manifest:

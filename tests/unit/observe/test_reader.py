@@ -398,6 +398,40 @@ async def test_a_snapshot_says_what_cannot_be_read() -> None:
     assert (requeued, found.routes_readable, found.cluster_plugins_readable) == (frozenset({ASSISTANT}), False, False)
 
 
+TO_ROUTE = {"name": "split", "attachTo": {"kind": "HTTPRoute", "name": "split"}}
+
+
+async def test_http_routes_that_may_not_be_read_hold_back_only_bindings_that_name_one() -> None:
+    desk = Desk(binding(), binding("other", spec_=spec(TO_ROUTE)), http_route("split", 1, "chat"))
+    desk.cache.set_forbidden(HTTP_ROUTE, None, "HTTPRoute cannot be watched")
+    found = [await desk.reader.gather(ObjectKey("FiddlerKongBinding", "ai", name)) for name in ("assistant", "other")]
+    assert [(seen.forbidden, bool(seen.lists_forbidden)) for seen in found if seen] == [
+        ((), False),
+        (("HTTPRoute cannot be watched",), True),
+    ]
+
+
+async def test_a_gateway_api_that_is_installed_later_is_noticed() -> None:
+    desk = Desk(binding(spec_=spec(TO_ROUTE)))
+    desk.cache.set_installed(HTTP_ROUTE, installed=False)
+    before = await desk.snapshot()
+    requeued = desk.cache.set_installed(HTTP_ROUTE, installed=True) | desk.cache.observe(http_route("split", 1, "chat"))
+    after = await desk.snapshot()
+    assert (before.routes_installed, after.routes_installed, requeued) == (False, True, frozenset({ASSISTANT}))
+    assert [str(key) for key in after.targets] == ["HTTPRoute ai/split"]
+
+
+async def test_an_http_route_with_a_plugin_of_the_binding_is_among_its_targets() -> None:
+    desk = Desk(binding(), ours(plugin("assistant-opentelemetry")), http_route("former", 1, "web", plugins="assistant-opentelemetry"))
+    assert [str(key) for key in (await desk.snapshot()).targets] == ["HTTPRoute ai/former"]
+
+
+async def test_an_http_route_on_an_exposed_place_is_among_the_ingresses() -> None:
+    seen = (http_route("web", 1, "chat", paths=["/openai"]), http_route("other", 1, "chat", paths=["/else"]))
+    found = await Desk(binding(spec_=spec(EXPOSED)), *seen).snapshot()
+    assert [str(route.key) for route in found.ingresses] == ["HTTPRoute ai/web"]
+
+
 async def test_regular_expressions_of_the_class_are_among_the_ingresses() -> None:
     found = await Desk(binding(), ingress("web", 1, ("", "/~/.*")), ingress("other", 1, ("", "/~/.*"), ingress_class="nginx")).snapshot()
     assert [shown.key.name for shown in found.ingresses] == ["web"]

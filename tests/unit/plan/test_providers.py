@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from fiddler_kong_operator.api import BindingSpec, Llm
+from fiddler_kong_operator.api import BindingSpec, Llm, Target
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.providers import PROVIDERS, Provider, Upstream, check_providers, model_advice, upstream_of
 from fiddler_kong_operator.plan.schemas import KNOWN_MINORS, SCHEMAS, violations
@@ -94,7 +94,7 @@ def llm(**options: Any) -> Llm:
 
 
 def test_every_provider_of_the_api_is_registered() -> None:
-    assert set(get_args(Llm.model_fields["provider"].annotation)) == set(PROVIDERS)
+    assert set(get_args(Target.model_fields["provider"].annotation)) == set(PROVIDERS)
 
 
 @pytest.mark.parametrize(

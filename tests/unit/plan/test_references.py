@@ -19,7 +19,21 @@ from fiddler_kong_operator.plan.references import (
     wanted_children,
 )
 from fiddler_kong_operator.plan.snapshot import Binding
-from tests.unit.observe.objects import ASSISTANT, ATTACHED, CHAT, EXPOSED, FIDDLER, GATEWAY, LLM, OPENAI, binding, ingress, key, spec
+from tests.unit.observe.objects import (
+    ASSISTANT,
+    ATTACHED,
+    CHAT,
+    EXPOSED,
+    FIDDLER,
+    GATEWAY,
+    LLM,
+    OPENAI,
+    binding,
+    http_route,
+    ingress,
+    key,
+    spec,
+)
 
 
 def make(*routes: Manifest, **fields: Any) -> Binding:
@@ -78,7 +92,13 @@ def test_names_of_what_an_earlier_spec_wanted_are_still_known() -> None:
 def test_places_are_class_host_and_path() -> None:
     host = {**EXPOSED, "name": "b", "expose": {"path": "/openai", "host": "a.example"}}
     found = places_of(make(EXPOSED, host, ATTACHED, gateway={"ingressClassName": "internal"}))
-    assert found == {("internal", "", "/openai"), ("internal", "a.example", "/openai")}
+    assert {place for place in found if place[0]} == {("internal", "", "/openai"), ("internal", "a.example", "/openai")}
+
+
+def test_places_are_also_those_of_an_http_route_whose_gateway_is_not_known() -> None:
+    raw = http_route("chat", 1, "web", hostnames=["a.example"], paths=["/openai/", "/else"])
+    host = {**EXPOSED, "expose": {"path": "/openai", "host": "a.example"}}
+    assert places_of(make(host)) & served_places(reduce_attachable(key(raw), raw)) == {("", "a.example", "/openai")}
 
 
 @pytest.mark.parametrize(("path", "expected"), [("/openai/", "/openai"), ("/openai", "/openai"), ("/", "/"), ("", "/")])
@@ -94,7 +114,7 @@ def test_an_ingress_without_class_serves_nothing() -> None:
 
 def test_every_child_leads_back_to_its_binding() -> None:
     kinds = [child.kind for child in children_of(make(EXPOSED, ATTACHED))]
-    assert [kinds.count(kind) for kind in ("Secret", "KongPlugin", "Service", "Ingress")] == [1, 4, 2, 2]
+    assert [kinds.count(kind) for kind in ("Secret", "KongPlugin", "Service", "Ingress")] == [1, 6, 2, 2], "one model, or several"
     assert all(ASSISTANT in possible_owners(child) for child in children_of(make(EXPOSED, ATTACHED)))
 
 

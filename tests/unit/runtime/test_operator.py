@@ -33,6 +33,8 @@ KINDS = [
     "KongConsumer",
     "KongConsumerGroup",
     "Deployment",
+    "DaemonSet",
+    "StatefulSet",
     "Event",
 ]
 

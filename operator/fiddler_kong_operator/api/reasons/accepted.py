@@ -23,8 +23,8 @@ REASONS: Final = (
         "Take it off the route or consumer, or check that its calls need no traces.",
     ),
     Reason(
-        "PathOverlap", _A, "True", "Accepted, but a regular expression of another Ingress of the class may match the exposed path.",
-        "Check that the expression does not take the route's calls.",
+        "PathOverlap", _A, "True", "Accepted, but an HTTPRoute, or an Ingress' regular expression, may take calls of the exposed path.",
+        "Check that the route's calls do not go there.",
     ),
     Reason(
         "InvalidSpec", _A, "False", "The spec breaks a rule that the API server could not check.",
@@ -52,6 +52,10 @@ REASONS: Final = (
         "Use the class of the Kong that runs as the gateway, or create it.",
     ),
     Reason(
+        "GatewayApiNotInstalled", _A, "False", "attachTo names an HTTPRoute, but the cluster does not know that kind.",
+        "Install the resource definitions of the Gateway API, or attach to a Service or Ingress.",
+    ),
+    Reason(
         "TargetNotReadable", _A, "Unknown", "The API server does not answer a read of the object named in attachTo.",
         "See the message; the operator tries again.",
     ),
@@ -61,8 +65,8 @@ REASONS: Final = (
         "Name an object that no binding owns.", stalls=True,
     ),
     Reason(
-        "OtherIngressClass", _A, "False", "The Ingress named in attachTo is of another class than gateway.ingressClassName.",
-        "Name the gateway and the class that serve the Ingress, or change its class.", stalls=True,
+        "OtherIngressClass", _A, "False", "Another gateway than the binding's serves the Ingress or HTTPRoute named in attachTo.",
+        "Name the gateway and the class that serve the Ingress, or change its class; give an HTTPRoute a Gateway of Kong's.", stalls=True,
     ),
     Reason(
         "RoutesNotReadable", _A, "False", "The operator may not read HTTPRoutes, so it cannot see which Services share a rule.",
@@ -70,7 +74,7 @@ REASONS: Final = (
     ),
     Reason(
         "SharedBackend", _A, "False", "The Service shares a rule of an HTTPRoute with others: with plugins on it, Kong drops the route.",
-        "Give the Service a rule of its own, or put plugins of your own on the HTTPRoute.", stalls=True,
+        "Attach to the HTTPRoute instead, or give the Service a rule of its own.", stalls=True,
     ),
     Reason(
         "TlsVerificationOff", _A, "False", "The Service switches TLS verification off, which a gateway from Kong 3.14 on refuses.",

@@ -31,6 +31,10 @@ REASONS: Final = (
         "Set gateway.container to one of those in the message.", stalls=True,
     ),
     Reason(
+        "GatewayContainerNotKong", _G, "False", "Another container of the pod runs Kong's image, and nothing shows that this one does.",
+        "Set gateway.container to the one in the message, or gateway.kongVersion.", stalls=True,
+    ),
+    Reason(
         "GatewayControlPlaneOnly", _G, "False", "The workload runs Kong as a control plane, which handles no traffic.",
         "Name the data plane's workload.", stalls=True,
     ),
@@ -93,8 +97,12 @@ REASONS: Final = (
     Reason("GatewayPending", _G, "Unknown", "The operator is about to apply the settings to the workload."),
     Reason("GatewayRollingOut", _G, "Unknown", "The workload's pods are being replaced.", "Wait; see `kubectl rollout status`."),
     Reason(
-        "GatewayRolloutPaused", _G, "Unknown", "The workload is paused before all pods run with the settings.",
-        "Resume it with `kubectl rollout resume`.", stalls=True,
+        "GatewayRolloutManual", _G, "Unknown", "The workload replaces its pods only when someone deletes them (updateStrategy OnDelete).",
+        "Delete the pods one by one, or set the update strategy to RollingUpdate.", stalls=True,
+    ),
+    Reason(
+        "GatewayRolloutPaused", _G, "Unknown", "The workload is paused, or held by a partition, before all pods run with the settings.",
+        "Resume it with the command in the message.", stalls=True,
     ),
     Reason(
         "GatewayRolloutStuck", _G, "False", "The workload's rollout exceeded its progress deadline.",

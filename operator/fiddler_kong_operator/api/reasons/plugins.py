@@ -21,8 +21,12 @@ REASONS: Final = (
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(
-        "KongNotConfirmed", _P, "Unknown", "Kong's controller has not confirmed the last change: no address, or Kong refuses all.",
+        "KongNotConfirmed", _P, "Unknown", "Kong's controller has not confirmed a route or the last change, or Kong refuses all.",
         "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
+    ),
+    Reason(
+        "RouteNotAccepted", _P, "False", "No Gateway of Kong's accepts the HTTPRoute named in attachTo.",
+        "Correct what the message quotes from the route's status.parents.", stalls=True,
     ),
     Reason(
         "KongRefused", _P, "False", "Kong refused an object. The binding's own was taken back, or the gateway would take no change.",

@@ -1,4 +1,4 @@
-"""Service and Ingress: the plugin list, and for an Ingress its class, its places, its address and the Services it leads to."""
+"""What attachTo may name, as far as attachment goes; the rows of those kinds that the operator creates too, Service and Ingress."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
-from fiddler_kong_operator.plan.kinds import SERVICE
+from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, AttachableKind, read_attachable
 from fiddler_kong_operator.plan.references import has_pattern, named_plugin, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable
@@ -17,7 +17,15 @@ from fiddler_kong_operator.plan.snapshot import Attachable
 from .children import written_at
 from .contract import CHILD_VERBS, WatchedKind, changed
 
-__all__ = ["ATTACHABLE_KINDS", "attachable_triggers", "bindings_around", "everybody_if_frozen", "index_attachable", "reduce_attachable"]
+__all__ = [
+    "ATTACHABLE_KINDS",
+    "attachable_triggers",
+    "bindings_around",
+    "everybody_if_frozen",
+    "index_attachable",
+    "is_relevant",
+    "reduce_attachable",
+]
 
 
 def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> Attachable:
@@ -54,8 +62,9 @@ def _services(target: Attachable | None) -> Iterator[ObjectKey]:
 
 
 def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]:
-    """The bindings that refer to a target, have a plugin on its list, or refer to or own a Service that it leads to."""
-    yield from records.indexes.wanted_by[target.key]
+    """The bindings that refer to a target or to what leads to it, have a plugin on its list, or refer to or own a Service behind it."""
+    for named in (target.key, *records.indexes.leading_to[target.key]):
+        yield from records.indexes.wanted_by[named]
     for plugin in _named(target):
         owner = records.owner_of(plugin)
         if owner and owner.namespace == target.key.namespace:
@@ -93,7 +102,7 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
                 yield from records.indexes.exposing_in[ingress_class]
 
 
-def _is_relevant(target: Attachable) -> bool:
+def is_relevant(target: Attachable) -> bool:
     """It carries plugins, serves places that an exposed route could clash with, or leads to a Service."""
     return bool(target.plugins or target.rules or target.backends)
 
@@ -104,11 +113,11 @@ def _row(attachable: AttachableKind) -> WatchedKind:
         reduce=reduce_attachable,
         index=index_attachable,
         triggers=attachable_triggers,
-        keep=_is_relevant,
+        keep=is_relevant,
         verbs=CHILD_VERBS,
         why=f"Keep {attachable.kind.plural} of exposed routes; attach plugins to existing ones.",
     )
 
 
-ATTACHABLE_KINDS: Final = tuple(map(_row, ATTACHABLES.values()))
-"""One row for each kind that `attachTo` may name."""
+ATTACHABLE_KINDS: Final = tuple(_row(attachable) for attachable in ATTACHABLES.values() if attachable.kind in OWNED)
+"""One row for each kind that `attachTo` may name and the operator creates."""

@@ -1,4 +1,4 @@
-"""KongPlugin and KongClusterPlugin: type, class and reach, also of plugins that are not ours."""
+"""KongPlugin and KongClusterPlugin: type, class, reach and models, also of plugins that are not ours."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan import kinds
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION
+from fiddler_kong_operator.plan.own_models import OwnModels, read_models
 from fiddler_kong_operator.plan.plugins import PLUGINS as OUR_TYPES
 from fiddler_kong_operator.plan.references import named_plugin
 from fiddler_kong_operator.plan.snapshot import Attachable
@@ -27,22 +28,23 @@ _FEW: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class PluginFacts:
-    """The `plugin` type, and for a cluster plugin its class and whether it is global."""
+    """The `plugin` type, for a cluster plugin its class and whether it is global, and the models that a plugin answers calls with."""
 
     type: str
     ingress_class: str | None = None
     is_global: bool = False
+    models: OwnModels = ()
 
 
 _facts = lru_cache(maxsize=_FEW)(PluginFacts)
 
 
 def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> PluginFacts:
-    """Type, class and reach of a plugin."""
+    """Type, class, reach and models of a plugin."""
     metadata = raw["metadata"]
     ingress_class = (metadata.get("annotations") or {}).get(CLASS_ANNOTATION)
     is_global = (metadata.get("labels") or {}).get("global") == "true"
-    return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global)
+    return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global, read_models(raw))
 
 
 def facts_of(find: Callable[[ObjectKey, type[PluginFacts]], PluginFacts | None], target: ObjectKey, name: str) -> PluginFacts | None:

@@ -56,10 +56,11 @@ def reduce_workload(
         generation=metadata.get("generation", 0),
         containers=containers,
         rollout=rollout,
+        init_containers=tuple(c["name"] for c in kind.pod(raw).get("initContainers") or ()),
         grant=annotations.get(names.GRANT_ANNOTATION),
         former=annotations.get(names.FORMER_SETTINGS_ANNOTATION),
         labels=dict(metadata.get("labels") or {}),
-        owner_kinds=frozenset(r["kind"] for r in metadata.get("ownerReferences") or ()),
+        owners={owner["kind"]: owner["name"] for owner in metadata.get("ownerReferences") or ()},
         env_managers=_env_managers(kind, metadata),
         borrowed=is_borrowed(raw),
         template=template,
@@ -70,7 +71,7 @@ def reduce_workload(
 
 def _outdated(rollout: Rollout) -> Rollout:
     """What a status about an earlier template tells about the newest one."""
-    return replace(rollout, complete=False, halt=None if rollout.halt == "stuck" else rollout.halt)
+    return replace(rollout, complete=False, halt=None if rollout.halt and rollout.halt.reported else rollout.halt)
 
 
 def _replaced(before: Workload | None, containers: tuple[Container, ...]) -> tuple[tuple[Container, ...], ...] | None:

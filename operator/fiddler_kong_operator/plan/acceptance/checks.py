@@ -18,12 +18,13 @@ from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.providers import model_advice
+from fiddler_kong_operator.plan.providers import model_advice, models_of
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from . import routing, targets
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
 from .endpoint import COLLECTOR, refusal, upstream_refusal
+from .own_models import own_model_advice
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -87,11 +88,11 @@ def _refused_endpoint(snapshot: Snapshot) -> str | None:
 
 def _refused_upstream(snapshot: Snapshot) -> str | None:
     """The gateway passes a model's answer to the client, who must not read the gateway's own machine that way."""
-    for index, route in enumerate(snapshot.binding.spec.routes if snapshot.binding.spec else ()):
-        url = route.llm.options.upstream_url if route.llm else None
+    for field, model in models_of(snapshot.binding.spec) if snapshot.binding.spec else ():
+        url = model.options.upstream_url
         problem = upstream_refusal(url) if url else None
         if problem:
-            return f"spec.routes[{index}].llm.options.upstreamUrl: {problem}"
+            return f"{field}.options.upstreamUrl: {problem}"
     return None
 
 
@@ -121,7 +122,7 @@ def _plugin_clashes(snapshot: Snapshot) -> str | None:
 
 
 _INSTEAD: Final = {
-    "ai-proxy": " (or remove llm from this route)",
+    **dict.fromkeys(("ai-proxy", "ai-proxy-advanced"), " (or remove llm from this route)"),
     "pre-function": " (or set sessions.mode to Disabled and leave attributes out)",
 }
 
@@ -138,6 +139,8 @@ def _plugin_clash(conflict: PluginConflict) -> str:
             f"Something, perhaps an admission policy, adds {foreign} to {conflict.target} (route {conflict.route}, expose); {danger}, so "
             f"the binding's own has left it. Except the Service from the policy. {remedy}."
         )
+    if conflict.filtered:
+        remedy = f"Take the filter (extensionRef) that names {conflict.plugin} out of its rules"
     return f"{conflict.target} (route {conflict.route}, attachTo) already has {foreign}; {danger}. {remedy}{instead}."
 
 
@@ -184,7 +187,7 @@ def _accepted(snapshot: Snapshot) -> str:
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
     """What the author of an accepted binding should know."""
     spec = snapshot.binding.spec
-    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()))
+    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()), *own_model_advice(snapshot))
 
 
 def _sampled(spec: BindingSpec) -> str | None:
@@ -207,6 +210,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("GatewayNotGranted", _not_granted),
     ("GatewaySettingsClash", _settings_clash),
     ("IngressClassNotFound", routing.missing_class),
+    ("GatewayApiNotInstalled", targets.uninstalled_kind),
     ("TargetNotReadable", targets.unread_target),
     ("TargetNotFound", targets.missing_target),
     ("TargetOwned", targets.owned_target),
@@ -221,6 +225,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("ShadowedPlugin", routing.shadowed_plugin),
     ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
+    ("PathOverlap", routing.shared_with_routes),
     ("ShadowsGlobalPlugin", _shadowed_plugins),
     ("Accepted", _accepted),
 )

@@ -42,6 +42,8 @@ class PluginConflict:
     ours: str
     exposed: bool = False
     """The target is the binding's own Service."""
+    filtered: bool = False
+    """A filter of the target, an HTTPRoute, names the plugin; perhaps one of the binding itself."""
 
 
 def needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
@@ -78,13 +80,21 @@ def _carriers(snapshot: Snapshot) -> Iterator[tuple[str, ObjectKey, bool]]:
 
 
 def _conflicts(snapshot: Snapshot, route: str, key: ObjectKey, *, exposed: bool) -> Iterator[PluginConflict]:
-    listed = {name: snapshot.plugin_types.get(name) for name in snapshot.targets[key].plugins}
-    foreign = {name: known for name, known in listed.items() if known and not is_ours(snapshot, name)}
-    types = needed_types(snapshot.binding.spec, route) if foreign and snapshot.binding.spec else frozenset()
-    for name, known in foreign.items():
-        ours = rival_of(known, types)
+    target, spec = snapshot.targets[key], snapshot.binding.spec
+    named = {**dict.fromkeys(target.filters, True), **{name: False for name in target.plugins if not is_ours(snapshot, name)}}
+    if not named or spec is None:
+        return
+    types, needed = {**_wanted_types(snapshot.binding), **snapshot.plugin_types}, needed_types(spec, route)
+    for name, filtered in named.items():
+        ours = rival_of(types[name], needed) if types.get(name) else None
         if ours:
-            yield PluginConflict(route, key, name, known, ours, exposed)
+            yield PluginConflict(route, key, name, types[name], ours, exposed, filtered)
+
+
+def _wanted_types(binding: Binding) -> Mapping[str, str]:
+    """The types of the binding's plugins by name, whether or not they exist yet: a filter may name one."""
+    instances = plugin_instances(binding.spec) if binding.spec else ()
+    return {plugin_key(binding, instance.plugin, instance.route).name: instance.plugin for instance in instances}
 
 
 def _is_drift(snapshot: Snapshot, conflict: PluginConflict) -> bool:
@@ -106,7 +116,7 @@ def clashing_names(snapshot: Snapshot) -> Mapping[ObjectKey, frozenset[str]]:
     found: dict[ObjectKey, frozenset[str]] = {}
     for key, target in snapshot.targets.items():
         own = is_own_child(snapshot, key)
-        clashing = _clashing(snapshot, target, {*target.plugins} if own else target.plugins)
+        clashing = _clashing(snapshot, target, {*target.plugins} if own else (*target.plugins, *target.filters))
         found[key] = own_names(snapshot, target) if clashing and not own else clashing
     for conflict in plugin_conflicts(snapshot):
         if conflict.exposed:

@@ -9,12 +9,20 @@ from typing import Final
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.objects.attachments import is_ours
-from fiddler_kong_operator.plan.references import PATTERN_PREFIX, attach_targets, exposed_routes, route_object
+from fiddler_kong_operator.plan.references import (
+    NO_CLASS,
+    PATTERN_PREFIX,
+    attach_targets,
+    exposed_routes,
+    place_of,
+    route_object,
+    served_places,
+)
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .clashes import needed_types
 
-__all__ = ["missing_class", "shadowed_by_consumers", "shadowed_plugin", "taken_by_pattern"]
+__all__ = ["missing_class", "shadowed_by_consumers", "shadowed_plugin", "shared_with_routes", "taken_by_pattern"]
 
 _LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
 _SHOWN: Final = 5
@@ -49,6 +57,20 @@ def taken_by_pattern(snapshot: Snapshot) -> str | None:
                 return (
                     f"The path {taking} of {ingress.key} is a regular expression that may also match {expose.path} (route {route.name}); "
                     "Kong tries it first, and calls that it matches are not traced. Check it."
+                )
+    return None
+
+
+def shared_with_routes(snapshot: Snapshot) -> str | None:
+    """An HTTPRoute serves the same host and path: which gateway serves it is not known."""
+    spec = snapshot.binding.spec
+    for route, expose, _ in exposed_routes(spec) if spec else ():
+        place = (NO_CLASS, *place_of(spec, expose)[1:]) if spec else None
+        for other in snapshot.ingresses:
+            if place in served_places(other):
+                return (
+                    f"{other.key} serves the path {expose.path} of route {route.name} too, on the same host. If one gateway serves both, "
+                    "only one of them gets the calls. Check that, or choose another expose.path or expose.host."
                 )
     return None
 

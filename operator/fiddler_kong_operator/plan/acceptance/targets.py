@@ -23,6 +23,7 @@ __all__ = [
     "owned_target",
     "shared_backend",
     "to_be_left",
+    "uninstalled_kind",
     "unknown_note",
     "unknown_plugin",
     "unread_target",
@@ -32,6 +33,17 @@ __all__ = [
 
 _TLS_VERIFIED_SINCE: Final = KongVersion((3, 14))
 _TLS_VERIFICATION: Final = "KONG_TLS_CERTIFICATE_VERIFY"
+
+
+def uninstalled_kind(snapshot: Snapshot) -> str | None:
+    """The cluster has no HTTPRoutes at all; the operator looks for their definition all the time."""
+    routes = [key for key in attach_targets(snapshot.binding) if key.kind == HTTP_ROUTE.name]
+    if snapshot.routes_installed or not routes:
+        return None
+    return (
+        f"The cluster does not know HTTPRoute ({HTTP_ROUTE.api_version}), which attachTo names ({routes[0]}). Install the resource "
+        "definitions of the Gateway API, or attach to a Service or Ingress; the operator then continues."
+    )
 
 
 def unread_target(snapshot: Snapshot) -> str | None:
@@ -61,8 +73,13 @@ def owned_target(snapshot: Snapshot) -> str | None:
 
 
 def other_class(snapshot: Snapshot) -> str | None:
-    """Another gateway serves the Ingress, and would run the plugins without the settings that they need."""
+    """Another gateway serves the Ingress or HTTPRoute. It would run the plugins without the settings that they need, or not at all."""
     for route, target in _observed(snapshot):
+        if target.foreign:
+            return (
+                f"{_named(route, target.key)} is not Kong's: its parentRefs name no Gateway, or only Gateways of other implementations "
+                "(status.parents). Name a Gateway that Kong's controller serves in its parentRefs, or correct attachTo."
+            )
         if _is_of_another_class(snapshot, target):
             return _other_class(snapshot, route, target)
     return None
@@ -110,10 +127,18 @@ def shared_backend(snapshot: Snapshot) -> str | None:
             others = " and ".join(f"Service {_relative(other, target.key)}" for other in shared[1])
             return (
                 f"{_named(route, target.key)} shares a rule of {shared[0]} with {others}. Kong drops such a route where only one of its "
-                "Services carries plugins, and refuses its whole configuration where all do. Give the Service a rule of its own, or put "
-                "plugins of your own on the HTTPRoute: this release cannot attach to one."
+                f"Services carries plugins, and refuses its whole configuration where all do. {_instead(shared[0], target.key)}, or give "
+                "the Service a rule of its own."
             )
     return None
+
+
+def _instead(route: ObjectKey, service: ObjectKey) -> str:
+    """The remedy: a binding attaches only to what is in its own namespace."""
+    attach = f"attachTo: {{kind: {HTTP_ROUTE.name}, name: {route.name}}}"
+    if route.namespace == service.namespace:
+        return f"Attach to the HTTPRoute instead ({attach}), which may have any number of backends"
+    return f"Attach to the HTTPRoute instead, by a binding in namespace {route.namespace} ({attach})"
 
 
 def _sharing(snapshot: Snapshot, service: ObjectKey) -> Iterator[tuple[ObjectKey, tuple[ObjectKey, ...]]]:
@@ -146,13 +171,14 @@ def unknown_plugin(snapshot: Snapshot) -> str | None:
     for route, target in _observed(snapshot):
         unknown = next(_unknown(snapshot, target), None)
         if unknown and _lacking(snapshot, route, target):
-            return f"{_named(route, target.key)} lists {unknown}{_why_unknown(snapshot, unknown)}"
+            return f"{_named(route, target.key)} lists {unknown}{_why_unknown(snapshot, target, unknown)}"
     return None
 
 
-def _why_unknown(snapshot: Snapshot, name: str) -> str:
+def _why_unknown(snapshot: Snapshot, target: Attachable, name: str) -> str:
     danger = "Of a type that the binding attaches, it would freeze the gateway."
-    remedy = f"Create it, or take {name} out of the annotation {names.KONG_PLUGINS_ANNOTATION}"
+    where = f"the annotation {names.KONG_PLUGINS_ANNOTATION}" if name in target.plugins else "the filters of its rules"
+    remedy = f"Create it, or take {name} out of {where}"
     if snapshot.cluster_plugins_readable:
         return f", but there is no KongPlugin or KongClusterPlugin of that name. {danger} {remedy}."
     return (
@@ -171,18 +197,19 @@ def unknown_note(snapshot: Snapshot) -> str:
 def to_be_left(snapshot: Snapshot) -> Iterable[ObjectKey]:
     """Objects of others that must carry no plugin of ours.
 
-    These are Services that share a rule, even if the spec no longer names them, and Ingresses that it names but another gateway serves.
+    These are Services that share a rule, even if the spec no longer names them, and what it names but another gateway serves.
     """
     named = attach_targets(snapshot.binding)
     for key, target in snapshot.targets.items():
         shared = next(_sharing(snapshot, key), None) is not None
-        if (shared or (key in named and _is_of_another_class(snapshot, target))) and not is_own_child(snapshot, key):
+        elsewhere = target.foreign or _is_of_another_class(snapshot, target)
+        if (shared or (key in named and elsewhere)) and not is_own_child(snapshot, key):
             yield key
 
 
 def _unknown(snapshot: Snapshot, target: Attachable) -> Iterator[str]:
-    """Names on a list that no visible plugin has, and that are not among those that the binding creates itself."""
-    unseen = [name for name in dict.fromkeys(target.plugins) if name not in snapshot.plugin_types]
+    """Names on a list, or in filters, that no visible plugin has, and that are not among those that the binding creates itself."""
+    unseen = [name for name in dict.fromkeys((*target.plugins, *target.filters)) if name not in snapshot.plugin_types]
     own = {key.name for key in wanted_children(snapshot.binding) if key.kind == KONG_PLUGIN.name} if unseen else frozenset()
     return (name for name in unseen if name not in own)
 

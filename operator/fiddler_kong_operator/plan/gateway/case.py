@@ -12,7 +12,7 @@ from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
 from .env import Observation, Observations, Setting, SettingState
-from .process import PLUGIN_LIST, extended_list, missing_plugins
+from .process import PLUGIN_LIST, extended_list, is_data_plane, missing_plugins
 from .tenancy import granted, settings_rival, tenants
 from .unread import Unread
 from .version import SESSIONS_VERIFIED, Defect, Image, KongVersion, known_defects, parse_image, parse_version, sessions_verified, topics_of
@@ -86,6 +86,14 @@ class GatewayCase:
     def _observed(self, observations: Iterable[Observation]) -> Observations:
         return Observations(tuple(observations), self.field)
 
+    # Owner
+
+    @property
+    def data_plane(self) -> str:
+        """The DataPlane of Kong Operator that owns the workload."""
+        name = self.workload.owners.get("DataPlane")
+        return f"DataPlane {self.workload.key.namespace}/{name}" if name else "the DataPlane"
+
     # Plugins
 
     @property
@@ -132,13 +140,17 @@ class GatewayCase:
 
     @property
     def advice(self) -> str:
-        """Facts worth knowing about a version that works."""
+        """Facts worth knowing about a gateway that works."""
         said = [f" Before {d.fixed}, {d.effect}: upgrade to {d.fixed} or later." for d in self.defects]
         if self.image.version and needs_lua(self.spec) and not sessions_verified(self.image.version):
             verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
             grouping = self.spec.sessions.mode == "Header"
             what, seen = ("Session grouping", "calls form one session in Fiddler") if grouping else ("Stamping spans", "attributes arrive")
             said.append(f" {what} is unverified on this version (verified: {verified}): check that {seen}.")
+        if is_data_plane(self.container):
+            said.append(
+                " It is a data plane: KONG_PLUGINS of its control plane, which the operator does not see, must have the plugins too."
+            )
         return "".join(said)
 
 

@@ -11,13 +11,22 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.snapshot import Snapshot
-from fiddler_kong_operator.plan.workload import Container
+from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
 from .case import GatewayCase, is_allowed, make_case
 from .env import SettingState
-from .process import PLUGIN_LIST, control_plane_elsewhere, is_control_plane, is_controller, missing_plugins
+from .process import (
+    PLUGIN_LIST,
+    control_plane_elsewhere,
+    has_kong_image,
+    is_control_plane,
+    is_controller,
+    kong_elsewhere,
+    lacking,
+)
 from .tenancy import managed_elsewhere
 from .verify_depth import verify_depth
 from .version import MINIMUM
@@ -53,7 +62,7 @@ class GatewayView:
     """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails, and a value that the operator
     cannot read may be off. The same holds without a grant, because the settings are then released and get back their former values."""
     refused_plugins: frozenset[str] = frozenset()
-    """The plugin types that this Kong does not have: one of them in its configuration, and it refuses all of it."""
+    """The types of our plugins, wanted or not, that this Kong does not have: one in its configuration, and it refuses all of it."""
     plugins_unknown: bool = False
     """Whether Kong has the binding's plugins cannot be read, or there is no Kong to ask: nothing new may be attached."""
     verify_depth: int | None = None
@@ -74,8 +83,8 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         image=case.container.image,
         lua_ready=check.works,
         lua_off=env.lua_is_off(case.container) or env.is_unread(case.container, env.UNTRUSTED_LUA),
-        refused_plugins=frozenset(missing_plugins(case.spec, case.container)),
-        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or is_controller(case.container),
+        refused_plugins=frozenset(lacking(PLUGINS, case.container)),
+        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or not _is_kong(case),
         verify_depth=verify_depth(case.container, version),
     )
 
@@ -89,7 +98,22 @@ def _controllers(snapshot: Snapshot) -> tuple[Container, ...]:
     return tuple(filter(is_controller, snapshot.workload.containers)) if snapshot.workload else ()
 
 
+def _is_kong(case: GatewayCase) -> bool:
+    return not (is_controller(case.container) or kong_elsewhere(case.spec, case.workload, case.container))
+
+
+def _named(workload: Workload) -> str:
+    """The containers, as a choice for `gateway.container`."""
+    return ", ".join(f"{c.name} (Kong's image)" if has_kong_image(c) else c.name for c in workload.containers) or "none"
+
+
+def _init_container(snapshot: Snapshot) -> str | None:
+    spec, workload = snapshot.binding.spec, snapshot.workload
+    return _named(workload) if spec and workload and spec.gateway.container in workload.init_containers else None
+
+
 _NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
+_KINDS: Final = ", ".join(WORKLOADS)
 _CONTROLLER: Final = "runs Kong's controller, which handles no traffic and takes none of the settings."
 
 ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
@@ -104,7 +128,7 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
         "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues. "
-        "This release supports only Deployments: a gateway that is a DaemonSet, a StatefulSet or a Rollout is not found.",
+        f"If it is not a {{found.kind}}, set gateway.targetRef.kind; the operator supports {_KINDS}.",
     ),
     Check("GatewayNotEvaluated", lambda s: not is_allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
     Check(
@@ -114,7 +138,13 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     ),
     Check(
         "GatewayContainerNotFound",
-        lambda s: s.workload and (", ".join(container.name for container in s.workload.containers) or "none"),
+        _init_container,
+        "{of.binding.spec.gateway.container} is an init container of {of.workload.key}; these handle no traffic. "
+        "Set gateway.container to the one that runs Kong; there are: {found}.",
+    ),
+    Check(
+        "GatewayContainerNotFound",
+        lambda s: s.workload and _named(s.workload),
         "{of.workload.key} has no container {of.binding.spec.gateway.container}. "
         "Set gateway.container to the one that runs Kong; there are: {found}.",
     ),
@@ -130,7 +160,7 @@ _TELL: Final = "Set gateway.kongVersion, or use kong/kong-gateway with a version
 _RUNS: Final = "The gateway runs with the needed settings, but"
 _WORKS: Final = "{of.workload.key} runs Kong {of.image.version} with the needed settings.{of.advice}"
 _LATER: Final = "Kong knows gateway.untrustedLua={found} from 3.14 on; the pods of an older one would not start with it."
-_HALTED: Final = "The rollout of {of.workload.key} is {found}: pods may still run without the settings."
+_HALTED: Final = "The rollout of {of.workload.key} {found.shown}: pods may still run without the settings. {found.remedy}"
 
 CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
@@ -138,6 +168,12 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         lambda c: is_controller(c.container),
         f"{{of.workload.key}}, container {{of.container.name}}, {_CONTROLLER} "
         "Set gateway.container, or gateway.targetRef, to where Kong runs.",
+    ),
+    Check(
+        "GatewayContainerNotKong",
+        lambda c: kong_elsewhere(c.spec, c.workload, c.container),
+        "{of.workload.key}: container {of.container.name} runs {of.container.image}, while container {found.name} runs Kong's image. "
+        "Set gateway.container to {found.name}; if {of.container.name} runs Kong too, set gateway.kongVersion.",
     ),
     Check(
         "GatewayControlPlaneOnly",
@@ -169,8 +205,9 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayManagedElsewhere",
         lambda c: managed_elsewhere(c.workload) and c.lacking,
-        "Kong Operator owns {of.workload.key} and would undo changes. Set {found} in the DataPlane, "
-        'spec.deployment.podTemplateSpec.spec.containers[name="{of.container.name}"].env, or in its GatewayConfiguration.',
+        "Kong Operator owns {of.workload.key} and would undo changes. Set {found} in {of.data_plane}, "
+        'spec.deployment.podTemplateSpec.spec.containers[name="{of.container.name}"].env; if a Gateway owns the DataPlane, in the '
+        "Gateway's GatewayConfiguration, below spec.dataPlaneOptions.",
     ),
     Check(
         "GatewaySettingFromSource",
@@ -208,9 +245,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     ),
     Check(
         "GatewayScaledToZero",
-        lambda c: c.workload.rollout.halt == "scaled to 0",
-        "{of.workload.key} is scaled to 0 and serves nothing; nothing is written to it. Scale it up. If something else runs its pods (an "
-        "Argo Rollout, for example), that is not supported: name a Deployment that runs Kong's pods itself.",
+        lambda c: c.workload.halted("empty"),
+        "{of.workload.key} {found.shown} and serves nothing; nothing is written to it. {found.remedy}",
     ),
     Check(
         "GatewayPending",
@@ -223,21 +259,15 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         "{of.workload.key} lacks {found}; only the settings of the older binding {of.rival.namespace}/{of.rival.name} are applied.",
     ),
     Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once."),
+    Check("GatewayNotRunning", lambda c: c.workload.halted("unscheduled"), "{of.workload.key} {found.shown}. {found.remedy}"),
     Check(
         "GatewayNotRunning",
         lambda c: not c.workload.rollout.ready,
         "{of.workload.key} has no ready pod. Look at its pods: kubectl -n {of.workload.key.namespace} get pods.",
     ),
-    Check(
-        "GatewayRolloutPaused",
-        lambda c: c.mixed and c.workload.rollout.halt == "paused" and "paused (spec.paused)",
-        f"{_HALTED} Resume it: kubectl -n {{of.workload.key.namespace}} rollout resume deployment {{of.workload.key.name}}.",
-    ),
-    Check(
-        "GatewayRolloutStuck",
-        lambda c: c.mixed and c.workload.rollout.halt == "stuck" and "stuck (it exceeded its progress deadline)",
-        f"{_HALTED} Find out why the new pods do not become ready: kubectl -n {{of.workload.key.namespace}} get pods.",
-    ),
+    Check("GatewayRolloutManual", lambda c: c.mixed and c.workload.halted("manual"), _HALTED),
+    Check("GatewayRolloutPaused", lambda c: c.mixed and c.workload.halted("paused"), _HALTED),
+    Check("GatewayRolloutStuck", lambda c: c.mixed and c.workload.halted("stuck"), _HALTED),
     Check(
         "GatewayRollingOut",
         lambda c: c.mixed,

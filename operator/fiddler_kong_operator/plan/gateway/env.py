@@ -21,6 +21,7 @@ __all__ = [
     "BLOCKED",
     "INSTRUMENTATIONS",
     "SAMPLING_RATE",
+    "SETTINGS",
     "UNTRUSTED_LUA",
     "Observation",
     "Observations",
@@ -41,6 +42,9 @@ __all__ = [
 INSTRUMENTATIONS: Final = "KONG_TRACING_INSTRUMENTATIONS"
 SAMPLING_RATE: Final = "KONG_TRACING_SAMPLING_RATE"
 UNTRUSTED_LUA: Final = "KONG_UNTRUSTED_LUA"
+SETTINGS: Final = frozenset({INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA})
+"""The settings that the operator can write."""
+
 _LUA_LATER: Final = frozenset({"strict", "lax"})
 _LUA_LATER_SINCE: Final = KongVersion((3, 14))
 _LUA_MODES: Final = frozenset({"off", "sandbox", "on", *_LUA_LATER})

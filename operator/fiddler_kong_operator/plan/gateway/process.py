@@ -6,23 +6,28 @@ own); after `off` as the first entry Kong has none at all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.acceptance.endpoint import is_in_cluster
 from fiddler_kong_operator.plan.plugins import plugin_types
-from fiddler_kong_operator.plan.workload import Container
+from fiddler_kong_operator.plan.workload import Container, Workload
 
-from .env import is_unread, parse_list, unproven_lua, unsupported_lua
+from .env import SETTINGS, is_unread, parse_list, unproven_lua, unsupported_lua
 from .version import parse_image
 
 __all__ = [
     "PLUGIN_LIST",
     "control_plane_elsewhere",
     "extended_list",
+    "has_kong_image",
     "is_control_plane",
     "is_controller",
+    "is_data_plane",
     "is_unfit",
+    "kong_elsewhere",
+    "lacking",
     "missing_plugins",
 ]
 
@@ -48,11 +53,33 @@ def is_control_plane(container: Container) -> bool:
     return _value(container, _ROLE) == "control_plane"
 
 
+def is_data_plane(container: Container) -> bool:
+    """Whether Kong gets its configuration from a control plane."""
+    return _value(container, _ROLE) == "data_plane"
+
+
+def has_kong_image(container: Container) -> bool:
+    """Whether its image has one of the names of Kong's gateway images."""
+    image = parse_image(container.image)
+    return image.official or image.version is not None
+
+
+def kong_elsewhere(spec: BindingSpec, workload: Workload, container: Container) -> Container | None:
+    """The container of the same pod that runs Kong's image, where nothing shows that this one runs Kong; None where there is none.
+
+    An image of one's own shows it by other settings of Kong in its env, or the binding says its version.
+    """
+    kong_env = container.env_from or any(entry.name not in SETTINGS for entry in container.env)
+    if spec.gateway.kong_version or kong_env or has_kong_image(container):
+        return None
+    return next(filter(has_kong_image, workload.containers), None)
+
+
 def control_plane_elsewhere(container: Container) -> str | None:
     """The setting that shows that a data plane gets its configuration from outside the cluster (Konnect); None where none does."""
     if _value(container, _KONNECT) in {"on", "true"}:
         return f"{_KONNECT}=on"
-    address = _value(container, _CONTROL_PLANE) if _value(container, _ROLE) == "data_plane" else ""
+    address = _value(container, _CONTROL_PLANE) if is_data_plane(container) else ""
     host = address.rpartition(":")[0] or address
     return f"{_CONTROL_PLANE}={address}" if "." in host and not _may_be_service(host) else None
 
@@ -65,8 +92,13 @@ def _may_be_service(host: str) -> bool:
 
 def missing_plugins(spec: BindingSpec, container: Container) -> tuple[str, ...]:
     """The types of the binding's plugins that a list in the container's env leaves out; none where no list can be read."""
+    return lacking(plugin_types(spec), container)
+
+
+def lacking(types: Iterable[str], container: Container) -> tuple[str, ...]:
+    """Those of some types of plugins that a list in the container's env leaves out; none where no list can be read."""
     lists = [parse_list(entry.value) for entry in container.entries(PLUGIN_LIST) if entry.value and entry.value.strip()]
-    return tuple(kind for kind in plugin_types(spec) if any(not _lists(names, kind) for names in lists))
+    return tuple(kind for kind in types if any(not _lists(names, kind) for names in lists))
 
 
 def _lists(names: tuple[str, ...], kind: str) -> bool:
@@ -79,10 +111,11 @@ def extended_list(spec: BindingSpec, container: Container) -> str:
     return ",".join(dict.fromkeys((*present, *missing_plugins(spec, container))))
 
 
-def is_unfit(spec: BindingSpec, container: Container) -> bool:
+def is_unfit(spec: BindingSpec, workload: Workload, container: Container) -> bool:
     """Whether no setting could make this gateway work for the binding, or nothing shows that it would: its pods must not be replaced."""
     image = parse_image(container.image, spec.gateway.kong_version)
-    wrong = is_controller(container) or is_control_plane(container) or control_plane_elsewhere(container) or not image.supported
+    role = is_controller(container) or is_control_plane(container) or control_plane_elsewhere(container)
+    wrong = role or kong_elsewhere(spec, workload, container) or not image.supported
     lua = unsupported_lua(spec, image.version) or unproven_lua(spec, image.version)
     return bool(wrong or lua or missing_plugins(spec, container) or is_unread(container, PLUGIN_LIST))
 

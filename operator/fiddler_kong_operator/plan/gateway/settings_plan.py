@@ -137,10 +137,10 @@ def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...
 def _passive(binding: Binding, workload: Workload, container: Container, observations: list[Observation], *, override: bool) -> bool:
     """Whether a binding only keeps present settings: it is suspended or being deleted, or a write could not make its gateway work."""
     spec = binding.spec
-    if spec is None or spec.suspend or binding.deleting or workload.rollout.halt == "scaled to 0":
+    if spec is None or spec.suspend or binding.deleting or workload.halted("empty"):
         return True
     refused = BLOCKED if override else BLOCKED | {SettingState.FOREIGN, SettingState.HIDDEN}
-    return is_unfit(spec, container) or any(o.state in refused for o in observations)
+    return is_unfit(spec, workload, container) or any(o.state in refused for o in observations)
 
 
 def _set_by_others(observation: Observation) -> bool:

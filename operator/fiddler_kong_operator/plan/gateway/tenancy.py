@@ -31,7 +31,7 @@ def granted(binding: Binding, workload: Workload) -> bool:
 
 def managed_elsewhere(workload: Workload) -> bool:
     """Whether Kong Operator owns the workload through a DataPlane: it reverts every change."""
-    return "DataPlane" in workload.owner_kinds or workload.labels.get(_KONG_OPERATOR_LABEL) == "dataplane"
+    return "DataPlane" in workload.owners or workload.labels.get(_KONG_OPERATOR_LABEL) == "dataplane"
 
 
 def seniority(binding: Binding) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.providers import models_of
 
 __all__ = [
     "DEFECTS",
@@ -152,8 +153,7 @@ def _parse_tag(repository: str, tag: str) -> KongVersion | None:
 
 def topics_of(spec: BindingSpec) -> frozenset[str]:
     """The providers and route types of a spec, by which its known defects are found."""
-    models = [route.llm for route in spec.routes if route.llm]
-    return frozenset(topic for llm in models for topic in (llm.provider, llm.route_type))
+    return frozenset(topic for _, model in models_of(spec) for topic in (model.provider, model.route_type))
 
 
 def known_defects(version: KongVersion, topics: frozenset[str]) -> tuple[Defect, ...]:

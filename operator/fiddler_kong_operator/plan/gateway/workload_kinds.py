@@ -9,10 +9,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest
-from fiddler_kong_operator.plan.kinds import DEPLOYMENT
-from fiddler_kong_operator.plan.workload import Halt, Rollout
+from fiddler_kong_operator.plan.kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from fiddler_kong_operator.plan.workload import Rollout
 
-__all__ = ["WORKLOADS", "WorkloadKind", "deployment_rollout", "is_taken_up"]
+from .rollouts import daemon_set_rollout, deployment_rollout, stateful_set_rollout
+
+__all__ = ["WORKLOADS", "WorkloadKind", "is_taken_up"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +62,14 @@ def is_taken_up(raw: Manifest) -> bool:
     return bool(((raw.get("status") or {}).get("observedGeneration") or 0) >= (raw["metadata"].get("generation") or 0))
 
 
-def deployment_rollout(raw: Manifest) -> Rollout:
-    """Judge a Deployment by the pods it has: those of older templates, not those that an autoscaler or a lost node leaves to be made."""
-    spec, status = raw.get("spec") or {}, raw.get("status") or {}
-    complete = (status.get("replicas") or 0) <= (status.get("updatedReplicas") or 0)
-    return Rollout(complete, ready=(status.get("availableReplicas") or 0) > 0, halt=_halt(spec, status))
-
-
-def _halt(spec: Mapping[str, Any], status: Mapping[str, Any]) -> Halt | None:
-    if spec.get("replicas", 1) == 0:
-        return "scaled to 0"
-    if spec.get("paused"):
-        return "paused"
-    return "stuck" if _deadline_exceeded(status) else None
-
-
-def _deadline_exceeded(status: Mapping[str, Any]) -> bool:
-    conditions = status.get("conditions") or ()
-    return any(c.get("type") == "Progressing" and c.get("reason") == "ProgressDeadlineExceeded" for c in conditions)
-
-
 WORKLOADS: Final[Mapping[str, WorkloadKind]] = MappingProxyType(
-    {row.kind.name: row for row in (WorkloadKind(DEPLOYMENT, ("spec", "template"), deployment_rollout),)}
+    {
+        row.kind.name: row
+        for row in (
+            WorkloadKind(DEPLOYMENT, ("spec", "template"), deployment_rollout),
+            WorkloadKind(DAEMON_SET, ("spec", "template"), daemon_set_rollout),
+            WorkloadKind(STATEFUL_SET, ("spec", "template"), stateful_set_rollout),
+        )
+    }
 )
 """Every workload kind by the name of its kind."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jsonpatch import JsonPatch, JsonPatchException
-from jsonpointer import JsonPointer, JsonPointerException
+from jsonpointer import JsonPointer, JsonPointerException, set_pointer
 
 from fiddler_kong_operator.api import BindingSpec, Override, PatchOperation
 from fiddler_kong_operator.kube.objects import Manifest
@@ -108,8 +108,7 @@ def _lacking(schema: Schema, config: Manifest, path: Path) -> Iterator[Path]:
 
 def _with_keys(config: Manifest, instance: PluginInstance) -> Manifest:
     for key in instance.keys:
-        _, part, name = key.pointer.split("/")
-        config = {**config, part: {**config.get(part, {}), name: _KEY}}
+        config = set_pointer(config, key.pointer, _KEY, inplace=False)
     return config
 
 

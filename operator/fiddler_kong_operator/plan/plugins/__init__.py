@@ -10,6 +10,7 @@ from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.keys import PluginKey
 
 from .ai_proxy import AI_PROXY
+from .ai_proxy_advanced import AI_PROXY_ADVANCED
 from .contract import PluginInstance, PluginKind, Protection, RefusedField
 from .opentelemetry import OPENTELEMETRY, fiddler_key, traces_endpoint
 from .pre_function import PRE_FUNCTION
@@ -32,7 +33,9 @@ __all__ = [
     "traces_endpoint",
 ]
 
-PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType({kind.type: kind for kind in (AI_PROXY, PRE_FUNCTION, OPENTELEMETRY)})
+PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType(
+    {kind.type: kind for kind in (AI_PROXY, AI_PROXY_ADVANCED, PRE_FUNCTION, OPENTELEMETRY)}
+)
 
 LUA_TYPES: Final = frozenset(kind.type for kind in PLUGINS.values() if kind.runs_lua)
 """The types that run Lua of ours."""

@@ -25,7 +25,10 @@ class PluginInstance:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A part of a plugin's config that overrides must leave alone: everything at, below and above `path`, except what `unless` names."""
+    """A part of a plugin's config that overrides must leave alone: everything at, below and above `path`, except what `unless` names.
+
+    `*` in a path stands for any item of a list.
+    """
 
     path: tuple[str, ...]
     why: str
@@ -33,8 +36,11 @@ class Protection:
 
     def covers(self, path: tuple[str, ...]) -> bool:
         """Whether an operation at `path` would touch the protected part."""
-        shared = min(len(path), len(self.path))
-        return path[:shared] == self.path[:shared] and path not in self.unless
+        return _meets(path, self.path) and not any(len(path) == len(free) and _meets(path, free) for free in self.unless)
+
+
+def _meets(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    return all(part in (step, "*") for part, step in zip(pattern, path, strict=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The registry of LLM providers. A new one is a module, a line in `PROVIDERS` and a value of `Llm.provider`."""
+"""The registry of LLM providers. A new one is a module, a line in `PROVIDERS` and a value of `api.llm.Provider`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from fiddler_kong_operator.api import BindingSpec, Llm
+from fiddler_kong_operator.api import BindingSpec, Llm, Model
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.upstreams import OPERATIONS, path_of
 
@@ -30,7 +30,19 @@ from .upstream import Upstream
 from .vllm import VLLM
 from .xai import XAI
 
-__all__ = ["PROVIDERS", "Auth", "Provider", "Upstream", "check_providers", "key_auth", "model_advice", "provider_of", "upstream_of"]
+__all__ = [
+    "PROVIDERS",
+    "Auth",
+    "Provider",
+    "Upstream",
+    "check_providers",
+    "is_uncounted",
+    "key_auth",
+    "model_advice",
+    "models_of",
+    "provider_of",
+    "upstream_of",
+]
 
 _ALL: Final = (
     *(ANTHROPIC, AZURE, BEDROCK, CEREBRAS, COHERE, DASHSCOPE, DATABRICKS, DEEPSEEK),
@@ -43,20 +55,25 @@ _UNCOUNTED: Final = frozenset({"llm/v1/assistants", "llm/v1/batches", "llm/v1/fi
 """Route types without statistics, by Kong's documentation; those of audio as well."""
 
 
-def provider_of(llm: Llm) -> Provider:
+def provider_of(llm: Model) -> Provider:
     """The provider of a model; KeyError for one that is in the API but not in the registry, which is a bug."""
     return PROVIDERS[llm.provider]
 
 
 def upstream_of(llm: Llm) -> Upstream:
-    """Where calls for the model go: `options.upstreamUrl` where set, else the provider's own address.
+    """Where the Service of an exposed route leads: to the model's `options.upstreamUrl` where set, else to the provider's own address.
 
     The Service follows `upstreamUrl` too, although ai-proxy would override it: should ai-proxy ever be missing in Kong, prompts meant
-    for a private model must not reach the public one. ValueError where `check_providers` finds a problem.
+    for a private model must not reach the public one. Of several targets it follows the first, since a Service has one address:
+    ai-proxy-advanced overrides it for each call. ValueError where `check_providers` finds a problem.
     """
-    if llm.options.upstream_url:
-        return Upstream.from_url(llm.options.upstream_url)
-    upstream = provider_of(llm).locate(llm)
+    return _address(llm.models[0])
+
+
+def _address(model: Model) -> Upstream:
+    if model.options.upstream_url:
+        return Upstream.from_url(model.options.upstream_url)
+    upstream = provider_of(model).locate(model)
     if upstream is None:
         raise ValueError("it must be set: this provider has no address of its own")
     return upstream
@@ -64,35 +81,66 @@ def upstream_of(llm: Llm) -> Upstream:
 
 def check_providers(spec: BindingSpec) -> Finding | None:
     """InvalidSpec where a model breaks a rule of its provider or cannot be reached; None where all is well."""
-    problems = [
-        f"{field}.{problem}" for field, llm in _models(spec) for problem in (*provider_of(llm).problems(llm), *_address_problems(llm))
-    ]
-    return Finding.of_problems(reason("InvalidSpec"), problems) if problems else None
+    problems = dict.fromkeys(problem for llm, field, model in _models(spec) for problem in _problems(llm, field, model))
+    return Finding.of_problems(reason("InvalidSpec"), list(problems)) if problems else None
 
 
 def model_advice(spec: BindingSpec) -> tuple[str, ...]:
     """A sentence for each `upstreamUrl` with an unusual end (a proxy may have its own paths) and each uncounted route type."""
-    return tuple(sentence for field, llm in _models(spec) for sentence in (*_url_advice(field, llm), *_count_advice(field, llm)))
+    advice = (s for llm, field, model in _models(spec) for s in (*_url_advice(field, model), *_count_advice(llm, model)))
+    return (*dict.fromkeys(advice), *_failover_advice(spec))
 
 
-def _models(spec: BindingSpec) -> Iterator[tuple[str, Llm]]:
-    return ((f"spec.routes[{index}].llm", route.llm) for index, route in enumerate(spec.routes) if route.llm)
+def models_of(spec: BindingSpec) -> Iterator[tuple[str, Model]]:
+    """Every model of a spec, with the field that has it."""
+    return ((field, model) for _, field, model in _models(spec))
 
 
-def _url_advice(field: str, llm: Llm) -> Iterator[str]:
-    url, end = llm.options.upstream_url, OPERATIONS[llm.route_type]
-    if url and provider_of(llm).speaks_openai and not path_of(url).endswith(end):
-        yield f"{field}.options.upstreamUrl does not end in {end}, as is usual for {llm.route_type}: Kong calls exactly this URL."
+def _models(spec: BindingSpec) -> Iterator[tuple[str, str, Model]]:
+    """Every model of a spec, with the field of its `llm` and its own."""
+    for index, route in enumerate(spec.routes):
+        llm = f"spec.routes[{index}].llm"
+        for number, model in enumerate(route.llm.models if route.llm else ()):
+            yield llm, f"{llm}.targets[{number}]" if route.llm and route.llm.targets else llm, model
 
 
-def _count_advice(field: str, llm: Llm) -> Iterator[str]:
-    if llm.route_type in _UNCOUNTED or llm.route_type.startswith("audio/"):
-        yield f"{field}.routeType: Kong counts no tokens of {llm.route_type}, so Fiddler shows none."
+def _problems(llm: str, field: str, model: Model) -> Iterator[str]:
+    provider = provider_of(model)
+    yield from (f"{llm}.{problem}" for problem in provider.call_problems(model))
+    yield from (f"{field}.{problem}" for problem in (*provider.check(model), *_address_problems(model)))
 
 
-def _address_problems(llm: Llm) -> tuple[str, ...]:
+def is_uncounted(route_type: str) -> bool:
+    """Whether Kong counts no tokens of such calls."""
+    return route_type in _UNCOUNTED or route_type.startswith("audio/")
+
+
+def _url_advice(field: str, model: Model) -> Iterator[str]:
+    url, end = model.options.upstream_url, OPERATIONS[model.route_type]
+    if url and provider_of(model).speaks_openai and not path_of(url).endswith(end):
+        yield f"{field}.options.upstreamUrl does not end in {end}, as is usual for {model.route_type}: Kong calls exactly this URL."
+
+
+def _count_advice(llm: str, model: Model) -> Iterator[str]:
+    if is_uncounted(model.route_type):
+        yield f"{llm}.routeType: Kong counts no tokens of {model.route_type}, so Fiddler shows none."
+
+
+def _failover_advice(spec: BindingSpec) -> Iterator[str]:
+    """Kong repeats no POST request that it has sent, unless told to: the criteria about answers would have no effect."""
+    for index, route in enumerate(spec.routes):
+        criteria = (route.llm.balancer.failover_criteria if route.llm and route.llm.balancer else None) or ()
+        answers = [criterion for criterion in criteria if criterion.startswith("http_")]
+        if answers and "non_idempotent" not in criteria:
+            yield (
+                f"spec.routes[{index}].llm.balancer.failoverCriteria has {', '.join(answers)} without non_idempotent: LLM calls are POST "
+                "requests, which Kong then does not repeat at another target."
+            )
+
+
+def _address_problems(model: Model) -> tuple[str, ...]:
     try:
-        upstream_of(llm)
+        _address(model)
     except ValueError as error:
         return (f"options.upstreamUrl: {error}.",)
     return ()

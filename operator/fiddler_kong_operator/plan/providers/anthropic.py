@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 from fiddler_kong_operator.api.provider_options import AnthropicOptions
 
 from .auth import key_auth
@@ -17,7 +17,7 @@ from .upstream import Upstream
 __all__ = ["ANTHROPIC"]
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     return {"anthropic_version": (llm.anthropic or AnthropicOptions()).version}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fiddler_kong_operator.api import Llm, LlmAuth, SecretKeyRef
+from fiddler_kong_operator.api import LlmAuth, Model, SecretKeyRef
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.keys import PluginKey
 
@@ -17,10 +17,10 @@ Auth = tuple[Manifest, tuple[PluginKey, ...]]
 _NOTHING: Final[Auth] = ({}, ())
 
 
-def key_auth(header: str = "Authorization", prefix: str = "Bearer ") -> Callable[[Llm], Auth]:
+def key_auth(header: str = "Authorization", prefix: str = "Bearer ") -> Callable[[Model], Auth]:
     """For a provider that takes its one key in a request header, unless the binding names another header, prefix or a parameter."""
 
-    def auth(llm: Llm) -> Auth:
+    def auth(llm: Model) -> Auth:
         found = llm.auth
         if found is None or found.secret_ref is None:
             return _NOTHING
@@ -39,7 +39,7 @@ def _key(field: str, ref: SecretKeyRef, pointer: str, variable: str, *, prefix: 
     return PluginKey(field=f"auth.{field}", ref=ref, prefix=prefix, pointer=pointer, entry=entry, variable=variable)
 
 
-def aws_auth(llm: Llm) -> Auth:
+def aws_auth(llm: Model) -> Auth:
     """An access key of AWS, or nothing: then Kong takes the identity that its pod has."""
     aws = (llm.auth or LlmAuth.model_construct()).aws
     if aws is None or aws.access_key_id_ref is None or aws.secret_access_key_ref is None:
@@ -53,7 +53,7 @@ def aws_auth(llm: Llm) -> Auth:
 _AZURE_KEY: Final = key_auth("api-key", "")
 
 
-def azure_auth(llm: Llm) -> Auth:
+def azure_auth(llm: Model) -> Auth:
     """A key in the header `api-key`, or an identity of Entra: an application's, or the one that Kong's pod has."""
     azure = (llm.auth or LlmAuth.model_construct()).azure
     if azure is None:
@@ -68,7 +68,7 @@ def azure_auth(llm: Llm) -> Auth:
 _GEMINI_KEY: Final = key_auth("x-goog-api-key", "")
 
 
-def gcp_auth(llm: Llm) -> Auth:
+def gcp_auth(llm: Model) -> Auth:
     """A key in the header `x-goog-api-key`, or an identity of Google Cloud: a service account's, or the one that Kong's pod has."""
     gcp = (llm.auth or LlmAuth.model_construct()).gcp
     if gcp is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 
 from .auth import azure_auth
 from .contract import Provider, all_of
@@ -13,11 +13,11 @@ from .upstream import Upstream
 __all__ = ["AZURE"]
 
 
-def _locate(llm: Llm) -> Upstream | None:
+def _locate(llm: Model) -> Upstream | None:
     return Upstream(f"{llm.azure.instance.lower()}.openai.azure.com") if llm.azure else None
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     azure = llm.azure
     if azure is None:
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 
 from .auth import aws_auth
 from .contract import Provider, calls
@@ -13,11 +13,11 @@ from .upstream import Upstream
 __all__ = ["BEDROCK"]
 
 
-def _locate(llm: Llm) -> Upstream | None:
+def _locate(llm: Model) -> Upstream | None:
     return Upstream(f"bedrock-runtime.{llm.bedrock.region.lower()}.amazonaws.com") if llm.bedrock else None
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     bedrock, aws = llm.bedrock, llm.auth.aws if llm.auth else None
     if bedrock is None:
         return {}
@@ -32,7 +32,7 @@ def _options(llm: Llm) -> dict[str, Any]:
     return {"bedrock": {name: value for name, value in given.items() if value is not None}}
 
 
-def _check(llm: Llm) -> tuple[str, ...]:
+def _check(llm: Model) -> tuple[str, ...]:
     if llm.route_type != "video/v1/videos/generations" or (llm.bedrock and llm.bedrock.video_output_s3_uri):
         return ()
     return (f"bedrock.videoOutputS3Uri: must be given for {llm.route_type}: Bedrock puts videos into a bucket.",)

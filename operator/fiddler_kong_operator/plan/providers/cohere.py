@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 
 from .contract import Provider, calls
 from .upstream import Upstream
@@ -12,7 +12,7 @@ from .upstream import Upstream
 __all__ = ["COHERE"]
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     given = llm.cohere.model_dump(exclude_none=True) if llm.cohere else {}
     return {"cohere": given} if given else {}
 

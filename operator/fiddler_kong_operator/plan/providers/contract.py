@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 
 from .auth import Auth, key_auth
 from .upstream import Upstream
@@ -48,12 +48,12 @@ class Provider:
     """
 
     name: str
-    locate: Callable[[Llm], Upstream | None]
+    locate: Callable[[Model], Upstream | None]
     route_types: frozenset[str]
     """Those that Kong can translate from OpenAI's form, and those of `native`."""
-    auth: Callable[[Llm], Auth] = _BEARER
-    options: Callable[[Llm], dict[str, Any]] = lambda _: {}
-    check: Callable[[Llm], tuple[str, ...]] = lambda _: ()
+    auth: Callable[[Model], Auth] = _BEARER
+    options: Callable[[Model], dict[str, Any]] = lambda _: {}
+    check: Callable[[Model], tuple[str, ...]] = lambda _: ()
     formats: frozenset[str] = frozenset()
     """Values of `llm.format` besides `openai`."""
     native: frozenset[str] = frozenset()
@@ -67,11 +67,8 @@ class Provider:
     unverified: str = ""
     """Facts that could not be verified, for the documentation."""
 
-    def problems(self, llm: Llm) -> tuple[str, ...]:
-        """Everything that is wrong with the model, as sentences that begin with a field of `llm`."""
-        return (*self._call_problems(llm), *self.check(llm))
-
-    def _call_problems(self, llm: Llm) -> tuple[str, ...]:
+    def call_problems(self, llm: Model) -> tuple[str, ...]:
+        """Why Kong cannot make such calls of the provider, as sentences that begin with a field of `llm`: `routeType` or `format`."""
         if llm.route_type not in self.route_types:
             return (f"routeType: Kong has no {llm.route_type} for {self.name}; it has {', '.join(sorted(self.route_types))}.",)
         if llm.format != "openai" and llm.format not in self.formats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 from fiddler_kong_operator.api.provider_options import DashscopeOptions
 
 from .contract import Provider, calls
@@ -13,15 +13,15 @@ from .upstream import Upstream
 __all__ = ["DASHSCOPE"]
 
 
-def _is_international(llm: Llm) -> bool:
+def _is_international(llm: Model) -> bool:
     return (llm.dashscope or DashscopeOptions()).international
 
 
-def _locate(llm: Llm) -> Upstream:
+def _locate(llm: Model) -> Upstream:
     return Upstream("dashscope-intl.aliyuncs.com" if _is_international(llm) else "dashscope.aliyuncs.com")
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     return {"dashscope": {"international": _is_international(llm)}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 
 from .contract import Provider, calls
 from .upstream import Upstream
@@ -12,11 +12,11 @@ from .upstream import Upstream
 __all__ = ["DATABRICKS"]
 
 
-def _locate(llm: Llm) -> Upstream | None:
+def _locate(llm: Model) -> Upstream | None:
     return Upstream(f"{llm.databricks.workspace_instance_id.lower()}.cloud.databricks.com") if llm.databricks else None
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     return {"databricks": llm.databricks.model_dump()} if llm.databricks else {}
 
 

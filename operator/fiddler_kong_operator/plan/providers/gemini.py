@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 from fiddler_kong_operator.api.provider_options import GeminiOptions
 
 from .auth import gcp_auth
@@ -23,17 +23,17 @@ def _endpoint(vertex: GeminiOptions) -> str:
     return (vertex.api_endpoint or usual).lower()
 
 
-def _locate(llm: Llm) -> Upstream:
+def _locate(llm: Model) -> Upstream:
     return Upstream(_endpoint(llm.gemini) if llm.gemini else "generativelanguage.googleapis.com")
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     if llm.gemini is None:
         return {}
     return {"gemini": {**llm.gemini.model_dump(exclude_none=True), "api_endpoint": _endpoint(llm.gemini)}}
 
 
-def _check(llm: Llm) -> tuple[str, ...]:
+def _check(llm: Model) -> tuple[str, ...]:
     if llm.gemini or llm.route_type != "llm/v1/completions":
         return ()
     return (f"gemini: must be given for {llm.route_type}: Kong has it on Vertex AI only.",)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 
 from .contract import Provider, calls
 
 __all__ = ["LLAMA2"]
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     return {"llama2_format": llm.llama2.format} if llm.llama2 else {}
 
 
-def _check(llm: Llm) -> tuple[str, ...]:
+def _check(llm: Model) -> tuple[str, ...]:
     if llm.llama2 and llm.llama2.format == "raw" and llm.route_type == "llm/v1/embeddings":
         return (f"llama2.format: must not be raw for {llm.route_type}: only openai and ollama have embeddings.",)
     return ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fiddler_kong_operator.api import Llm
+from fiddler_kong_operator.api import Model
 from fiddler_kong_operator.api.provider_options import MistralOptions
 from fiddler_kong_operator.api.upstreams import OPERATIONS
 
@@ -19,7 +19,7 @@ __all__ = ["MISTRAL"]
 _HOST: Final = "api.mistral.ai"
 
 
-def _options(llm: Llm) -> dict[str, Any]:
+def _options(llm: Model) -> dict[str, Any]:
     url = llm.options.upstream_url or f"https://{_HOST}/v1{OPERATIONS[llm.route_type]}"
     return {"mistral_format": (llm.mistral or MistralOptions()).format, "upstream_url": url}
 

@@ -11,11 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from .ai_proxy import AI_PROXY
+from .ai_proxy_advanced import AI_PROXY_ADVANCED
 from .check import Path, Schema, Violation, violations
 from .fields import KNOWN_MINORS, Minor
 from .opentelemetry import OPENTELEMETRY
 
 __all__ = ["KNOWN_MINORS", "SCHEMAS", "Minor", "Path", "Schema", "Violation", "violations"]
 
-SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType({"ai-proxy": AI_PROXY, "opentelemetry": OPENTELEMETRY})
+SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
+    {"ai-proxy": AI_PROXY, "ai-proxy-advanced": AI_PROXY_ADVANCED, "opentelemetry": OPENTELEMETRY}
+)
 """By plugin type. `pre-function` has none: it holds Lua of ours, which no override can change."""

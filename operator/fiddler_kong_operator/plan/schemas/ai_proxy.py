@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 from .check import Schema
 from .fields import BOOLEAN, HOST_PART, INTEGER, STRING, Field, choice, integer, list_of, number, record
 from .rules import forbids, needs, together
 
-__all__ = ["AI_PROXY"]
+__all__ = ["AI_PROXY", "CALL_FIELDS", "CATEGORIES", "MODEL_FIELDS"]
 
 _NEW: Final = (3, 14)
 _NEW_STRING: Final = replace(STRING, since=_NEW)
@@ -95,22 +97,32 @@ _OPTIONS: Final = record(
     huggingface=record(use_cache=BOOLEAN, wait_for_model=BOOLEAN),
 )
 
-AI_PROXY: Final = Schema(
-    record(
-        route_type=replace(_ROUTE_TYPE, required=True),
-        auth=_AUTH,
-        model=replace(
+MODEL_FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
+    {
+        "route_type": replace(_ROUTE_TYPE, required=True),
+        "auth": _AUTH,
+        "model": replace(
             record(provider=replace(_PROVIDER, required=True), name=STRING, model_alias=_NEW_STRING, options=_OPTIONS), required=True
         ),
-        logging=record(log_statistics=BOOLEAN, log_payloads=BOOLEAN),
-        llm_format=choice("openai", "anthropic", *_NATIVE_FORMATS),
-        genai_category=choice(
-            *("text/generation", "text/embeddings", "audio/speech", "audio/transcription", "image/generation", "video/generation")
-        ),
-        response_streaming=choice("allow", "always", "deny"),
-        max_request_body_size=integer(0),
-        model_name_header=BOOLEAN,
-    ),
+        "logging": record(log_statistics=BOOLEAN, log_payloads=BOOLEAN),
+    }
+)
+"""Fields about one model."""
+
+CALL_FIELDS: Final[Mapping[str, Field]] = MappingProxyType(
+    {
+        "llm_format": choice("openai", "anthropic", *_NATIVE_FORMATS),
+        "response_streaming": choice("allow", "always", "deny"),
+        "max_request_body_size": integer(0),
+        "model_name_header": BOOLEAN,
+    }
+)
+"""Fields about every call, whichever model answers."""
+
+CATEGORIES: Final = ("text/generation", "text/embeddings", "audio/speech", "audio/transcription", "image/generation", "video/generation")
+
+AI_PROXY: Final = Schema(
+    record(**MODEL_FIELDS, **CALL_FIELDS, genai_category=choice(*CATEGORIES)),
     rules=(
         together("/auth/header_name", "/auth/header_value"),
         together("/auth/param_name", "/auth/param_value", "/auth/param_location"),

@@ -9,7 +9,7 @@ from fiddler_kong_operator.kube.objects import Manifest
 
 from .check import Path, Rule, Violation
 
-__all__ = ["forbids", "needs", "together"]
+__all__ = ["forbids", "in_each", "needs", "together"]
 
 
 def together(*pointers: str) -> Rule:
@@ -47,6 +47,21 @@ def forbids(pointer: str, values: Collection[str], other: str, refused: str | bo
         if found not in values or _value(config, target) != refused:
             return None
         return Violation(target, f"must not be {str(refused).lower()} where {pointer} is {found}", (path,))
+
+    return check
+
+
+def in_each(items: str, rule: Rule, *, shared: Collection[str]) -> Rule:
+    """The rule for each item of a list, as if the `shared` fields beside the list were in the item."""
+
+    def check(config: Manifest) -> Violation | None:
+        beside = {name: config[name] for name in shared if name in config}
+        for number, item in enumerate(config.get(items, ())):
+            found = rule({**item, **beside})
+            if found:
+                path, *also = (p if p[0] in shared else (items, str(number), *p) for p in (found.path, *found.also))
+                return Violation(path, found.rule, tuple(also))
+        return None
 
     return check
 

@@ -1,5 +1,7 @@
 """Whether Kong's controller has confirmed the binding: exposed routes by the addresses of their Ingresses, the rest by its events.
 
+For HTTPRoutes see `parents`.
+
 Kong's controller writes an address into the status of an Ingress once Kong took a configuration that contains it. It never takes it away,
 and not every installation publishes one. So an address says that Kong serves the route, and a missing one says something only where
 other Ingresses of the class have one. Neither says anything about a later change of annotations or plugins.
@@ -15,10 +17,11 @@ from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import INGRESS
-from fiddler_kong_operator.plan.references import exposed_routes, route_object
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS
+from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, KongWarning, Snapshot
 
+from .parents import doubted_route
 from .warnings import is_recent
 
 __all__ = ["RECHECK", "confirm", "seconds_to_settle", "unconfirmed_routes"]
@@ -47,12 +50,14 @@ def unconfirmed_routes(binding: Binding, targets: Mapping[ObjectKey, Attachable]
 def confirm(snapshot: Snapshot) -> Finding:
     """PluginsProgrammed of a binding whose plugins are all applied and attached, and not refused."""
     spec, waiting = snapshot.binding.spec, [*unconfirmed_routes(snapshot.binding, snapshot.targets)]
-    ingress_class = spec.gateway.ingress_class_name if spec else ""
+    ingress_class, doubted = spec.gateway.ingress_class_name if spec else "", doubted_route(snapshot)
+    if doubted:
+        return doubted
     if waiting and snapshot.class_published:
         return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
     if any(_refuses_last_change(refusal, snapshot) for refusal in _others_refusals(snapshot)):
         return Finding(reason("KongNotConfirmed"), f"Kong has not confirmed the last change yet. {_cause(snapshot)}")
-    if spec is None or not exposed_routes(spec):
+    if spec is None or not (exposed_routes(spec) or _taken_targets(snapshot)):
         return _programmed("and Kong has not refused them.")
     if not waiting:
         return _programmed("and Kong has taken the routes.")
@@ -60,6 +65,12 @@ def confirm(snapshot: Snapshot) -> Finding:
         "and Kong has not refused them. Not confirmed: Kong's controller confirms a route by an address in the status of its Ingress, and "
         f"no Ingress of class {ingress_class} has one."
     )
+
+
+def _taken_targets(snapshot: Snapshot) -> bool:
+    """Whether the routes are HTTPRoutes that Kong has."""
+    targets = [snapshot.targets.get(key) for key in attach_targets(snapshot.binding)]
+    return bool(targets) and all(target and target.key.kind == HTTP_ROUTE.name and target.published for target in targets)
 
 
 def seconds_to_settle(snapshot: Snapshot) -> float | None:

@@ -19,6 +19,7 @@ from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import keys_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
+from .parents import judge_route
 from .warnings import current_warnings, outdate_warnings
 
 __all__ = ["count_served"]
@@ -82,8 +83,9 @@ def _carrier(binding: Binding, route: Route) -> ObjectKey:
 
 
 def _is_confirmed(snapshot: Snapshot, route: Route) -> bool:
-    """Whether an address confirms the route, or can confirm nothing while the gateway takes changes."""
-    ingress = snapshot.targets.get(route_object(snapshot.binding, INGRESS, route.name)) if route.expose else None
-    if ingress and ingress.published:
-        return True
+    """Whether the status of its Ingress or HTTPRoute confirms the route, or can confirm nothing while the gateway takes changes."""
+    carrier = route_object(snapshot.binding, INGRESS, route.name) if route.expose else _carrier(snapshot.binding, route)
+    confirming = snapshot.targets.get(carrier)
+    if confirming and (confirming.published or judge_route(confirming)):
+        return confirming.published
     return not snapshot.frozen_by and not (route.expose and snapshot.class_published)

@@ -5,7 +5,19 @@ import pytest
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.plugins import PluginFacts, reduce_plugin
 from tests.unit.observe.changes import NONE, changed, deleted
-from tests.unit.observe.objects import ASSISTANT, ATTACHED, binding, cluster_plugin, key, plugin, service, spec
+from tests.unit.observe.objects import (
+    ASSISTANT,
+    ATTACHED,
+    binding,
+    cluster_plugin,
+    http_route,
+    ingress,
+    key,
+    leading,
+    plugin,
+    service,
+    spec,
+)
 
 BOT = ObjectKey("FiddlerKongBinding", "ai", "bot")
 
@@ -26,6 +38,24 @@ def test_the_type_of_a_plugin_beside_ours_requeues_the_binding(written_as: str) 
     assert changed(*before, then=plugin(version=2, type_="ai-proxy")) == {ASSISTANT}
     assert changed(*before, then={**plugin(version=2), "config": {"minute": 6}}) == NONE
     assert deleted(*before, then=plugin()) == {ASSISTANT}
+
+
+@pytest.mark.parametrize(
+    "around",
+    [(service(plugins="model"),), (service(), leading(ingress("front", plugins="model"), "chat"))],
+    ids=["on it", "before it"],
+)
+def test_logging_of_an_ai_proxy_around_a_target_requeues_the_binding(around: tuple[Manifest, ...]) -> None:
+    before = (binding(spec_=spec(ATTACHED)), *around, plugin("model", type_="ai-proxy"))
+    logging = {**plugin("model", 2, type_="ai-proxy"), "config": {"logging": {"log_statistics": True}}}
+    assert changed(*before, then=logging) == {ASSISTANT}
+
+
+def test_logging_of_an_ai_proxy_behind_a_target_requeues_the_binding() -> None:
+    to_route = {"name": "split", "attachTo": {"kind": "HTTPRoute", "name": "split"}}
+    before = (binding(spec_=spec(to_route)), http_route("split", 1, "chat"), service(plugins="model"), plugin("model", type_="ai-proxy"))
+    logging = {**plugin("model", 2, type_="ai-proxy"), "config": {"logging": {"log_statistics": True}}}
+    assert changed(*before, then=logging) == {ASSISTANT}
 
 
 def test_a_plugin_on_a_target_of_no_binding_requeues_nothing() -> None:

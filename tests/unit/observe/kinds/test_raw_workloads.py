@@ -44,8 +44,15 @@ def test_grant_former_settings_labels_and_owners_are_kept() -> None:
     owner = [{"kind": "DataPlane", "name": "x", "uid": "u"}]
     raw = deployment(9, annotations=annotations, labels={"app": "kong"}, ownerReferences=owner, generation=5)
     found = reduce_workload(GATEWAY, raw)
-    assert (found.grant, found.former, found.labels, found.owner_kinds) == ("ai", "{}", {"app": "kong"}, frozenset({"DataPlane"}))
+    assert (found.grant, found.former, found.labels, found.owners) == ("ai", "{}", {"app": "kong"}, {"DataPlane": "x"})
     assert (found.resource_version, found.generation) == ("9", 5)
+
+
+def test_init_containers_are_known_by_name() -> None:
+    raw = deployment()
+    raw["spec"]["template"]["spec"]["initContainers"] = [{"name": "clear-stale-pid", "image": "kong/kong-gateway:3.13"}]
+
+    assert reduce_workload(GATEWAY, raw).init_containers == ("clear-stale-pid",)
 
 
 def test_a_bare_workload_has_nothing() -> None:

@@ -11,6 +11,7 @@ from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.decision import decide
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, ConsumerPlugin, Snapshot
 from tests.unit.plan.situations import (
     AGENT,
@@ -79,6 +80,12 @@ def http_route(*rules: tuple[ObjectKey, ...], plugins: tuple[str, ...] = ()) -> 
     return Attachable(ObjectKey("HTTPRoute", "kong", "split"), "uid-split", "5", plugins, backends=rules)
 
 
+def on_route(*plugins: str, filters: tuple[str, ...] = (), foreign: bool = False, **more: Any) -> Snapshot:
+    """A binding that attaches to an HTTPRoute with these plugins."""
+    chat = Attachable(ObjectKey("HTTPRoute", "kong", "chat"), "uid-chat", "5", plugins, filters=filters, foreign=foreign)
+    return make_snapshot(make_binding(make_spec(TO_ROUTE)), targets={chat.key: chat}, **more)
+
+
 def without_tls_verification(image: str, **env: str) -> Snapshot:
     """A binding that attaches to such a Service, on a gateway of that image."""
     chat = Attachable(CHAT, "uid-target", "5", unverified_tls=True)
@@ -86,6 +93,8 @@ def without_tls_verification(image: str, **env: str) -> Snapshot:
     return make_snapshot(make_binding(make_spec(ATTACHED)), targets={CHAT: chat}, workload=workload)
 
 
+TO_ROUTE = {"name": "chat", "attachTo": {"kind": "HTTPRoute", "name": "chat"}}
+OWNERS = {"assistant-opentelemetry": "uid-assistant"}
 OURS = ("assistant-pre-function", "assistant-opentelemetry")
 OPENAI = ("", "/openai")
 AI_METRICS = PatchOperation(op="add", path="/metrics/enable_ai_metrics", value=True)
@@ -371,8 +380,64 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "a Service that shares a rule",
         attached(routes=(http_route((CHAT, CANARY)),)),
         "SharedBackend",
-        ["shares a rule of HTTPRoute kong/split with Service canary", "Give the Service a rule of its own", "cannot attach to one"],
+        [
+            "shares a rule of HTTPRoute kong/split with Service canary",
+            "Attach to the HTTPRoute instead (attachTo: {kind: HTTPRoute, name: split})",
+            "or give the Service a rule of its own",
+        ],
     ),
+    (
+        "a Service that shares a rule in another namespace",
+        attached(routes=(replace(http_route((CHAT, CANARY)), key=ObjectKey("HTTPRoute", "shop", "split")),)),
+        "SharedBackend",
+        ["by a binding in namespace shop (attachTo: {kind: HTTPRoute, name: split})"],
+    ),
+    ("an HTTPRoute", on_route("cors", filters=("limit",), plugin_types={"cors": "cors", "limit": "rate-limiting"}), "Accepted", []),
+    (
+        "an HTTPRoute whose list has a plugin of a type of ours",
+        on_route("theirs", plugin_types={"theirs": "opentelemetry"}),
+        "PluginClash",
+        ["HTTPRoute kong/chat (route chat, attachTo) already has theirs of type opentelemetry", "out of its annotation konghq.com/plugins"],
+    ),
+    (
+        "an HTTPRoute whose filter names a plugin of a type of ours",
+        on_route(filters=("theirs",), plugin_types={"theirs": "opentelemetry"}),
+        "PluginClash",
+        ["already has theirs of type opentelemetry", "Take the filter (extensionRef) that names theirs out of its rules"],
+    ),
+    (
+        "an HTTPRoute whose filter names a plugin of the binding",
+        on_route(filters=("assistant-opentelemetry",)),
+        "PluginClash",
+        ["already has assistant-opentelemetry of type opentelemetry", "Take the filter (extensionRef) that names"],
+    ),
+    (
+        "an HTTPRoute whose filter names no plugin",
+        on_route(filters=("ghost",)),
+        "UnknownPlugin",
+        ["lists ghost", "take ghost out of the filters of its rules"],
+    ),
+    (
+        "an HTTPRoute of another implementation",
+        on_route(foreign=True),
+        "OtherIngressClass",
+        ["HTTPRoute kong/chat (route chat, attachTo) is not Kong's", "Name a Gateway that Kong's controller serves in its parentRefs"],
+    ),
+    (
+        "an HTTPRoute in a cluster without the Gateway API",
+        make_snapshot(make_binding(make_spec(TO_ROUTE)), routes_installed=False),
+        "GatewayApiNotInstalled",
+        ["does not know HTTPRoute (gateway.networking.k8s.io/v1)", "Install the resource definitions of the Gateway API"],
+    ),
+    ("a Service in a cluster without the Gateway API", attached(routes_installed=False), "Accepted", []),
+    ("an HTTPRoute that does not exist", make_snapshot(make_binding(make_spec(TO_ROUTE))), "TargetNotFound", ["HTTPRoute kong/chat"]),
+    (
+        "an HTTPRoute on an exposed place",
+        exposed(replace(http_route((CHAT,)), rules=(("", "/openai/"),))),
+        "PathOverlap",
+        ["HTTPRoute kong/split serves the path /openai of route openai too"],
+    ),
+    ("an HTTPRoute on another host", exposed(replace(http_route((CHAT,)), rules=(("a.example", "/openai"),))), "Accepted", []),
     ("a Service with a rule of its own", attached(routes=(http_route((CHAT,), (CANARY,)),)), "Accepted", []),
     (
         "routes that nobody lets us see",
@@ -595,6 +660,16 @@ def test_only_clashing_targets_are_to_be_left() -> None:
     )
 
     assert frozenset({CHAT}) == acceptance.clashing_targets
+
+
+@pytest.mark.parametrize("filters", [("theirs",), ("assistant-opentelemetry",)], ids=["a plugin of its type", "itself"])
+def test_ours_leave_an_http_route_when_a_filter_comes_to_name(filters: tuple[str, ...]) -> None:
+    types = {"theirs": "opentelemetry", "assistant-opentelemetry": "opentelemetry", "cors": "cors"}
+    seen = on_route("assistant-opentelemetry", "cors", filters=filters, plugin_types=types, plugin_owners=OWNERS)
+
+    (left,) = decide(seen).plan.first
+
+    assert left.plugins == ("cors",)
 
 
 def test_clashing_targets_are_named_whichever_check_decides() -> None:

@@ -12,6 +12,7 @@ from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout
+from tests.unit.plan.gateway import test_rollouts
 from tests.unit.plan.situations import AGENT, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
@@ -46,6 +47,11 @@ def with_image(image: str, **gateway: Any) -> Snapshot:
     return make_snapshot(make_binding(make_spec(**gateway)), workload=make_workload(make_container(image=image)))
 
 
+def beside_kong(container: Container, **gateway: Any) -> Snapshot:
+    """A pod with this container and another one, `kong`, of Kong's image."""
+    return make_snapshot(make_binding(make_spec(**gateway)), workload=make_workload(container, make_container({}, name="kong")))
+
+
 def seen_by(spec_options: dict[str, Any], snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, binding=make_binding(make_spec(**spec_options)))
 
@@ -56,7 +62,11 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "no workload",
         make_snapshot(workload=None),
         "GatewayNotFound",
-        ["Deployment kong/kong-gateway (gateway.targetRef) does not exist", "Correct the reference", "a DaemonSet"],
+        [
+            "Deployment kong/kong-gateway (gateway.targetRef) does not exist",
+            "Correct the reference",
+            "supports Deployment, DaemonSet, StatefulSet.",
+        ],
     ),
     (
         "not readable",
@@ -74,7 +84,50 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "wrong container",
         seen_by({"container": "kong"}, make_snapshot(workload=make_workload(make_container(), make_container(name="ingress-controller")))),
         "GatewayContainerNotFound",
-        ["no container kong", "there are: proxy, ingress-controller"],
+        ["no container kong", "there are: proxy (Kong's image), ingress-controller (Kong's image)."],
+    ),
+    (
+        "an init container",
+        seen_by({"container": "clear-stale-pid"}, make_snapshot(workload=replace(make_workload(), init_containers=("clear-stale-pid",)))),
+        "GatewayContainerNotFound",
+        ["clear-stale-pid is an init container of Deployment kong/kong-gateway", "there are: proxy (Kong's image)."],
+    ),
+    (
+        "a sidecar of the default name",
+        beside_kong(make_container({}, image="envoyproxy/envoy:v1.31")),
+        "GatewayContainerNotKong",
+        ["container proxy runs envoyproxy/envoy:v1.31, while container kong runs Kong's image", "Set gateway.container to kong"],
+    ),
+    (
+        "a sidecar that got the settings",
+        beside_kong(make_container(WANTED, image="envoyproxy/envoy:v1.31")),
+        "GatewayContainerNotKong",
+        [],
+    ),
+    (
+        "an image of one's own with Kong's settings, beside a container of Kong's image",
+        beside_kong(make_container({**WANTED, "KONG_DATABASE": "off"}, image="registry.example.net/ai-gateway:7")),
+        "GatewayVersionUnknown",
+        [],
+    ),
+    (
+        "an image of one's own with its version, beside a container of Kong's image",
+        beside_kong(make_container(WANTED, image="registry.example.net/ai-gateway:7"), kongVersion="3.13.0.7"),
+        "GatewayConfigured",
+        [],
+    ),
+    ("two containers of Kong's image", beside_kong(make_container()), "GatewayConfigured", []),
+    (
+        "Kong beside its controller and sidecars",
+        make_snapshot(
+            workload=make_workload(
+                make_container({}, name="ingress-controller", image="kong/kubernetes-ingress-controller:3.5"),
+                make_container({}, name="istio-proxy", image="istio/proxyv2:1.24"),
+                make_container(),
+            )
+        ),
+        "GatewayConfigured",
+        [],
     ),
     (
         "no container",
@@ -83,7 +136,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["no container proxy", "there are: none."],
     ),
     ("control plane", with_env({**WANTED, "KONG_ROLE": "control_plane"}), "GatewayControlPlaneOnly", ["KONG_ROLE=control_plane"]),
-    ("data plane", with_env({**WANTED, "KONG_ROLE": "data_plane"}), "GatewayConfigured", []),
+    (
+        "data plane",
+        with_env({**WANTED, "KONG_ROLE": "data_plane"}),
+        "GatewayConfigured",
+        ["It is a data plane: KONG_PLUGINS of its control plane"],
+    ),
     (
         "a control plane in this cluster",
         with_env({**WANTED, "KONG_ROLE": "data_plane", "KONG_CLUSTER_CONTROL_PLANE": "kong-cp.kong.svc.cluster.local:8005"}),
@@ -359,11 +417,21 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ("verify, right", make_snapshot(VERIFY), "GatewayConfigured", []),
     (
         "Kong Operator's, lacking",
-        with_env({**WANTED, SAMPLING_RATE: "0.5"}, owner_kinds=frozenset({"DataPlane"})),
+        with_env({**WANTED, SAMPLING_RATE: "0.5"}, owners={"DataPlane": "edge"}),
         "GatewayManagedElsewhere",
-        ["KONG_TRACING_SAMPLING_RATE=1.0", 'DataPlane, spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env'],
+        [
+            "KONG_TRACING_SAMPLING_RATE=1.0",
+            'in DataPlane kong/edge, spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env;',
+            "GatewayConfiguration, below spec.dataPlaneOptions.",
+        ],
     ),
-    ("Kong Operator's, right", with_env(WANTED, owner_kinds=frozenset({"DataPlane"})), "GatewayConfigured", []),
+    (
+        "Kong Operator's by its label",
+        with_env({}, labels={"gateway-operator.konghq.com/managed-by": "dataplane"}),
+        "GatewayManagedElsewhere",
+        ["in the DataPlane, spec.deployment"],
+    ),
+    ("Kong Operator's, right", with_env(WANTED, owners={"DataPlane": "edge"}), "GatewayConfigured", []),
     ("absent", with_env({}), "GatewayPending", ["About to set KONG_TRACING_INSTRUMENTATIONS=all", "replaced once"]),
     ("ours and outdated", with_env({**WANTED, UNTRUSTED_LUA: "sandbox"}, managers=OURS), "GatewayPending", ["KONG_UNTRUSTED_LUA=on"]),
     (
@@ -382,12 +450,6 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["lacks KONG_TRACING_INSTRUMENTATIONS=all", "only the settings of the older binding kong/elder are applied"],
     ),
     ("no pod", with_env(WANTED, rollout=DOWN), "GatewayNotRunning", ["no ready pod", "kubectl -n kong get pods"]),
-    (
-        "scaled to 0",
-        with_env({}, rollout=Rollout(complete=True, ready=False, halt="scaled to 0")),
-        "GatewayScaledToZero",
-        ["is scaled to 0 and serves nothing", "Argo Rollout"],
-    ),
     ("rolling out, seen from the start", rolling(make_container(TRACING)), "GatewayRollingOut", ["being replaced"]),
     ("rolling out, not seen from the start", with_env(WANTED, rollout=STARTING, replaced=None), "GatewayRollingOut", []),
     ("rolling out from an older Kong", rolling(make_container(image="kong/kong-gateway:3.12")), "GatewayRollingOut", []),
@@ -404,19 +466,6 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "GatewayConfigured",
         [],
     ),
-    (
-        "paused before the settings",
-        with_env(WANTED, rollout=Rollout(complete=False, ready=True, halt="paused"), replaced=None),
-        "GatewayRolloutPaused",
-        ["is paused (spec.paused)", "rollout resume deployment kong-gateway"],
-    ),
-    (
-        "stuck before the settings",
-        with_env(WANTED, rollout=Rollout(complete=False, ready=True, halt="stuck"), replaced=None),
-        "GatewayRolloutStuck",
-        ["exceeded its progress deadline", "get pods"],
-    ),
-    ("paused with the settings", with_env(WANTED, rollout=Rollout(complete=True, ready=True, halt="paused")), "GatewayConfigured", []),
     ("invalid spec", make_snapshot(replace(make_binding(), spec=None)), "GatewayNotEvaluated", []),
     ("not granted", make_snapshot(make_binding(namespace="ai")), "GatewayNotEvaluated", []),
 ]
@@ -456,9 +505,7 @@ def test_nothing_of_a_workload_is_shown_without_a_grant() -> None:
         pytest.param(with_env({**WANTED, UNTRUSTED_LUA: "off"}), False, True, id="off"),
         pytest.param(seen_by({"untrustedLua": "Unmanaged"}, with_env({**TRACING, UNTRUSTED_LUA: "off"})), False, True, id="off, unmanaged"),
         pytest.param(seen_by({"untrustedLua": "Unmanaged"}, with_env(TRACING)), True, False, id="absent, unmanaged"),
-        pytest.param(
-            with_env({**WANTED, UNTRUSTED_LUA: "off"}, owner_kinds=frozenset({"DataPlane"})), False, True, id="off, Kong Operator's"
-        ),
+        pytest.param(with_env({**WANTED, UNTRUSTED_LUA: "off"}, owners={"DataPlane": "edge"}), False, True, id="off, Kong Operator's"),
         pytest.param(make_snapshot(workload=None), False, False, id="no workload"),
     ],
 )
@@ -475,6 +522,7 @@ def test_version_and_image_are_shown_even_where_something_is_wrong() -> None:
 
 
 def test_the_cases_reach_every_reason_but_those_of_writing() -> None:
-    reachable = {expected for _, _, expected, _ in CASES} | {"GatewaySettingsReverted", "GatewayWriteFailing", "GatewayWriteRefused"}
+    judged = {expected for _, _, expected, _ in CASES} | {case[4] for case in test_rollouts.CASES}
+    reachable = judged | {"GatewaySettingsReverted", "GatewayWriteFailing", "GatewayWriteRefused"}
 
     assert {name for name, entry in REASONS.items() if entry.type is ConditionType.GATEWAY_CONFIGURED} == reachable

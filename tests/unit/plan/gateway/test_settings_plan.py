@@ -13,7 +13,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
 from fiddler_kong_operator.plan.snapshot import Binding
-from fiddler_kong_operator.plan.workload import EnvEntry, EnvSource, Rollout, Workload
+from fiddler_kong_operator.plan.workload import EnvEntry, EnvSource, Workload
 from tests.unit.plan.situations import HELM, OURS, WANTED, make_binding, make_container, make_spec, make_workload
 
 BOTH = OURS | HELM
@@ -106,14 +106,14 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ("Konnect", make_workload(make_container({"KONG_KONNECT_MODE": "on"})), (PLAIN,)),
     ("plugins missing", make_workload(make_container({"KONG_PLUGINS": "cors"})), (OVERRIDE,)),
     ("plugins unknown", make_workload(make_container((EnvEntry("KONG_PLUGINS", None, from_source=True),))), (OVERRIDE,)),
-    ("scaled to 0", make_workload(make_container({}), rollout=Rollout(complete=True, ready=False, halt="scaled to 0")), (PLAIN,)),
     ("perhaps in a ConfigMap", make_workload(replace(make_container({"KONG_PLUGINS": "bundled"}), env_from=CONFIG_MAP)), (PLAIN,)),
     (
         "Lua that an unknown Kong may not know",
         make_workload(make_container({}, image="registry.example.net/ai-gateway:7")),
         (make_binding(make_spec(untrustedLua="lax")),),
     ),
-    ("Kong Operator's", make_workload(make_container({}), owner_kinds=frozenset({"DataPlane"})), (OVERRIDE,)),
+    ("a sidecar beside Kong", make_workload(make_container({}, image="envoy:1"), make_container({}, name="kong")), (PLAIN,)),
+    ("Kong Operator's", make_workload(make_container({}), owners={"DataPlane": "edge"}), (OVERRIDE,)),
     ("conflict", make_workload(make_container({SAMPLING_RATE: "0.5"})), (PLAIN,)),
     ("conflict with an unknown manager", make_workload(make_container({SAMPLING_RATE: "0.5"}), managers=frozenset()), (PLAIN,)),
     (

@@ -32,9 +32,9 @@ def test_granted(namespace: str, grant: str | None, expected: bool) -> None:  # 
     ("more", "expected"),
     [
         ({}, False),
-        ({"owner_kinds": frozenset({"DataPlane"})}, True),
+        ({"owners": {"DataPlane": "edge"}}, True),
         ({"labels": {"gateway-operator.konghq.com/managed-by": "dataplane"}}, True),
-        ({"labels": {"app.kubernetes.io/managed-by": "Helm"}, "owner_kinds": frozenset({"Application"})}, False),
+        ({"labels": {"app.kubernetes.io/managed-by": "Helm"}, "owners": {"Application": "shop"}}, False),
     ],
 )
 def test_managed_elsewhere(more: dict[str, Any], expected: bool) -> None:  # noqa: FBT001

@@ -10,15 +10,13 @@ from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.workloads import reduce_workload
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
-from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, deployment_rollout
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Rollout
-from tests.unit.observe.objects import deployment
+from tests.unit.observe.objects import ROLLED_OUT
 from tests.unit.plan.situations import WANTED, make_binding, make_snapshot, make_spec
 
-STATUS = {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
-DEADLINE: Manifest = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
 FLEET = WorkloadKind(
     Kind("Fleet", "example.com", "v2", "fleets"),
     ("spec", "gateway", "podTemplate"),
@@ -26,32 +24,6 @@ FLEET = WorkloadKind(
 )
 """A kind that only these tests know."""
 EVERY = {**WORKLOADS, "Fleet": FLEET}
-
-
-def rollout(spec: Manifest | None = None, *, status: Manifest | None = None) -> Rollout:
-    return deployment_rollout({**deployment(), "spec": {"replicas": 2, **(spec or {})}, "status": {**STATUS, **(status or {})}})
-
-
-@pytest.mark.parametrize(
-    ("spec", "status", "expected"),
-    [
-        ({}, {}, Rollout(complete=True, ready=True)),
-        ({}, {"updatedReplicas": 1}, Rollout(complete=False, ready=True)),
-        ({}, {"replicas": 3}, Rollout(complete=False, ready=True)),
-        ({"replicas": 5}, {"replicas": 4, "updatedReplicas": 4}, Rollout(complete=True, ready=True)),
-        ({}, {"availableReplicas": 1}, Rollout(complete=True, ready=True)),
-        ({}, {"availableReplicas": None}, Rollout(complete=True, ready=False)),
-        ({"paused": True}, {"updatedReplicas": 1}, Rollout(complete=False, ready=True, halt="paused")),
-        ({}, DEADLINE, Rollout(complete=True, ready=True, halt="stuck")),
-        (
-            {"replicas": 0},
-            {"replicas": 0, "updatedReplicas": 0, "availableReplicas": 0},
-            Rollout(complete=True, ready=False, halt="scaled to 0"),
-        ),
-    ],
-)
-def test_progress_is_judged_by_pods_of_older_templates(spec: Manifest, status: Manifest, expected: Rollout) -> None:
-    assert rollout(spec, status=status) == expected
 
 
 def test_the_api_offers_the_kinds_of_the_registry() -> None:
@@ -75,9 +47,8 @@ def raw_workload(row: WorkloadKind, env: list[Manifest], manager: str) -> Manife
         "generation": 1,
         "managedFields": [{"manager": manager, "operation": "Apply", "fieldsV1": fields}],
     }
-    status = {"done": True, "observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
     pod = row.with_pod({"containers": [{"name": "proxy", "image": "kong/kong-gateway:3.13.0.7", "env": env}]})
-    return {"apiVersion": row.kind.api_version, "kind": row.kind.name, "metadata": metadata, **pod, "status": status}
+    return {"apiVersion": row.kind.api_version, "kind": row.kind.name, "metadata": metadata, **pod, "status": {**ROLLED_OUT, "done": True}}
 
 
 def binding_of(row: WorkloadKind) -> Binding:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import pytest
 
 from fiddler_kong_operator.api import AttachTo
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable, read_http_route
-from fiddler_kong_operator.plan.snapshot import Attachable
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable
+from fiddler_kong_operator.plan.snapshot import Attachable, Parent
 
 ROUTE = ObjectKey("HTTPRoute", "ai", "chat")
 SHOP, CHAT = ObjectKey("Ingress", "ai", "shop"), ObjectKey("Service", "ai", "chat")
@@ -49,12 +50,15 @@ def test_tls_verification_is_off_where_kongs_controller_reads_it_so(value: str, 
     assert (read_attachable(CHAT, raw).unverified_tls, read_attachable(SHOP, raw).unverified_tls) == (expected, False)
 
 
-def http_route(*rules: dict[str, Any], controller: str | None = None, parent: str = "Gateway") -> dict[str, Any]:
+def http_route(
+    *rules: dict[str, Any], controller: str | None = None, parent: str = "Gateway", hosts: Sequence[str] = (), **conditions: str
+) -> dict[str, Any]:
     """An HTTPRoute, with the status of an implementation that claims its parent."""
     ref = {"kind": parent, "name": "kong"}
-    statuses = [{"parentRef": ref, "controllerName": controller}] if controller else []
+    told = [{"type": name, "status": status, "reason": "Told", "message": "see there."} for name, status in conditions.items()]
+    statuses = [{"parentRef": {**ref, "namespace": "ai"}, "controllerName": controller, "conditions": told}] if controller else []
     annotations = {"konghq.com/plugins": "cors"}
-    spec = {"parentRefs": [ref], "rules": list(rules)}
+    spec = {"parentRefs": [ref], "hostnames": list(hosts), "rules": list(rules)}
     return {"metadata": {"uid": "u", "annotations": annotations}, "spec": spec, "status": {"parents": statuses}}
 
 
@@ -72,7 +76,45 @@ KONG_FILTER = {"type": "ExtensionRef", "extensionRef": {"group": "configuration.
 def test_an_http_route_is_read_with_the_services_that_share_a_rule() -> None:
     raw = http_route(SPLIT, {"backendRefs": [{"name": "chat"}], "filters": [KONG_FILTER, {"type": "URLRewrite"}]}, {})
     groups = ((CHAT, ObjectKey("Service", "beta", "canary")), (CHAT,))
-    assert read_http_route(ROUTE, raw) == Attachable(ROUTE, "u", "", ("cors",), backends=groups, filters=("limit",))
+    expected = Attachable(ROUTE, "u", "", ("cors",), rules=(("", "/"),), backends=groups, filters=("limit",))
+    assert read_attachable(ROUTE, raw) == expected
+
+
+def test_an_http_route_serves_the_paths_of_its_rules_on_its_hosts() -> None:
+    matches = [{"path": {"type": "Exact", "value": "/a"}}, {"path": {"type": "RegularExpression", "value": "/b.*"}}, {"headers": []}]
+    found = read_attachable(ROUTE, http_route({"matches": matches}, hosts=["a.example", "b.example"]))
+    assert found.rules == tuple((host, path) for path in ("/a", "/~/b.*", "/") for host in ("a.example", "b.example"))
+
+
+KONG = "konghq.com/kic-gateway-controller"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected", "published"),
+    [
+        (http_route(), None, False),
+        (http_route(controller="example.com/gateway-controller", Accepted="True"), None, False),
+        (http_route(controller=KONG), Parent("ai/kong", accepted=False), False),
+        (http_route(controller=KONG, Accepted="False"), Parent("ai/kong", accepted=False, message="Told: see there"), False),
+        (http_route(controller=KONG, Accepted="True"), Parent("ai/kong", accepted=True), False),
+        (http_route(controller=KONG, Accepted="True", Programmed="True"), Parent("ai/kong", accepted=True, programmed="True"), True),
+        (
+            http_route(controller=KONG, Accepted="True", Programmed="Unknown"),
+            Parent("ai/kong", accepted=True, programmed="Unknown", message="Told: see there"),
+            False,
+        ),
+    ],
+    ids=["nobody", "another implementation", "no conditions", "refused", "accepted", "programmed", "not yet programmed"],
+)
+def test_an_http_route_is_read_with_what_kongs_controller_says(raw: dict[str, Any], expected: Parent | None, published: bool) -> None:  # noqa: FBT001
+    found = read_attachable(ROUTE, raw)
+    assert (found.parents, found.published) == ((expected,) if expected else (), published)
+
+
+def test_what_was_said_of_a_former_parent_no_longer_counts() -> None:
+    raw = http_route(controller=KONG, Accepted="True", Programmed="True")
+    raw["spec"]["parentRefs"] = [{"name": "other"}]
+    assert read_attachable(ROUTE, raw).parents == ()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +127,8 @@ def test_an_http_route_is_read_with_the_services_that_share_a_rule() -> None:
     ids=["kong's", "another implementation's", "a mesh's"],
 )
 def test_an_http_route_of_another_implementation_leads_nowhere(raw: dict[str, Any], expected: bool) -> None:  # noqa: FBT001
-    assert bool(read_http_route(ROUTE, raw).backends) == expected
+    found = read_attachable(ROUTE, raw)
+    assert (bool(found.backends), not found.foreign) == (expected, expected)
 
 
 def test_a_service_serves_no_place_whatever_it_holds() -> None:
@@ -109,4 +152,4 @@ def test_a_service_serves_no_place_whatever_it_holds() -> None:
 )
 def test_malformed_objects_of_a_file_serve_nothing_and_list_nothing(raw: dict[str, Any]) -> None:
     assert read_attachable(SHOP, raw) == Attachable(SHOP, "", "")
-    assert read_http_route(ROUTE, raw) == Attachable(ROUTE, "", "")
+    assert read_attachable(ROUTE, raw) == Attachable(ROUTE, "", "", foreign=True)

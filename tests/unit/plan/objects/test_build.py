@@ -89,6 +89,13 @@ def test_payloads_are_off_unless_captured() -> None:
     assert (logged("Disabled"), logged("Captured")) == (False, True)
 
 
+@pytest.mark.parametrize(("binding", "route"), [("Captured", "Disabled"), ("Disabled", "Captured")])
+def test_payloads_of_one_route_may_differ_from_those_of_the_others(binding: str, route: str) -> None:
+    made = manifests(plan_of(spec_of(EXPOSED | {"payloads": route}, ATTACHED, payloads=binding)))
+    logged = {name: made[f"KongPlugin/assistant-{name}-ai-proxy"]["config"]["logging"]["log_payloads"] for name in ("openai", "chat")}
+    assert logged == {"openai": route == "Captured", "chat": binding == "Captured"}
+
+
 def test_a_rotated_key_changes_the_secret_alone() -> None:
     spec = spec_of()
     before = plan_of(spec)

@@ -6,7 +6,7 @@ import pytest
 
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Parent, Snapshot
 from fiddler_kong_operator.plan.status.confirmation import seconds_to_settle
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME, outdate_warnings
@@ -37,6 +37,44 @@ def test_what_is_withheld_waits_for_the_gateway() -> None:
 
 
 # Confirmation
+
+ROUTE = ObjectKey("HTTPRoute", "kong", "chat")
+TO_ROUTE = make_binding(make_spec({"name": "chat", "attachTo": {"kind": "HTTPRoute", "name": "chat"}}))
+
+
+def route(*parents: Parent) -> Snapshot:
+    """A binding that is attached to an HTTPRoute of which Kong's controllers say that."""
+    published = any(parent.programmed == "True" for parent in parents)
+    return make_snapshot(TO_ROUTE, targets={ROUTE: Attachable(ROUTE, "uid", "1", parents=parents, published=published)})
+
+
+@pytest.mark.parametrize(
+    ("parents", "expected", "phrase"),
+    [
+        ((), "KongNotConfirmed", "No Gateway of Kong's has accepted HTTPRoute kong/chat yet"),
+        (
+            (Parent("kong/kong", accepted=False, message="NotAllowedByListeners: no listener"),),
+            "RouteNotAccepted",
+            "accepts HTTPRoute kong/chat. Gateway kong/kong: NotAllowedByListeners: no listener.",
+        ),
+        (
+            (Parent("kong/kong", accepted=True, programmed="Unknown", message="Pending: not yet"),),
+            "KongNotConfirmed",
+            "its condition Programmed is not True. Gateway kong/kong: Pending: not yet.",
+        ),
+        ((Parent("kong/kong", accepted=True),), "PluginsProgrammed", "and Kong has not refused them."),
+        ((Parent("kong/kong", accepted=True, programmed="True"),), "PluginsProgrammed", "and Kong has taken the routes."),
+        (
+            (Parent("kong/old", accepted=False), Parent("kong/kong", accepted=True, programmed="True")),
+            "PluginsProgrammed",
+            "and Kong has taken the routes.",
+        ),
+    ],
+    ids=["nobody", "refused", "not yet programmed", "a controller that does not say", "programmed", "by one of two"],
+)
+def test_an_http_route_is_confirmed_by_its_parents(parents: tuple[Parent, ...], expected: str, phrase: str) -> None:
+    shown = found(route(*parents))
+    assert (shown.reason.name, phrase in shown.message) == (expected, True)
 
 
 def exposing(*, published: bool, **more: Any) -> Snapshot:

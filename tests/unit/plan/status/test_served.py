@@ -11,7 +11,7 @@ import pytest
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Parent, Snapshot
 from fiddler_kong_operator.plan.status.served import count_served
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec
@@ -163,3 +163,22 @@ def test_a_warning_about_what_was_written_since_is_over() -> None:
 
 def test_an_invalid_spec_has_no_count() -> None:
     assert count_served(make_snapshot(replace(BOTH, spec=None, invalid="no")), EMPTY) is None
+
+
+@pytest.mark.parametrize(
+    ("parents", "expected"),
+    [
+        ((), "0/1"),
+        ((Parent("kong/kong", accepted=True, programmed="Unknown"),), "0/1"),
+        ((Parent("kong/kong", accepted=True),), "1/1"),
+        ((Parent("kong/kong", accepted=True, programmed="True"),), "1/1"),
+    ],
+    ids=["nobody", "not yet programmed", "a controller that does not say", "programmed"],
+)
+def test_an_http_route_counts_unless_kong_may_not_have_it(parents: tuple[Parent, ...], expected: str) -> None:
+    key = ObjectKey("HTTPRoute", "kong", "chat")
+    binding = make_binding(make_spec({"name": "chat", "attachTo": {"kind": "HTTPRoute", "name": "chat"}}))
+    published = any(parent.programmed == "True" for parent in parents)
+    route = Attachable(key, "uid-chat", "4", parents=parents, published=published)
+    seen = make_snapshot(binding, secrets=SECRETS, targets={key: route})
+    assert count_served(seen, decide(seen).plan) == expected

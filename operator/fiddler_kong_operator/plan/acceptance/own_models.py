@@ -1,0 +1,106 @@
+"""What Fiddler will lack on routes that bring their own ai-proxy, or none: advice, as sentences. Nothing is refused for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import SERVICE
+from fiddler_kong_operator.plan.own_models import OwnModel, OwnModels
+from fiddler_kong_operator.plan.providers import is_uncounted
+from fiddler_kong_operator.plan.references import attach_targets
+from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
+
+__all__ = ["own_model_advice"]
+
+_UNTRANSLATED: Final = "preserve"
+
+
+def own_model_advice(snapshot: Snapshot) -> Iterator[str]:
+    """A sentence for each thing that Fiddler will lack, or get unasked, on an attached route without `llm`."""
+    for key, route in attach_targets(snapshot.binding).items():
+        if route.llm is None and key in snapshot.targets and snapshot.models is not None:
+            yield from _of_route(snapshot, route.name, snapshot.targets[key])
+
+
+def _of_route(snapshot: Snapshot, route: str, target: Attachable) -> Iterator[str]:
+    levels = [*_levels(snapshot, target)]
+    found = next((there for level in levels if (there := _models(snapshot, level))), snapshot.global_models)
+    for name, models in found.items():
+        yield from (f"Route {route}: {sentence}" for sentence in _of_plugin(snapshot, name, models))
+    reach = [carrier for level in levels for carrier in level]
+    if not found and _is_local(snapshot, reach) and all(_listed(carrier) <= snapshot.plugin_types.keys() for carrier in reach):
+        yield (
+            f"Route {route}: no ai-proxy or ai-proxy-advanced is visible on {target.key}, {_around(target.key)}, or globally. Without one "
+            "Kong makes no LLM span, and Fiddler shows nothing. Put one there, or set llm on the route."
+        )
+
+
+def _levels(snapshot: Snapshot, target: Attachable) -> Iterator[Sequence[Attachable]]:
+    """The objects whose plugins calls meet: those of a level hide those of the next, but not on each of the routes to a Service."""
+    if target.key.kind == SERVICE.name:
+        yield [target, *(route for route in snapshot.routes if any(target.key in group for group in route.backends))]
+    else:
+        yield [target]
+        yield [snapshot.behind[key] for group in target.backends for key in group if key in snapshot.behind]
+
+
+def _models(snapshot: Snapshot, level: Sequence[Attachable]) -> Mapping[str, OwnModels]:
+    listed = {name for carrier in level for name in _listed(carrier)}
+    return {name: models for name, models in (snapshot.models or {}).items() if name in listed}
+
+
+def _listed(carrier: Attachable) -> frozenset[str]:
+    return frozenset((*carrier.plugins, *carrier.filters))
+
+
+def _is_local(snapshot: Snapshot, reach: Sequence[Attachable]) -> bool:
+    """Whether all of it, Services included, is in the binding's namespace: names in others are not resolved."""
+    keys = {*(carrier.key for carrier in reach), *(key for carrier in reach for group in carrier.backends for key in group)}
+    return all(key.namespace == snapshot.binding.namespace for key in keys)
+
+
+def _around(target: ObjectKey) -> str:
+    return "the routes to it" if target.kind == SERVICE.name else "its Services"
+
+
+def _of_plugin(snapshot: Snapshot, name: str, models: OwnModels) -> Iterator[str]:
+    if models is None:
+        yield f"the config of {name} is partly in a Secret. Check that logging.log_statistics is true there, or Fiddler shows no tokens."
+        return
+    spec = snapshot.binding.spec
+    captured = spec is not None and spec.payloads == "Captured"
+    for affects, text in _SENTENCES:
+        affected = [model for model in models if affects(model, captured)]
+        if affected:
+            yield f"{name}{_share(affected, models)} {text.format(route_type=affected[0].route_type)}"
+
+
+def _share(affected: Sequence[OwnModel], models: Sequence[OwnModel]) -> str:
+    return f" ({len(affected)} of {len(models)} targets)" if len(models) > 1 else ""
+
+
+_SENTENCES: Final[tuple[tuple[Callable[[OwnModel, bool], bool], str], ...]] = (
+    (
+        lambda model, _: model.route_type == _UNTRANSLATED,
+        "has the route_type {route_type}: Kong passes the calls on as they are. Do not expect an LLM span of them in Fiddler.",
+    ),
+    (
+        lambda model, _: is_uncounted(model.route_type),
+        "has the route_type {route_type}, of which Kong counts no tokens: Fiddler shows none.",
+    ),
+    (
+        lambda model, _: not model.log_statistics and not is_uncounted(model.route_type),
+        "has logging.log_statistics off: Fiddler shows no tokens. Set it to true.",
+    ),
+    (
+        lambda model, captured: captured and not model.log_payloads,
+        "has logging.log_payloads off: Fiddler shows no text, although spec.payloads is Captured. Set it to true.",
+    ),
+    (
+        lambda model, captured: model.log_payloads and not captured,
+        "has logging.log_payloads on: prompts and answers go to Fiddler, although spec.payloads is Disabled. Set it to false.",
+    ),
+)
+"""Which models a sentence is about (given whether text is wanted), and the sentence behind the plugin's name."""

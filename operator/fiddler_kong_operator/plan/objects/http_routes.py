@@ -1,0 +1,119 @@
+"""Reads an HTTPRoute: the places it serves, the Services and plugins of its rules, and what Kong's controllers say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.references import PATTERN_PREFIX
+from fiddler_kong_operator.plan.snapshot import Attachable, Parent
+
+from .raw import mapping, mappings
+
+__all__ = ["read_http_route"]
+
+_GATEWAY: Final = "Gateway"
+_KONG_CONTROLLERS: Final = "konghq.com/"
+"""Beginning of the controllerName of Kong's implementations of the Gateway API."""
+
+_LONGEST: Final = 1024
+"""Characters that are kept of a text in a status."""
+
+_Reference = tuple[str, str, str]
+"""Kind, namespace and name of a parent."""
+
+
+def read_http_route(route: Attachable, raw: Manifest) -> Attachable:
+    """The route with what its spec and status say; of one that is certainly not Kong's only that."""
+    namespace = route.key.namespace
+    if _is_foreign(namespace, raw):
+        return replace(route, foreign=True)
+    told = tuple(_told(namespace, raw))
+    return replace(
+        route,
+        rules=tuple(dict.fromkeys(_places(raw))),
+        backends=tuple(dict.fromkeys(_backends(namespace, raw))),
+        filters=tuple(dict.fromkeys(_filters(raw))),
+        parents=told,
+        published=any(parent.accepted and parent.programmed == "True" for parent in told),
+    )
+
+
+def _places(raw: Manifest) -> Iterator[tuple[str, str]]:
+    """The (host or "" for all, path) pairs of its rules."""
+    spec = mapping(raw, "spec")
+    listed = spec.get("hostnames")
+    hosts = [str(host) for host in listed] if isinstance(listed, list) and listed else [""]
+    for rule in mappings(spec, "rules"):
+        for match in mappings(rule, "matches") or [{}]:
+            path = mapping(match, "path")
+            value = str(path.get("value") or "/")
+            yield from ((host, PATTERN_PREFIX + value if path.get("type") == "RegularExpression" else value) for host in hosts)
+
+
+def _backends(namespace: str, raw: Manifest) -> Iterator[tuple[ObjectKey, ...]]:
+    """The Services of each rule. A weight of 0 makes no difference to Kong's controller."""
+    for rule in mappings(mapping(raw, "spec"), "rules"):
+        refs = (ref for ref in mappings(rule, "backendRefs") if ref.get("kind", SERVICE.name) == SERVICE.name and ref.get("name"))
+        services = {ObjectKey(SERVICE.name, str(ref.get("namespace") or namespace), str(ref["name"])) for ref in refs}
+        if services:
+            yield tuple(sorted(services))
+
+
+def _filters(raw: Manifest) -> Iterator[str]:
+    """The KongPlugins of its rules' filters."""
+    for rule in mappings(mapping(raw, "spec"), "rules"):
+        for filter_ in mappings(rule, "filters"):
+            reference = mapping(filter_, "extensionRef")
+            if (reference.get("group"), reference.get("kind")) == (names.KONG_GROUP, KONG_PLUGIN.name) and reference.get("name"):
+                yield str(reference["name"])
+
+
+def _is_foreign(namespace: str, raw: Manifest) -> bool:
+    """Whether it is certainly not Kong's: no Gateway is among its parents, or other implementations claim them all."""
+    others = {_reference(mapping(status, "parentRef"), namespace) for status in _statuses(raw) if not _is_kongs(status)}
+    return all(ref[0] != _GATEWAY or ref in others for ref in _parents(namespace, raw))
+
+
+def _told(namespace: str, raw: Manifest) -> Iterator[Parent]:
+    """What Kong's controllers say of it, for each of its Gateways that they serve."""
+    present = set(_parents(namespace, raw))
+    for status in filter(_is_kongs, _statuses(raw)):
+        reference = _reference(mapping(status, "parentRef"), namespace)
+        if reference in present:
+            conditions = {str(condition.get("type")): condition for condition in mappings(status, "conditions")}
+            accepted, programmed = conditions.get("Accepted", {}), conditions.get("Programmed", {})
+            told = programmed if accepted.get("status") == "True" else accepted
+            yield Parent(
+                f"{reference[1]}/{reference[2]}",
+                accepted=accepted.get("status") == "True",
+                programmed=str(programmed["status"]) if programmed.get("status") else None,
+                message=_words(told),
+            )
+
+
+def _words(condition: Manifest) -> str:
+    """Reason and message of a condition that is not True."""
+    if condition.get("status") == "True":
+        return ""
+    return ": ".join(str(condition[part]).rstrip(". ")[:_LONGEST] for part in ("reason", "message") if condition.get(part))
+
+
+def _statuses(raw: Manifest) -> list[Manifest]:
+    return mappings(mapping(raw, "status"), "parents")
+
+
+def _is_kongs(status: Manifest) -> bool:
+    return str(status.get("controllerName")).startswith(_KONG_CONTROLLERS)
+
+
+def _parents(namespace: str, raw: Manifest) -> list[_Reference]:
+    return [_reference(ref, namespace) for ref in mappings(mapping(raw, "spec"), "parentRefs")]
+
+
+def _reference(ref: Manifest, namespace: str) -> _Reference:
+    return str(ref.get("kind") or _GATEWAY), str(ref.get("namespace") or namespace), str(ref.get("name") or "")

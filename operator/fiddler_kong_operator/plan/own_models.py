@@ -1,0 +1,52 @@
+"""What a user's own ai-proxy or ai-proxy-advanced gives to Fiddler: the few fields of its config that decide it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["ANSWERING_TYPES", "OwnModel", "OwnModels", "read_models"]
+
+ANSWERING_TYPES: Final = frozenset({"ai-proxy", "ai-proxy-advanced"})
+"""The types that answer a call by a model, and make the LLM span of it."""
+
+_LONGEST: Final = 64
+"""Characters that are kept of a route type: Kong's own are shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnModel:
+    """One model of a plugin; ai-proxy-advanced has several."""
+
+    route_type: str = ""
+    log_statistics: bool = False
+    log_payloads: bool = False
+
+
+OwnModels = tuple[OwnModel, ...] | None
+"""The models of a plugin; None where parts of its config are in a Secret."""
+
+
+def read_models(raw: Mapping[str, Any]) -> OwnModels:
+    """The models of a KongPlugin or KongClusterPlugin; () for other types, and for one that is disabled."""
+    if raw.get("plugin") not in ANSWERING_TYPES or raw.get("disabled") is True:
+        return ()
+    patches = raw.get("configPatches")
+    paths = [str(patch.get("path")) for patch in patches if isinstance(patch, dict)] if isinstance(patches, list) else []
+    if raw.get("configFrom") or any("auth" not in path.split("/") for path in paths):
+        return None
+    config = _mapping(raw.get("config"))
+    targets = config.get("targets") if raw["plugin"] == "ai-proxy-advanced" else [config]
+    return tuple(_read(target) for target in targets if isinstance(target, dict)) if isinstance(targets, list) else ()
+
+
+def _read(target: Mapping[str, Any]) -> OwnModel:
+    logging = _mapping(target.get("logging"))
+    return OwnModel(
+        str(target.get("route_type") or "")[:_LONGEST], logging.get("log_statistics") is True, logging.get("log_payloads") is True
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

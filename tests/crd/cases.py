@@ -177,6 +177,13 @@ RULED: Final = (
         "must be the URL of the operation that routeType names",
         field="spec.routes[0].llm.options.upstreamUrl",
     ),
+    Case("no call at all", {"tracing": {"samplingRate": 0}}, "must be at least 0.001", field="spec.tracing.samplingRate"),
+    Case(
+        "no cost",
+        {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"options": {"inputCost": 0}}}]},
+        "must be at least 0.000001",
+        field="spec.routes[0].llm.options.inputCost",
+    ),
     Case(
         "one object attached twice",
         {"routes": [ROUTE, ROUTE | {"name": "two"}]},
@@ -356,7 +363,6 @@ INVALID: Final = (
     Case("nine headers", {"sessions": {"headers": [f"X-{number}" for number in range(9)]}}, "must have at most 8 items"),
     Case("no header", {"sessions": {"headers": []}}, "should have at least 1 items"),
     Case("a collector without a URL", {"fiddler.export": {}}, "spec.fiddler.export.endpoint: Required value"),
-    Case("no call at all", {"tracing": {"samplingRate": 0}}, "greater than or equal to 0.001"),
     Case("retries beyond Kong's", _exposed(retries=32768), "less than or equal to 32767"),
 )
 """Refused by the schema."""

@@ -29,9 +29,15 @@ BATCHES: Final = 10
 class Lot(Arena):
     """A namespace whose gateway needs no rollout."""
 
-    def gateway(self, image: str = "kong/kong-gateway:3.13.0.3", env: Mapping[str, str] | None = None) -> Manifest:
+    def gateway(
+        self,
+        image: str = "kong/kong-gateway:3.13.0.3",
+        env: Mapping[str, str] | None = None,
+        kind: str = "Deployment",
+        name: str = "kong-gateway",
+    ) -> Manifest:
         """A gateway with the settings that a binding wants."""
-        return super().gateway(image, env or SETTINGS)
+        return super().gateway(image, env or SETTINGS, kind, name)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ from .provider_options import (
     MistralOptions,
     provider_rules,
 )
-from .rules import Rule
+from .rules import Rule, at_least
 from .types import ApiModel, ModelName
 from .upstreams import UpstreamUrl, operation_rule, operations_rule
 
@@ -75,6 +75,10 @@ _OF_ONE_MODEL = (
 """Fields that say which model is called, by their names in the API and in Python."""
 
 
+Cost = Annotated[float, Field(ge=0.000001, le=1_000_000), at_least(0.000001)]
+"""A price above 0."""
+
+
 class LlmOptions(ApiModel):
     """Options of the model. Kong applies them to every request of the route."""
 
@@ -90,10 +94,10 @@ class LlmOptions(ApiModel):
     top_k: int | None = Field(default=None, ge=0, le=500)
     """Number of most likely tokens considered."""
 
-    input_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
+    input_cost: Cost | None = None
     """Cost of a million input tokens, for Kong's own statistics."""
 
-    output_cost: float | None = Field(default=None, ge=0.000001, le=1_000_000)
+    output_cost: Cost | None = None
     """Cost of a million output tokens, for Kong's own statistics."""
 
     embeddings_dimensions: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -177,20 +181,22 @@ class Target(_ModelFields):
     the same weight are one group, and those of the highest weight are tried first."""
 
 
+def _given_without_targets(name: str) -> Rule:
+    return Rule(
+        cel=f"has(self.{name}) || has(self.targets)",
+        message="must be given where targets is not",
+        holds=lambda llm: getattr(llm, name) is not None or bool(llm.targets),
+        field=name,
+        missing=True,
+    )
+
+
 class Llm(_ModelFields):
     """The model behind a route, which becomes an `ai-proxy` plugin; or several (`targets`), which become an `ai-proxy-advanced`."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
-        *(
-            Rule(
-                cel=f"has(self.{name}) || has(self.targets)",
-                message="must be given where targets is not",
-                holds=lambda llm, name=name: getattr(llm, name) is not None or bool(llm.targets),
-                field=name,
-                missing=True,
-            )
-            for name in ("provider", "model")
-        ),
+        _given_without_targets("provider"),
+        _given_without_targets("model"),
         Rule(
             cel=f"!has(self.targets) || !({' || '.join(f'has(self.{name})' for name in _OF_ONE_MODEL)})",
             message="must not be given beside provider, model, options, auth or a provider's own options: each target has its own",

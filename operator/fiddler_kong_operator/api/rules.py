@@ -16,7 +16,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-__all__ = ["BROKEN", "Rule", "form", "unlike"]
+__all__ = ["BROKEN", "Rule", "at_least", "form", "unlike"]
 
 BROKEN: Final = "broken_rule"
 """pydantic's error type for a broken rule about an object; its context names the `field`."""
@@ -54,6 +54,11 @@ class Rule:
         """Put the rule at the value's own schema."""
         found = handler(schema)
         return {**found, "x-kubernetes-validations": [*found.get("x-kubernetes-validations", ()), self.validation]}
+
+
+def at_least(bound: float) -> Rule:
+    """The rule that a number is not below a bound: the API server compares an integer only with the whole part of `minimum`."""
+    return Rule(f"self >= {bound:f}", f"must be at least {bound:f}".rstrip("0"), lambda number: number >= bound)
 
 
 def form(pattern: str, message: str) -> Rule:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import Field, StringConstraints
 
 from .headers import ShownHeader
-from .rules import Rule, form
+from .rules import Rule, at_least, form
 from .types import ApiModel
 
 __all__ = ["DEFAULT_SESSION_HEADER", "Attribute", "Sessions", "Tracing"]
@@ -90,6 +90,6 @@ class Attribute(ApiModel):
 class Tracing(ApiModel):
     """Which calls are traced."""
 
-    sampling_rate: float = Field(default=1.0, ge=0.001, le=1)
+    sampling_rate: Annotated[float, Field(ge=0.001, le=1), at_least(0.001)] = 1.0
     """Share of calls whose spans Kong sends to Fiddler, drawn call by call. Below 1.0 sessions, token counts and costs in Fiddler are those
     of the drawn calls only."""

@@ -56,7 +56,8 @@ def http_route(
     """An HTTPRoute, with the status of an implementation that claims its parent."""
     ref = {"kind": parent, "name": "kong"}
     told = [{"type": name, "status": status, "reason": "Told", "message": "see there."} for name, status in conditions.items()]
-    statuses = [{"parentRef": {**ref, "namespace": "ai"}, "controllerName": controller, "conditions": told}] if controller else []
+    claimed = ref | {"namespace": "ai"}
+    statuses = [{"parentRef": claimed, "controllerName": controller, "conditions": told}] if controller else []
     annotations = {"konghq.com/plugins": "cors"}
     spec = {"parentRefs": [ref], "hostnames": list(hosts), "rules": list(rules)}
     return {"metadata": {"uid": "u", "annotations": annotations}, "spec": spec, "status": {"parents": statuses}}

@@ -177,11 +177,11 @@ RULED: Final = (
         "must be the URL of the operation that routeType names",
         field="spec.routes[0].llm.options.upstreamUrl",
     ),
-    Case("no call at all", {"tracing": {"samplingRate": 0}}, "must be at least 0.001", field="spec.tracing.samplingRate"),
+    Case("no call at all", {"tracing": {"samplingRate": 0}}, "must be greater than or equal to", field="spec.tracing.samplingRate"),
     Case(
         "no cost",
         {"routes": [EXPOSED | {"llm": EXPOSED["llm"] | {"options": {"inputCost": 0}}}]},
-        "must be at least 0.000001",
+        "must be greater than or equal to",
         field="spec.routes[0].llm.options.inputCost",
     ),
     Case(

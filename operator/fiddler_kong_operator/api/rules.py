@@ -58,7 +58,7 @@ class Rule:
 
 def at_least(bound: float) -> Rule:
     """The rule that a number is not below a bound: the API server compares an integer only with the whole part of `minimum`."""
-    return Rule(f"self >= {bound:f}", f"must be at least {bound:f}".rstrip("0"), lambda number: number >= bound)
+    return Rule(f"self >= {bound:f}", f"must be greater than or equal to {bound:f}".rstrip("0"), lambda number: number >= bound)
 
 
 def form(pattern: str, message: str) -> Rule:

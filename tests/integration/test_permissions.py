@@ -15,6 +15,7 @@ from devcluster.folders import PROJECT_ROOT
 from devcluster.operator_process import NAMESPACE, USER, OperatorProcess
 from devcluster.stage import Stage
 from fiddler_kong_operator.observe.rbac import GRANTS, Scope
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from tests.integration.arena import Arena
 from tests.integration.own import own_arena
 from tests.integration.targets import ANNOTATION, attached_binding, foreign_plugin, http_route, ingress, listed, service
@@ -42,6 +43,8 @@ def live_through_everything(arena: Arena) -> None:
     arena.put(http_route(arena, ("llm",)))
     for name in BINDINGS:
         arena.until_ready(name)
+    for kind in WORKLOADS:
+        serve_with(arena, kind)
     change_by_hand(arena)
     arena.operator.stop()
     arena.operator.start()
@@ -54,6 +57,16 @@ def live_through_everything(arena: Arena) -> None:
         arena.delete("FiddlerKongBinding", name)
         arena.until_gone("FiddlerKongBinding", name)
     arena.until(lambda: arena.settings() == {}, "the removal of the settings")
+
+
+def serve_with(arena: Arena, kind: str) -> None:
+    """Set the settings of a gateway of this kind, and give them back."""
+    name = f"kong-{kind.lower()}"
+    target = {"gateway.targetRef": {"kind": kind, "name": name}, "routes.0.expose.path": f"/{arena.namespace}/{name}"}
+    arena.put(arena.gateway(kind=kind, name=name), arena.binding(target, name))
+    arena.until_ready(name)
+    arena.delete("FiddlerKongBinding", name)
+    arena.until_gone("FiddlerKongBinding", name)
 
 
 def change_by_hand(arena: Arena) -> None:

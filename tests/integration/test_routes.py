@@ -70,13 +70,13 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
         "attributes",
         {"attributes": [{"name": "gen_ai.agent.name", "value": "bot"}, {"name": "fiddler.span.user.team", "fromHeader": "X-Team"}]},
         "kongplugins assistant-pre-function",
-        lambda pushed: 'get_header("X-Team")' in config("pre-function")(pushed)["access"][1],
+        lambda pushed: 'get_header("X-Team")' in "".join(config("pre-function")(pushed)["access"]),
     ),
     (
         "sampling rate",
         {"tracing": {"samplingRate": 0.5}},
         "kongplugins assistant-opentelemetry",
-        lambda pushed: config("opentelemetry")(pushed)["sampling_rate"] == 0.5,
+        lambda pushed: config("opentelemetry")(pushed).get("sampling_rate") == 0.5,
     ),
     (
         "path",

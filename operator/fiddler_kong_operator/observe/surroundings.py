@@ -134,14 +134,16 @@ class Surroundings:
         return (event for event in self._cache.indexes.warnings_of[APPLY_SUCCEEDED] if event.namespace == namespace)
 
     def _concerns(self, about: ObjectKey, event: ObjectKey, ingress_class: str) -> bool:
-        """Whether an object, as it is now, may be why a gateway of this class refuses everything. Kinds that show no class may always."""
+        """Whether an object, as it is now, may be why a gateway of this class refuses everything. Kinds that show no class may always.
+
+        Not if it changed since, or for a plugin, if an object that lists it did: where Kong still refuses, the next sync tells it again.
+        """
         if about.kind not in _CLASSED:
             return True
-        if self._cache.version(about) > self._cache.version(event):
+        places = self._cache.indexes.naming[about] if about.kind == KONG_PLUGIN.name else [about]
+        if any(self._cache.version(key) > self._cache.version(event) for key in (about, *places)):
             return False
-        if about.kind == KONG_PLUGIN.name:
-            return any(self._is_served(target, ingress_class) for target in self._attachables(self._cache.indexes.naming[about]))
-        return any(self._is_served(target, ingress_class) for target in self._attachables([about]))
+        return any(self._is_served(target, ingress_class) for target in self._attachables(places))
 
     def _is_served(self, target: Attachable, ingress_class: str) -> bool:
         """Whether a gateway of this class takes the object, a Service by what leads to it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator.api.status import RefusalStatus
@@ -104,7 +105,7 @@ class Reader:
         routes = around.routes(key for key in targets if key.kind == SERVICE.name)
         behind = around.behind(targets[key] for key in attach_targets(binding) if key in targets)
         lists = (*(route for route in routes if route.key.namespace == binding.namespace), *behind.values(), *targets.values())
-        return Snapshot(
+        snapshot = Snapshot(
             binding=binding,
             now=self._clock(),
             secrets={key.name: cache.value(key, dict) for key in secrets_of(binding)},
@@ -117,7 +118,6 @@ class Reader:
             plugin_owners=around.plugin_owners(binding, targets.values()),
             global_plugins=around.global_plugins(binding),
             cluster_plugins_readable=cache.readable(KONG_CLUSTER_PLUGIN),
-            consumer_plugins=tuple(around.consumer_plugins(binding.spec.gateway.ingress_class_name)) if binding.spec else (),
             ingresses=ingresses,
             ingress_classes=around.ingress_classes(),
             routes=routes,
@@ -126,18 +126,26 @@ class Reader:
             behind=behind,
             routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
             routes_installed=cache.installed(HTTP_ROUTE),
-            frozen_by=around.frozen_by(binding.spec.gateway.ingress_class_name) if binding.spec else (),
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),
             refusal=_refusal(binding),
-            refusals=around.refusals(binding),
-            taken_at=around.taken_at(binding),
-            class_published=binding.spec is not None and binding.spec.gateway.ingress_class_name in cache.indexes.published,
             kong_installed=cache.installed(KONG_PLUGIN),
             endpoints=self._endpoints,
             unread=unread,
             forbidden=cache.forbidden(binding),
             lists_forbidden=cache.forbidden(binding, _LISTS),
+        )
+        return self._with_class(snapshot, binding.spec.gateway.ingress_class_name) if binding.spec else snapshot
+
+    def _with_class(self, snapshot: Snapshot, ingress_class: str) -> Snapshot:
+        """The snapshot with what is known of the gateways of the binding's ingress class."""
+        return replace(
+            snapshot,
+            refusals=self._around.refusals(snapshot.binding),
+            taken_at=self._around.taken_at(snapshot.binding),
+            consumer_plugins=tuple(self._around.consumer_plugins(ingress_class)),
+            frozen_by=self._around.frozen_by(ingress_class),
+            class_published=ingress_class in self._cache.indexes.published,
         )
 
     def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:

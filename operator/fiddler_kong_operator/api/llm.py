@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
@@ -230,5 +230,7 @@ class Llm(_ModelFields):
     @property
     def models(self) -> tuple[Model, ...]:
         """The models in their order: the targets, or the one that this is."""
+        if not self.targets:
+            return (cast("Model", self),)  # its rules demand what a Model has beyond it: `provider` and `model`
         called: dict[str, Any] = {"route_type": self.route_type, "format": self.format}
-        return tuple(Model.model_construct(**{n: getattr(m, n) for n in _OF_ONE_MODEL}, **called) for m in self.targets or (self,))
+        return tuple(Model.model_construct(**{n: getattr(m, n) for n in _OF_ONE_MODEL}, **called) for m in self.targets)

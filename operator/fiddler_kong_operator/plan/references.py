@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -11,7 +11,8 @@ from fiddler_kong_operator.api.durations import milliseconds
 from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
 from .kinds import BINDING, HTTP_ROUTE, INGRESS, KONG_PLUGIN, SECRET, SERVICE
-from .plugins import PLUGINS, keys_of, plugin_instances, required_keys
+from .plugins import PLUGINS, PluginInstance, keys_of, plugin_instances
+from .providers import models_of, provider_of
 from .snapshot import Attachable, Binding
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "has_pattern",
     "keys_secret",
     "named_plugin",
+    "needed_secret",
     "place_of",
     "places_of",
     "plugin_key",
@@ -52,7 +54,9 @@ def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
     spec = binding.spec
     if spec is None:
         return frozenset()
-    return frozenset(ObjectKey(SECRET.name, binding.namespace, key.ref.name) for key in required_keys(spec))
+    keys = (key for _, model in models_of(spec) for key in provider_of(model).auth(model)[1])
+    named = {spec.fiddler.api_key_secret_ref.name, *(key.ref.name for key in keys)}
+    return frozenset(ObjectKey(SECRET.name, binding.namespace, name) for name in named)
 
 
 def attach_targets(binding: Binding) -> Mapping[ObjectKey, Route]:
@@ -126,6 +130,11 @@ def keys_secret(binding: Binding) -> ObjectKey:
     return ObjectKey(SECRET.name, binding.namespace, names.keys_secret(binding.name))
 
 
+def needed_secret(binding: Binding, instances: Iterable[PluginInstance]) -> tuple[ObjectKey, ...]:
+    """The Secret that these plugins take their keys from; () where they take none, as with identities and a collector that has the key."""
+    return (keys_secret(binding),) if keys_of(instances) else ()
+
+
 def plugin_key(binding: Binding, plugin: str, route: str | None = None) -> ObjectKey:
     """The KongPlugin of a type; `route` where each route has its own."""
     return ObjectKey(KONG_PLUGIN.name, binding.namespace, PLUGINS[plugin].object_name(binding.name, route))
@@ -141,10 +150,13 @@ def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
     if binding.spec is None:
         return ()
     instances = plugin_instances(binding.spec)
-    secrets = (keys_secret(binding),) if keys_of(instances) else ()
     plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in instances)
     exposed = [route.name for route, _, _ in exposed_routes(binding.spec)]
-    return (*secrets, *plugins, *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed))
+    return (
+        *needed_secret(binding, instances),
+        *plugins,
+        *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed),
+    )
 
 
 def children_of(binding: Binding) -> Iterator[ObjectKey]:

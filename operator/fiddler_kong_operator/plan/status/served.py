@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
+from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.objects.attachable_kinds import listed
 from fiddler_kong_operator.plan.objects.attachments import is_ours
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import keys_secret, plugin_key, route_object
+from fiddler_kong_operator.plan.references import needed_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .parents import judge_route
@@ -38,16 +38,17 @@ def count_served(snapshot: Snapshot, done: BindingPlan, gone: Collection[ObjectK
     if spec is None:
         return None
     lists, now = _lists(snapshot, done, gone), outdate_warnings(snapshot, _changed(snapshot, done))
+    needed = _needed(now.binding, spec)
     own = {key for key, child in snapshot.children.items() if child.belongs_to(snapshot.binding) and not child.deleting}
     existing = own.union(desired.key for desired in done.objects).difference(gone)
-    served = [route for route in spec.routes if _needed(now.binding, spec, route) <= existing and _is_taken(now, spec, route, lists)]
+    served = [route for route in spec.routes if needed[route.name] <= existing and _is_taken(now, route, needed[route.name], lists)]
     return f"{len(served)}/{len(spec.routes)}"
 
 
 def _lists(snapshot: Snapshot, done: BindingPlan, gone: Collection[ObjectKey]) -> _Lists:
     services = (desired for desired in done.objects if desired.key.kind == SERVICE.name)
     lists: dict[ObjectKey, Sequence[str]] = {key: target.plugins for key, target in snapshot.targets.items() if key not in gone}
-    lists |= {service.key: service.manifest["metadata"]["annotations"][names.KONG_PLUGINS_ANNOTATION].split(",") for service in services}
+    lists |= {service.key: listed(service.manifest) for service in services}
     return lists | {attachment.target: attachment.plugins for attachment in done.attachments}
 
 
@@ -56,23 +57,30 @@ def _changed(snapshot: Snapshot, done: BindingPlan) -> list[ObjectKey]:
     return [*differing, *(attachment.target for attachment in done.attachments)]
 
 
-def _needed(binding: Binding, spec: BindingSpec, route: Route) -> frozenset[ObjectKey]:
-    """The objects of the binding that a route needs."""
-    exposed = (route_object(binding, kind, route.name) for kind in (SERVICE, INGRESS) if route.expose)
-    return frozenset({keys_secret(binding), *_plugins(binding, spec, route), *exposed})
+def _needed(binding: Binding, spec: BindingSpec) -> Mapping[str, frozenset[ObjectKey]]:
+    """The objects of the binding that each route needs, by the route's name."""
+    instances = plugin_instances(spec)
+    plugins = [(i.route, plugin_key(binding, i.plugin, i.route)) for i in instances]
+    secret = needed_secret(binding, instances)
+    return {
+        route.name: frozenset(
+            (
+                *secret,
+                *(key for only, key in plugins if only in (None, route.name)),
+                *(route_object(binding, kind, route.name) for kind in (SERVICE, INGRESS) if route.expose),
+            )
+        )
+        for route in spec.routes
+    }
 
 
-def _plugins(binding: Binding, spec: BindingSpec, route: Route) -> list[ObjectKey]:
-    return [plugin_key(binding, i.plugin, i.route) for i in plugin_instances(spec) if i.route in (None, route.name)]
-
-
-def _is_taken(snapshot: Snapshot, spec: BindingSpec, route: Route, lists: _Lists) -> bool:
+def _is_taken(snapshot: Snapshot, route: Route, needed: frozenset[ObjectKey], lists: _Lists) -> bool:
     """Whether all plugins are on the route's list, and nothing says that Kong may not have them."""
-    binding, carrier = snapshot.binding, _carrier(snapshot.binding, route)
-    listed = {name.rpartition(":")[2] for name in lists.get(carrier, ()) if is_ours(snapshot, name)}
+    carrier = _carrier(snapshot.binding, route)
+    attached = {name.rpartition(":")[2] for name in lists.get(carrier, ()) if is_ours(snapshot, name)}
     doubted = {warning.about for warning in current_warnings(snapshot)}
-    attached = listed.issuperset(plugin.name for plugin in _plugins(binding, spec, route))
-    return attached and doubted.isdisjoint({carrier, *_needed(binding, spec, route)}) and _is_confirmed(snapshot, route)
+    whole = attached.issuperset(key.name for key in needed if key.kind == KONG_PLUGIN.name)
+    return whole and doubted.isdisjoint({carrier, *needed}) and _is_confirmed(snapshot, route)
 
 
 def _carrier(binding: Binding, route: Route) -> ObjectKey:

@@ -33,15 +33,11 @@ class Surroundings:
 
     def plugin_types(self, lists: Iterable[Attachable]) -> dict[str, str]:
         """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin."""
-        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
-        facts = {name: self._facts(target, name) for name, target in written.items()}
-        return {name: found.type for name, found in facts.items() if found}
+        return {name: found.type for name, found in self._listed(lists).items()}
 
     def models(self, lists: Iterable[Attachable]) -> dict[str, OwnModels]:
         """The models of enabled plugins that answer calls, by name as written in the lists."""
-        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
-        facts = {name: self._facts(target, name) for name, target in written.items()}
-        return {name: found.models for name, found in facts.items() if found and _answers(found)}
+        return {name: found.models for name, found in self._listed(lists).items() if _answers(found)}
 
     def global_models(self, binding: Binding) -> dict[str, OwnModels]:
         """The same of the global KongClusterPlugins of the binding's class."""
@@ -53,6 +49,11 @@ class Surroundings:
         """The Services with plugins to which these lead, in the namespaces of these."""
         keys = {key for target in targets for group in target.backends for key in group if key.namespace == target.key.namespace}
         return {service.key: service for service in self._attachables(keys)}
+
+    def _listed(self, lists: Iterable[Attachable]) -> dict[str, PluginFacts]:
+        """The visible plugins by name as written in the lists."""
+        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
+        return {name: found for name, target in written.items() if (found := self._facts(target, name))}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
         return facts_of(self._cache.value, target, name)

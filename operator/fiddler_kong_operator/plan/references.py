@@ -7,7 +7,6 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
-from fiddler_kong_operator.api.durations import milliseconds
 from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 
 from .kinds import BINDING, HTTP_ROUTE, INGRESS, KONG_PLUGIN, SECRET, SERVICE
@@ -21,7 +20,6 @@ __all__ = [
     "Place",
     "attach_targets",
     "children_of",
-    "connection_settings",
     "exposed_routes",
     "has_pattern",
     "keys_secret",
@@ -115,14 +113,6 @@ def withdrawn_routes(binding: Binding, refused: Collection[ObjectKey]) -> frozen
 def exposed_routes(spec: BindingSpec) -> list[tuple[Route, Expose, Llm]]:
     """The routes for which the operator makes a Service and an Ingress."""
     return [(route, route.expose, route.llm) for route in spec.routes if route.expose and route.llm]
-
-
-def connection_settings(route: Route) -> dict[str, int]:
-    """Kong's timeouts (milliseconds) and retries towards the provider of an exposed route, by Kong's names; those that the binding sets."""
-    expose = route.expose
-    timeouts = expose.timeouts.model_dump(exclude_none=True) if expose and expose.timeouts else {}
-    retries = {} if expose is None or expose.retries is None else {"retries": expose.retries}
-    return {**{f"{name}_timeout": milliseconds(duration) for name, duration in timeouts.items()}, **retries}
 
 
 def keys_secret(binding: Binding) -> ObjectKey:

@@ -14,11 +14,12 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.connections import connection_settings
 from fiddler_kong_operator.plan.keys import PluginKey
 from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
 from fiddler_kong_operator.plan.plugins import PluginInstance, keys_of
 from fiddler_kong_operator.plan.providers import upstream_of
-from fiddler_kong_operator.plan.references import connection_settings, exposed_routes, keys_secret, plugin_key, route_object
+from fiddler_kong_operator.plan.references import exposed_routes, keys_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding
 
@@ -82,7 +83,7 @@ def build_services(wish: Wish) -> tuple[Desired, ...]:
 def _build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[str]) -> Desired:
     """The Service of one exposed route, with these plugins."""
     upstream = upstream_of(llm)
-    settings = {f"konghq.com/{name.replace('_', '-')}": str(value) for name, value in connection_settings(route).items()}
+    settings = {f"konghq.com/{name.replace('_', '-')}": str(value) for name, value in connection_settings(route.expose).items()}
     port = {"port": upstream.port, "protocol": "TCP", "targetPort": upstream.port}
     spec = {"type": "ExternalName", "externalName": upstream.host, "ports": [port], "sessionAffinity": "None"}
     annotations = {"konghq.com/protocol": upstream.protocol, names.KONG_PLUGINS_ANNOTATION: ",".join(plugins), **settings}

@@ -8,9 +8,10 @@ from jsonpointer import set_pointer
 
 from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route, SecretKeyRef
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.connections import connection_settings
 from fiddler_kong_operator.plan.plugins import PluginInstance, required_keys
 from fiddler_kong_operator.plan.providers import upstream_of
-from fiddler_kong_operator.plan.references import connection_settings, exposed_routes
+from fiddler_kong_operator.plan.references import exposed_routes
 
 from .attachable_kinds import ATTACHABLES
 from .overrides import configured_plugins
@@ -53,7 +54,7 @@ def _service(route: Route, expose: Expose, llm: Llm) -> Manifest:
         "host": upstream.host,
         "port": upstream.port,
         "protocol": upstream.protocol,
-        **connection_settings(route),
+        **connection_settings(expose),
         "routes": [{**kong_route, "strip_path": True}],
     }
 

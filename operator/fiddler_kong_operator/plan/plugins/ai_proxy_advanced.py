@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fiddler_kong_operator.api import BindingSpec, Llm, Route, Timeouts
+from fiddler_kong_operator.api import BindingSpec, Llm, Route
 from fiddler_kong_operator.api.durations import milliseconds
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.connections import connection_settings
 from fiddler_kong_operator.plan.keys import PluginKey
 
 from .ai_proxy import REFUSED_FIELDS, build_common, build_model
@@ -53,19 +54,12 @@ def _placed(field: str, pointer: str, route: Route, keys: tuple[PluginKey, ...])
 
 def _balancer(route: Route, llm: Llm) -> dict[str, Any]:
     """What the binding says about sharing calls, by Kong's names; what `expose` says too, because the plugin ignores the Service's."""
-    given, expose = llm.balancer, route.expose
-    retries = {"retries": expose.retries} if expose and expose.retries is not None else {}
-    inherited = {**_timeouts(expose.timeouts if expose else None), **retries}
+    given, inherited = llm.balancer, connection_settings(route.expose)
     if given is None:
         return inherited
     own = given.model_dump(mode="json", exclude_none=True, exclude={"timeouts", "fail_timeout"})
     period = {"fail_timeout": milliseconds(given.fail_timeout)} if given.fail_timeout else {}
-    return {**inherited, **own, **period, **_timeouts(given.timeouts)}
-
-
-def _timeouts(timeouts: Timeouts | None) -> dict[str, int]:
-    given = timeouts.model_dump(exclude_none=True) if timeouts else {}
-    return {f"{name}_timeout": milliseconds(duration) for name, duration in given.items()}
+    return {**inherited, **own, **period, **connection_settings(given)}
 
 
 AI_PROXY_ADVANCED: Final = PluginKind(

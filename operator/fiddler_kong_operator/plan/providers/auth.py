@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fiddler_kong_operator.api import LlmAuth, Model, SecretKeyRef
+from fiddler_kong_operator.api import Model, SecretKeyRef
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.keys import PluginKey
 
@@ -41,7 +41,7 @@ def _key(field: str, ref: SecretKeyRef, pointer: str, variable: str, *, prefix: 
 
 def aws_auth(llm: Model) -> Auth:
     """An access key of AWS, or nothing: then Kong takes the identity that its pod has."""
-    aws = (llm.auth or LlmAuth.model_construct()).aws
+    aws = llm.auth.aws if llm.auth else None
     if aws is None or aws.access_key_id_ref is None or aws.secret_access_key_ref is None:
         return _NOTHING
     return {}, (
@@ -55,7 +55,7 @@ _AZURE_KEY: Final = key_auth("api-key", "")
 
 def azure_auth(llm: Model) -> Auth:
     """A key in the header `api-key`, or an identity of Entra: an application's, or the one that Kong's pod has."""
-    azure = (llm.auth or LlmAuth.model_construct()).azure
+    azure = llm.auth.azure if llm.auth else None
     if azure is None:
         return _AZURE_KEY(llm)
     named = {"azure_client_id": azure.client_id, "azure_tenant_id": azure.tenant_id}
@@ -70,7 +70,7 @@ _GEMINI_KEY: Final = key_auth("x-goog-api-key", "")
 
 def gcp_auth(llm: Model) -> Auth:
     """A key in the header `x-goog-api-key`, or an identity of Google Cloud: a service account's, or the one that Kong's pod has."""
-    gcp = (llm.auth or LlmAuth.model_construct()).gcp
+    gcp = llm.auth.gcp if llm.auth else None
     if gcp is None:
         return _GEMINI_KEY(llm)
     config = {"gcp_use_service_account": True}

@@ -12,7 +12,7 @@ from fiddler_kong_operator.api import Model
 from .auth import Auth, key_auth
 from .upstream import Upstream
 
-__all__ = ["Provider", "all_of", "calls"]
+__all__ = ["Provider", "all_of", "calls", "own_options"]
 
 _BEARER: Final = key_auth()
 
@@ -36,6 +36,13 @@ def calls(*names: str) -> frozenset[str]:
 def all_of() -> frozenset[str]:
     """Every route type that makes a span."""
     return frozenset(_EVERYTHING.values())
+
+
+def own_options(model: Model) -> dict[str, Any]:
+    """The provider's block as a record of its name, for providers whose fields Kong names alike; {} where nothing is given."""
+    block = getattr(model, model.provider)
+    given = block.model_dump(exclude_none=True) if block else {}
+    return {model.provider: given} if given else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from fiddler_kong_operator.api import Model
 
-from .contract import Provider, calls
+from .contract import Provider, calls, own_options
 from .upstream import Upstream
 
 __all__ = ["DATABRICKS"]
@@ -16,15 +16,11 @@ def _locate(llm: Model) -> Upstream | None:
     return Upstream(f"{llm.databricks.workspace_instance_id.lower()}.cloud.databricks.com") if llm.databricks else None
 
 
-def _options(llm: Model) -> dict[str, Any]:
-    return {"databricks": llm.databricks.model_dump()} if llm.databricks else {}
-
-
 DATABRICKS: Final = Provider(
     name="databricks",
     locate=_locate,
     route_types=calls("chat"),
-    options=_options,
+    options=own_options,
     needs="`databricks.workspaceInstanceId`",
     takes="a personal access token",
     unverified="workspaces on Azure and Google Cloud, which have other hosts: set `options.upstreamUrl`",

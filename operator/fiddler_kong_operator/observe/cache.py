@@ -113,7 +113,7 @@ class Cache:
         return frozenset(self._records.bindings())
 
     def set_forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> frozenset[ObjectKey]:
-        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns whoever depends on it."""
+        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns all that depends on it."""
         place = kind.name, namespace
         if self._forbidden.get(place) == problem:
             return _NONE

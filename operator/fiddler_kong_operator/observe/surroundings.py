@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.exports import Exports
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.own_models import ANSWERING_TYPES, OwnModels
 from fiddler_kong_operator.plan.plugins import PLUGINS
@@ -41,9 +42,19 @@ class Surroundings:
 
     def global_models(self, binding: Binding) -> dict[str, OwnModels]:
         """The same of the global KongClusterPlugins of the binding's class."""
-        keys = (ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name) for name in self.global_plugins(binding).values())
-        facts = {key.name: self._cache.value(key, PluginFacts) for key in keys}
-        return {name: found.models for name, found in facts.items() if found and _answers(found)}
+        return {name: found.models for name, found in self._global_facts(binding).items() if _answers(found)}
+
+    def exports(self, lists: Iterable[Attachable]) -> dict[str, Exports]:
+        """What enabled plugins export, by name as written in the lists."""
+        return {name: found.exports for name, found in self._listed(lists).items() if found.exports}
+
+    def global_exports(self, binding: Binding) -> dict[str, Exports]:
+        """The same of the global KongClusterPlugins of the binding's class."""
+        return {name: found.exports for name, found in self._global_facts(binding).items() if found.exports}
+
+    def disabled(self, lists: Iterable[Attachable]) -> frozenset[str]:
+        """The plugins that Kong does not run, by name as written in the lists."""
+        return frozenset(name for name, found in self._listed(lists).items() if found.disabled)
 
     def behind(self, targets: Iterable[Attachable]) -> dict[ObjectKey, Attachable]:
         """The Services with plugins to which these lead, in the namespaces of these."""
@@ -69,12 +80,15 @@ class Surroundings:
         return {target: owner.name for target in targets if (owner := self._cache.owner(target))}
 
     def global_plugins(self, binding: Binding) -> dict[str, str]:
-        """The global KongClusterPlugins of the binding's class: names by type."""
+        """The enabled global KongClusterPlugins of the binding's class: names by type."""
+        return {facts.type: name for name, facts in self._global_facts(binding).items()}
+
+    def _global_facts(self, binding: Binding) -> dict[str, PluginFacts]:
         if binding.spec is None:
             return {}
         wanted = binding.spec.gateway.ingress_class_name
         plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
-        return {facts.type: key.name for key, facts in plugins if facts.is_global and facts.ingress_class == wanted}
+        return {key.name: f for key, f in plugins if f.is_global and f.ingress_class == wanted and not f.disabled}
 
     def consumer_plugins(self, ingress_class: str) -> Iterator[ConsumerPlugin]:
         """Plugins of types of ours that consumers of this class list. One that other objects name too runs only where both meet."""
@@ -83,7 +97,7 @@ class Surroundings:
         for namespace, name in listed_by:
             place = ObjectKey(KONG_CONSUMER.name, namespace, "")
             facts = self._facts(place, name)
-            if facts and facts.type in PLUGINS and not self._is_attached(named_plugin(place, name)):
+            if facts and facts.type in PLUGINS and not facts.disabled and not self._is_attached(named_plugin(place, name)):
                 found = ((consumer, self._cache.value(consumer, ConsumerFacts)) for consumer in listed_by[namespace, name])
                 yield from (ConsumerPlugin(consumer, name, facts.type) for consumer, f in found if f and f.ingress_class in served)
 

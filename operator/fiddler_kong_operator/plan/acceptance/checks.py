@@ -25,6 +25,7 @@ from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_na
 from .endpoint import COLLECTOR, refusal, upstream_refusal
 from .own_models import own_model_advice
 from .replaced import replaced_globals, replaced_on_services
+from .sanitizing import sanitizer_advice
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -175,7 +176,8 @@ def _accepted(snapshot: Snapshot) -> str:
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
     """What the author of an accepted binding should know."""
     spec = snapshot.binding.spec
-    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()), *own_model_advice(snapshot))
+    of_spec = (*model_advice(spec), _sampled(spec), _unlinked(spec)) if spec else ()
+    return (targets.unknown_note(snapshot), *of_spec, *own_model_advice(snapshot), sanitizer_advice(snapshot))
 
 
 def _sampled(spec: BindingSpec) -> str | None:
@@ -186,6 +188,16 @@ def _sampled(spec: BindingSpec) -> str | None:
     return (
         f"tracing.samplingRate is {spec.tracing.sampling_rate:g}: Kong traces that share of the calls, drawn call by call, so {place} the "
         "others, their text, tokens and costs."
+    )
+
+
+def _unlinked(spec: BindingSpec) -> str | None:
+    """Without an id, only the client's trace makes a session of several calls."""
+    if spec.tracing.propagation == "Continue" or spec.sessions.mode == "Header":
+        return None
+    return (
+        "tracing.propagation is Ignore and sessions.mode is Disabled, so every call is a session of its own in Fiddler. Set one of them "
+        "otherwise if calls belong together."
     )
 
 

@@ -252,13 +252,25 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ),
     (
         "a tenth of the calls",
-        make_snapshot(make_binding(make_spec(sampling_rate=0.1))),
+        make_snapshot(make_binding(make_spec(tracing={"samplingRate": 0.1}))),
         "Accepted",
         ["tracing.samplingRate is 0.1: Kong traces that share of the calls", "sessions in Fiddler lack the others"],
     ),
     (
+        "the client's trace left aside",
+        make_snapshot(make_binding(make_spec(tracing={"propagation": "Ignore"}))),
+        "Accepted",
+        ["clashes with nothing."],
+    ),
+    (
+        "neither an id nor the client's trace",
+        make_snapshot(make_binding(make_spec(tracing={"propagation": "Ignore"}, sessions="Disabled"))),
+        "Accepted",
+        ["tracing.propagation is Ignore and sessions.mode is Disabled, so every call is a session of its own"],
+    ),
+    (
         "a tenth of the calls, beside other advice",
-        make_snapshot(make_binding(make_spec(sampling_rate=0.1)), global_plugins={"opentelemetry": "company"}),
+        make_snapshot(make_binding(make_spec(tracing={"samplingRate": 0.1})), global_plugins={"opentelemetry": "company"}),
         "ShadowsGlobalPlugin",
         ["global KongClusterPlugin company", "tracing.samplingRate is 0.1"],
     ),

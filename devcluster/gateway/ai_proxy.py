@@ -171,12 +171,13 @@ def _model(config: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     return str(configured or asked)
 
 
-def _driver(config: Mapping[str, Any], *, stream: bool) -> Driver:
+def _driver(config: Mapping[str, Any], options: Mapping[str, Any], *, stream: bool) -> Driver:
     """The provider's, or OpenAI's for a provider that only has an `upstream_url`."""
     provider, native = config["model"]["provider"], config["llm_format"]
+    form = "ollama" if provider == "ollama" else options.get(f"{provider}_format") or "openai"
     driver = DRIVERS.get(provider, OPENAI)
-    if native != "openai":
-        raise HaltError(500, {"message": f"this stand-in has no llm_format {native}"})
+    if (native, form) != ("openai", "openai"):
+        raise HaltError(500, {"message": f"this stand-in does not speak {form if native == 'openai' else native}"})
     if stream and driver.read:
         raise HaltError(500, {"message": f"this stand-in cannot stream from {provider}"})
     return driver
@@ -200,10 +201,10 @@ def prepare_call(config: Mapping[str, Any], body: bytes, client_headers: Mapping
     merged = parsed | {"model": model} | {name: options[name] for name in _OPTIONS if options.get(name) is not None}
     if merged.get("stream"):
         merged["stream_options"] = {"include_usage": True}
-    provider, driver = config["model"]["provider"], _driver(config, stream=bool(merged.get("stream")))
+    provider, driver = config["model"]["provider"], _driver(config, options, stream=bool(merged.get("stream")))
     target = Target(model, config["route_type"], options, auth, version)
     url, given = _with_key(_url(provider, target), auth, {name.lower() for name in client_headers})
-    content = json.dumps(driver.ask(merged, target)).encode()
+    content = json.dumps({**driver.ask(merged, target), **_key_in_body(auth)}).encode()
     return LlmCall(
         url=url,
         headers={"content-type": "application/json", **driver.headers(target), **given, **driver.sign(url, content, target)},
@@ -216,6 +217,10 @@ def prepare_call(config: Mapping[str, Any], body: bytes, client_headers: Mapping
         log_payloads=config["logging"]["log_payloads"],
         name_header=config["model_name_header"],
     )
+
+
+def _key_in_body(auth: Mapping[str, Any]) -> dict[str, str]:
+    return {auth["param_name"]: auth["param_value"]} if auth.get("param_location") == "body" else {}
 
 
 def _with_key(url: URL, auth: Mapping[str, Any], client_headers: Collection[str]) -> tuple[URL, dict[str, str]]:

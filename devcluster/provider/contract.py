@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Call", "Form", "Place", "Refusal", "Reply", "holds_header", "holds_parameter", "is_same"]
+__all__ = ["Call", "Form", "Operation", "Place", "Refusal", "Reply", "holds_header", "holds_parameter", "is_same"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ class Refusal(Exception):
 Reply = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """An answer's JSON, or the events of a stream in OpenAI's form."""
 
+Operation = Callable[..., Reply]
+"""Answers a call; further arguments are the groups of its pattern."""
+
 Place = Callable[[Call, str], bool]
 """Whether a call has a key where the provider looks for it."""
 
@@ -52,13 +55,13 @@ Place = Callable[[Call, str], bool]
 class Form:
     """One provider.
 
-    `host` is a glob. `operations` are regular expressions over `METHOD /path`, each with what answers such calls; their groups are its
-    further arguments. `places` are the headers, or `?` and a parameter, that may have the key. `unauthorized` refuses all other calls.
+    `host` is a glob. `operations` are regular expressions over `METHOD /path`, each with what answers such calls.
+    `places` are the headers, or `?` and a parameter, that may have the key. `unauthorized` refuses all other calls.
     """
 
     name: str
     host: str
-    operations: Mapping[str, Callable[..., Reply]]
+    operations: Mapping[str, Operation]
     places: Mapping[str, Place]
     unauthorized: Refusal
     error: Callable[[Refusal], Mapping[str, Any]]

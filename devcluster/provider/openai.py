@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from .answers import Said, answer, count_tokens, text_of, vector
-from .contract import Call, Form, Refusal, Reply, holds_header
+from .contract import Call, Form, Operation, Refusal, Reply, holds_header
 
 __all__ = ["ALIKE", "AZURE", "OPENAI"]
 
@@ -74,7 +74,7 @@ def _error(refusal: Refusal) -> Mapping[str, Any]:
 
 
 def _form(name: str, host: str, prefix: str) -> Form:
-    operations = {
+    operations: dict[str, Operation] = {
         f"POST {prefix}/chat/completions": _chat,
         f"POST {prefix}/embeddings": _embeddings,
         f"GET {prefix}/models": _models,

@@ -29,7 +29,7 @@ __all__ = ["FORMS", "ProviderStandIn", "SeenRequest"]
 FORMS: Final[Mapping[str, Form]] = MappingProxyType({f.name: f for f in (ANTHROPIC, AZURE, BEDROCK, COHERE, GEMINI, *ALIKE, OPENAI)})
 """The forms by provider. OpenAI's is the last, since it claims every host."""
 
-_KEY_HEADERS: Final = frozenset({"authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"})
+_KEY_HEADERS: Final = frozenset({"authorization", "cookie", *(place for form in FORMS.values() for place in form.places)})
 _PLAIN_PARAMETERS: Final = frozenset({"api-version"})
 
 

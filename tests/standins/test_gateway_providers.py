@@ -30,6 +30,7 @@ class Case:
     header: tuple[str, str] = ("Authorization", "Bearer ")
     version: tuple[int, ...] = (3, 13, 0, 7)
     model: str = "a-model"
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 CASES: Final = {
@@ -62,7 +63,7 @@ async def configured(make_rig: Callable[..., Any], name: str, auth: dict[str, An
     rig: Rig = await make_rig(replace(TRACING, version=case.version))
     config = page_config(f"{rig.receiver.listener.url}/v1/traces")
     model = {"provider": name, "name": case.model, "options": case.options}
-    config["plugins"][0]["config"] |= {"model": model, "auth": auth or auth_of(name, rig.provider.key_of(name))}
+    config["plugins"][0]["config"] |= {"model": model, "auth": auth or auth_of(name, rig.provider.key_of(name)), **case.more}
     status, answer = await rig.push(config)
     assert status == 201, answer
     return rig
@@ -150,6 +151,13 @@ async def test_gemini_takes_its_key_as_a_parameter_too(make_rig: Callable[..., A
     assert rig.provider.seen[0].query == {"key": "match"}
 
 
+async def test_a_key_can_go_into_the_body(make_rig: Callable[..., Any]) -> None:
+    rig = await configured(make_rig, "anthropic", {"param_name": "token", "param_value": PROVIDER_KEY, "param_location": "body"})
+
+    assert (await call(rig))[0] == 401
+    assert rig.provider.seen[0].body["token"] == PROVIDER_KEY
+
+
 async def test_azure_gets_the_version_of_its_api(make_rig: Callable[..., Any]) -> None:
     rig = await configured(make_rig, "azure")
 
@@ -217,8 +225,10 @@ async def test_anthropic_refuses_a_call_without_a_limit_of_tokens(make_rig: Call
         ("anthropic", {}, "cannot stream from anthropic"),
         ("gemini", {"options": {"gemini": {"api_endpoint": "a.b", "project_id": "p", "location_id": "l"}}}, "cannot call gemini"),
         ("bedrock", {"auth": {}}, "cannot call bedrock"),
+        ("mistral", {"options": {"mistral_format": "ollama"}}, "does not speak ollama"),
+        ("cohere", {"more": {"llm_format": "cohere"}}, "does not speak cohere"),
     ],
-    ids=["streams", "Vertex AI", "an identity"],
+    ids=["streams", "Vertex AI", "an identity", "a server's own form", "a native form"],
 )
 async def test_it_says_what_it_cannot_do(make_rig: Callable[..., Any], name: str, changes: dict[str, Any], words: str) -> None:
     auth = {"allow_override": False} if "auth" in changes else None

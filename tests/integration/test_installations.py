@@ -34,7 +34,7 @@ def test_the_one_that_started_last_works_and_the_other_says_so_and_stops(backsta
             arena.until_quiet()
             since = arena.mark()
 
-            arena.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Captured"}})
+            arena.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Disabled"}})
 
             arena.until(lambda: status(arena)["observedGeneration"] == 2, "the answer to the change")
             arena.until_ready()

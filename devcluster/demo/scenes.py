@@ -174,8 +174,8 @@ async def failover(play: Play) -> None:
     play.narrator.scene("Two providers behind one path, each with a key of its own, and the first one fails")
     data = {"api-key": play.stage.provider.key_of("anthropic")}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "anthropic"}, "stringData": data}
-    await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=json.dumps(secret))
-    play.narrator.command(f"kubectl --namespace {_NAMESPACE} create secret generic anthropic --from-literal=api-key=…", "")
+    output = await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=json.dumps(secret))
+    play.narrator.command(f"kubectl --namespace {_NAMESPACE} create secret generic anthropic --from-literal=api-key=…", output)
     output = await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=await _sample(play, "targets.yaml"))
     play.narrator.command(f"kubectl --namespace {_NAMESPACE} apply --filename targets.yaml", output)
     await play.show("--namespace", _NAMESPACE, "wait", "--for=condition=Ready", "fkb/targets", "--timeout=90s")

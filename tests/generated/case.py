@@ -88,7 +88,7 @@ class Case:
 
     def is_served(self, route: Spec) -> bool:
         """Whether the Kong of this cluster serves the route at all."""
-        return "attachTo" in route or bool(self.spec["gateway"]["ingressClassName"] == "kong")
+        return "attachTo" in route or "gatewayRef" in route["expose"] or bool(self.spec["gateway"]["ingressClassName"] == "kong")
 
     @property
     def gateway_works(self) -> bool:

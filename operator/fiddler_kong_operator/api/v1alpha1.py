@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from .auth import AwsAuth, AzureAuth
 from .balancer import Balancer
-from .exposure import Expose, Timeouts
+from .exposure import Expose, GatewayRef, Timeouts
 from .llm import Llm, LlmAuth, LlmOptions, Model, Target
 from .overrides import Override, PatchOperation
 from .rules import Rule
@@ -38,6 +38,7 @@ __all__ = [
     "Expose",
     "Fiddler",
     "Gateway",
+    "GatewayRef",
     "Llm",
     "LlmAuth",
     "LlmOptions",
@@ -175,7 +176,7 @@ class Route(ApiModel):
     """Name of the route, unique in the binding; part of the names of the created objects."""
 
     expose: Expose | None = None
-    """Create a Service and an Ingress for the provider. Excludes `attachTo`."""
+    """Create a Service and an Ingress, or an HTTPRoute, for the provider. Excludes `attachTo`."""
 
     attach_to: AttachTo | None = None
     """Observe an existing Service, Ingress or HTTPRoute. Excludes `expose`."""

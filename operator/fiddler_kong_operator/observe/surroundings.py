@@ -91,7 +91,7 @@ class Surroundings:
         return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        """The Ingresses and HTTPRoutes on the places that the binding exposes, and the Ingresses of its class with a regular expression."""
+        """The Ingresses and HTTPRoutes on the places that the binding exposes, and those of the same class with a regular expression."""
         places, indexes = places_of(binding), self._cache.indexes
         keys = {key for place in places for key in indexes.serving[place]}
         keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])

@@ -51,12 +51,12 @@ STATEFUL_SET: Final = Kind("StatefulSet", "apps", "v1", "statefulsets")
 EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client")
 """Only the events of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
 
-OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
+OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS, HTTP_ROUTE)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
 plugin whose Secret is gone and keeps serving its route."""
 
 _WORKLOADS: Final = (DEPLOYMENT, DAEMON_SET, STATEFUL_SET)
-_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, HTTP_ROUTE, *_WORKLOADS, EVENT)
+_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, *_WORKLOADS, EVENT)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, *_OTHERS)})
 """Every kind by name."""

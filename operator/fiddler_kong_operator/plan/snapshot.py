@@ -78,7 +78,7 @@ class Parent:
     programmed: str | None = None
     """Status of the condition Programmed: Kong has the route. None where the controller does not say."""
     message: str = ""
-    """Reason and message of the condition that is not True."""
+    """Reason and message of the first condition that is not True."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ class Attachable:
     """Its status says that Kong took a configuration with it: by an address for an Ingress, by Programmed for an HTTPRoute."""
     backends: tuple[tuple[ObjectKey, ...], ...] = ()
     """For an Ingress or HTTPRoute: the Services it leads to; those that share a rule together."""
+    gateways: tuple[str, ...] = ()
+    """For an HTTPRoute: the Gateways (`namespace/name`) among its parents."""
     filters: tuple[str, ...] = ()
     """For an HTTPRoute: the KongPlugins of its rules' filters."""
     parents: tuple[Parent, ...] = ()
@@ -231,8 +233,8 @@ class Snapshot:
     consumer_plugins: tuple[ConsumerPlugin, ...] = ()
     """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
-    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), and the
-    Ingresses of its class with a regular expression for a path."""
+    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), and those of
+    the same ingress class or Gateway with a regular expression for a path."""
     ingress_classes: Mapping[str, bool] = field(default_factory=dict)
     """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
     routes: tuple[Attachable, ...] = ()

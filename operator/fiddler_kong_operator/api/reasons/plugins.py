@@ -25,7 +25,7 @@ REASONS: Final = (
         "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
     ),
     Reason(
-        "RouteNotAccepted", _P, "False", "No Gateway of Kong's accepts the HTTPRoute named in attachTo.",
+        "RouteNotAccepted", _P, "False", "No Gateway of Kong's accepts the HTTPRoute of a route.",
         "Correct what the message quotes from the route's status.parents.", stalls=True,
     ),
     Reason(

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
+from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import LUA_TYPES, PLUGINS, PluginInstance
-from fiddler_kong_operator.plan.references import attach_targets, plugin_key, route_object, withdrawn_routes
+from fiddler_kong_operator.plan.references import ENTRIES, attach_targets, plugin_key, route_object, withdrawn_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
@@ -102,7 +102,7 @@ def _kept(target: Attachable, wanted: Sequence[str]) -> Attachment | None:
 def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
     """The existing objects of the routes that must not serve without these, in the order of deletion."""
     routes = sorted(withdrawn_routes(snapshot.binding, withheld))
-    keys = (route_object(snapshot.binding, kind, route) for kind in (INGRESS, SERVICE) for route in routes)
+    keys = (route_object(snapshot.binding, kind, route) for kind in (*ENTRIES, SERVICE) for route in routes)
     return tuple(key for key in keys if (child := snapshot.children.get(key)) and child.belongs_to(snapshot.binding) and not child.deleting)
 
 

@@ -77,7 +77,7 @@ KONG_FILTER = {"type": "ExtensionRef", "extensionRef": {"group": "configuration.
 def test_an_http_route_is_read_with_the_services_that_share_a_rule() -> None:
     raw = http_route(SPLIT, {"backendRefs": [{"name": "chat"}], "filters": [KONG_FILTER, {"type": "URLRewrite"}]}, {})
     groups = ((CHAT, ObjectKey("Service", "beta", "canary")), (CHAT,))
-    expected = Attachable(ROUTE, "u", "", ("cors",), rules=(("", "/"),), backends=groups, filters=("limit",))
+    expected = Attachable(ROUTE, "u", "", ("cors",), rules=(("", "/"),), backends=groups, gateways=("ai/kong",), filters=("limit",))
     assert read_attachable(ROUTE, raw) == expected
 
 
@@ -104,8 +104,24 @@ KONG = "konghq.com/kic-gateway-controller"
             Parent("ai/kong", accepted=True, programmed="Unknown", message="Told: see there"),
             False,
         ),
+        (
+            http_route(controller=KONG, Accepted="True", ResolvedRefs="False", Programmed="True"),
+            Parent("ai/kong", accepted=True, programmed="True", message="Told: see there"),
+            False,
+        ),
+        (http_route(controller=KONG, ResolvedRefs="True", Programmed="True"), Parent("ai/kong", accepted=False, programmed="True"), False),
     ],
-    ids=["nobody", "another implementation", "no conditions", "refused", "accepted", "programmed", "not yet programmed"],
+    ids=[
+        "nobody",
+        "another implementation",
+        "no conditions",
+        "refused",
+        "accepted",
+        "programmed",
+        "not yet programmed",
+        "without a backend",
+        "not yet accepted",
+    ],
 )
 def test_an_http_route_is_read_with_what_kongs_controller_says(raw: dict[str, Any], expected: Parent | None, published: bool) -> None:  # noqa: FBT001
     found = read_attachable(ROUTE, raw)

@@ -117,7 +117,8 @@ class Gateway(ApiModel):
 
     management: Literal["Apply", "Verify"] = "Apply"
     """`Apply` sets the three tracing settings on the workload (a rolling restart, once). `Verify` never writes to the workload and
-    reports what is missing, with the Helm values to set."""
+    reports what is missing, with the Helm values to set. It adds no plugins to an HTTPRoute in `attachTo` either, but reports the YAML
+    to add there."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"
     """Action when another field manager has set one of the settings to another value: `Refuse` reports it and changes nothing,

@@ -28,6 +28,7 @@ from fiddler_kong_operator.plan.plugins import required_keys
 from fiddler_kong_operator.plan.references import attach_targets, entry_of, exposed_routes, named_plugin, place_of
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+from fiddler_kong_operator.plan.status.verified import missing_names
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Workload
 
 from .documents import Document
@@ -95,7 +96,9 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
         return Outcome(binding, refused=refused, notes=notes)
     plan = build(_snapshot(binding, around), _redacted(spec), attach_lua=True)
     objects = (*(_without_data(desired.manifest) for desired in plan.objects), *map(_attachment, plan.attachments))
-    return Outcome(binding, objects, notes=(*notes, _gateway_note(binding, spec)))
+    missing = missing_names(_snapshot(binding, around), lua_withheld=False)
+    by_hand = (missing.message,) if missing else ()
+    return Outcome(binding, objects, notes=(*notes, *by_hand, _gateway_note(binding, spec)))
 
 
 def render_declarative(binding: Binding, around: Surroundings) -> Outcome:

@@ -104,6 +104,8 @@ class Attachable:
     """For an HTTPRoute: the Gateways (`namespace/name`) among its parents."""
     filters: tuple[str, ...] = ()
     """For an HTTPRoute: the KongPlugins of its rules' filters."""
+    common_filters: tuple[str, ...] = ()
+    """Those of `filters` that every rule has."""
     parents: tuple[Parent, ...] = ()
     """For an HTTPRoute: what Kong's controllers say of it."""
     foreign: bool = False

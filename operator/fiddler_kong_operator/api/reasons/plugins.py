@@ -18,6 +18,10 @@ REASONS: Final = (
         "GatewayFrozen", _P, "False", "Kong refuses its whole configuration because of another object, so no change reaches it.",
         "Take the name that is twice on the object's list out once.", stalls=True,
     ),
+    Reason(
+        "PluginsNotAdded", _P, "False", "With gateway.management: Verify, the plugins are still to be added to an HTTPRoute by hand.",
+        "Add the YAML in the message to the HTTPRoute.", stalls=True,
+    ),
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(

@@ -12,7 +12,7 @@ from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
 from fiddler_kong_operator.plan.kinds import SERVICE
-from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child, own_names
+from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child, is_verified, own_names
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import (
     attach_targets,
@@ -82,7 +82,9 @@ def _carriers(snapshot: Snapshot) -> Iterator[tuple[str, ObjectKey, bool]]:
 
 def _conflicts(snapshot: Snapshot, route: str, key: ObjectKey, *, exposed: bool) -> Iterator[PluginConflict]:
     target, spec = snapshot.targets[key], snapshot.binding.spec
-    named = {**dict.fromkeys(target.filters, True), **{name: False for name in target.plugins if not is_ours(snapshot, name)}}
+    alone = {n for n in target.filters if is_verified(snapshot, key) and is_ours(snapshot, n) and n not in target.plugins}
+    filters = (name for name in target.filters if name not in alone)
+    named = {**dict.fromkeys(filters, True), **{name: False for name in target.plugins if not is_ours(snapshot, name)}}
     if not named or spec is None:
         return
     types, needed = {**_wanted_types(snapshot.binding), **snapshot.plugin_types}, needed_types(spec, route)

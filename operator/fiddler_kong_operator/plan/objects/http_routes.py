@@ -37,13 +37,14 @@ def read_http_route(route: Attachable, raw: Manifest) -> Attachable:
     namespace = route.key.namespace
     if _is_foreign(namespace, raw):
         return replace(route, foreign=True)
-    told = tuple(_told(namespace, raw))
+    told, filters = tuple(_told(namespace, raw)), [*_filters(raw)]
     return replace(
         route,
         rules=tuple(dict.fromkeys(_places(raw))),
         backends=tuple(dict.fromkeys(_backends(namespace, raw))),
         gateways=tuple(dict.fromkeys(f"{ref[1]}/{ref[2]}" for ref in _parents(namespace, raw) if ref[0] == GATEWAY)),
-        filters=tuple(dict.fromkeys(_filters(raw))),
+        filters=tuple(dict.fromkeys(name for rule in filters for name in rule)),
+        common_filters=tuple(name for name in dict.fromkeys(filters[0]) if all(name in rule for rule in filters)) if filters else (),
         parents=told,
         published=any(parent.accepted and parent.programmed == "True" and not parent.message for parent in told),
     )
@@ -70,13 +71,15 @@ def _backends(namespace: str, raw: Manifest) -> Iterator[tuple[ObjectKey, ...]]:
             yield tuple(sorted(services))
 
 
-def _filters(raw: Manifest) -> Iterator[str]:
-    """The KongPlugins of its rules' filters."""
+def _filters(raw: Manifest) -> Iterator[tuple[str, ...]]:
+    """The KongPlugins of each rule's filters."""
     for rule in mappings(mapping(raw, "spec"), "rules"):
-        for filter_ in mappings(rule, "filters"):
-            reference = mapping(filter_, "extensionRef")
-            if (reference.get("group"), reference.get("kind")) == (names.KONG_GROUP, KONG_PLUGIN.name) and reference.get("name"):
-                yield str(reference["name"])
+        references = (mapping(filter_, "extensionRef") for filter_ in mappings(rule, "filters"))
+        yield tuple(
+            str(reference["name"])
+            for reference in references
+            if (reference.get("group"), reference.get("kind")) == (names.KONG_GROUP, KONG_PLUGIN.name) and reference.get("name")
+        )
 
 
 def _is_foreign(namespace: str, raw: Manifest) -> bool:

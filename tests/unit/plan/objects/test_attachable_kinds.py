@@ -71,7 +71,10 @@ SPLIT = {
         {"kind": "Bucket", "name": "b"},
     ]
 }
-KONG_FILTER = {"type": "ExtensionRef", "extensionRef": {"group": "configuration.konghq.com", "kind": "KongPlugin", "name": "limit"}}
+KONG_FILTER: dict[str, Any] = {
+    "type": "ExtensionRef",
+    "extensionRef": {"group": "configuration.konghq.com", "kind": "KongPlugin", "name": "limit"},
+}
 
 
 def test_an_http_route_is_read_with_the_services_that_share_a_rule() -> None:
@@ -79,6 +82,12 @@ def test_an_http_route_is_read_with_the_services_that_share_a_rule() -> None:
     groups = ((CHAT, ObjectKey("Service", "beta", "canary")), (CHAT,))
     expected = Attachable(ROUTE, "u", "", ("cors",), rules=(("", "/"),), backends=groups, gateways=("ai/kong",), filters=("limit",))
     assert read_attachable(ROUTE, raw) == expected
+
+
+def test_filters_of_an_http_route_that_every_rule_has_are_told_apart() -> None:
+    other = {**KONG_FILTER, "extensionRef": {**KONG_FILTER["extensionRef"], "name": "cors"}}
+    found = read_attachable(ROUTE, http_route({"filters": [KONG_FILTER, other]}, {"filters": [KONG_FILTER]}))
+    assert (found.filters, found.common_filters) == (("limit", "cors"), ("limit",))
 
 
 def test_an_http_route_serves_the_paths_of_its_rules_on_its_hosts() -> None:

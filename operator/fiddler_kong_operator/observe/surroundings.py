@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.kinds import (
+    HTTP_ROUTE,
+    INGRESS,
+    INGRESS_CLASS,
+    KINDS,
+    KONG_CLUSTER_PLUGIN,
+    KONG_CONSUMER,
+    KONG_PLUGIN,
+    REFERENCE_GRANT,
+    SERVICE,
+)
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.own_models import ANSWERING_TYPES, OwnModels
 from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.references import named_plugin, places_of
@@ -32,7 +43,7 @@ class Surroundings:
         self._cache = cache
 
     def plugin_types(self, lists: Iterable[Attachable]) -> dict[str, str]:
-        """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin."""
+        """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin. "" where Kong leaves it out."""
         return {name: found.type for name, found in self._listed(lists).items()}
 
     def models(self, lists: Iterable[Attachable]) -> dict[str, OwnModels]:
@@ -56,7 +67,17 @@ class Surroundings:
         return {name: found for name, target in written.items() if (found := self._facts(target, name))}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
-        return facts_of(self._cache.value, target, name)
+        found = facts_of(self._cache.value, target, name)
+        return found if found is None or self._is_granted(target, name) else PluginFacts("")
+
+    def _is_granted(self, target: ObjectKey, name: str) -> bool:
+        """Whether a list may name a plugin by `namespace:name`: only with a ReferenceGrant in that namespace, which may be unreadable."""
+        namespace, colon, plain = name.rpartition(":")
+        if not colon or target.kind not in ATTACHABLES or not self._cache.readable(REFERENCE_GRANT, namespace):
+            return True
+        source = KINDS[target.kind].group, target.kind, target.namespace
+        grants = (granted for key, granted in self._cache.values(REFERENCE_GRANT, frozenset) if key.namespace == namespace)
+        return any((*source, allowed) in granted for granted in grants for allowed in ("", plain))
 
     def plugin_owners(self, binding: Binding, targets: Iterable[Attachable]) -> dict[str, str]:
         """The uid of the owning binding by KongPlugin in the binding's namespace that is on one of the lists."""
@@ -112,7 +133,8 @@ class Surroundings:
         doubled = self._cache.indexes.doubled
         keys = sorted({*doubled[SERVICE.name], *doubled[INGRESS.name], *doubled[HTTP_ROUTE.name]})
         found = (target for target in self._attachables(keys) if self._is_served(target, ingress_class))
-        return tuple((target.key, name) for target in found for name in target.doubled if self._facts(target.key, name))
+        twice = ((target.key, name, self._facts(target.key, name)) for target in found for name in target.doubled)
+        return tuple((key, name) for key, name, facts in twice if facts and facts.type)
 
     def refusals(self, binding: Binding) -> tuple[KongWarning, ...]:
         """Kong's refusals of whole configurations that are not over and that may be about the binding's gateway."""

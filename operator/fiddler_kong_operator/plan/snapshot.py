@@ -225,7 +225,8 @@ class Snapshot:
     """Name of the owning binding, by target that a binding owns."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
     """`plugin` type by name as in the annotations of `targets` and of `routes` in the binding's namespace (`name` or `namespace:name`):
-    KongPlugins first, then KongClusterPlugins."""
+    KongPlugins first, then KongClusterPlugins. "" for a plugin of another namespace that no ReferenceGrant lets the list name: Kong's
+    controller leaves it out."""
     cluster_plugins_readable: bool = True
     """False where the operator may not read KongClusterPlugins."""
     plugin_owners: Mapping[str, str] = field(default_factory=dict)

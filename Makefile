@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-PATHS := operator sink codegen $(wildcard devcluster benchmarks) tests
+PATHS := operator sink codegen $(wildcard devcluster benchmarks docs/examples) tests
 TESTS ?= tests
 MINUTES ?= 10
 

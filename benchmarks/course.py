@@ -10,11 +10,12 @@ from fiddler_kong_operator.plan.kinds import BINDING, INGRESS, KONG_PLUGIN, SECR
 
 from .contender import Operator, Raw
 from .manifests import NAMESPACE, binding_name
-from .scenarios import change, cold, drift, flip, lua, newcomer, rest, restart, rollout, rotation
+from .scenarios import change, cold, drift, flip, gateway_api, lua, newcomer, rest, restart, rollout, rotation
 from .scenarios.change import Change
 from .scenarios.cold import Cold
 from .scenarios.drift import Drift
 from .scenarios.flip import Flip
+from .scenarios.gateway_api import Side
 from .scenarios.lua import Lua
 from .scenarios.newcomer import Newcomer
 from .scenarios.rest import Rest
@@ -29,7 +30,7 @@ __all__ = ["PAIRED", "SCENARIOS", "Course", "Outcome"]
 PAIRED: Final = ("cold", "rotation")
 """Measured for both contenders, alternating."""
 
-SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "flip", "restart", "rollout", "probes", "lua")
+SCENARIOS: Final = (*PAIRED, "rest", "newcomer", "change", "drift", "flip", "restart", "rollout", "probes", "gateway-api", "lua")
 
 _AT_REST: Final = frozenset({"cold", "rotation", "rest", "newcomer", "change", "drift", "flip", "restart"})
 _REST_SECONDS: Final = 20.0
@@ -55,6 +56,8 @@ class Outcome:
     restart: Restart | None = None
     rollout: Rollout | None = None
     probes: Rest | None = None
+    with_gateway_api: list[Side] = field(default_factory=list)
+    without_gateway_api: list[Side] = field(default_factory=list)
     lua: Lua | None = None
 
 
@@ -68,7 +71,7 @@ class Course:
         self._outcome = Outcome(bindings)
 
     async def run(self) -> Outcome:
-        """Run everything: operator and raw loop alternating, then the scenarios that need a gateway without settings."""
+        """Run everything: operator and raw loop alternating, then the scenarios that need clusters of another kind."""
         if self._scenarios & _AT_REST:
             for turn in range(self._pairs if self._scenarios & set(PAIRED) else 1):
                 template = await self._operator(first=turn == 0)
@@ -76,6 +79,10 @@ class Course:
                     await self._raw(template, first=turn == 0)
         if self._scenarios & {"rollout", "probes"}:
             await self._unready()
+        if "gateway-api" in self._scenarios:
+            for turn in range(self._pairs):
+                for installed in gateway_api.order(turn):
+                    await self._gateway_api(installed=installed)
         if "lua" in self._scenarios:
             self._outcome.lua = lua.measure()
         return self._outcome
@@ -130,6 +137,14 @@ class Course:
             self._outcome.rollout = await rollout.measure(stand, self._outcome.bindings)
             if "probes" in self._scenarios:
                 self._outcome.probes = await rest.measure(operator, _PROBED_SECONDS)
+
+    async def _gateway_api(self, *, installed: bool) -> None:
+        bindings, outcome = self._outcome.bindings, self._outcome
+        self._say(f"operator, {'with' if installed else 'without'} the Gateway API's kinds")
+        async with open_stand(ready=True, gateway_api=installed) as stand:
+            await stand.populate(range(bindings))
+            sides = outcome.with_gateway_api if installed else outcome.without_gateway_api
+            sides.append(await gateway_api.measure(stand, bindings))
 
     def _say(self, contender: str) -> None:
         self._tell(f"{self._outcome.bindings} bindings, {contender}")

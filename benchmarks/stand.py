@@ -106,9 +106,12 @@ def is_ready(manifest: Manifest) -> bool:
 
 
 @asynccontextmanager
-async def open_stand(*, ready: bool) -> AsyncIterator[Stand]:
-    """Start a cluster with everything but bindings and a contender. `ready`: the gateway already has its settings."""
-    with Cluster.start(reporter=Reporter()) as cluster, tempfile.TemporaryDirectory() as folder:
+async def open_stand(*, ready: bool, gateway_api: bool = True) -> AsyncIterator[Stand]:
+    """Start a cluster with everything but bindings and a contender.
+
+    `ready`: the gateway already has its settings. `gateway_api`: the kinds of the Gateway API are installed.
+    """
+    with Cluster.start(gateway_api=gateway_api, reporter=Reporter()) as cluster, tempfile.TemporaryDirectory() as folder:
         install(cluster)
         cluster.create_namespace(NAMESPACE)
         cluster.apply(gateway(ready=ready), secret("fiddler", "fdl_bench.f0e1d2c3b4a5"), secret(PROVIDER_SECRET, "sk-bench-first"))

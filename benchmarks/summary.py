@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from .course import Outcome
 from .figures import Figure
+from .scenarios.gateway_api import Side
 from .statistics import median
 
 __all__ = ["summarize"]
@@ -17,10 +19,24 @@ WRITES: Final = 7
 _SMALL: Final = 100
 """Up to this number of bindings the goal for cold convergence is wider, since a single second counts a lot."""
 
+_COMPARED: Final[Mapping[str, Callable[[Side], float]]] = MappingProxyType(
+    {
+        "cold convergence": lambda side: side.cold.seconds,
+        "CPU until then": lambda side: side.cold.cpu_seconds,
+        "write requests, cold": lambda side: side.cold.requests,
+        "memory at its peak, cold": lambda side: side.cold.peak_mib,
+        "memory at rest": lambda side: side.rest.resident_mib,
+        "one change until its child has it, p50": lambda side: side.change.median_ms,
+        "rotation of a shared Secret": lambda side: side.rotation.seconds,
+    }
+)
+"""Figures that the Gateway API's kinds must not make worse. CPU at rest is not among them: it is too small for a ratio."""
+
 
 def summarize(outcome: Outcome) -> tuple[Figure, ...]:
     """The figures of one number of bindings, in the order of the table."""
-    return (*_cold(outcome), *_at_rest(outcome), *_restart(outcome), *_paired(outcome), *_unready(outcome), *_lua(outcome))
+    parts = (_cold, _at_rest, _restart, _paired, _unready, _gateway_api, _lua)
+    return tuple(figure for part in parts for figure in part(outcome))
 
 
 def _cold(outcome: Outcome) -> Iterator[Figure]:
@@ -86,6 +102,13 @@ def _unready(outcome: Outcome) -> Iterator[Figure]:
         yield Figure("probes in a minute, where each binding has its own", n, outcome.probes.exports)
         yield Figure("CPU with these", n, outcome.probes.cpu_percent, "% of a core", 25)
         yield Figure("write requests with these", n, outcome.probes.writes, goal=0)
+
+
+def _gateway_api(outcome: Outcome) -> Iterator[Figure]:
+    pairs = list(zip(outcome.with_gateway_api, outcome.without_gateway_api, strict=True))
+    for name, value in _COMPARED.items() if pairs else ():
+        ratios = [value(ours) / value(bare) for ours, bare in pairs]
+        yield _median(f"{name}, with the Gateway API's kinds / without", outcome.bindings, ratios, goal=1.1)
 
 
 def _lua(outcome: Outcome) -> Iterator[Figure]:

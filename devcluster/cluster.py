@@ -54,14 +54,15 @@ class Cluster:
         name: str | None = None,
         *,
         kong: bool = True,
+        gateway_api: bool = True,
         persistent: bool = False,
         audit_reads: bool = False,
         reporter: Reporter | None = None,
     ) -> Self:
         """Start a cluster and return it when it is usable: node Ready, resource definitions served, controllers working.
 
-        Builds missing programs first. `kong` installs Kong's and the Gateway API's resource definitions and the ingress class `kong`;
-        ours in `crds/` are installed in any case.
+        Builds missing programs first. `kong` installs Kong's resource definitions and the ingress class `kong`, and the Gateway API's
+        too unless `gateway_api` is False; ours in `crds/` are installed in any case.
         `persistent` leaves the processes running when this process ends (`python -m devcluster down` stops them).
         `audit_reads` also logs the reads of service accounts (`write_log().requests`).
         Call it from the main thread. Raises BuildError, ComponentDiedError (with the component and the end of its log) or DevClusterError.
@@ -70,7 +71,9 @@ class Cluster:
         programs = Builder(reporter).programs(COMPONENTS[component] for component in CONTROL_PLANE)
         definitions = crds.own_definitions()
         if kong:
-            definitions += crds.kong_definitions(reporter) + crds.gateway_definitions(reporter)
+            definitions += crds.kong_definitions(reporter)
+        if kong and gateway_api:
+            definitions += crds.gateway_definitions(reporter)
         for _ in range(_START_ATTEMPTS - 1):
             try:
                 return cls._start_once(name, programs, definitions, persistent=persistent, audit_reads=audit_reads)

@@ -64,7 +64,7 @@ class Stage:
             await stack.enter_async_context(self.sink)
             await stack.enter_async_context(self.provider)
             await asyncio.to_thread(self.cluster.apply, GATEWAY, GATEWAY_API)
-            options = StandInOptions(resolve={"api.openai.com:443": self.provider.url})
+            options = StandInOptions(resolve=self.provider.resolutions())
             self.gateway = GatewayStandIn.for_workload(str(self.cluster.kubeconfig), Workload("kong", "kong-gateway", "proxy"), options)
             await stack.enter_async_context(self.gateway)
             self.controller = await asyncio.to_thread(self.cluster.start_kong_controller, self.gateway.admin_url)

@@ -40,7 +40,7 @@ async def _linger(play: Play) -> None:
     stage, narrator = play.stage, play.narrator
     narrator.scene("Everything keeps running until you press Ctrl-C")
     narrator.say(f"Fiddler's stand-in:  {stage.sink.url}")
-    narrator.say(f"the gateway:         {stage.gateway.proxy_url}/openai")
+    narrator.say(f"the gateway:         {stage.gateway.proxy_url}/openai and {stage.gateway.proxy_url}/chat")
     narrator.say(f"the cluster:         export KUBECONFIG={stage.cluster.kubeconfig}")
     narrator.say(f"kubectl:             {stage.cluster.program('kubectl')}")
     narrator.say(f"logs:                {stage.cluster.logs}")

@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from openai import AsyncOpenAI
+from openai.types.chat import ChatCompletion
 
 from devcluster.errors import ApiError
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import APPLICATION_ID, Stage
-from fiddler_kong_sink.mapping import SpanType
+from fiddler_kong_sink.mapping import MappedSpan, SpanType
 
 from .narrator import Narrator
 
 __all__ = ["SCENES", "Play", "SceneError"]
 
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
-_SAMPLE: Final = _ROOT / "manifests" / "samples" / "quickstart.yaml"
+_SAMPLES: Final = _ROOT / "manifests" / "samples"
 _NAMESPACE: Final = "ai"
 _BINDING: Final = f"/apis/integrations.fiddler.ai/v1alpha1/namespaces/{_NAMESPACE}/fiddlerkongbindings/assistant"
 _DEPLOYMENT: Final = "/apis/apps/v1/namespaces/kong/deployments/kong-gateway"
@@ -87,18 +88,14 @@ async def _until_ready(play: Play, status: str, reason: str) -> None:
     await play.until(f"Ready={status} with reason {reason}", holds)
 
 
-async def _pass_of_values(play: Play) -> str:
-    """The quick start sample with its placeholders replaced, as its first lines ask."""
-    text = await asyncio.to_thread(_SAMPLE.read_text)
-    values = {
-        "${FIDDLER_API_KEY}": play.stage.keys.fiddler,
-        "${OPENAI_API_KEY}": play.stage.keys.provider,
-        "https://your-instance.fiddler.ai": play.stage.sink.url,
-        "00000000-0000-4000-8000-000000000000": APPLICATION_ID,
-    }
+async def _sample(play: Play, name: str, **keys: str) -> str:
+    """A sample with its placeholders replaced, as its first lines ask."""
+    text = await asyncio.to_thread((_SAMPLES / name).read_text)
+    values = {f"${{{variable}}}": key for variable, key in keys.items()}
+    values |= {"https://your-instance.fiddler.ai": play.stage.sink.url, "00000000-0000-4000-8000-000000000000": APPLICATION_ID}
     for placeholder, value in values.items():
         if placeholder not in text:
-            raise SceneError(f"{_SAMPLE.name} no longer holds {placeholder}")
+            raise SceneError(f"{name} no longer holds {placeholder}")
         text = text.replace(placeholder, value)
     return text
 
@@ -109,7 +106,9 @@ async def apply_binding(play: Play) -> None:
     await play.kubectl("create", "namespace", _NAMESPACE)
     grant = ("--namespace", "kong", "annotate", "deployment/kong-gateway", f"integrations.fiddler.ai/allow-bindings-from={_NAMESPACE}")
     await play.show(*grant)
-    output = await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=await _pass_of_values(play))
+    keys = play.stage.keys
+    manifests = await _sample(play, "quickstart.yaml", FIDDLER_API_KEY=keys.fiddler, OPENAI_API_KEY=keys.provider)
+    output = await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=manifests)
     play.narrator.command(f"kubectl --namespace {_NAMESPACE} apply --filename quickstart.yaml", output)
     started = time.monotonic()
     await play.show("--namespace", _NAMESPACE, "wait", "--for=condition=Ready", "fkb/assistant", "--timeout=90s")
@@ -144,9 +143,9 @@ async def converse(play: Play) -> None:
             play.narrator.say(f"{turn}\n     → {text}")
 
 
-async def _pushed(play: Play, plugin: str) -> bool:
-    """Whether Kong Ingress Controller has pushed a plugin of that type to the gateway."""
-    return f'"name": "{plugin}"' in json.dumps(play.stage.gateway.config or {})
+async def _pushed(play: Play, plugin: str, times: int = 1) -> bool:
+    """Whether Kong Ingress Controller has pushed so many plugins of that type to the gateway."""
+    return json.dumps(play.stage.gateway.config or {}).count(f'"name": "{plugin}"') >= times
 
 
 async def traces(play: Play) -> None:
@@ -170,6 +169,58 @@ async def traces(play: Play) -> None:
     play.narrator.done(f"infrastructure spans dropped: {', '.join(dropped)}")
 
 
+async def failover(play: Play) -> None:
+    """Put two providers behind one path, and take the first one down."""
+    play.narrator.scene("Two providers behind one path, each with a key of its own, and the first one fails")
+    data = {"api-key": play.stage.provider.key_of("anthropic")}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "anthropic"}, "stringData": data}
+    await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=json.dumps(secret))
+    play.narrator.command(f"kubectl --namespace {_NAMESPACE} create secret generic anthropic --from-literal=api-key=…", "")
+    output = await play.kubectl("--namespace", _NAMESPACE, "apply", "--filename=-", stdin=await _sample(play, "targets.yaml"))
+    play.narrator.command(f"kubectl --namespace {_NAMESPACE} apply --filename targets.yaml", output)
+    await play.show("--namespace", _NAMESPACE, "wait", "--for=condition=Ready", "fkb/targets", "--timeout=90s")
+    await play.until("the plugins of the second route at the gateway", lambda: _pushed(play, "pre-function", 2))
+    session = str(uuid.uuid4())
+    await _ask(play, session)
+    play.stage.provider.down.add("openai")
+    play.narrator.say("OpenAI is down now: the stand-in answers 503.")
+    await _ask(play, session)
+    play.stage.provider.down.clear()
+    await _until_traced(play, session, ["openai gpt-4o-mini", "anthropic claude-sonnet-4-5"])
+
+
+async def _ask(play: Play, session: str) -> None:
+    """Ask a question by the path of two models, and show which providers it was sent to."""
+    provider = play.stage.provider
+    before = len(provider.seen)
+    async with AsyncOpenAI(base_url=f"{play.stage.gateway.proxy_url}/chat", api_key="kong-managed", max_retries=0) as client:
+        answer = await client.post(
+            "/chat/completions",
+            cast_to=ChatCompletion,
+            body={"messages": [{"role": "user", "content": _TURNS[0]}]},
+            options={"headers": {"X-Fiddler-Conversation-Id": session}},
+        )
+    play.narrator.say(f"{_TURNS[0]}\n     → {answer.choices[0].message.content}")
+    for seen in provider.seen[before:]:
+        places = [name for name, value in seen.headers.items() if value == "match"]
+        play.narrator.say(f"  {seen.method} https://{seen.headers['host']}{seen.path}  key in: {', '.join(places) or 'no place'}")
+
+
+async def _until_traced(play: Play, session: str, wanted: list[str]) -> None:
+    """Wait for the spans of a session, which name these providers and models in this order."""
+
+    def found() -> list[MappedSpan]:
+        return [span for span in play.stage.sink.spans() if span.session_id == session]
+
+    await play.stage.sink.until(lambda _: len(found()) >= len(wanted), timeout=30)
+    spans = [(f"{span.text('gen_ai.provider.name')} {span.text('gen_ai.request.model')}", span) for span in found()]
+    for model, span in spans:
+        play.narrator.say(f"[{span.span_type}] {span.received.name}  model: {model}  tokens: {span.input_tokens}+{span.output_tokens}")
+    if [model for model, _ in spans] != wanted:
+        raise SceneError(f"expected spans of {wanted}, got {[model for model, _ in spans]}")
+    play.narrator.done("each span names the provider and the model that answered")
+
+
 async def wrong_key(play: Play) -> None:
     """Put a wrong key into the Secret, read the reason, put the right key back."""
     play.narrator.scene("A wrong key in the Secret is reported")
@@ -191,15 +242,15 @@ async def _put_key(play: Play, key: str) -> None:
 
 
 async def clean_up(play: Play) -> None:
-    """Delete the binding and see that nothing of it is left."""
+    """Delete the bindings and see that nothing of them is left."""
     play.narrator.scene("kubectl delete: the operator removes everything it made")
-    await play.show("--namespace", _NAMESPACE, "delete", "fkb/assistant")
+    await play.show("--namespace", _NAMESPACE, "delete", "fkb", "--all")
     await play.until("the deletion of the owned objects", lambda: _nothing_left(play))
     play.narrator.done("no Secret, KongPlugin, Service or Ingress of the operator is left")
     await play.until("the removal of the three settings", lambda: _settings_gone(play))
     play.narrator.done("the three settings are gone from the gateway's Deployment")
     await play.until("an empty configuration at the gateway", lambda: _unrouted(play))
-    play.narrator.done("Kong Ingress Controller has removed the route from the gateway")
+    play.narrator.done("Kong Ingress Controller has removed the routes from the gateway")
 
 
 async def _nothing_left(play: Play) -> bool:
@@ -218,5 +269,5 @@ async def _unrouted(play: Play) -> bool:
     return not (play.stage.gateway.config or {}).get("services")
 
 
-SCENES: Final = (apply_binding, converse, traces, wrong_key, clean_up)
+SCENES: Final = (apply_binding, converse, traces, failover, wrong_key, clean_up)
 """Every scene in its order."""

@@ -20,6 +20,8 @@ It cannot prove the following, which needs a real Kong Gateway Enterprise:
   and `kong.response.exit` in `header_filter` counts as an error);
 - the internals of its tracer: which further `kong.*` spans there are, when exactly they end, the number type of token counts, the JSON
   form of messages (here: the OpenTelemetry GenAI conventions' `parts`), `$(...)` templates in resource attributes, vault references;
+- the form of calls to providers (`drivers`): beyond OpenAI's form chat only, without streams, as Kong's open-source code of 3.10 has it;
+  other values of `llm_format`; Vertex AI; the identities that pods have or that Kong gets tokens for;
 - its batching to the millisecond, several workers, TLS trust towards Fiddler and the provider, HTTP/2, load, and every bug of a version.
 """
 

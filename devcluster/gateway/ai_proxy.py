@@ -1,8 +1,8 @@
 """The plugin `ai-proxy`: builds the provider's request from the client's, and reads model and usage from the answer.
 
-It supports OpenAI's format only. As in Kong, the configured model wins (another one in the request is refused with 400), configured options
-override the client's, the configured credential replaces the client's, and a streamed answer is requested with its usage. An
-`upstream_url` without a port is called at port 443, even if its scheme is http.
+Clients speak OpenAI's form, and `drivers` translates for the provider. As in Kong, the configured model wins (another one in the request is
+refused with 400), configured options override the client's, the configured credential replaces the client's, and a streamed answer is
+requested with its usage. An `upstream_url` without a port is called at port 443, even if its scheme is http.
 """
 
 from __future__ import annotations
@@ -14,22 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from yarl import URL
 
 from .answers import HaltError
+from .drivers import DRIVERS, OPENAI, Driver, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from .process_settings import ProcessSettings
     from .spans import AttributeValue, Span
 
 __all__ = ["Answer", "LlmCall", "prepare_call"]
 
-_HOSTS: Final = {"openai": "https://api.openai.com:443"}
-_PATHS: Final = {
-    "llm/v1/chat": "/v1/chat/completions",
-    "llm/v1/completions": "/v1/completions",
-    "llm/v1/embeddings": "/v1/embeddings",
-    "llm/v1/responses": "/v1/responses",
-}
 _PORT: Final = 443
 _OPERATIONS: Final = {"llm/v1/completions": "text_completion", "llm/v1/embeddings": "embeddings"}
 _OPTIONS: Final = ("max_tokens", "temperature", "top_p", "top_k")
@@ -38,13 +32,18 @@ _RESPONSE_MODEL_IN_STREAMS_SINCE: Final = (3, 14, 0, 3)
 
 @dataclass(frozen=True, slots=True)
 class LlmCall:
-    """One call, ready to be sent. `headers` replace the client's of the same name; keys stay out of `repr`."""
+    """One call, ready to be sent as `content`. `headers` replace the client's of the same name; keys stay out of `repr`.
 
-    url: URL
+    `body` is the call in OpenAI's form.
+    """
+
+    url: URL = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     body: Mapping[str, Any] = field(repr=False)
+    content: bytes = field(repr=False)
+    driver: Driver
+    target: Target
     provider: str
-    model: str
     operation: str
     log_payloads: bool
     name_header: bool
@@ -53,6 +52,20 @@ class LlmCall:
     def streaming(self) -> bool:
         """Whether the client asked for server-sent events."""
         return bool(self.body.get("stream"))
+
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.target.model
+
+    def translated(self, content: bytes) -> bytes:
+        """A good answer of the provider in OpenAI's form. `HaltError` where it makes no sense."""
+        if self.driver.read is None:
+            return content
+        try:
+            return json.dumps(self.driver.read(json.loads(content), self.target)).encode()
+        except (ValueError, LookupError, TypeError) as error:
+            raise HaltError(500, {"error": {"message": f"transformation failed from type {self.provider}://llm/v1/chat"}}) from error
 
     def describe_request(self, span: Span) -> None:
         """Set the name and attributes of the GenAI span that are known before the call, in place of those of an earlier attempt."""
@@ -158,36 +171,62 @@ def _model(config: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     return str(configured or asked)
 
 
-def _url(config: Mapping[str, Any], options: Mapping[str, Any]) -> URL:
-    provider, route_type = config["model"]["provider"], config["route_type"]
-    if options.get("upstream_url"):
-        url = URL(options["upstream_url"])
+def _driver(config: Mapping[str, Any], options: Mapping[str, Any], *, stream: bool) -> Driver:
+    """The provider's, or OpenAI's for a provider that only has an `upstream_url`."""
+    provider, native = config["model"]["provider"], config["llm_format"]
+    form = "ollama" if provider == "ollama" else options.get(f"{provider}_format") or "openai"
+    driver = DRIVERS.get(provider, OPENAI)
+    if (native, form) != ("openai", "openai"):
+        raise HaltError(500, {"message": f"this stand-in does not speak {form if native == 'openai' else native}"})
+    if stream and driver.read:
+        raise HaltError(500, {"message": f"this stand-in cannot stream from {provider}"})
+    return driver
+
+
+def _url(provider: str, target: Target) -> URL:
+    if target.options.get("upstream_url"):
+        url = URL(target.options["upstream_url"])
         return url if url.explicit_port else url.with_port(_PORT)
-    if provider not in _HOSTS or route_type not in _PATHS:
-        raise HaltError(500, {"message": f"this stand-in cannot call {provider} with {route_type}; set model.options.upstream_url"})
-    return URL(_HOSTS[provider] + (options.get("upstream_path") or _PATHS[route_type]))
+    found = DRIVERS[provider].url(target) if provider in DRIVERS else None
+    if found is None:
+        raise HaltError(500, {"message": f"this stand-in cannot call {provider} with {target.route_type} and these options"})
+    path = target.options.get("upstream_path")
+    return found.with_path(path) if path else found
 
 
-def prepare_call(config: Mapping[str, Any], body: bytes, client_headers: Mapping[str, str]) -> LlmCall:
+def prepare_call(config: Mapping[str, Any], body: bytes, client_headers: Mapping[str, str], version: tuple[int, ...]) -> LlmCall:
     """Build the call from the client's request. Raises `HaltError` with Kong's answer for a request it cannot serve."""
     parsed = _parsed(body, config["max_request_body_size"])
-    model, options = _model(config, parsed), config["model"].get("options") or {}
+    model, options, auth = _model(config, parsed), config["model"].get("options") or {}, config.get("auth") or {}
     merged = parsed | {"model": model} | {name: options[name] for name in _OPTIONS if options.get(name) is not None}
     if merged.get("stream"):
         merged["stream_options"] = {"include_usage": True}
-    auth = config.get("auth") or {}
-    url, headers = _url(config, options), {"content-type": "application/json"}
-    if auth.get("header_name") and not (auth["allow_override"] and auth["header_name"].lower() in {n.lower() for n in client_headers}):
-        headers[auth["header_name"].lower()] = auth["header_value"]
-    if auth.get("param_location") == "query":
-        url = url.update_query({auth["param_name"]: auth["param_value"]})
+    provider, driver = config["model"]["provider"], _driver(config, options, stream=bool(merged.get("stream")))
+    target = Target(model, config["route_type"], options, auth, version)
+    url, given = _with_key(_url(provider, target), auth, {name.lower() for name in client_headers})
+    content = json.dumps({**driver.ask(merged, target), **_key_in_body(auth)}).encode()
     return LlmCall(
         url=url,
-        headers=headers,
+        headers={"content-type": "application/json", **driver.headers(target), **given, **driver.sign(url, content, target)},
         body=merged,
-        provider=config["model"]["provider"],
-        model=model,
+        content=content,
+        driver=driver,
+        target=target,
+        provider=provider,
         operation=_OPERATIONS.get(config["route_type"], "chat"),
         log_payloads=config["logging"]["log_payloads"],
         name_header=config["model_name_header"],
     )
+
+
+def _key_in_body(auth: Mapping[str, Any]) -> dict[str, str]:
+    return {auth["param_name"]: auth["param_value"]} if auth.get("param_location") == "body" else {}
+
+
+def _with_key(url: URL, auth: Mapping[str, Any], client_headers: Collection[str]) -> tuple[URL, dict[str, str]]:
+    """The URL with the key, if that is its place, and the header with the key, unless the client may bring its own."""
+    if auth.get("param_location") == "query":
+        return url.update_query({auth["param_name"]: auth["param_value"]}), {}
+    name = (auth.get("header_name") or "").lower()
+    kept = not name or (auth["allow_override"] and name in client_headers)
+    return url, {} if kept else {name: auth["header_value"]}

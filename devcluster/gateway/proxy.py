@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections import deque
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -46,11 +46,13 @@ _HOP_BY_HOP: Final = frozenset(
     ]
 )
 _KEPT_LOG_LINES: Final = 200
+_EVENTS: Final = "text/event-stream"
+_ERRORS_FROM: Final = 400
 _OUTAGES: Final = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Proxy:
-    """Handles requests. `resolve` maps `host:port` of a service to the base URL to call instead, like curl's option."""
+    """Handles requests. `resolve` maps globs of `host:port` to the base URL to call instead, like curl's option."""
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class Proxy:
     async def _try(self, exchange: Exchange, call: LlmCall | None, number: int) -> aiohttp.ClientResponse:
         headers = self._request_headers(exchange, call)
         url = call.url if call else self._service_url(exchange)
-        body = json.dumps(call.body).encode() if call else exchange.body
+        body = call.content if call else exchange.body
         dns = exchange.trace.start("kong.dns", "dns_query", kind=_CLIENT)
         dns.attributes["dns.record.domain"] = url.host or ""
         dns.finish()
@@ -151,7 +153,7 @@ class Proxy:
         span = exchange.trace.start(f"kong.access.plugin.{plugin.name}", "plugin_access")
         try:
             configs = [plugin.config] if plugin.name == "ai-proxy" else self._balancer.targets(plugin, headers)
-            calls = [prepare_call(config, exchange.body, headers) for config in configs]
+            calls = [prepare_call(config, exchange.body, headers, exchange.settings.version) for config in configs]
         finally:
             span.finish()
         exchange.llm_span = exchange.trace.add_gen_ai("", span)
@@ -182,7 +184,8 @@ class Proxy:
         return URL(f"{service.protocol}://{target}{exchange.routed.upstream_path}{'?' + query if query else ''}", encoded=True)
 
     async def _call(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> aiohttp.ClientResponse:
-        instead = self._resolve.get(f"{url.host}:{url.port}")
+        address = f"{url.host}:{url.port}"
+        instead = next((base for pattern, base in self._resolve.items() if fnmatch(address, pattern)), None)
         target = URL(instead.rstrip("/") + url.raw_path_qs, encoded=True) if instead else url
         named = {"host": url.host or ""} | dict(headers)
         skipped = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -191,6 +194,9 @@ class Proxy:
         )
 
     async def _pass_on(self, exchange: Exchange, call: LlmCall | None, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+        whole = None if upstream.content_type == _EVENTS else await upstream.read()
+        if whole is not None and call and upstream.status < _ERRORS_FROM:
+            whole = call.translated(whole)
         headers = {name.lower(): value for name, value in upstream.headers.items() if name.lower() not in _HOP_BY_HOP}
         headers |= {"via": f"1.1 kong/{exchange.settings.text}-enterprise-edition", "x-kong-request-id": exchange.id}
         if call and call.name_header:
@@ -199,7 +205,7 @@ class Proxy:
         response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
         answer = Answer()
         try:
-            await _copy(exchange.request, upstream, response, answer)
+            await _copy(exchange.request, whole if whole is not None else upstream.content, response, answer)
         finally:
             self._finish_llm(exchange, call, answer, upstream.status)
         return response
@@ -208,7 +214,7 @@ class Proxy:
     def _finish_llm(exchange: Exchange, call: LlmCall | None, answer: Answer, status: int) -> None:
         if call is None or exchange.llm_span is None:
             return
-        if status >= 400:  # noqa: PLR2004 - client and server errors
+        if status >= _ERRORS_FROM:
             exchange.llm_span.error = f"status {status}"
         else:
             answer.describe(exchange.llm_span, call, exchange.settings)
@@ -240,16 +246,15 @@ class Proxy:
         return {"error_log": list(self.error_log)[-20:]}
 
 
-async def _copy(request: web.Request, upstream: aiohttp.ClientResponse, response: web.StreamResponse, answer: Answer) -> None:
-    if upstream.content_type == "text/event-stream":
+async def _copy(request: web.Request, source: bytes | aiohttp.StreamReader, response: web.StreamResponse, answer: Answer) -> None:
+    if isinstance(source, bytes):
+        answer.read_whole(source)
+        response.content_length = len(source)
         await response.prepare(request)
-        async for chunk in upstream.content.iter_any():
-            answer.read_events(chunk)
-            await response.write(chunk)
-        await response.write_eof()
+        await response.write_eof(source)
         return
-    body = await upstream.read()
-    answer.read_whole(body)
-    response.content_length = len(body)
     await response.prepare(request)
-    await response.write_eof(body)
+    async for chunk in source.iter_any():
+        answer.read_events(chunk)
+        await response.write(chunk)
+    await response.write_eof()

@@ -24,7 +24,7 @@ __all__ = ["GatewayStandIn", "StandInOptions"]
 
 @dataclass(frozen=True, slots=True)
 class StandInOptions:
-    """Options of a stand-in. Port 0 means a free port; `resolve` maps `host:port` to the URL to call instead."""
+    """Options of a stand-in. Port 0 means a free port; `resolve` maps globs of `host:port` to the URL to call instead."""
 
     admin_port: int = 0
     proxy_port: int = 0

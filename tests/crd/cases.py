@@ -79,6 +79,7 @@ VALID: Final = (
     Case("through a collector", {"fiddler.export": {"endpoint": "http://otel.observability.svc:4318"}}),
     Case("through a collector that has the key", {"fiddler.export": {"endpoint": "https://otel.example/", "credentials": "Omit"}}),
     Case("every thousandth call", {"tracing": {"samplingRate": 0.001}}),
+    Case("the trace of the client left aside", {"tracing": {"propagation": "Ignore"}}),
     Case("a Kong version", {"gateway.kongVersion": "3.13.0.7"}),
     Case(
         "an override of any shape",

@@ -23,11 +23,17 @@ PROMISED: Final = (
     "The capital of France is Paris.",
     "one session, 3 LLM spans, with input, output and tokens",
     "infrastructure spans dropped: kong, kong.access.plugin.ai-proxy, kong.balancer, kong.dns, kong.router",
+    "fiddlerkongbinding.integrations.fiddler.ai/targets condition met",
+    "POST https://api.openai.com/v1/chat/completions  key in: authorization",
+    "POST https://api.anthropic.com/v1/messages  key in: x-api-key",
+    "chat gpt-4o-mini  model: openai gpt-4o-mini  tokens: 9+10",
+    "chat claude-sonnet-4-5  model: anthropic claude-sonnet-4-5  tokens: 9+10",
+    "each span names the provider and the model that answered",
     "assistant   False   Unauthorized   1/1      3.13.0.3   Unauthorized",
     "with the right key the binding is Ready again",
     "no Secret, KongPlugin, Service or Ingress of the operator is left",
     "the three settings are gone from the gateway's Deployment",
-    "Kong Ingress Controller has removed the route from the gateway",
+    "Kong Ingress Controller has removed the routes from the gateway",
 )
 
 

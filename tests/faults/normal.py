@@ -23,6 +23,9 @@ _LIST: Final = "konghq.com/plugins"
 _REVISION: Final = "deployment.kubernetes.io/revision"
 """Number of pod templates that the Deployment controller has seen: one or two for a new gateway, depending on who is faster."""
 
+_CONTROLLERS: Final = frozenset({"kube-controller-manager", "kwok"})
+"""Field managers that write at their own pace what a workload's pods do."""
+
 _ADDRESSES: Final = ("clusterIP", "clusterIPs")
 
 
@@ -39,7 +42,7 @@ def _bare(manifest: Mapping[str, Any]) -> Manifest:
     result = copy.deepcopy(dict(manifest))
     metadata = {name: value for name, value in result["metadata"].items() if name not in _ASSIGNED}
     metadata["ownerReferences"] = [f"{o['kind']} {o['name']}" for o in metadata.get("ownerReferences") or ()]
-    metadata["managedFields"] = [_ownership(entry) for entry in metadata.get("managedFields") or ()]
+    metadata["managedFields"] = [_ownership(entry) for entry in metadata.get("managedFields") or () if entry["manager"] not in _CONTROLLERS]
     metadata["managedFields"].sort(key=json.dumps)
     metadata["annotations"] = _annotations(metadata.get("annotations") or {})
     metadata["deleting"] = metadata.pop("deletionTimestamp", None) is not None
@@ -56,10 +59,8 @@ def _annotations(annotations: Mapping[str, str]) -> dict[str, str]:
     return kept if plugins is None else {**kept, _LIST: ",".join(sorted(plugins.split(",")))}
 
 
-def _ownership(entry: Mapping[str, Any]) -> Any:
-    """The owner of each field; for the Deployment controller only its name, since the time of its writes varies."""
-    if entry["manager"] in {"kube-controller-manager", "kwok"}:
-        return {"manager": entry["manager"]}
+def _ownership(entry: Mapping[str, Any]) -> Manifest:
+    """The owner of each field."""
     return {name: value for name, value in entry.items() if name != "time"}
 
 

@@ -225,6 +225,13 @@ def _sampling(case: Case) -> Iterator[str]:
             yield from same("sampling_rate", config.get("sampling_rate"), rate if rate < 1 else None)
 
 
+def _propagation(case: Case) -> Iterator[str]:
+    ignored = case.spec["tracing"]["propagation"] == "Ignore"
+    if not any(path[:1] == ("propagation",) for path in overridden(case.spec, "opentelemetry")):
+        for config in _traces(case):
+            yield from same("propagation", config["propagation"], {"default_format": "w3c", **({"extract": []} if ignored else {})})
+
+
 def _overrides(case: Case) -> Iterator[str]:
     for config in _traces(case):
         yield from _patched(overridden(case.spec, "opentelemetry"), config)
@@ -285,6 +292,7 @@ ORACLES: Final[dict[str, Oracle]] = {
     "attributes[].value": _attributes,
     "attributes[].fromHeader": _attributes,
     "tracing.samplingRate": _sampling,
+    "tracing.propagation": _propagation,
     "overrides[].plugin": _overrides,
     "overrides[].route": _overrides,
     "overrides[].patch[].op": _overrides,

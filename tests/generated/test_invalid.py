@@ -136,7 +136,7 @@ WHOLE: Final[Spec] = {
         {"name": "gen_ai.agent.name", "value": "support-bot"},
         {"name": "fiddler.session.user.team", "fromHeader": "X-Team"},
     ],
-    "tracing": {"samplingRate": 0.5},
+    "tracing": {"samplingRate": 0.5, "propagation": "Ignore"},
     "overrides": [{"plugin": "ai-proxy", "route": "openai", "patch": [{"op": "add", "path": "/response_streaming", "value": "deny"}]}],
     "suspend": False,
 }

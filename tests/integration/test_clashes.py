@@ -226,8 +226,30 @@ def test_a_global_plugin_that_no_longer_runs_on_the_route_is_mentioned(arena: Ar
     assert other not in accepted["message"]
     assert accepted["message"] in arena.conditions()["Ready"]["message"]
 
+    metrics = {"endpoint": "http://metrics.example:4318/v1/metrics"}
+    shared = {"traces_endpoint": f"{arena.stage.sink.url}/v1/traces", "metrics": metrics}
+    arena.put({**cluster_plugin(mine, "opentelemetry", everywhere=True), "config": shared})
+
+    lost = f"{mine} sends traces to the same endpoint, {arena.stage.sink.url.partition('//')[2]}: none are lost."
+    arena.until(lambda: f"{lost} {mine} exports metrics too" in arena.conditions()["Accepted"]["message"], "what the global plugin exports")
+
     arena.delete("KongClusterPlugin", mine)
     cluster_plugins.remove(mine)
+
+    arena.until_condition("Accepted", "True", "Accepted")
+
+
+@pytest.mark.usefixtures("_whole")
+def test_a_plugin_of_the_service_that_no_longer_runs_for_an_ingress_is_mentioned(arena: Arena) -> None:
+    arena.put(foreign_plugin(arena, "tracing", "opentelemetry"), service(arena, plugins="tracing"), ingress(arena))
+
+    arena.put(attached_binding(arena, kind="Ingress"))
+
+    arena.until_ready()
+    accepted = arena.until_condition("Accepted", "True", "ShadowsServicePlugin")
+    assert f"tracing (opentelemetry) of Service {arena.namespace}/llm" in accepted["message"]
+
+    arena.put(service(arena))
 
     arena.until_condition("Accepted", "True", "Accepted")
 

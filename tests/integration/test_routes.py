@@ -79,6 +79,12 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
         lambda pushed: config("opentelemetry")(pushed).get("sampling_rate") == 0.5,
     ),
     (
+        "propagation",
+        {"tracing": {"propagation": "Ignore"}},
+        "kongplugins assistant-opentelemetry",
+        lambda pushed: config("opentelemetry")(pushed)["propagation"].get("extract") == [],
+    ),
+    (
         "path",
         {"routes.0.expose.path": "/elsewhere"},
         "ingresses assistant-openai",

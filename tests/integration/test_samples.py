@@ -46,7 +46,8 @@ def prepare(arena: Arena, binding: Manifest) -> None:
 def wanted_types(binding: Manifest) -> set[str]:
     """The types of plugins that Kong has then, a user's own included."""
     several = ["targets" in route.get("llm", {}) for route in binding["spec"]["routes"]]
-    return {"opentelemetry", "pre-function", *("ai-proxy-advanced" if found else "ai-proxy" for found in several)}
+    stamping = () if binding["spec"].get("sessions", {}).get("mode") == "Disabled" else ("pre-function",)
+    return {"opentelemetry", *stamping, *("ai-proxy-advanced" if found else "ai-proxy" for found in several)}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)

@@ -119,7 +119,7 @@ async def make_rig() -> AsyncIterator[Callable[..., Any]]:
         await stack.enter_async_context(receiver.listener)
         provider = await stack.enter_async_context(ProviderStandIn(PROVIDER_KEY))
         limits = ExportLimits(coalescing_delay=0.01, retry_time=retry_time, retry_delay=0.05)
-        options = StandInOptions(resolve=dict.fromkeys(("api.openai.com:443", *resolve), provider.url), limits=limits)
+        options = StandInOptions(resolve=provider.resolutions() | dict.fromkeys(resolve, provider.url), limits=limits)
         gateway = await stack.enter_async_context(GatewayStandIn(process, options))
         client = await stack.enter_async_context(aiohttp.ClientSession())
         return Rig(gateway, provider, receiver, client)

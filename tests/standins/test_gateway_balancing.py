@@ -11,7 +11,10 @@ from aiohttp import web
 
 from devcluster.listener import Listener
 
-from .conftest import Rig, page_config
+from .conftest import Rig, page_config, until
+
+SPANS = 6
+"""Those of a call that needs one attempt."""
 
 
 class Backend:
@@ -109,6 +112,25 @@ async def test_a_target_that_cannot_be_reached_is_passed_over_by_default_and_wit
 
     await balance(rig, *targets, algorithm="priority", retries=0)
     assert await call(rig) == (502, "")
+
+
+async def test_a_call_goes_on_to_another_provider_in_its_own_form_and_with_its_own_key(rig: Rig) -> None:
+    first = target("gpt-4o-mini", "https://api.openai.com/v1/chat/completions")
+    second = target("claude", "https://api.anthropic.com/v1/messages")
+    first["auth"] = {"header_name": "Authorization", "header_value": f"Bearer {rig.provider.key_of('openai')}"}
+    second["auth"] = {"header_name": "x-api-key", "header_value": rig.provider.key_of("anthropic")}
+    second["model"] |= {"provider": "anthropic", "options": {"anthropic_version": "2023-06-01", "max_tokens": 99}}
+    await balance(rig, first, second, algorithm="priority", failover_criteria=["http_503", "non_idempotent"])
+
+    assert await call(rig) == (200, "openai/gpt-4o-mini")
+    rig.provider.down.add("openai")
+    assert await call(rig) == (200, "anthropic/claude")
+
+    assert [seen.provider for seen in rig.provider.seen] == ["openai", "openai", "anthropic"]
+    await until(lambda: len(rig.receiver.spans) >= 2 * SPANS, "the spans of both calls")
+    assert [span.name for span in rig.receiver.spans if span.name.startswith("chat")] == ["chat gpt-4o-mini", "chat claude"]
+    answered = rig.receiver.named("chat claude")
+    assert (answered["gen_ai.provider.name"], answered["gen_ai.usage.output_tokens"]) == ("anthropic", 7)
 
 
 async def test_calls_with_the_same_header_go_to_the_same_target(rig: Rig, backends: list[Backend]) -> None:

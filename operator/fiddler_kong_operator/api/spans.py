@@ -88,8 +88,13 @@ class Attribute(ApiModel):
 
 
 class Tracing(ApiModel):
-    """Which calls are traced."""
+    """Which calls are traced, and in which trace."""
 
     sampling_rate: Annotated[float, Field(ge=0.001, le=1), at_least(0.001)] = 1.0
     """Share of calls whose spans Kong sends to Fiddler, drawn call by call. Below 1.0 sessions, token counts and costs in Fiddler are those
     of the drawn calls only."""
+
+    propagation: Literal["Continue", "Ignore"] = "Continue"
+    """What Kong does with the trace of the client (`traceparent`). `Continue`: its spans join that trace, and a call whose client did not
+    sample (`traceparent: ...-00`) has no spans and is missing in Fiddler. `Ignore`: each call is a trace of its own, whatever the client
+    sends. Choose `Ignore` where a service mesh or an SDK in front of Kong samples and every call must reach Fiddler."""

@@ -249,7 +249,7 @@ class BindingSpec(ApiModel):
     """Attributes that are stamped on the spans (needs KONG_UNTRUSTED_LUA)."""
 
     tracing: Tracing = Tracing()
-    """Which calls are traced."""
+    """Which calls are traced, and in which trace."""
 
     overrides: tuple[Override, ...] = Field(default=(), max_length=16)
     """Patches of the generated plugins' config, for options that have no field here."""

@@ -26,10 +26,12 @@ REFUSED: Final = 1
 _USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
 _RENDERERS: Final[dict[str, Callable[[Binding, Surroundings], Outcome]]] = {"kubernetes": render_objects, "kong": render_declarative}
 
+_FORMATS: Final = "kubernetes: the operator's objects; kong: Kong's declarative file, for DB-less gateways, decK and Konnect."
+
 
 @click.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
-@click.option("--format", "format_", type=click.Choice(list(_RENDERERS)), default="kubernetes", show_default=True, help="What to print.")
+@click.option("--format", "format_", type=click.Choice(list(_RENDERERS)), default="kubernetes", show_default=True, help=_FORMATS)
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print it.")
 @click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
 @click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
@@ -118,7 +120,10 @@ def _print(manifests: list[Manifest], output: str, *, bare: bool) -> None:
 
 
 def print_yaml(manifests: Sequence[Manifest]) -> str:
-    """Several objects as YAML for people: programs as blocks, words that kubectl takes for booleans in quotes."""
+    """Several objects as YAML for people: programs as blocks, words that kubectl takes for booleans and placeholders in quotes.
+
+    Whatever takes the place of a placeholder, digits or JSON, stays a text.
+    """
     return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140)
 
 
@@ -132,7 +137,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else '"' if LEGACY_BOOLEANS.match(text) else None
+    style = "|" if "\n" in text else '"' if LEGACY_BOOLEANS.match(text) else "'" if "${" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -114,15 +114,11 @@ class Reader:
             siblings=self._siblings(binding, ingresses),
             targets=targets,
             target_owners=around.target_owners(attach_targets(binding)),
-            plugin_types=around.plugin_types(lists),
             plugin_owners=around.plugin_owners(binding, targets.values()),
-            global_plugins=around.global_plugins(binding),
             cluster_plugins_readable=cache.readable(KONG_CLUSTER_PLUGIN),
             ingresses=ingresses,
             ingress_classes=around.ingress_classes(),
             routes=routes,
-            models=around.models(lists),
-            global_models=around.global_models(binding),
             behind=behind,
             routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
             routes_installed=cache.installed(HTTP_ROUTE),
@@ -135,7 +131,22 @@ class Reader:
             forbidden=cache.forbidden(binding),
             lists_forbidden=cache.forbidden(binding, _LISTS),
         )
+        snapshot = self._with_plugins(snapshot, lists)
         return self._with_class(snapshot, binding.spec.gateway.ingress_class_name) if binding.spec else snapshot
+
+    def _with_plugins(self, snapshot: Snapshot, lists: Iterable[Attachable]) -> Snapshot:
+        """The snapshot with what is known of the plugins on these lists, and of global ones."""
+        listed, everywhere = self._around.listed(lists), self._around.everywhere(snapshot.binding)
+        return replace(
+            snapshot,
+            plugin_types=listed.types,
+            models=listed.models,
+            exports=listed.exports,
+            disabled=listed.disabled,
+            global_plugins={kind: name for name, kind in everywhere.types.items()},
+            global_models=everywhere.models,
+            global_exports=everywhere.exports,
+        )
 
     def _with_class(self, snapshot: Snapshot, ingress_class: str) -> Snapshot:
         """The snapshot with what is known of the gateways of the binding's ingress class."""

@@ -108,6 +108,8 @@ class Indexes:
         """Reason -> Kong's warnings with it."""
         self.published: Index[str, ObjectKey] = Index()
         """Ingress class -> its Ingresses with an address."""
+        self.marked_by: Index[str, ObjectKey] = Index()
+        """Installation of the operator -> bindings with its mark in their status."""
         self.groups: dict[ObjectKey, DemandGroups] = {}
         """Workload -> its bindings by demand."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.exports import Exports
 from fiddler_kong_operator.plan.kinds import (
     HTTP_ROUTE,
     INGRESS,
@@ -29,10 +31,37 @@ from .kinds.consumers import ConsumerFacts
 from .kinds.ingress_classes import IngressClassFacts
 from .kinds.plugins import PluginFacts, facts_of
 
-__all__ = ["Surroundings"]
+__all__ = ["OtherPlugins", "Surroundings"]
 
 _CLASSED: Final = frozenset({KONG_PLUGIN.name, SERVICE.name, INGRESS.name, HTTP_ROUTE.name})
 """Kinds of which the cache shows what serves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPlugins:
+    """Plugins by name, of the binding's too where a list has them, and what a snapshot has of them."""
+
+    facts: Mapping[str, PluginFacts]
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each."""
+        return {name: facts.type for name, facts in self.facts.items()}
+
+    @property
+    def models(self) -> dict[str, OwnModels]:
+        """The models of those that answer calls. One that is disabled has none."""
+        return {name: f.models for name, f in self.facts.items() if f.type in ANSWERING_TYPES and f.models != ()}
+
+    @property
+    def exports(self) -> dict[str, Exports]:
+        """What the enabled ones export."""
+        return {name: facts.exports for name, facts in self.facts.items() if facts.exports}
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """Those that Kong does not run."""
+        return frozenset(name for name, facts in self.facts.items() if facts.disabled)
 
 
 class Surroundings:
@@ -42,29 +71,26 @@ class Surroundings:
         """Nothing is kept but the cache."""
         self._cache = cache
 
-    def plugin_types(self, lists: Iterable[Attachable]) -> dict[str, str]:
-        """Types by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin. "" where Kong leaves it out."""
-        return {name: found.type for name, found in self._listed(lists).items()}
+    def listed(self, lists: Iterable[Attachable]) -> OtherPlugins:
+        """The visible plugins by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin.
 
-    def models(self, lists: Iterable[Attachable]) -> dict[str, OwnModels]:
-        """The models of enabled plugins that answer calls, by name as written in the lists."""
-        return {name: found.models for name, found in self._listed(lists).items() if _answers(found)}
+        One that Kong leaves out has the type "".
+        """
+        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
+        return OtherPlugins({name: found for name, target in written.items() if (found := self._facts(target, name))})
 
-    def global_models(self, binding: Binding) -> dict[str, OwnModels]:
-        """The same of the global KongClusterPlugins of the binding's class."""
-        keys = (ObjectKey(KONG_CLUSTER_PLUGIN.name, "", name) for name in self.global_plugins(binding).values())
-        facts = {key.name: self._cache.value(key, PluginFacts) for key in keys}
-        return {name: found.models for name, found in facts.items() if found and _answers(found)}
+    def everywhere(self, binding: Binding) -> OtherPlugins:
+        """The enabled global KongClusterPlugins of the binding's class."""
+        if binding.spec is None:
+            return OtherPlugins({})
+        wanted = binding.spec.gateway.ingress_class_name
+        plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
+        return OtherPlugins({key.name: f for key, f in plugins if f.is_global and f.ingress_class == wanted and not f.disabled})
 
     def behind(self, targets: Iterable[Attachable]) -> dict[ObjectKey, Attachable]:
         """The Services with plugins to which these lead, in the namespaces of these."""
         keys = {key for target in targets for group in target.backends for key in group if key.namespace == target.key.namespace}
         return {service.key: service for service in self._attachables(keys)}
-
-    def _listed(self, lists: Iterable[Attachable]) -> dict[str, PluginFacts]:
-        """The visible plugins by name as written in the lists."""
-        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
-        return {name: found for name, target in written.items() if (found := self._facts(target, name))}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
         found = facts_of(self._cache.value, target, name)
@@ -89,14 +115,6 @@ class Surroundings:
         """The name of the owning binding by target that one owns."""
         return {target: owner.name for target in targets if (owner := self._cache.owner(target))}
 
-    def global_plugins(self, binding: Binding) -> dict[str, str]:
-        """The global KongClusterPlugins of the binding's class: names by type."""
-        if binding.spec is None:
-            return {}
-        wanted = binding.spec.gateway.ingress_class_name
-        plugins = self._cache.values(KONG_CLUSTER_PLUGIN, PluginFacts)
-        return {facts.type: key.name for key, facts in plugins if facts.is_global and facts.ingress_class == wanted}
-
     def consumer_plugins(self, ingress_class: str) -> Iterator[ConsumerPlugin]:
         """Plugins of types of ours that consumers of this class list. One that other objects name too runs only where both meet."""
         classes, listed_by = self.ingress_classes(), self._cache.indexes.listed_by
@@ -104,7 +122,7 @@ class Surroundings:
         for namespace, name in listed_by:
             place = ObjectKey(KONG_CONSUMER.name, namespace, "")
             facts = self._facts(place, name)
-            if facts and facts.type in PLUGINS and not self._is_attached(named_plugin(place, name)):
+            if facts and facts.type in PLUGINS and not facts.disabled and not self._is_attached(named_plugin(place, name)):
                 found = ((consumer, self._cache.value(consumer, ConsumerFacts)) for consumer in listed_by[namespace, name])
                 yield from (ConsumerPlugin(consumer, name, facts.type) for consumer, f in found if f and f.ingress_class in served)
 
@@ -177,8 +195,3 @@ class Surroundings:
     def _attachables(self, keys: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
         found: Iterator[Attachable | None] = (self._cache.value(key, Attachable) for key in sorted(keys))
         return tuple(attachable for attachable in found if attachable)
-
-
-def _answers(facts: PluginFacts) -> bool:
-    """Whether it answers calls; one that is disabled has no models."""
-    return facts.type in ANSWERING_TYPES and facts.models != ()

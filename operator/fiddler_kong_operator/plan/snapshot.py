@@ -17,6 +17,7 @@ from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.objects import ObjectKey
 
 from .acceptance.endpoint import STRICT, EndpointPolicy
+from .exports import Exports
 from .own_models import OwnModels
 from .workload import Workload
 
@@ -232,7 +233,7 @@ class Snapshot:
     plugin_owners: Mapping[str, str] = field(default_factory=dict)
     """uid of the owning binding by KongPlugin name in the binding's namespace, for names in the targets' annotations."""
     global_plugins: Mapping[str, str] = field(default_factory=dict)
-    """type -> name of the global KongClusterPlugins of the binding's ingress class."""
+    """type -> name of the enabled global KongClusterPlugins of the binding's ingress class."""
     consumer_plugins: tuple[ConsumerPlugin, ...] = ()
     """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
@@ -243,9 +244,15 @@ class Snapshot:
     routes: tuple[Attachable, ...] = ()
     """Ingresses and HTTPRoutes, in any namespace watched, that lead to a Service of `targets`."""
     models: Mapping[str, OwnModels] | None = None
-    """The models of enabled plugins that answer calls, by name like `plugin_types`; None where nobody looked."""
+    """The models of enabled plugins that answer calls, by name like `plugin_types`; None where they were not looked at."""
     global_models: Mapping[str, OwnModels] = field(default_factory=dict)
     """The same of the global KongClusterPlugins of the binding's ingress class."""
+    exports: Mapping[str, Exports] = field(default_factory=dict)
+    """What enabled opentelemetry plugins export, by name like `plugin_types`."""
+    global_exports: Mapping[str, Exports] = field(default_factory=dict)
+    """The same of the global KongClusterPlugins of the binding's ingress class."""
+    disabled: frozenset[str] = frozenset()
+    """The plugins that Kong does not run, by name like `plugin_types`."""
     behind: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     """Services of the binding's namespace with plugins, to which an Ingress or HTTPRoute of attachTo leads."""
     routes_readable: bool = True

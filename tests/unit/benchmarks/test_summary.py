@@ -9,6 +9,7 @@ from benchmarks.scenarios.change import Change
 from benchmarks.scenarios.cold import Cold
 from benchmarks.scenarios.drift import Drift
 from benchmarks.scenarios.flip import Flip, Latencies
+from benchmarks.scenarios.gateway_api import Side, order
 from benchmarks.scenarios.lua import Lua
 from benchmarks.scenarios.newcomer import Newcomer
 from benchmarks.scenarios.rest import Rest
@@ -19,6 +20,10 @@ from benchmarks.summary import summarize
 
 def cold(seconds: float, requests: int = 700) -> Cold:
     return Cold(seconds, 1.0, 90.0, {"create secrets": requests})
+
+
+def side(seconds: float, *, mib: float = 80.0, change: float = 0.01, rotation: float = 1.0) -> Side:
+    return Side(cold(seconds), Rest(0.1, mib, 0, 0), Change((change,)), Rotation(rotation, 100))
 
 
 def summary(bindings: int = 100, **results: Any) -> dict[str, tuple[float, bool | None]]:
@@ -76,6 +81,27 @@ def test_a_newcomer_costs_its_objects_and_one_status() -> None:
 def test_a_rotation_writes_each_derived_secret_once() -> None:
     found = summary(rotation=[Rotation(1.2, 100)], raw_rotation=[Rotation(1.0, 100)])
     assert (found["write requests of a rotation"], found["rotation of a shared Secret, operator / raw loop"]) == ((100, True), (1.2, False))
+
+
+def test_the_kinds_of_the_gateway_api_may_cost_a_tenth() -> None:
+    found = summary(
+        with_gateway_api=[side(5.5, mib=81, change=0.012), side(8, mib=81, change=0.012), side(5.4, mib=81, change=0.012)],
+        without_gateway_api=[side(5), side(5), side(5)],
+    )
+    expected = {
+        "cold convergence": (1.1, True),
+        "CPU until then": (1, True),
+        "write requests, cold": (1, True),
+        "memory at its peak, cold": (1, True),
+        "memory at rest": (81 / 80, True),
+        "one change until its child has it, p50": (1.2, False),
+        "rotation of a shared Secret": (1, True),
+    }
+    assert found == {f"{name}, with the Gateway API's kinds / without": figure for name, figure in expected.items()}
+
+
+def test_each_side_of_a_pair_comes_first_in_turn() -> None:
+    assert [order(turn) for turn in range(3)] == [(False, True), (True, False), (False, True)]
 
 
 def test_the_lua_is_compared_with_the_integration_pages() -> None:

@@ -214,6 +214,14 @@ def test_kongs_file_is_that_of_the_integration_page_with_placeholders() -> None:
     assert content == json.loads(render(binding(), args=("--format", "kong", "-o", "json")).stdout)
 
 
+@pytest.mark.parametrize("key", ["sk-1", "4711", '{"type": "service_account", "private_key": "-----BEGIN\\nKEY"}', "a: b #c"])
+def test_any_key_in_place_of_a_placeholder_in_kongs_file_is_a_text(key: str) -> None:
+    bare = {"secretRef": {"name": "openai", "key": "api-key"}, "headerName": "X-Key", "headerPrefix": ""}
+    printed = render(binding(spec__routes__0__llm__auth=bare), args=("--format", "kong")).stdout
+    filled = yaml.safe_load(printed.replace("${OPENAI_API_KEY}", key))
+    assert filled["plugins"][0]["config"]["auth"]["header_value"] == key
+
+
 def test_kongs_file_needs_no_keys() -> None:
     result = render(binding(), secret("fiddler", "${FIDDLER_API_KEY}"), args=("--format", "kong"))
     assert result.exit_code == 0

@@ -32,7 +32,7 @@ def make_spec(
     *routes: Mapping[str, Any],
     sessions: str = "Header",
     attributes: Sequence[Mapping[str, Any]] = (),
-    sampling_rate: float = 1.0,
+    tracing: Mapping[str, Any] | None = None,
     suspend: bool = False,
     url: str = "https://acme.fiddler.ai",
     export: Mapping[str, str] | None = None,
@@ -51,7 +51,7 @@ def make_spec(
             "routes": list(routes or (EXPOSED,)),
             "sessions": {"mode": sessions},
             "attributes": list(attributes),
-            "tracing": {"samplingRate": sampling_rate},
+            "tracing": tracing or {},
             "suspend": suspend,
         }
     )

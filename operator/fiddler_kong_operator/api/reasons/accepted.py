@@ -16,7 +16,11 @@ REASONS: Final = (
     Reason("Accepted", _A, "True", "The spec is valid and clashes with nothing."),
     Reason(
         "ShadowsGlobalPlugin", _A, "True", "Accepted, but a global plugin of the same type no longer runs on these routes.",
-        "Kong runs only the most specific instance of a plugin type. Check that the global one is not needed here.",
+        "See the message: what the global one does or exports stops here. Check that it is not needed.",
+    ),
+    Reason(
+        "ShadowsServicePlugin", _A, "True", "Accepted, but a plugin of the same type on a Service no longer runs for these routes.",
+        "See the message: what the Service's does or exports stops here. Check that it is not needed.",
     ),
     Reason(
         "ShadowedPlugin", _A, "True", "Accepted, but a plugin of the same type on a route or consumer runs in place of the binding's.",

@@ -1,4 +1,4 @@
-"""KongPlugin and KongClusterPlugin: type, class, reach and models, also of plugins that are not ours."""
+"""KongPlugin and KongClusterPlugin: type, class, reach, models and exports, also of plugins that are not ours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan import kinds
+from fiddler_kong_operator.plan.exports import Exports, read_exports
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION
 from fiddler_kong_operator.plan.own_models import OwnModels, read_models
 from fiddler_kong_operator.plan.plugins import PLUGINS as OUR_TYPES
@@ -28,23 +29,27 @@ _FEW: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class PluginFacts:
-    """The `plugin` type, for a cluster plugin its class and whether it is global, and the models that a plugin answers calls with."""
+    """The `plugin` type, the class and reach of a cluster plugin, and what a plugin does: the models that answer calls, the exports."""
 
     type: str
     ingress_class: str | None = None
     is_global: bool = False
     models: OwnModels = ()
+    exports: Exports | None = None
+    disabled: bool = False
+    """Kong does not run it; it counts as the second of its type all the same."""
 
 
 _facts = lru_cache(maxsize=_FEW)(PluginFacts)
 
 
 def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> PluginFacts:
-    """Type, class, reach and models of a plugin."""
+    """Type, class, reach, models and exports of a plugin."""
     metadata = raw["metadata"]
     ingress_class = (metadata.get("annotations") or {}).get(CLASS_ANNOTATION)
     is_global = (metadata.get("labels") or {}).get("global") == "true"
-    return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global, read_models(raw))
+    disabled = raw.get("disabled") is True
+    return _facts(share(raw.get("plugin") or ""), ingress_class or None, is_global, read_models(raw), read_exports(raw), disabled)
 
 
 def facts_of(find: Callable[[ObjectKey, type[PluginFacts]], PluginFacts | None], target: ObjectKey, name: str) -> PluginFacts | None:

@@ -18,7 +18,6 @@ from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
-from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.providers import model_advice, models_of
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
@@ -26,6 +25,8 @@ from . import routing, targets
 from .clashes import PluginConflict, plugin_conflicts, route_conflicts, taken_names
 from .endpoint import COLLECTOR, refusal, upstream_refusal
 from .own_models import own_model_advice
+from .replaced import replaced_globals, replaced_on_services
+from .sanitizing import sanitizer_advice
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
@@ -170,18 +171,6 @@ def _taken_name(snapshot: Snapshot) -> str | None:
     )
 
 
-def _shadowed_plugins(snapshot: Snapshot) -> str | None:
-    """Kong's global plugins of our types do not run on our routes."""
-    types = {instance.plugin for instance in plugin_instances(snapshot.binding.spec)} if snapshot.binding.spec else set()
-    shadowed = [f"KongClusterPlugin {snapshot.global_plugins[kind]} ({kind})" for kind in sorted(types & snapshot.global_plugins.keys())]
-    if not shadowed:
-        return None
-    return (
-        f"On these routes the binding's plugins run in place of the global {' and '.join(shadowed)}: Kong runs only the most "
-        "specific plugin of a type. Check that the global one is not needed here."
-    )
-
-
 def _accepted(snapshot: Snapshot) -> str:
     return " ".join(filter(None, ("The spec is valid and clashes with nothing.", *_notes(snapshot))))
 
@@ -189,7 +178,8 @@ def _accepted(snapshot: Snapshot) -> str:
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
     """What the author of an accepted binding should know."""
     spec = snapshot.binding.spec
-    return (targets.unknown_note(snapshot), *((*model_advice(spec), _sampled(spec)) if spec else ()), *own_model_advice(snapshot))
+    of_spec = (*model_advice(spec), _sampled(spec), _unlinked(spec)) if spec else ()
+    return (targets.unknown_note(snapshot), *of_spec, *own_model_advice(snapshot), sanitizer_advice(snapshot))
 
 
 def _sampled(spec: BindingSpec) -> str | None:
@@ -200,6 +190,16 @@ def _sampled(spec: BindingSpec) -> str | None:
     return (
         f"tracing.samplingRate is {spec.tracing.sampling_rate:g}: Kong traces that share of the calls, drawn call by call, so {place} the "
         "others, their text, tokens and costs."
+    )
+
+
+def _unlinked(spec: BindingSpec) -> str | None:
+    """Without an id, only the client's trace makes a session of several calls."""
+    if spec.tracing.propagation == "Continue" or spec.sessions.mode == "Header":
+        return None
+    return (
+        "tracing.propagation is Ignore and sessions.mode is Disabled, so every call is a session of its own in Fiddler. Set one of them "
+        "otherwise if calls belong together."
     )
 
 
@@ -228,7 +228,8 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
     ("PathOverlap", routing.served_nearby),
-    ("ShadowsGlobalPlugin", _shadowed_plugins),
+    ("ShadowsGlobalPlugin", replaced_globals),
+    ("ShadowsServicePlugin", replaced_on_services),
     ("Accepted", _accepted),
 )
 """Reasons and checks in order: the first rows keep a binding from being accepted, `_ADVICE` and the last are for an accepted one."""
@@ -236,5 +237,5 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
 _HARMFUL: Final = frozenset({"OtherIngressClass", "SharedBackend", "PluginClash"})
 """For these, plugins leave an object whatever else holds the binding back: see `decision.decide`."""
 
-_ADVICE: Final = frozenset({"ShadowedPlugin", "PathOverlap", "ShadowsGlobalPlugin"})
+_ADVICE: Final = frozenset({"ShadowedPlugin", "PathOverlap", "ShadowsGlobalPlugin", "ShadowsServicePlugin"})
 """Where one of these decides, the message has what all of them say."""

@@ -12,7 +12,7 @@ from fiddler_kong_operator.plan.providers import is_uncounted
 from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
-__all__ = ["own_model_advice"]
+__all__ = ["logs_text", "own_model_advice"]
 
 _UNTRANSLATED: Final = "preserve"
 
@@ -24,17 +24,27 @@ def own_model_advice(snapshot: Snapshot) -> Iterator[str]:
             yield from _of_route(snapshot, route.name, snapshot.targets[key])
 
 
+def logs_text(snapshot: Snapshot, target: Attachable) -> bool:
+    """Whether a plugin that calls of an attached route without `llm` meet is seen to log text."""
+    return any(model.log_payloads for models in _met(snapshot, target).values() for model in models or ())
+
+
 def _of_route(snapshot: Snapshot, route: str, target: Attachable) -> Iterator[str]:
-    levels = [*_levels(snapshot, target)]
-    found = next((there for level in levels if (there := _models(snapshot, level))), snapshot.global_models)
+    found = _met(snapshot, target)
     for name, models in found.items():
         yield from (f"Route {route}: {sentence}" for sentence in _of_plugin(snapshot, name, models))
-    reach = [carrier for level in levels for carrier in level]
+    reach = [carrier for level in _levels(snapshot, target) for carrier in level]
     if not found and _is_local(snapshot, reach) and all(_listed(carrier) <= snapshot.plugin_types.keys() for carrier in reach):
         yield (
             f"Route {route}: no ai-proxy or ai-proxy-advanced is visible on {target.key}, {_around(target.key)}, or globally. Without one "
             "Kong makes no LLM span, and Fiddler shows nothing. Put one there, or set llm on the route."
         )
+
+
+def _met(snapshot: Snapshot, target: Attachable) -> Mapping[str, OwnModels]:
+    """The models of the plugins that calls meet."""
+    levels = _levels(snapshot, target)
+    return next((there for level in levels if (there := _models(snapshot, level))), snapshot.global_models)
 
 
 def _levels(snapshot: Snapshot, target: Attachable) -> Iterator[Sequence[Attachable]]:

@@ -138,5 +138,5 @@ def _shadows(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, ObjectKey, str, st
         for service in services.keys() & {service for group in route.backends for service in group}:
             types = needed_types(spec, services[service])
             for name in dict.fromkeys((*route.plugins, *route.filters)):
-                if snapshot.plugin_types.get(name) in types and not is_ours(snapshot, name):
+                if snapshot.plugin_types.get(name) in types and not is_ours(snapshot, name) and name not in snapshot.disabled:
                     yield route.key, service, name, snapshot.plugin_types[name]

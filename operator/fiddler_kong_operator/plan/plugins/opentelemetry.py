@@ -45,7 +45,7 @@ def _instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
         "traces_endpoint": traces_endpoint(spec.fiddler),
         "headers": {names.APPLICATION_ID_HEADER: spec.fiddler.application_id},
         "resource_attributes": {"service.name": "kong", "application.id": spec.fiddler.application_id},
-        "propagation": {"default_format": "w3c"},
+        "propagation": {"default_format": "w3c", **({"extract": []} if spec.tracing.propagation == "Ignore" else {})},
         **({"sampling_rate": spec.tracing.sampling_rate} if spec.tracing.sampling_rate < 1 else {}),
     }
     return (PluginInstance(_TYPE, config, keys),)

@@ -30,4 +30,5 @@ ANTHROPIC: Final = Provider(
     formats=frozenset({"anthropic"}),
     native=calls("batches"),
     speaks_openai=False,
+    needs="`options.maxTokens`, unless every call has `max_tokens`: Anthropic refuses a call without",
 )

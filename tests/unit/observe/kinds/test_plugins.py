@@ -32,6 +32,24 @@ def test_plugins_keep_type_class_and_reach() -> None:
     assert reduced(cluster_plugin("metrics", labels={"global": "false"})) == PluginFacts("prometheus", "kong")
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        {"plugin": "opentelemetry", "config": {"traces_endpoint": "http://b.svc/"}},
+        {"plugin": "opentelemetry", "config": {"traces_endpoint": "http://a.svc/", "metrics": {"endpoint": "http://a.svc/"}}},
+        {"plugin": "opentelemetry", "config": {"traces_endpoint": "http://a.svc/"}, "disabled": True},
+    ],
+    ids=["another endpoint", "metrics", "disabled"],
+)
+def test_what_a_global_plugin_exports_requeues_every_binding(then: Manifest) -> None:
+    before = {**cluster_plugin("tracing"), "plugin": "opentelemetry", "config": {"traces_endpoint": "http://a.svc/"}}
+    assert changed(binding(), before, then={**cluster_plugin("tracing", 2), **then}) == {ASSISTANT}
+    assert (
+        changed(binding(), before, then={**cluster_plugin("tracing", 2), **before, "metadata": cluster_plugin("tracing", 2)["metadata"]})
+        == NONE
+    )
+
+
 @pytest.mark.parametrize("written_as", ["rate-limit", "ai:rate-limit"])
 def test_the_type_of_a_plugin_beside_ours_requeues_the_binding(written_as: str) -> None:
     before = (binding(spec_=spec(ATTACHED)), service(plugins=written_as), plugin())

@@ -74,10 +74,10 @@ def own_service(*plugins: str, **more: Any) -> Snapshot:
     return make_snapshot(make_binding(), targets=target(*plugins, key=OWN_SERVICE), children=owned, plugin_owners=owners, **more)
 
 
-def on_ingress(ingress_class: str | None, **more: Any) -> Snapshot:
+def on_ingress(ingress_class: str | None, backends: tuple[tuple[ObjectKey, ...], ...] = (), **more: Any) -> Snapshot:
     """A binding that attaches to an Ingress of that class."""
     route = {"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}
-    web = ingress("web", ingress_class=ingress_class)
+    web = replace(ingress("web", ingress_class=ingress_class), backends=backends)
     return make_snapshot(make_binding(make_spec(route)), targets={web.key: web}, **more)
 
 
@@ -263,13 +263,25 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ),
     (
         "a tenth of the calls",
-        make_snapshot(make_binding(make_spec(sampling_rate=0.1))),
+        make_snapshot(make_binding(make_spec(tracing={"samplingRate": 0.1}))),
         "Accepted",
         ["tracing.samplingRate is 0.1: Kong traces that share of the calls", "sessions in Fiddler lack the others"],
     ),
     (
+        "the client's trace left aside",
+        make_snapshot(make_binding(make_spec(tracing={"propagation": "Ignore"}))),
+        "Accepted",
+        ["clashes with nothing."],
+    ),
+    (
+        "neither an id nor the client's trace",
+        make_snapshot(make_binding(make_spec(tracing={"propagation": "Ignore"}, sessions="Disabled"))),
+        "Accepted",
+        ["tracing.propagation is Ignore and sessions.mode is Disabled, so every call is a session of its own"],
+    ),
+    (
         "a tenth of the calls, beside other advice",
-        make_snapshot(make_binding(make_spec(sampling_rate=0.1)), global_plugins={"opentelemetry": "company"}),
+        make_snapshot(make_binding(make_spec(tracing={"samplingRate": 0.1})), global_plugins={"opentelemetry": "company"}),
         "ShadowsGlobalPlugin",
         ["global KongClusterPlugin company", "tracing.samplingRate is 0.1"],
     ),
@@ -602,6 +614,22 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         make_snapshot(global_plugins={"pre-function": "security", "opentelemetry": "company-tracing"}),
         "ShadowsGlobalPlugin",
         ["KongClusterPlugin company-tracing (opentelemetry)", "KongClusterPlugin security (pre-function)", "not needed here"],
+    ),
+    (
+        "a plugin of our type on the Service behind",
+        on_ingress("kong", backends=((CHAT,),), behind=target("guard"), plugin_types={"guard": "pre-function"}),
+        "ShadowsServicePlugin",
+        ["guard (pre-function) of Service kong/chat", "Check that guard is not needed here"],
+    ),
+    (
+        "a disabled plugin on the route to the Service",
+        attached(
+            routes=(replace(ingress("web", ingress_class="kong"), plugins=("theirs",), backends=((CHAT,),)),),
+            plugin_types={"theirs": "opentelemetry"},
+            disabled=frozenset({"theirs"}),
+        ),
+        "Accepted",
+        [],
     ),
     (
         "a global pre-function where sessions are off",

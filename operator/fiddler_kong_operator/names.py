@@ -74,5 +74,5 @@ def keys_secret(binding: str) -> str:
 
 
 def route_objects(binding: str, route: str) -> str:
-    """Name of the Service and the Ingress that expose one route."""
+    """Name of the Service, and of the Ingress or HTTPRoute, that expose one route."""
     return f"{binding}-{route}"

@@ -87,8 +87,10 @@ class Case:
         return f"{self.name}-{route['name']}-ai-proxy{'-advanced' if 'targets' in route['llm'] else ''}"
 
     def is_served(self, route: Spec) -> bool:
-        """Whether the Kong of this cluster serves the route at all."""
-        return "attachTo" in route or bool(self.spec["gateway"]["ingressClassName"] == "kong")
+        """Whether the Kong of this cluster serves the route at all, with plugins that the operator adds."""
+        if "attachTo" in route:
+            return route["attachTo"]["kind"] != "HTTPRoute" or bool(self.spec["gateway"]["management"] == "Apply")
+        return "gatewayRef" in route["expose"] or bool(self.spec["gateway"]["ingressClassName"] == "kong")
 
     @property
     def gateway_works(self) -> bool:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
+import trustme
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from devcluster.crds import INGRESS_CLASS
 from devcluster.stage import APPLICATION_ID
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
-from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.plan.kinds import BINDING, OWNED
 from tests.generated.case import Case, completed
 from tests.generated.models import ACCOUNT
 from tests.generated.valid import ACCOUNT_REFS, KEY_REFS, UPSTREAM_URLS, Scenery, Spec, specs
@@ -28,6 +30,9 @@ Targets = tuple[tuple[str, str], ...]
 
 _TARGETS: Final[Targets] = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Service", "own-@"), ("Ingress", "own-@"))
 """`own-@` carries a user's ai-proxy, `svc-@` a user's cors; `@` is the binding's name."""
+
+_GATEWAY: Final = {"namespace": "kong", "name": "kong"}
+"""The Gateway that Kong's controller serves, with one listener."""
 
 _GATEWAYS: Final = [("gw-@", "proxy"), ("gw-@", "proxy"), ("gw-@", "second"), ("kong-gateway", "proxy")]
 
@@ -54,6 +59,8 @@ def drafts(targets: Targets = _TARGETS, own: Mapping[str, SearchStrategy[Any]] =
         "routes[].name": st.sampled_from(["openai", "chat", "b-c", "0"]),
         "routes[].expose.path": st.from_regex(r"(/[A-Za-z0-9_-]{1,9}){1,3}", fullmatch=True).map(lambda path: f"{path}/@"),
         "routes[].expose.host": st.sampled_from(["llm.example", "a"]),
+        "routes[].expose.tlsSecretName": st.just("llm-tls"),
+        "routes[].expose.gatewayRef": st.sampled_from([_GATEWAY, {**_GATEWAY, "sectionName": "http"}]),
     }
     return specs(Scenery(targets, 3, {**fields, **own})).map(lambda spec: {**spec, "suspend": False})
 
@@ -68,7 +75,7 @@ class Ground(Arena):
         self.stage.cluster.api.apply([{**INGRESS_CLASS, "metadata": {"name": "internal"}}])
         self.put(self.gateway(image="kong/kong-gateway:3.14.0.3", env=SETTINGS))
         spare = {"fiddler": self.stage.keys.fiddler, "a_b.c": "sk-spare-key-0123456789", "account.json": ACCOUNT}
-        self.put(self.manifest("v1", "Secret", "spare", stringData=spare))
+        self.put(self.manifest("v1", "Secret", "spare", stringData=spare), self._certificate("llm-tls", "llm.example", "a"))
         self.put(foreign_plugin(self, "theirs"), foreign_plugin(self, "their-proxy", "ai-proxy"))
         for name in bindings:
             for target, listed in ((f"svc-{name}", "theirs"), (f"own-{name}", "their-proxy")):
@@ -78,6 +85,11 @@ class Ground(Arena):
             ("fiddler", "api-key"): self.stage.keys.fiddler,
             ("openai", "api-key"): self.stage.keys.provider,
         }
+
+    def _certificate(self, name: str, *hosts: str) -> Manifest:
+        issued = trustme.CA().issue_cert(*hosts)
+        pair = {"tls.crt": issued.cert_chain_pems[0].bytes().decode(), "tls.key": issued.private_key_pem.bytes().decode()}
+        return self.manifest("v1", "Secret", name, type="kubernetes.io/tls", stringData=pair)
 
     def _own_gateway(self, name: str, kind: str) -> Manifest:
         gateway = self.gateway(image="kong/kong-gateway:3.14.0.4", kind=kind, name=name)
@@ -111,9 +123,7 @@ class Ground(Arena):
     def cases(self, wanted: Mapping[str, Spec], config: Any) -> dict[str, Case]:
         """The case of each of these bindings, with the spec that it must satisfy."""
         bindings = {raw["metadata"]["name"]: raw for raw in self.all_of("FiddlerKongBinding")}
-        objects = {
-            (kind, raw["metadata"]["name"]): raw for kind in ("Secret", "KongPlugin", "Service", "Ingress") for raw in self.all_of(kind)
-        }
+        objects = {(kind, raw["metadata"]["name"]): raw for kind in map(attrgetter("name"), OWNED) for raw in self.all_of(kind)}
         gateways = {raw["metadata"]["name"]: raw for kind in WORKLOADS for raw in self.all_of(kind)}
         pushed = Pushed.of(config, self.namespace)
         return {

@@ -188,6 +188,19 @@ def _exposed(field: str, value: Any) -> Callable[[Spec], bool]:
     return change
 
 
+def _certified(**fields: Any) -> Callable[[Spec], bool]:
+    """A certificate for the first exposed route, beside these fields; None removes one."""
+
+    def change(spec: Spec) -> bool:
+        exposed = [route for route in spec["routes"] if "expose" in route]
+        for route in exposed[:1]:
+            wanted = {**route["expose"], "gatewayRef": None, "host": "a.example", "tlsSecretName": "a-tls", **fields}
+            route["expose"] = {name: value for name, value in wanted.items() if value is not None}
+        return bool(exposed)
+
+    return change
+
+
 def _upstream(url: str, route_type: str = "llm/v1/chat") -> Callable[[Spec], bool]:
     def change(spec: Spec) -> bool:
         models = [route["llm"] for route in spec["routes"] if "llm" in route and "targets" not in route["llm"]]
@@ -222,6 +235,13 @@ _RULES: Final[list[tuple[str, str, Callable[[Spec], bool], str | tuple[str, ...]
     ),
     ("expose and attachTo", "attachTo", _both, "must not be given beside expose"),
     ("an address as host", "expose.host", _exposed("host", "10.0.0.7"), "must be a name, not digits and dots"),
+    (
+        "a certificate beside a Gateway",
+        "expose.tlsSecretName",
+        _certified(gatewayRef={"name": "kong"}),
+        "must not be given beside gatewayRef",
+    ),
+    ("a certificate without a host", "expose.host", _certified(host=None), "must be given beside tlsSecretName"),
     ("no time", "expose.timeouts.read", _exposed("timeouts", {"read": "0s"}), "must be a duration such as 30s"),
     ("more time than Kong can count", "expose.timeouts.read", _exposed("timeouts", {"read": "597h"}), "must be a duration such as 30s"),
     ("a number without a unit", "expose.timeouts.connect", _exposed("timeouts", {"connect": "600"}), "must be a duration such as 30s"),

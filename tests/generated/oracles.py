@@ -97,9 +97,28 @@ def _env(deployment: dict[str, Any], container: str) -> dict[str, str]:
 def _ingress_class(case: Case) -> Iterator[str]:
     wanted = case.spec["gateway"]["ingressClassName"]
     for route in case.exposed:
-        ingress = case.objects.get(("Ingress", f"{case.name}-{route['name']}"), {"spec": {}})
-        yield from same("ingressClassName", ingress["spec"].get("ingressClassName"), wanted)
         yield from same(f"{route['name']} served", bool(case.kong_routes(route)), case.is_served(route))
+        if "gatewayRef" not in route["expose"]:
+            ingress = case.objects.get(("Ingress", f"{case.name}-{route['name']}"), {"spec": {}})
+            yield from same("ingressClassName", ingress["spec"].get("ingressClassName"), wanted)
+
+
+def _gateway_ref(case: Case) -> Iterator[str]:
+    """The HTTPRoute names exactly this Gateway, and its status says that Kong has it."""
+    for route in case.exposed:
+        wanted = route["expose"].get("gatewayRef")
+        if wanted:
+            found = case.objects.get(("HTTPRoute", f"{case.name}-{route['name']}"), {"spec": {"parentRefs": [{}]}})
+            (parent,) = found["spec"]["parentRefs"]
+            yield from same("parentRefs", parent, {"group": "gateway.networking.k8s.io", "kind": "Gateway", **wanted})
+
+
+def _certificate(case: Case) -> Iterator[str]:
+    for route in case.exposed:
+        wanted = route["expose"].get("tlsSecretName")
+        ingress = case.objects.get(("Ingress", f"{case.name}-{route['name']}"), {"spec": {}})
+        tls = [{"hosts": [route["expose"].get("host")], "secretName": wanted}] if wanted else None
+        yield from same(f"tls of {route['name']}", ingress["spec"].get("tls"), tls)
 
 
 def _names(case: Case) -> Iterator[str]:
@@ -111,7 +130,9 @@ def _names(case: Case) -> Iterator[str]:
         wanted.add(("KongPlugin", f"{case.name}-pre-function"))
     for route in case.routes:
         wanted |= {("KongPlugin", case.proxy(route))} if "llm" in route else set()
-        wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", "Ingress")} if "expose" in route else set()
+        if "expose" in route:
+            entry = "HTTPRoute" if "gatewayRef" in route["expose"] else "Ingress"
+            wanted |= {(kind, f"{case.name}-{route['name']}") for kind in ("Service", entry)}
     yield from same("children", sorted(case.children()), sorted(wanted))
 
 
@@ -125,7 +146,7 @@ def _path(case: Case) -> Iterator[str]:
     for route in case.exposed:
         path = route["expose"]["path"]
         for kong in case.kong_routes(route):
-            yield from same(f"paths of {route['name']}", kong["paths"], [f"{path}/", f"~{path}$"])
+            yield from same(f"paths of {route['name']}", sorted(kong["paths"]), [f"{path}/", f"~{path}$"])
             yield from same(f"strip_path of {route['name']}", kong["strip_path"], expected=True)
 
 
@@ -256,6 +277,8 @@ ORACLES: Final[dict[str, Oracle]] = {
     "routes[].name": _names,
     "routes[].expose.path": _path,
     "routes[].expose.host": _host,
+    "routes[].expose.tlsSecretName": _certificate,
+    **dict.fromkeys((f"routes[].expose.gatewayRef.{name}" for name in ("namespace", "name", "sectionName")), _gateway_ref),
     **dict.fromkeys((f"routes[].expose.timeouts.{name}" for name in ("connect", "read", "write")), _connection),
     "routes[].expose.retries": _connection,
     "routes[].attachTo.kind": _attachments,

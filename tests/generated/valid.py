@@ -134,6 +134,8 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
     for route in draw(drafts):
         if "expose" in route and ("attachTo" not in route or draw(st.booleans())):
             route.pop("attachTo", None)
+            if "gatewayRef" in route["expose"] or "host" not in route["expose"]:
+                route["expose"].pop("tlsSecretName", None)
             if "llm" not in route:
                 route["llm"] = draw(llm)
             routes.setdefault((route["expose"].get("host"), route["expose"]["path"]), route)

@@ -253,7 +253,7 @@ class Arena:
     def check_contents(self) -> None:
         """Fail on any object that the test did not create and no existing binding owns."""
         alive = {b["metadata"]["uid"] for b in self.all_of("FiddlerKongBinding")}
-        kinds = ("Secret", "Service", "Ingress", KONG_PLUGIN.name, *WORKLOADS)
+        kinds = ("Secret", "Service", "Ingress", "HTTPRoute", KONG_PLUGIN.name, *WORKLOADS)
         strangers = [
             f"{item['kind']} {item['metadata']['name']}"
             for kind in kinds

@@ -12,10 +12,11 @@ from anyio.from_thread import start_blocking_portal
 
 from devcluster import Cluster
 from devcluster.api import wait_until
-from devcluster.crds import kong_definitions, own_definitions
+from devcluster.crds import gateway_definitions, kong_definitions, own_definitions
 from devcluster.operator_process import OperatorProcess, install
 from devcluster.progress import Reporter
 from devcluster.stage import Stage
+from tests.integration.arena import Arena
 from tests.integration.own import own_arena
 
 DEFINITION = "fiddlerkongbindings.integrations.fiddler.ai"
@@ -61,6 +62,20 @@ def test_without_our_definition_the_operator_waits_and_begins_when_it_comes(bare
         bare.cluster.install_definitions(own_definitions())
 
 
+def see_the_gateway_api_come(arena: Arena) -> None:
+    """A route on a Gateway waits for the Gateway API, and its HTTPRoute is made once that is there."""
+    arena.put(arena.binding({"routes.0.expose.gatewayRef": {"name": "kong"}}))
+    found = arena.until_condition("Ready", "False", "GatewayApiNotInstalled")
+    assert "which expose.gatewayRef needs" in found["message"]
+    assert arena.get("Ingress", "assistant-openai") is not None, "what serves stays"
+
+    arena.stage.cluster.install_definitions(gateway_definitions(Reporter(quiet=True)))
+
+    arena.until_condition("Ready", "Unknown", "KongNotConfirmed", seconds=60)
+    assert arena.get("HTTPRoute", "assistant-openai") is not None
+    arena.until_gone("Ingress", "assistant-openai")
+
+
 def test_without_kongs_definitions_a_binding_waits_until_they_come(bare: Stage) -> None:
     with OperatorProcess(bare.cluster) as operator, own_arena(bare, operator) as arena:
         arena.put(arena.binding())
@@ -72,4 +87,5 @@ def test_without_kongs_definitions_a_binding_waits_until_they_come(bare: Stage) 
         bare.cluster.install_definitions(kong_definitions(Reporter(quiet=True)))
 
         arena.until_ready()
+        see_the_gateway_api_come(arena)
         assert operator.log.count("kongplugins.configuration.konghq.com is not installed") == 1

@@ -23,7 +23,7 @@ from tests.integration.targets import ANNOTATION, attached_binding, foreign_plug
 Right = tuple[str, str, str]
 """API group, resource (with its subresource) and verb."""
 
-BINDINGS: Final = ("assistant", "on-service", "on-ingress", "on-route")
+BINDINGS: Final = ("assistant", "on-service", "on-ingress", "on-route", "on-gateway")
 
 
 def right(request: Write) -> Right:
@@ -39,8 +39,10 @@ def live_through_everything(arena: Arena) -> None:
     arena.put(arena.binding(), service(arena), ingress(arena, path=f"/{arena.namespace}-llm"))
     arena.put(attached_binding(arena, name="on-service"), attached_binding(arena, "Ingress", name="on-ingress"))
     arena.put(attached_binding(arena, "HTTPRoute", "split", "on-route"))
+    elsewhere = {"routes.0.expose.path": f"/{arena.namespace}/gateway"}
     arena.until_condition("Accepted", "False", "TargetNotFound", "on-route")
-    arena.put(http_route(arena, ("llm",)))
+    gateway = {"namespace": "kong", "name": "kong"}
+    arena.put(http_route(arena, ("llm",)), arena.binding({**elsewhere, "routes.0.expose.gatewayRef": gateway}, "on-gateway"))
     for name in BINDINGS:
         arena.until_ready(name)
     for kind in WORKLOADS:
@@ -51,6 +53,8 @@ def live_through_everything(arena: Arena) -> None:
     arena.put(arena.binding({"routes.0.name": "renamed"}))  # old objects are pruned
     arena.until_ready()
     arena.until_gone("KongPlugin", "assistant-openai-ai-proxy")
+    arena.put(arena.binding(elsewhere, "on-gateway"))
+    arena.until_gone("HTTPRoute", "on-gateway-openai")
     arena.put(arena.gateway("kong/kong-gateway:3.13.0.7"))
     arena.patch("Secret", "fiddler", {"metadata": {"labels": {"touched": "yes"}}})
     for name in BINDINGS:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
 from .durations import Duration
-from .rules import form, unlike
-from .types import ApiModel, ObjectName
+from .rules import Rule, form, unlike
+from .types import ApiModel, LabelName, ObjectName
 
-__all__ = ["Expose", "Timeouts"]
+__all__ = ["Expose", "GatewayRef", "Timeouts"]
 
 HostName = Annotated[
     ObjectName,
@@ -43,15 +43,51 @@ class Timeouts(ApiModel):
     """Time between two writes of the request, for example `1m30s`. Kong's default is `60s`."""
 
 
+class GatewayRef(ApiModel):
+    """A Gateway (`gateway.networking.k8s.io`) that Kong's controller serves."""
+
+    name: ObjectName
+    """Name of the Gateway."""
+
+    namespace: LabelName | None = None
+    """Namespace of the Gateway; the binding's own when left out. Its listeners decide by `allowedRoutes` which namespaces may use it."""
+
+    section_name: ObjectName | None = None
+    """Name of the only listener to use, for example `https`; all listeners of the Gateway when left out."""
+
+
 class Expose(ApiModel):
-    """The Service and the Ingress that the operator creates for the provider."""
+    """The Service and the Ingress, or HTTPRoute, that the operator creates for the provider."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.tlsSecretName) || !has(self.gatewayRef)",
+            message="must not be given beside gatewayRef: the Gateway's listener holds the certificate",
+            holds=lambda e: e.tls_secret_name is None or e.gateway_ref is None,
+            field="tlsSecretName",
+        ),
+        Rule(
+            cel="!has(self.tlsSecretName) || has(self.host)",
+            message="must be given beside tlsSecretName: it is the name in the certificate",
+            holds=lambda e: e.tls_secret_name is None or e.host is not None,
+            field="host",
+            missing=True,
+        ),
+    )
 
     path: ExposedPath
     """Path prefix under which the gateway offers the model, for example `/openai`; stripped before the provider is called. Only letters,
     digits, `-` and `_`: Kong's controller reads `~` and `.` as a regular expression, which would match paths of other Ingresses too."""
 
     host: HostName | None = None
-    """Host name that the Ingress matches; all hosts when left out."""
+    """Host name that the Ingress or HTTPRoute matches; all hosts when left out."""
+
+    gateway_ref: GatewayRef | None = None
+    """Create an HTTPRoute of this Gateway instead of an Ingress. `gateway.targetRef` must name the workload that serves it."""
+
+    tls_secret_name: ObjectName | None = None
+    """Secret with the certificate for `host`, in the binding's namespace and of type `kubernetes.io/tls`; Kong's controller reads it.
+    Left out, Kong uses its own certificate. With `gatewayRef`, the Gateway's listener holds the certificate."""
 
     timeouts: Timeouts | None = None
     """Kong's timeouts towards the provider. A timeout that is left out is not managed: Kong's default, or the annotation that you set on

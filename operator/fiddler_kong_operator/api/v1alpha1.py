@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from .auth import AwsAuth, AzureAuth
 from .balancer import Balancer
-from .exposure import Expose, Timeouts
+from .exposure import Expose, GatewayRef, Timeouts
 from .llm import Llm, LlmAuth, LlmOptions, Model, Target
 from .overrides import Override, PatchOperation
 from .rules import Rule
@@ -38,6 +38,7 @@ __all__ = [
     "Expose",
     "Fiddler",
     "Gateway",
+    "GatewayRef",
     "Llm",
     "LlmAuth",
     "LlmOptions",
@@ -116,7 +117,8 @@ class Gateway(ApiModel):
 
     management: Literal["Apply", "Verify"] = "Apply"
     """`Apply` sets the three tracing settings on the workload (a rolling restart, once). `Verify` never writes to the workload and
-    reports what is missing, with the Helm values to set."""
+    reports what is missing, with the Helm values to set. It adds no plugins to an HTTPRoute in `attachTo` either, but reports the YAML
+    to add there."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"
     """Action when another field manager has set one of the settings to another value: `Refuse` reports it and changes nothing,
@@ -175,7 +177,7 @@ class Route(ApiModel):
     """Name of the route, unique in the binding; part of the names of the created objects."""
 
     expose: Expose | None = None
-    """Create a Service and an Ingress for the provider. Excludes `attachTo`."""
+    """Create a Service and an Ingress, or an HTTPRoute, for the provider. Excludes `attachTo`."""
 
     attach_to: AttachTo | None = None
     """Observe an existing Service, Ingress or HTTPRoute. Excludes `expose`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from fiddler_kong_operator import names
@@ -19,15 +19,16 @@ from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import needed_settings
-from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, read_attachable
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.plugins import required_keys
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, named_plugin, route_object
+from fiddler_kong_operator.plan.references import attach_targets, entry_of, exposed_routes, named_plugin, place_of
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
+from fiddler_kong_operator.plan.status.verified import missing_names
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Workload
 
 from .documents import Document
@@ -95,7 +96,9 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
         return Outcome(binding, refused=refused, notes=notes)
     plan = build(_snapshot(binding, around), _redacted(spec), attach_lua=True)
     objects = (*(_without_data(desired.manifest) for desired in plan.objects), *map(_attachment, plan.attachments))
-    return Outcome(binding, objects, notes=(*notes, _gateway_note(binding, spec)))
+    missing = missing_names(_snapshot(binding, around), lua_withheld=False)
+    by_hand = (missing.message,) if missing else ()
+    return Outcome(binding, objects, notes=(*notes, *by_hand, _gateway_note(binding, spec)))
 
 
 def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
@@ -147,13 +150,11 @@ def _plain(key: ObjectKey) -> Attachable:
 
 
 def _exposed(binding: Binding) -> Iterator[Attachable]:
-    """The Ingresses that the operator would create for another binding of the file."""
-    if binding.spec is None:
-        return
-    ingress_class = binding.spec.gateway.ingress_class_name
-    for route, expose, _ in exposed_routes(binding.spec):
-        rule = (expose.host or "", expose.path)
-        yield Attachable(route_object(binding, INGRESS, route.name), "", "", ingress_class=ingress_class, rules=(rule,))
+    """The Ingresses and HTTPRoutes that the operator would create for another binding of the file."""
+    for route, expose, _ in exposed_routes(binding.spec) if binding.spec else ():
+        key, served = entry_of(binding, route), place_of(binding, expose)[0]
+        seen = Attachable(key, "", "", rules=((expose.host or "", expose.path),))
+        yield replace(seen, gateways=(served,)) if key.kind == HTTP_ROUTE.name else replace(seen, ingress_class=served)
 
 
 def _refs(spec: BindingSpec) -> list[SecretKeyRef]:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey, version_of
 from fiddler_kong_operator.plan.kinds import BINDING
-from fiddler_kong_operator.plan.references import references_of
+from fiddler_kong_operator.plan.references import references_of, wanted_children
 from fiddler_kong_operator.plan.snapshot import Binding, Child
 
 from .groups import DemandGroups
@@ -150,10 +150,10 @@ class Cache:
     def forbidden(self, binding: Binding, among: Container[str] = WATCHED) -> tuple[str, ...]:
         """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each of `among` by name.
 
-        An optional kind is one of them where the binding names an object of it.
+        An optional kind is one of them where the binding names, or wants, an object of it.
         """
         places = [place for place in _places(binding, self._forbidden) if place[0] in among]
-        named = {key.kind for key in references_of(binding)} if places else frozenset()
+        named = {key.kind for key in references_of(binding).union(wanted_children(binding))} if places else frozenset()
         return tuple(self._forbidden[place] for place in places if not WATCHED[place[0]].optional or place[0] in named)
 
     def keys(self, kind: Kind, namespace: str | None = None) -> frozenset[ObjectKey]:

@@ -87,7 +87,7 @@ class Indexes:
         self.exposing: Index[Place, ObjectKey] = Index()
         """Place -> bindings that expose it."""
         self.exposing_in: Index[str, ObjectKey] = Index()
-        """Ingress class -> bindings that expose a route in it."""
+        """Ingress class or Gateway -> bindings that expose a route in it."""
         self.owned_by: Index[str, ObjectKey] = Index()
         """uid of a binding -> its children."""
         self.naming: Index[ObjectKey, ObjectKey] = Index()
@@ -95,9 +95,9 @@ class Indexes:
         self.listed_by: Index[tuple[str, str], ObjectKey] = Index()
         """Namespace, and a name as it is written -> the KongConsumers and KongConsumerGroups there that list it."""
         self.serving: Index[Place, ObjectKey] = Index()
-        """Place -> Ingresses that serve it."""
+        """Place -> Ingresses and HTTPRoutes that serve it."""
         self.matching: Index[str, ObjectKey] = Index()
-        """Ingress class -> Ingresses with a regular expression for a path."""
+        """Ingress class or Gateway -> its Ingresses or HTTPRoutes with a regular expression for a path."""
         self.leading_to: Index[ObjectKey, ObjectKey] = Index()
         """Service, existing or not -> Ingresses and HTTPRoutes that lead to it."""
         self.doubled: Index[str, ObjectKey] = Index()

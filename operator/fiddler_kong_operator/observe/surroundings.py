@@ -8,7 +8,18 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.exports import Exports
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.kinds import (
+    HTTP_ROUTE,
+    INGRESS,
+    INGRESS_CLASS,
+    KINDS,
+    KONG_CLUSTER_PLUGIN,
+    KONG_CONSUMER,
+    KONG_PLUGIN,
+    REFERENCE_GRANT,
+    SERVICE,
+)
+from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.own_models import ANSWERING_TYPES, OwnModels
 from fiddler_kong_operator.plan.plugins import PLUGINS
 from fiddler_kong_operator.plan.references import named_plugin, places_of
@@ -61,7 +72,10 @@ class Surroundings:
         self._cache = cache
 
     def listed(self, lists: Iterable[Attachable]) -> OtherPlugins:
-        """The visible plugins by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin."""
+        """The visible plugins by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin.
+
+        One that Kong leaves out has the type "".
+        """
         written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
         return OtherPlugins({name: found for name, target in written.items() if (found := self._facts(target, name))})
 
@@ -79,7 +93,17 @@ class Surroundings:
         return {service.key: service for service in self._attachables(keys)}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
-        return facts_of(self._cache.value, target, name)
+        found = facts_of(self._cache.value, target, name)
+        return found if found is None or self._is_granted(target, name) else PluginFacts("")
+
+    def _is_granted(self, target: ObjectKey, name: str) -> bool:
+        """Whether a list may name a plugin by `namespace:name`: only with a ReferenceGrant in that namespace, which may be unreadable."""
+        namespace, colon, plain = name.rpartition(":")
+        if not colon or target.kind not in ATTACHABLES or not self._cache.readable(REFERENCE_GRANT, namespace):
+            return True
+        source = KINDS[target.kind].group, target.kind, target.namespace
+        grants = (granted for key, granted in self._cache.values(REFERENCE_GRANT, frozenset) if key.namespace == namespace)
+        return any((*source, allowed) in granted for granted in grants for allowed in ("", plain))
 
     def plugin_owners(self, binding: Binding, targets: Iterable[Attachable]) -> dict[str, str]:
         """The uid of the owning binding by KongPlugin in the binding's namespace that is on one of the lists."""
@@ -106,7 +130,7 @@ class Surroundings:
         return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        """The Ingresses and HTTPRoutes on the places that the binding exposes, and the Ingresses of its class with a regular expression."""
+        """The Ingresses and HTTPRoutes on the places that the binding exposes, and those of the same class with a regular expression."""
         places, indexes = places_of(binding), self._cache.indexes
         keys = {key for place in places for key in indexes.serving[place]}
         keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])
@@ -127,7 +151,8 @@ class Surroundings:
         doubled = self._cache.indexes.doubled
         keys = sorted({*doubled[SERVICE.name], *doubled[INGRESS.name], *doubled[HTTP_ROUTE.name]})
         found = (target for target in self._attachables(keys) if self._is_served(target, ingress_class))
-        return tuple((target.key, name) for target in found for name in target.doubled if self._facts(target.key, name))
+        twice = ((target.key, name, self._facts(target.key, name)) for target in found for name in target.doubled)
+        return tuple((key, name) for key, name, facts in twice if facts and facts.type)
 
     def refusals(self, binding: Binding) -> tuple[KongWarning, ...]:
         """Kong's refusals of whole configurations that are not over and that may be about the binding's gateway."""

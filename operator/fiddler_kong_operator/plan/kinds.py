@@ -26,6 +26,7 @@ __all__ = [
     "KONG_CONSUMER_GROUP",
     "KONG_PLUGIN",
     "OWNED",
+    "REFERENCE_GRANT",
     "SECRET",
     "SERVICE",
     "STATEFUL_SET",
@@ -44,6 +45,7 @@ SERVICE: Final = Kind("Service", "", "v1", "services")
 INGRESS: Final = Kind("Ingress", "networking.k8s.io", "v1", "ingresses")
 INGRESS_CLASS: Final = Kind("IngressClass", "networking.k8s.io", "v1", "ingressclasses", namespaced=False)
 HTTP_ROUTE: Final = Kind("HTTPRoute", "gateway.networking.k8s.io", "v1", "httproutes")
+REFERENCE_GRANT: Final = Kind("ReferenceGrant", "gateway.networking.k8s.io", "v1beta1", "referencegrants")
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
 DAEMON_SET: Final = Kind("DaemonSet", "apps", "v1", "daemonsets")
 STATEFUL_SET: Final = Kind("StatefulSet", "apps", "v1", "statefulsets")
@@ -51,12 +53,12 @@ STATEFUL_SET: Final = Kind("StatefulSet", "apps", "v1", "statefulsets")
 EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client")
 """Only the events of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
 
-OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS)
+OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS, HTTP_ROUTE)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
 plugin whose Secret is gone and keeps serving its route."""
 
 _WORKLOADS: Final = (DEPLOYMENT, DAEMON_SET, STATEFUL_SET)
-_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, HTTP_ROUTE, *_WORKLOADS, EVENT)
+_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, REFERENCE_GRANT, *_WORKLOADS, EVENT)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, *_OTHERS)})
 """Every kind by name."""

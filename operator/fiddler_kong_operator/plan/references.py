@@ -15,15 +15,20 @@ from .providers import models_of, provider_of
 from .snapshot import Attachable, Binding
 
 __all__ = [
+    "ENTRIES",
     "NO_CLASS",
     "PATTERN_PREFIX",
     "Place",
     "attach_targets",
     "children_of",
+    "classes_of",
+    "entries_of",
+    "entry_of",
     "exposed_routes",
     "has_pattern",
     "keys_secret",
     "named_plugin",
+    "nearby_places",
     "needed_secret",
     "place_of",
     "places_of",
@@ -41,10 +46,13 @@ PATTERN_PREFIX: Final = "/~"
 """Beginning of an Ingress' path that Kong's controller reads as a regular expression."""
 
 Place = tuple[str, str, str]
-"""Ingress class, host ("" for all) and path without a trailing slash."""
+"""Class, host ("" for all) and path without a trailing slash. The class is an ingress class or, as `namespace/name`, a Gateway."""
 
 NO_CLASS: Final = ""
-"""The class in a place of an HTTPRoute: which gateway serves it is not known."""
+"""The class in a further place of each HTTPRoute: which of Kong's gateways serve a Gateway is not known."""
+
+ENTRIES: Final = (INGRESS, HTTP_ROUTE)
+"""The kinds that lead calls to the Service of an exposed route, which has one of them."""
 
 
 def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
@@ -70,29 +78,42 @@ def references_of(binding: Binding) -> frozenset[ObjectKey]:
 
 
 def places_of(binding: Binding) -> frozenset[Place]:
-    """The places that its exposed routes serve, each also as an HTTPRoute would."""
+    """The places that its exposed routes serve, and those nearby."""
+    exposed = exposed_routes(binding.spec) if binding.spec else ()
+    places = frozenset(place_of(binding, expose) for _, expose, _ in exposed)
+    return places.union(*(nearby_places(binding, expose) for _, expose, _ in exposed))
+
+
+def place_of(binding: Binding, expose: Expose) -> Place:
+    """The place that an exposed route serves. ValueError without a valid spec."""
     if binding.spec is None:
-        return frozenset()
-    places = [place_of(binding.spec, expose) for _, expose, _ in exposed_routes(binding.spec)]
-    return frozenset(places).union((NO_CLASS, host, path) for _, host, path in places)
+        raise ValueError(f"{binding.key} has no valid spec")
+    gateway = expose.gateway_ref
+    served = f"{gateway.namespace or binding.namespace}/{gateway.name}" if gateway else binding.spec.gateway.ingress_class_name
+    return served, expose.host or "", _plain(expose.path)
 
 
-def place_of(spec: BindingSpec, expose: Expose) -> Place:
-    """The place that an exposed route serves."""
-    return spec.gateway.ingress_class_name, expose.host or "", _plain(expose.path)
+def nearby_places(binding: Binding, expose: Expose) -> frozenset[Place]:
+    """The same host and path where the same Kong may serve them: on any Gateway, and beside an HTTPRoute in the ingress class."""
+    host_and_path = place_of(binding, expose)[1:]
+    classes = {NO_CLASS, *((binding.spec.gateway.ingress_class_name,) if binding.spec and expose.gateway_ref else ())}
+    return frozenset((name, *host_and_path) for name in classes)
+
+
+def classes_of(target: Attachable) -> tuple[str, ...]:
+    """The ingress class of an Ingress, if it has one, or the Gateways of an HTTPRoute."""
+    return target.gateways if target.key.kind == HTTP_ROUTE.name else tuple(filter(None, [target.ingress_class]))
 
 
 def served_places(target: Attachable) -> frozenset[Place]:
     """The places that an Ingress or HTTPRoute serves; none for an Ingress without a class."""
-    ingress_class = NO_CLASS if target.key.kind == HTTP_ROUTE.name else target.ingress_class
-    if ingress_class is None:
-        return frozenset()
-    return frozenset((ingress_class, host, _plain(path)) for host, path in target.rules)
+    classes = (NO_CLASS, *target.gateways) if target.key.kind == HTTP_ROUTE.name else classes_of(target)
+    return frozenset((name, host, _plain(path)) for name in classes for host, path in target.rules)
 
 
-def has_pattern(ingress: Attachable) -> bool:
+def has_pattern(target: Attachable) -> bool:
     """Whether one of its paths is a regular expression."""
-    return any(path.startswith(PATTERN_PREFIX) for _, path in ingress.rules)
+    return any(path.startswith(PATTERN_PREFIX) for _, path in target.rules)
 
 
 def _plain(path: str) -> str:
@@ -105,13 +126,13 @@ def withdrawn_routes(binding: Binding, refused: Collection[ObjectKey]) -> frozen
     if spec is None:
         return frozenset()
     needed = [(i.route, plugin_key(binding, i.plugin, i.route)) for i in plugin_instances(spec) if PLUGINS[i.plugin].essential]
-    needed += [(route.name, route_object(binding, kind, route.name)) for route, _, _ in exposed_routes(spec) for kind in (SERVICE, INGRESS)]
+    needed += [(route.name, key) for route, _, _ in exposed_routes(spec) for key in _ways(binding, route)]
     exposed = {route.name for route, _, _ in exposed_routes(spec)}
     return frozenset(route for route, key in needed if route in exposed and key in refused)
 
 
 def exposed_routes(spec: BindingSpec) -> list[tuple[Route, Expose, Llm]]:
-    """The routes for which the operator makes a Service and an Ingress."""
+    """The routes for which the operator makes a Service, and an Ingress or HTTPRoute."""
     return [(route, route.expose, route.llm) for route in spec.routes if route.expose and route.llm]
 
 
@@ -131,8 +152,23 @@ def plugin_key(binding: Binding, plugin: str, route: str | None = None) -> Objec
 
 
 def route_object(binding: Binding, kind: Kind, route: str) -> ObjectKey:
-    """The Service or Ingress of an exposed route."""
+    """The Service, Ingress or HTTPRoute of an exposed route."""
     return ObjectKey(kind.name, binding.namespace, names.route_objects(binding.name, route))
+
+
+def entry_of(binding: Binding, route: Route) -> ObjectKey:
+    """The object that leads calls to the Service of an exposed route: its HTTPRoute where a Gateway is named, else its Ingress."""
+    return route_object(binding, HTTP_ROUTE if route.expose and route.expose.gateway_ref else INGRESS, route.name)
+
+
+def entries_of(binding: Binding) -> tuple[ObjectKey, ...]:
+    """The Ingresses and HTTPRoutes of its exposed routes."""
+    return tuple(entry_of(binding, route) for route, _, _ in (exposed_routes(binding.spec) if binding.spec else ()))
+
+
+def _ways(binding: Binding, route: Route) -> tuple[ObjectKey, ...]:
+    """The Service of an exposed route, and what leads to it."""
+    return route_object(binding, SERVICE, route.name), entry_of(binding, route)
 
 
 def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
@@ -141,12 +177,8 @@ def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
         return ()
     instances = plugin_instances(binding.spec)
     plugins = (plugin_key(binding, instance.plugin, instance.route) for instance in instances)
-    exposed = [route.name for route, _, _ in exposed_routes(binding.spec)]
-    return (
-        *needed_secret(binding, instances),
-        *plugins,
-        *(route_object(binding, kind, route) for kind in (SERVICE, INGRESS) for route in exposed),
-    )
+    services = (route_object(binding, SERVICE, route.name) for route, _, _ in exposed_routes(binding.spec))
+    return (*needed_secret(binding, instances), *plugins, *services, *entries_of(binding))
 
 
 def children_of(binding: Binding) -> Iterator[ObjectKey]:
@@ -159,7 +191,7 @@ def children_of(binding: Binding) -> Iterator[ObjectKey]:
     for kind in PLUGINS.values():
         yield from (plugin_key(binding, kind.type, route) for route in (routes if kind.per_route else (None,)))
     for route in routes:
-        yield from (route_object(binding, kind, route) for kind in (SERVICE, INGRESS))
+        yield from (route_object(binding, kind, route) for kind in (SERVICE, *ENTRIES))
 
 
 def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:

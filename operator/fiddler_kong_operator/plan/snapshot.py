@@ -79,7 +79,7 @@ class Parent:
     programmed: str | None = None
     """Status of the condition Programmed: Kong has the route. None where the controller does not say."""
     message: str = ""
-    """Reason and message of the condition that is not True."""
+    """Reason and message of the first condition that is not True."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,12 @@ class Attachable:
     """Its status says that Kong took a configuration with it: by an address for an Ingress, by Programmed for an HTTPRoute."""
     backends: tuple[tuple[ObjectKey, ...], ...] = ()
     """For an Ingress or HTTPRoute: the Services it leads to; those that share a rule together."""
+    gateways: tuple[str, ...] = ()
+    """For an HTTPRoute: the Gateways (`namespace/name`) among its parents."""
     filters: tuple[str, ...] = ()
     """For an HTTPRoute: the KongPlugins of its rules' filters."""
+    common_filters: tuple[str, ...] = ()
+    """Those of `filters` that every rule has."""
     parents: tuple[Parent, ...] = ()
     """For an HTTPRoute: what Kong's controllers say of it."""
     foreign: bool = False
@@ -222,7 +226,8 @@ class Snapshot:
     """Name of the owning binding, by target that a binding owns."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
     """`plugin` type by name as in the annotations of `targets` and of `routes` in the binding's namespace (`name` or `namespace:name`):
-    KongPlugins first, then KongClusterPlugins."""
+    KongPlugins first, then KongClusterPlugins. "" for a plugin of another namespace that no ReferenceGrant lets the list name: Kong's
+    controller leaves it out."""
     cluster_plugins_readable: bool = True
     """False where the operator may not read KongClusterPlugins."""
     plugin_owners: Mapping[str, str] = field(default_factory=dict)
@@ -232,8 +237,8 @@ class Snapshot:
     consumer_plugins: tuple[ConsumerPlugin, ...] = ()
     """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
-    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), and the
-    Ingresses of its class with a regular expression for a path."""
+    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), and those of
+    the same ingress class or Gateway with a regular expression for a path."""
     ingress_classes: Mapping[str, bool] = field(default_factory=dict)
     """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
     routes: tuple[Attachable, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import api
-from fiddler_kong_operator.api import Attribute, AwsAuth, AzureAuth, Balancer, BindingSpec, Llm, LlmAuth, Route, Target
+from fiddler_kong_operator.api import Attribute, AwsAuth, AzureAuth, Balancer, BindingSpec, Expose, Llm, LlmAuth, Route, Target
 from fiddler_kong_operator.api.crd import COLUMNS, NAME_RULES, build_crd, build_schema
 from fiddler_kong_operator.api.rules import Rule
 from fiddler_kong_operator.api.status import BindingStatus
@@ -32,6 +32,7 @@ OPEN = {"spec.overrides[].patch[].value"}
 SPECIFIED_RULES: list[tuple[str, type[ApiModel]]] = [
     ("spec", BindingSpec),
     ("spec.routes[]", Route),
+    ("spec.routes[].expose", Expose),
     ("spec.routes[].llm", Llm),
     ("spec.routes[].llm.auth", LlmAuth),
     ("spec.routes[].llm.auth.aws", AwsAuth),

@@ -130,6 +130,25 @@ def test_a_gateway_that_is_only_verified_must_have_the_settings() -> None:
     assert "must have the environment" in result.stderr
 
 
+def test_a_route_on_a_gateway_is_rendered_as_an_http_route() -> None:
+    result = render(binding(spec__routes__0__expose={"path": "/openai", "gatewayRef": {"namespace": "kong", "name": "kong"}}))
+    printed = [raw for raw in yaml.safe_load_all(result.stdout) if raw["kind"] in ("Ingress", "HTTPRoute")]
+    assert [(raw["kind"], raw["spec"]["parentRefs"][0]["name"]) for raw in printed] == [("HTTPRoute", "kong")]
+
+
+def test_two_bindings_of_a_file_on_one_place_of_a_gateway_clash() -> None:
+    place = {"spec__routes__0__expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}}
+    result = render(binding(**place), binding(**place, metadata__name="second"))
+    assert (result.exit_code, "HTTPRoute ai/second-openai of the same Gateway already serves" in result.stderr) == (1, True)
+
+
+def test_what_is_to_be_added_to_an_http_route_by_hand_is_told() -> None:
+    attached = {"spec__routes": [{"name": "split", "attachTo": {"kind": "HTTPRoute", "name": "split"}}]}
+    result = render(binding(**attached, spec__gateway__management="Verify"))
+    assert 'annotations: {konghq.com/plugins: "assistant-pre-function,assistant-opentelemetry"}' in result.stderr
+    assert [raw["kind"] for raw in yaml.safe_load_all(result.stdout)] == ["Secret", "KongPlugin", "KongPlugin"]
+
+
 def test_json_is_one_list() -> None:
     result = render(binding(), args=("-o", "json"))
     content = json.loads(result.stdout)

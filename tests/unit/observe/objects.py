@@ -106,6 +106,13 @@ def plugin(name: str = "rate-limit", version: int = 1, type_: str = "rate-limiti
     return raw_object("KongPlugin", name, version, {"plugin": type_, "config": {"minute": 5}}, **metadata)
 
 
+def reference_grant(namespace: str, plugin: str | None = None, source: Manifest | None = None) -> Manifest:
+    """A ReferenceGrant by which Services of `ai` may name plugins of its namespace."""
+    to = {"group": "configuration.konghq.com", "kind": "KongPlugin", **({"name": plugin} if plugin else {})}
+    content = {"spec": {"from": [{"group": "", "kind": "Service", "namespace": "ai", **(source or {})}], "to": [to]}}
+    return raw_object("ReferenceGrant", "grant", 1, content, namespace=namespace)
+
+
 def consumer(
     name: str, version: int = 1, plugins: str | None = None, kind: str = "KongConsumer", ingress_class: str | None = "kong", **metadata: Any
 ) -> Manifest:

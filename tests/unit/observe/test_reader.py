@@ -9,7 +9,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS_CLASS, KINDS, KONG_CLUSTER_PLUGIN
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS_CLASS, KINDS, KONG_CLUSTER_PLUGIN, REFERENCE_GRANT
 from fiddler_kong_operator.plan.snapshot import Snapshot
 from tests.unit.observe.objects import (
     ASSISTANT,
@@ -30,6 +30,7 @@ from tests.unit.observe.objects import (
     ours,
     plugin,
     raw_object,
+    reference_grant,
     secret,
     service,
     spec,
@@ -224,10 +225,42 @@ async def test_plugins_on_targets_have_types_and_owners() -> None:
     assert found.plugin_types == {
         "rate-limit": "rate-limiting",
         "assistant-opentelemetry": "opentelemetry",
-        "kong:auth": "key-auth",
+        "kong:auth": "",
         "metrics": "prometheus",
     }
     assert found.plugin_owners == {"assistant-opentelemetry": "uid-assistant"}
+
+
+@pytest.mark.parametrize(
+    ("granted", "expected"),
+    [
+        ([reference_grant("kong")], "key-auth"),
+        ([reference_grant("kong", plugin="auth")], "key-auth"),
+        ([reference_grant("kong", plugin="other")], ""),
+        ([reference_grant("kong", source={"kind": "Ingress", "group": "networking.k8s.io"})], ""),
+        ([reference_grant("kong", source={"namespace": "shop"})], ""),
+        ([reference_grant("shop")], ""),
+        ([reference_grant("shop"), reference_grant("kong")], "key-auth"),
+    ],
+    ids=["all plugins", "this plugin", "another plugin", "another kind", "another namespace", "a grant elsewhere", "one of two"],
+)
+async def test_a_plugin_of_another_namespace_counts_where_a_grant_lets_the_list_name_it(granted: list[Manifest], expected: str) -> None:
+    auth = plugin("auth", type_="key-auth", namespace="kong")
+    found = await Desk(binding(spec_=spec(ATTACHED)), service(plugins="kong:auth"), auth, *granted).snapshot()
+    assert found.plugin_types == {"kong:auth": expected}
+
+
+async def test_where_grants_cannot_be_read_every_plugin_counts() -> None:
+    auth = plugin("auth", type_="key-auth", namespace="kong")
+    desk = Desk(binding(spec_=spec(ATTACHED)), service(plugins="kong:auth"), auth)
+    desk.cache.set_forbidden(REFERENCE_GRANT, None, "ReferenceGrant cannot be watched")
+    found = await desk.snapshot()
+    assert (found.plugin_types, found.forbidden) == ({"kong:auth": "key-auth"}, ())
+
+
+async def test_a_grant_requeues_the_bindings_of_the_namespaces_that_it_names() -> None:
+    desk = Desk(binding(), binding("other", namespace="shop"))
+    assert desk.cache.observe(reference_grant("kong")) == frozenset({ASSISTANT})
 
 
 async def test_a_list_in_another_namespace_is_none_of_the_bindings_though_it_names_its_plugin() -> None:
@@ -424,6 +457,16 @@ async def test_a_gateway_api_that_is_installed_later_is_noticed() -> None:
 async def test_an_http_route_with_a_plugin_of_the_binding_is_among_its_targets() -> None:
     desk = Desk(binding(), ours(plugin("assistant-opentelemetry")), http_route("former", 1, "web", plugins="assistant-opentelemetry"))
     assert [str(key) for key in (await desk.snapshot()).targets] == ["HTTPRoute ai/former"]
+
+
+async def test_an_own_http_route_that_another_implementation_claims_requeues_its_binding() -> None:
+    on_gateway = {**EXPOSED, "expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}}
+    desk = Desk(binding(spec_=spec(on_gateway)), ours(http_route("assistant-openai", 1, "assistant-openai")))
+    claim = {"parentRef": {"name": "kong"}, "controllerName": "example.com/gateways", "conditions": []}
+    claimed = {**ours(http_route("assistant-openai", 2, "assistant-openai")), "status": {"parents": [claim]}}
+
+    assert ASSISTANT in desk.cache.observe(claimed)
+    assert (await desk.snapshot()).targets[ObjectKey("HTTPRoute", "ai", "assistant-openai")].foreign
 
 
 async def test_an_http_route_on_an_exposed_place_is_among_the_ingresses() -> None:

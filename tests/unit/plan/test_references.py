@@ -83,6 +83,13 @@ def test_wanted_children_come_in_the_order_of_creation() -> None:
     ]
 
 
+def test_an_exposed_route_with_a_gateway_has_an_http_route_in_place_of_its_ingress() -> None:
+    on_gateway = {**EXPOSED, "expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}}
+    found = wanted_children(make(on_gateway, sessions={"mode": "Disabled"}))
+    assert [(child.kind, child.name) for child in found[-2:]] == [("Service", "assistant-openai"), ("HTTPRoute", "assistant-openai")]
+    assert set(wanted_children(make(EXPOSED))) <= set(children_of(make(on_gateway)))
+
+
 def test_names_of_what_an_earlier_spec_wanted_are_still_known() -> None:
     now, earlier = make(ATTACHED, sessions={"mode": "Disabled"}), make({**ATTACHED, "llm": LLM})
     assert set(wanted_children(earlier)) - set(wanted_children(now)) != set()
@@ -101,6 +108,14 @@ def test_places_are_also_those_of_an_http_route_whose_gateway_is_not_known() -> 
     assert places_of(make(host)) & served_places(reduce_attachable(key(raw), raw)) == {("", "a.example", "/openai")}
 
 
+def test_a_place_on_a_gateway_is_that_of_its_http_routes_and_near_those_of_the_ingress_class() -> None:
+    on_gateway = {**EXPOSED, "expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}}
+    raw = http_route("chat", 1, "web", paths=["/openai/"])
+    found = places_of(make(on_gateway))
+    assert found == {("ai/kong", "", "/openai"), ("", "", "/openai"), ("kong", "", "/openai")}
+    assert served_places(reduce_attachable(key(raw), raw)) == {("ai/kong", "", "/openai"), ("", "", "/openai")}
+
+
 @pytest.mark.parametrize(("path", "expected"), [("/openai/", "/openai"), ("/openai", "/openai"), ("/", "/"), ("", "/")])
 def test_a_trailing_slash_makes_no_other_place(path: str, expected: str) -> None:
     raw = ingress("shop", 1, ("a.example", path))
@@ -114,7 +129,8 @@ def test_an_ingress_without_class_serves_nothing() -> None:
 
 def test_every_child_leads_back_to_its_binding() -> None:
     kinds = [child.kind for child in children_of(make(EXPOSED, ATTACHED))]
-    assert [kinds.count(kind) for kind in ("Secret", "KongPlugin", "Service", "Ingress")] == [1, 6, 2, 2], "one model, or several"
+    counts = [kinds.count(kind) for kind in ("Secret", "KongPlugin", "Service", "Ingress", "HTTPRoute")]
+    assert counts == [1, 6, 2, 2, 2], "one model, or several"
     assert all(ASSISTANT in possible_owners(child) for child in children_of(make(EXPOSED, ATTACHED)))
 
 

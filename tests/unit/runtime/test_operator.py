@@ -29,6 +29,7 @@ KINDS = [
     "Service",
     "Ingress",
     "HTTPRoute",
+    "ReferenceGrant",
     "IngressClass",
     "KongConsumer",
     "KongConsumerGroup",

@@ -27,7 +27,7 @@ REASONS: Final = (
         "Take it off the route or consumer, or check that its calls need no traces.",
     ),
     Reason(
-        "PathOverlap", _A, "True", "Accepted, but an HTTPRoute, or an Ingress' regular expression, may take calls of the exposed path.",
+        "PathOverlap", _A, "True", "Accepted, but another route, perhaps by a regular expression, may take calls of the exposed path.",
         "Check that the route's calls do not go there.",
     ),
     Reason(
@@ -56,8 +56,8 @@ REASONS: Final = (
         "Use the class of the Kong that runs as the gateway, or create it.",
     ),
     Reason(
-        "GatewayApiNotInstalled", _A, "False", "attachTo names an HTTPRoute, but the cluster does not know that kind.",
-        "Install the resource definitions of the Gateway API, or attach to a Service or Ingress.",
+        "GatewayApiNotInstalled", _A, "False", "attachTo or expose.gatewayRef needs an HTTPRoute, but the cluster does not know that kind.",
+        "Install the resource definitions of the Gateway API, attach to a Service or Ingress, or leave gatewayRef out.",
     ),
     Reason(
         "TargetNotReadable", _A, "Unknown", "The API server does not answer a read of the object named in attachTo.",
@@ -94,7 +94,7 @@ REASONS: Final = (
         "Create the plugin, take the name off the list, or let the operator read KongClusterPlugins.",
     ),
     Reason(
-        "RouteClash", _A, "False", "Another Ingress of the same class already serves this host and path.",
+        "RouteClash", _A, "False", "Another Ingress of the class, or HTTPRoute of the Gateway, already serves this host and path.",
         "Choose another path or host, or use attachTo.", stalls=True,
     ),
     Reason(

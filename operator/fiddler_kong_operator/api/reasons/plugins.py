@@ -18,6 +18,10 @@ REASONS: Final = (
         "GatewayFrozen", _P, "False", "Kong refuses its whole configuration because of another object, so no change reaches it.",
         "Take the name that is twice on the object's list out once.", stalls=True,
     ),
+    Reason(
+        "PluginsNotAdded", _P, "False", "With gateway.management: Verify, the plugins are still to be added to an HTTPRoute by hand.",
+        "Add the YAML in the message to the HTTPRoute.", stalls=True,
+    ),
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(
@@ -25,7 +29,7 @@ REASONS: Final = (
         "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
     ),
     Reason(
-        "RouteNotAccepted", _P, "False", "No Gateway of Kong's accepts the HTTPRoute named in attachTo.",
+        "RouteNotAccepted", _P, "False", "No Gateway of Kong's accepts the HTTPRoute of a route.",
         "Correct what the message quotes from the route's status.parents.", stalls=True,
     ),
     Reason(

@@ -10,16 +10,16 @@ from .attachables import ATTACHABLE_KINDS
 from .bindings import BINDINGS
 from .consumers import CONSUMER_KINDS
 from .contract import Source, WatchedKind
-from .http_routes import HTTP_ROUTES
 from .ingress_classes import INGRESS_CLASSES
 from .plugins import CLUSTER_PLUGINS, PLUGINS
+from .reference_grants import REFERENCE_GRANTS
 from .secrets import SECRETS
 from .warnings import WARNINGS
 from .workloads import WORKLOAD_KINDS
 
 __all__ = ["INFORMED", "WATCHED", "WatchedKind"]
 
-_CONFIGURATION: Final = (SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, HTTP_ROUTES, INGRESS_CLASSES, *CONSUMER_KINDS)
+_CONFIGURATION: Final = (SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, REFERENCE_GRANTS, INGRESS_CLASSES, *CONSUMER_KINDS)
 
 WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
     {row.kind.name: row for row in (BINDINGS, *_CONFIGURATION, *WORKLOAD_KINDS, WARNINGS)}

@@ -1,4 +1,4 @@
-"""What attachTo may name, as far as attachment goes; the rows of those kinds that the operator creates too, Service and Ingress."""
+"""What attachTo may name and the operator creates too, as far as attachment goes: Service, Ingress and HTTPRoute."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
-from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
+from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, AttachableKind, read_attachable
-from fiddler_kong_operator.plan.references import has_pattern, named_plugin, served_places
+from fiddler_kong_operator.plan.references import classes_of, has_pattern, named_plugin, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable
 
 from .children import written_at
@@ -32,7 +32,8 @@ def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> A
     """The object as far as attachment goes, and when our field manager last wrote it."""
     read = read_attachable(key, raw)
     ingress_class = share(read.ingress_class) if read.ingress_class else None
-    return replace(read, ingress_class=ingress_class, attached_at=written_at(raw["metadata"]))
+    gateways = tuple(map(share, read.gateways))
+    return replace(read, ingress_class=ingress_class, gateways=gateways, attached_at=written_at(raw["metadata"]))
 
 
 def index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
@@ -40,7 +41,7 @@ def index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, n
     indexes.naming.move(key, _named(old), _named(new))
     indexes.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
     indexes.published.move(key, _publishing(old), _publishing(new))
-    indexes.matching.move(key, _matched_class(old), _matched_class(new))
+    indexes.matching.move(key, _matched_classes(old), _matched_classes(new))
     indexes.leading_to.move(key, _services(old), _services(new))
     indexes.doubled.move(key, (key.kind,) if old and old.doubled else (), (key.kind,) if new and new.doubled else ())
 
@@ -53,8 +54,8 @@ def _named(target: Attachable | None) -> frozenset[ObjectKey]:
     return frozenset(named_plugin(target.key, name) for name in (*target.plugins, *target.filters)) if target else frozenset()
 
 
-def _matched_class(target: Attachable | None) -> tuple[str, ...]:
-    return (target.ingress_class,) if target and target.ingress_class and has_pattern(target) else ()
+def _matched_classes(target: Attachable | None) -> tuple[str, ...]:
+    return classes_of(target) if target and has_pattern(target) else ()
 
 
 def _services(target: Attachable | None) -> Iterator[ObjectKey]:
@@ -62,7 +63,8 @@ def _services(target: Attachable | None) -> Iterator[ObjectKey]:
 
 
 def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]:
-    """The bindings that refer to a target or to what leads to it, have a plugin on its list, or refer to or own a Service behind it."""
+    """The bindings that own or refer to a target, refer to what leads to it or to a Service behind it, own that, or are on its list."""
+    yield from filter(None, [records.owner_of(target.key)])
     for named in (target.key, *records.indexes.leading_to[target.key]):
         yield from records.indexes.wanted_by[named]
     for plugin in _named(target):
@@ -98,13 +100,13 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
             yield from bindings_around(records, target)
             for place in served_places(target):
                 yield from records.indexes.exposing[place]
-            for ingress_class in _matched_class(target):
-                yield from records.indexes.exposing_in[ingress_class]
+            for name in _matched_classes(target):
+                yield from records.indexes.exposing_in[name]
 
 
 def is_relevant(target: Attachable) -> bool:
-    """It carries plugins, serves places that an exposed route could clash with, or leads to a Service."""
-    return bool(target.plugins or target.rules or target.backends)
+    """It carries plugins, serves places that an exposed route could clash with, leads to a Service, or is not Kong's (perhaps ours)."""
+    return bool(target.plugins or target.rules or target.backends or target.foreign)
 
 
 def _row(attachable: AttachableKind) -> WatchedKind:
@@ -116,8 +118,9 @@ def _row(attachable: AttachableKind) -> WatchedKind:
         keep=is_relevant,
         verbs=CHILD_VERBS,
         why=f"Keep {attachable.kind.plural} of exposed routes; attach plugins to existing ones.",
+        optional=attachable.optional,
     )
 
 
-ATTACHABLE_KINDS: Final = tuple(_row(attachable) for attachable in ATTACHABLES.values() if attachable.kind in OWNED)
-"""One row for each kind that `attachTo` may name and the operator creates."""
+ATTACHABLE_KINDS: Final = tuple(map(_row, ATTACHABLES.values()))
+"""One row for each kind that `attachTo` may name; the operator creates objects of all of them."""

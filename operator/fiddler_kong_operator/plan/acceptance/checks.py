@@ -16,6 +16,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.case import known_version
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
 from fiddler_kong_operator.plan.providers import model_advice, models_of
 from fiddler_kong_operator.plan.snapshot import Snapshot
@@ -148,8 +149,9 @@ def _plugin_clash(conflict: PluginConflict) -> str:
 def _route_clash(snapshot: Snapshot) -> str | None:
     for route, host, path, other in route_conflicts(snapshot):
         return (
-            f"Route {route.name} exposes path {path} on {f'host {host}' if host else 'all hosts'}, which {other} of the same ingress class "
-            "already serves. Choose another expose.path or expose.host, or use attachTo."
+            f"Route {route.name} exposes path {path} on {f'host {host}' if host else 'all hosts'}, which {other} of the same "
+            f"{'Gateway' if other.kind == HTTP_ROUTE.name else 'ingress class'} already serves. Choose another expose.path or expose.host, "
+            "or use attachTo."
         )
     return None
 
@@ -225,7 +227,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("ShadowedPlugin", routing.shadowed_plugin),
     ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
-    ("PathOverlap", routing.shared_with_routes),
+    ("PathOverlap", routing.served_nearby),
     ("ShadowsGlobalPlugin", replaced_globals),
     ("ShadowsServicePlugin", replaced_on_services),
     ("Accepted", _accepted),

@@ -11,11 +11,12 @@ from typing import Final
 from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.tenancy import seniority
-from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
-from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child, own_names
+from fiddler_kong_operator.plan.kinds import SERVICE
+from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child, is_verified, own_names
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import (
     attach_targets,
+    entry_of,
     exposed_routes,
     place_of,
     plugin_key,
@@ -81,7 +82,9 @@ def _carriers(snapshot: Snapshot) -> Iterator[tuple[str, ObjectKey, bool]]:
 
 def _conflicts(snapshot: Snapshot, route: str, key: ObjectKey, *, exposed: bool) -> Iterator[PluginConflict]:
     target, spec = snapshot.targets[key], snapshot.binding.spec
-    named = {**dict.fromkeys(target.filters, True), **{name: False for name in target.plugins if not is_ours(snapshot, name)}}
+    alone = {n for n in target.filters if is_verified(snapshot, key) and is_ours(snapshot, n) and n not in target.plugins}
+    filters = (name for name in target.filters if name not in alone)
+    named = {**dict.fromkeys(filters, True), **{name: False for name in target.plugins if not is_ours(snapshot, name)}}
     if not named or spec is None:
         return
     types, needed = {**_wanted_types(snapshot.binding), **snapshot.plugin_types}, needed_types(spec, route)
@@ -137,14 +140,14 @@ def _names_of(binding: Binding, conflict: PluginConflict) -> frozenset[str]:
 
 
 def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, ObjectKey]]:
-    """Routes this binding exposes at a host ("" for all) and path that another Ingress of the class serves, with that Ingress."""
+    """Routes this binding exposes at a host ("" for all) and path that another object of the ingress class or Gateway serves, with that."""
     spec = snapshot.binding.spec
     if spec is None:
         return
     for route, expose, _ in exposed_routes(spec):
-        ours, place = route_object(snapshot.binding, INGRESS, route.name), place_of(spec, expose)
-        serving = [ingress for ingress in snapshot.ingresses if place in served_places(ingress)]
-        established = any(ingress.key == ours for ingress in serving)
+        ours, place = entry_of(snapshot.binding, route), place_of(snapshot.binding, expose)
+        serving = [other for other in snapshot.ingresses if place in served_places(other)]
+        established = any(other.key == ours for other in serving)
         for other in serving:
             if other.key != ours and not _belongs(snapshot, other.key) and not (established and _gives_way(other, snapshot)):
                 yield route, expose.host or "", expose.path, other.key
@@ -164,9 +167,9 @@ def _belongs(snapshot: Snapshot, key: ObjectKey) -> bool:
     return child is not None and child.belongs_to(snapshot.binding)
 
 
-def _gives_way(ingress: Attachable, snapshot: Snapshot) -> bool:
-    """Whether it belongs to a younger binding: where two raced for one path and both Ingresses exist, the older binding keeps it."""
+def _gives_way(other: Attachable, snapshot: Snapshot) -> bool:
+    """Whether it belongs to a younger binding: where two raced for one path and both have it, the older binding keeps it."""
     for sibling in snapshot.siblings:
-        if ingress.key in wanted_children(sibling):
+        if other.key in wanted_children(sibling):
             return seniority(snapshot.binding) < seniority(sibling)
     return False

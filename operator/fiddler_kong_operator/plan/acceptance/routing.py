@@ -8,12 +8,13 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
-from fiddler_kong_operator.plan.objects.attachments import is_ours
+from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child
 from fiddler_kong_operator.plan.references import (
-    NO_CLASS,
     PATTERN_PREFIX,
     attach_targets,
+    classes_of,
     exposed_routes,
+    nearby_places,
     place_of,
     route_object,
     served_places,
@@ -22,7 +23,7 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .clashes import needed_types
 
-__all__ = ["missing_class", "shadowed_by_consumers", "shadowed_plugin", "shared_with_routes", "taken_by_pattern"]
+__all__ = ["missing_class", "served_nearby", "shadowed_by_consumers", "shadowed_plugin", "taken_by_pattern"]
 
 _LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
 _SHOWN: Final = 5
@@ -36,7 +37,7 @@ def missing_class(snapshot: Snapshot) -> str | None:
     """No IngressClass has the name. A cluster without any is not judged: Kong's controller compares names only."""
     spec, known = snapshot.binding.spec, snapshot.ingress_classes
     wanted = spec.gateway.ingress_class_name if spec else ""
-    if spec is None or not known or wanted in known or not exposed_routes(spec):
+    if spec is None or not known or wanted in known or all(expose.gateway_ref for _, expose, _ in exposed_routes(spec)):
         return None
     return (
         f"There is no IngressClass {wanted} (gateway.ingressClassName); there {'are' if len(known) > 1 else 'is'} "
@@ -51,23 +52,25 @@ def taken_by_pattern(snapshot: Snapshot) -> str | None:
     """
     spec = snapshot.binding.spec
     for route, expose, _ in exposed_routes(spec) if spec else ():
-        for ingress in snapshot.ingresses:
-            taking = next(_taking(ingress, expose.host or "", expose.path), None)
-            if spec and taking and ingress.ingress_class == spec.gateway.ingress_class_name:
+        classes = {place_of(snapshot.binding, expose)[0], *(place[0] for place in nearby_places(snapshot.binding, expose))}
+        for other in snapshot.ingresses:
+            taking = next(_taking(other, expose.host or "", expose.path), None)
+            if taking and not classes.isdisjoint(classes_of(other)):
                 return (
-                    f"The path {taking} of {ingress.key} is a regular expression that may also match {expose.path} (route {route.name}); "
+                    f"The path {taking} of {other.key} is a regular expression that may also match {expose.path} (route {route.name}); "
                     "Kong tries it first, and calls that it matches are not traced. Check it."
                 )
     return None
 
 
-def shared_with_routes(snapshot: Snapshot) -> str | None:
-    """An HTTPRoute serves the same host and path: which gateway serves it is not known."""
-    spec = snapshot.binding.spec
-    for route, expose, _ in exposed_routes(spec) if spec else ():
-        place = (NO_CLASS, *place_of(spec, expose)[1:]) if spec else None
+def served_nearby(snapshot: Snapshot) -> str | None:
+    """An HTTPRoute serves the same host and path, or an Ingress the same as an HTTPRoute of ours: one Kong may have both."""
+    binding = snapshot.binding
+    for route, expose, _ in exposed_routes(binding.spec) if binding.spec else ():
+        ours, nearby = place_of(binding, expose), nearby_places(binding, expose)
         for other in snapshot.ingresses:
-            if place in served_places(other):
+            served = served_places(other)
+            if ours not in served and not nearby.isdisjoint(served) and not is_own_child(snapshot, other.key):
                 return (
                     f"{other.key} serves the path {expose.path} of route {route.name} too, on the same host. If one gateway serves both, "
                     "only one of them gets the calls. Check that, or choose another expose.path or expose.host."
@@ -75,9 +78,9 @@ def shared_with_routes(snapshot: Snapshot) -> str | None:
     return None
 
 
-def _taking(ingress: Attachable, host: str, path: str) -> Iterator[str]:
-    """The regular expressions of an Ingress, for this host, that may match a path or something below it."""
-    for other_host, other in ingress.rules:
+def _taking(target: Attachable, host: str, path: str) -> Iterator[str]:
+    """The regular expressions of an Ingress or HTTPRoute, for this host, that may match a path or something below it."""
+    for other_host, other in target.rules:
         if other_host == host and other.startswith(PATTERN_PREFIX):
             beginning = _literal_beginning(other.removeprefix(PATTERN_PREFIX).removeprefix("^"))
             if path.startswith(beginning) or beginning.startswith(path):

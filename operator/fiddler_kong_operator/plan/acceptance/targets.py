@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, S
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION, TLS_VERIFY_ANNOTATION
 from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, plugin_key, wanted_children
+from fiddler_kong_operator.plan.references import attach_targets, entries_of, plugin_key, wanted_children
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 __all__ = [
@@ -37,12 +37,16 @@ _TLS_VERIFICATION: Final = "KONG_TLS_CERTIFICATE_VERIFY"
 
 def uninstalled_kind(snapshot: Snapshot) -> str | None:
     """The cluster has no HTTPRoutes at all; the operator looks for their definition all the time."""
-    routes = [key for key in attach_targets(snapshot.binding) if key.kind == HTTP_ROUTE.name]
+    wanted = dict.fromkeys(attach_targets(snapshot.binding), "attachTo")
+    wanted |= dict.fromkeys(entries_of(snapshot.binding), "expose.gatewayRef")
+    routes = [(key, field) for key, field in wanted.items() if key.kind == HTTP_ROUTE.name]
     if snapshot.routes_installed or not routes:
         return None
+    key, field = routes[0]
+    instead = "attach to a Service or Ingress" if field == "attachTo" else "leave gatewayRef out to get an Ingress"
     return (
-        f"The cluster does not know HTTPRoute ({HTTP_ROUTE.api_version}), which attachTo names ({routes[0]}). Install the resource "
-        "definitions of the Gateway API, or attach to a Service or Ingress; the operator then continues."
+        f"The cluster does not know HTTPRoute ({HTTP_ROUTE.api_version}), which {field} needs ({key}). Install the resource definitions of "
+        f"the Gateway API, or {instead}; the operator then continues."
     )
 
 

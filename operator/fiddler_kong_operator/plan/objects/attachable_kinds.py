@@ -38,6 +38,8 @@ class AttachableKind:
     """Kong's name for it in a declarative file."""
     read: Callable[[Attachable, Manifest], Attachable]
     """(what every kind has, raw object) -> the same with what this kind has: class, places, Services, what Kong says of it."""
+    optional: bool = False
+    """The operator works in a cluster without the kind, or without its permission, while no binding needs it."""
 
 
 def read_attachable(key: ObjectKey, raw: Manifest) -> Attachable:
@@ -91,7 +93,7 @@ def _ingress_places(raw: Manifest) -> Iterator[tuple[str, str]]:
 _ROWS: Final = (
     AttachableKind(SERVICE, "service", _read_service),
     AttachableKind(INGRESS, "route", _read_ingress),
-    AttachableKind(HTTP_ROUTE, "route", read_http_route),
+    AttachableKind(HTTP_ROUTE, "route", read_http_route, optional=True),
 )
 
 ATTACHABLES: Final[Mapping[str, AttachableKind]] = MappingProxyType({row.kind.name: row for row in _ROWS})

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KONG_PLUGIN
 from fiddler_kong_operator.plan.references import children_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .desired import Attachment
 
-__all__ = ["build_attachments", "is_ours", "is_own_child", "merge_list", "own_names", "without"]
+__all__ = ["build_attachments", "is_ours", "is_own_child", "is_verified", "merge_list", "own_names", "without"]
 
 
 def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
@@ -47,6 +47,12 @@ def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -
     if plugins == target.plugins:
         return None
     return Attachment(target.key, target.uid, target.resource_version, plugins)
+
+
+def is_verified(snapshot: Snapshot, target: ObjectKey) -> bool:
+    """Whether people add our plugins to the target, and the operator only looks: to an HTTPRoute, with `Verify`."""
+    spec = snapshot.binding.spec
+    return spec is not None and spec.gateway.management == "Verify" and target.kind == HTTP_ROUTE.name
 
 
 def own_names(snapshot: Snapshot, target: Attachable) -> frozenset[str]:

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import INGRESS, OWNED, SERVICE
+from fiddler_kong_operator.plan.kinds import OWNED, SERVICE
 from fiddler_kong_operator.plan.plugins import LUA_TYPES, PLUGINS, PluginInstance
-from fiddler_kong_operator.plan.references import attach_targets, plugin_key, route_object, withdrawn_routes
+from fiddler_kong_operator.plan.references import ENTRIES, attach_targets, plugin_key, route_object, withdrawn_routes
 from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
 from .attachable_kinds import listed
-from .attachments import build_attachments, is_ours, is_own_child, without
+from .attachments import build_attachments, is_ours, is_own_child, is_verified, without
 from .builders import BUILDERS, Wish
 from .desired import Attachment, BindingPlan
 from .overrides import configured_plugins
@@ -46,7 +46,14 @@ def build(
     wish = Wish(binding, binding.spec, keys, plugins, lists, withdrawn_routes(binding, refused))
     objects = tuple(desired for builder in BUILDERS for desired in builder(wish))
     wanted = {key: lists[route.name] for key, route in attach_targets(binding).items() if key not in excluded_targets}
-    return BindingPlan(objects, build_attachments(snapshot, wanted))
+    return BindingPlan(objects, build_attachments(snapshot, {key: _added(snapshot, key, names) for key, names in wanted.items()}))
+
+
+def _added(snapshot: Snapshot, target: ObjectKey, names: Sequence[str]) -> Sequence[str]:
+    """Those of our names that the operator puts on a target's list, or leaves there."""
+    if not is_verified(snapshot, target):
+        return names
+    return [name for name in names if target in snapshot.targets and name in snapshot.targets[target].plugins]
 
 
 def _lists(binding: Binding, plugins: Iterable[PluginInstance], withheld: frozenset[ObjectKey]) -> Mapping[str, tuple[str, ...]]:
@@ -102,14 +109,14 @@ def _kept(target: Attachable, wanted: Sequence[str]) -> Attachment | None:
 def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
     """The existing objects of the routes that must not serve without these, in the order of deletion."""
     routes = sorted(withdrawn_routes(snapshot.binding, withheld))
-    keys = (route_object(snapshot.binding, kind, route) for kind in (INGRESS, SERVICE) for route in routes)
+    keys = (route_object(snapshot.binding, kind, route) for kind in (*ENTRIES, SERVICE) for route in routes)
     return tuple(key for key in keys if (child := snapshot.children.get(key)) and child.belongs_to(snapshot.binding) and not child.deleting)
 
 
 def is_attached(snapshot: Snapshot, plugins: frozenset[ObjectKey]) -> bool:
-    """Whether any list names one of these plugins of the binding."""
+    """Whether any list or filter names one of these plugins of the binding."""
     names = {key.name for key in plugins}
-    return any(names.intersection(target.plugins) for target in snapshot.targets.values())
+    return any(names.intersection((*target.plugins, *target.filters)) for target in snapshot.targets.values())
 
 
 def lua_keys(binding: Binding) -> frozenset[ObjectKey]:

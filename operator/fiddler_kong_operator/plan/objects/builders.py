@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api import BindingSpec, Expose, Llm, Route
+from fiddler_kong_operator.api import BindingSpec, Expose, GatewayRef, Llm, Route
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.connections import connection_settings
 from fiddler_kong_operator.plan.keys import PluginKey
-from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, SERVICE
 from fiddler_kong_operator.plan.plugins import PluginInstance, keys_of
 from fiddler_kong_operator.plan.providers import upstream_of
 from fiddler_kong_operator.plan.references import exposed_routes, keys_secret, plugin_key, route_object
@@ -24,6 +24,7 @@ from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .desired import Desired
+from .http_routes import GATEWAY
 from .manifest import build_desired, canonical
 
 __all__ = ["BUILDERS", "Wish"]
@@ -45,7 +46,7 @@ class Wish:
 
     @property
     def exposed(self) -> list[tuple[Route, Expose, Llm]]:
-        """The routes that get a Service and an Ingress."""
+        """The routes that get a Service, and an Ingress or HTTPRoute."""
         return [exposed for exposed in exposed_routes(self.spec) if exposed[0].name not in self.withdrawn]
 
 
@@ -91,8 +92,8 @@ def _build_service(binding: Binding, route: Route, llm: Llm, plugins: Sequence[s
 
 
 def build_ingresses(wish: Wish) -> tuple[Desired, ...]:
-    """An Ingress for each exposed route. It leads to the route's Service."""
-    return tuple(_build_ingress(wish, *exposed) for exposed in wish.exposed)
+    """An Ingress for each exposed route without a Gateway. It leads to the route's Service."""
+    return tuple(_build_ingress(wish, *exposed) for exposed in wish.exposed if exposed[1].gateway_ref is None)
 
 
 def _build_ingress(wish: Wish, route: Route, expose: Expose, llm: Llm) -> Desired:
@@ -100,11 +101,41 @@ def _build_ingress(wish: Wish, route: Route, expose: Expose, llm: Llm) -> Desire
     rule: Manifest = {"http": {"paths": [{"path": expose.path, "pathType": "Prefix", "backend": backend}]}}
     if expose.host:
         rule = {"host": expose.host, **rule}
-    content = {"spec": {"ingressClassName": wish.spec.gateway.ingress_class_name, "rules": [rule]}}
-    annotations = {"konghq.com/strip-path": "true", "konghq.com/preserve-host": "false"}
+    spec: Manifest = {"ingressClassName": wish.spec.gateway.ingress_class_name, "rules": [rule]}
+    if expose.tls_secret_name:
+        spec["tls"] = [{"hosts": [expose.host], "secretName": expose.tls_secret_name}]
     key = route_object(wish.binding, INGRESS, route.name)
-    return build_desired(wish.binding, key, content, {names.ROUTE_LABEL: route.name}, annotations)
+    return build_desired(wish.binding, key, {"spec": spec}, {names.ROUTE_LABEL: route.name}, _ROUTING)
 
 
-BUILDERS: Final[tuple[Callable[[Wish], tuple[Desired, ...]], ...]] = (build_secret, build_plugins, build_services, build_ingresses)
+def build_http_routes(wish: Wish) -> tuple[Desired, ...]:
+    """An HTTPRoute for each exposed route with a Gateway. It leads to the route's Service, which has the plugins."""
+    exposed = ((route, expose, llm, expose.gateway_ref) for route, expose, llm in wish.exposed)
+    return tuple(_build_http_route(wish.binding, route, expose, llm, ref) for route, expose, llm, ref in exposed if ref)
+
+
+def _build_http_route(binding: Binding, route: Route, expose: Expose, llm: Llm, gateway: GatewayRef) -> Desired:
+    """With everything that the definition of HTTPRoutes would default."""
+    parent = {"group": HTTP_ROUTE.group, "kind": GATEWAY, "namespace": gateway.namespace or binding.namespace, "name": gateway.name}
+    if gateway.section_name:
+        parent["sectionName"] = gateway.section_name
+    service, port = route_object(binding, SERVICE, route.name).name, upstream_of(llm).port
+    backend = {"group": SERVICE.group, "kind": SERVICE.name, "name": service, "port": port, "weight": 1}
+    rule = {"matches": [{"path": {"type": "PathPrefix", "value": expose.path}}], "backendRefs": [backend]}
+    hosts = {"hostnames": [expose.host]} if expose.host else {}
+    content = {"spec": {"parentRefs": [parent], **hosts, "rules": [rule]}}
+    key = route_object(binding, HTTP_ROUTE, route.name)
+    return build_desired(binding, key, content, {names.ROUTE_LABEL: route.name}, _ROUTING)
+
+
+_ROUTING: Final = {"konghq.com/strip-path": "true", "konghq.com/preserve-host": "false"}
+"""Annotations of an Ingress and an HTTPRoute: Kong's own defaults, which differ from those of Kong's controller."""
+
+BUILDERS: Final[tuple[Callable[[Wish], tuple[Desired, ...]], ...]] = (
+    build_secret,
+    build_plugins,
+    build_services,
+    build_ingresses,
+    build_http_routes,
+)
 """In the order of creation, that of `kinds.OWNED`."""

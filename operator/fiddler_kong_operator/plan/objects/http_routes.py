@@ -14,11 +14,16 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Parent
 
 from .raw import mapping, mappings
 
-__all__ = ["read_http_route"]
+__all__ = ["GATEWAY", "read_http_route"]
 
-_GATEWAY: Final = "Gateway"
+GATEWAY: Final = "Gateway"
+"""The kind of a parent that a controller serves."""
+
 _KONG_CONTROLLERS: Final = "konghq.com/"
 """Beginning of the controllerName of Kong's implementations of the Gateway API."""
+
+_DECISIVE: Final = ("Accepted", "ResolvedRefs", "Programmed")
+"""The conditions of a parent that must be True, in the order in which they are read."""
 
 _LONGEST: Final = 1024
 """Characters that are kept of a text in a status."""
@@ -32,14 +37,16 @@ def read_http_route(route: Attachable, raw: Manifest) -> Attachable:
     namespace = route.key.namespace
     if _is_foreign(namespace, raw):
         return replace(route, foreign=True)
-    told = tuple(_told(namespace, raw))
+    told, filters = tuple(_told(namespace, raw)), [*_filters(raw)]
     return replace(
         route,
         rules=tuple(dict.fromkeys(_places(raw))),
         backends=tuple(dict.fromkeys(_backends(namespace, raw))),
-        filters=tuple(dict.fromkeys(_filters(raw))),
+        gateways=tuple(dict.fromkeys(f"{ref[1]}/{ref[2]}" for ref in _parents(namespace, raw) if ref[0] == GATEWAY)),
+        filters=tuple(dict.fromkeys(name for rule in filters for name in rule)),
+        common_filters=tuple(name for name in dict.fromkeys(filters[0]) if all(name in rule for rule in filters)) if filters else (),
         parents=told,
-        published=any(parent.accepted and parent.programmed == "True" for parent in told),
+        published=any(parent.accepted and parent.programmed == "True" and not parent.message for parent in told),
     )
 
 
@@ -64,36 +71,44 @@ def _backends(namespace: str, raw: Manifest) -> Iterator[tuple[ObjectKey, ...]]:
             yield tuple(sorted(services))
 
 
-def _filters(raw: Manifest) -> Iterator[str]:
-    """The KongPlugins of its rules' filters."""
+def _filters(raw: Manifest) -> Iterator[tuple[str, ...]]:
+    """The KongPlugins of each rule's filters."""
     for rule in mappings(mapping(raw, "spec"), "rules"):
-        for filter_ in mappings(rule, "filters"):
-            reference = mapping(filter_, "extensionRef")
-            if (reference.get("group"), reference.get("kind")) == (names.KONG_GROUP, KONG_PLUGIN.name) and reference.get("name"):
-                yield str(reference["name"])
+        references = (mapping(filter_, "extensionRef") for filter_ in mappings(rule, "filters"))
+        yield tuple(
+            str(reference["name"])
+            for reference in references
+            if (reference.get("group"), reference.get("kind")) == (names.KONG_GROUP, KONG_PLUGIN.name) and reference.get("name")
+        )
 
 
 def _is_foreign(namespace: str, raw: Manifest) -> bool:
     """Whether it is certainly not Kong's: no Gateway is among its parents, or other implementations claim them all."""
     others = {_reference(mapping(status, "parentRef"), namespace) for status in _statuses(raw) if not _is_kongs(status)}
-    return all(ref[0] != _GATEWAY or ref in others for ref in _parents(namespace, raw))
+    return all(ref[0] != GATEWAY or ref in others for ref in _parents(namespace, raw))
 
 
 def _told(namespace: str, raw: Manifest) -> Iterator[Parent]:
     """What Kong's controllers say of it, for each of its Gateways that they serve."""
-    present = set(_parents(namespace, raw))
+    present, generation = set(_parents(namespace, raw)), mapping(raw, "metadata").get("generation")
     for status in filter(_is_kongs, _statuses(raw)):
         reference = _reference(mapping(status, "parentRef"), namespace)
         if reference in present:
-            conditions = {str(condition.get("type")): condition for condition in mappings(status, "conditions")}
-            accepted, programmed = conditions.get("Accepted", {}), conditions.get("Programmed", {})
-            told = programmed if accepted.get("status") == "True" else accepted
+            conditions = {str(condition.get("type")): _as_of(condition, generation) for condition in mappings(status, "conditions")}
+            programmed = conditions.get("Programmed", {}).get("status")
             yield Parent(
                 f"{reference[1]}/{reference[2]}",
-                accepted=accepted.get("status") == "True",
-                programmed=str(programmed["status"]) if programmed.get("status") else None,
-                message=_words(told),
+                accepted=conditions.get("Accepted", {}).get("status") == "True",
+                programmed=str(programmed) if programmed else None,
+                message=next(filter(None, map(_words, (conditions.get(name, {}) for name in _DECISIVE))), ""),
             )
+
+
+def _as_of(condition: Manifest, generation: object) -> Manifest:
+    """A condition; Programmed is not known where it is about a former generation."""
+    if condition.get("type") != "Programmed" or condition.get("observedGeneration", generation) == generation:
+        return condition
+    return {"status": "Unknown", "reason": "Pending", "message": "it is about the route before its last change"}
 
 
 def _words(condition: Manifest) -> str:
@@ -116,4 +131,4 @@ def _parents(namespace: str, raw: Manifest) -> list[_Reference]:
 
 
 def _reference(ref: Manifest, namespace: str) -> _Reference:
-    return str(ref.get("kind") or _GATEWAY), str(ref.get("namespace") or namespace), str(ref.get("name") or "")
+    return str(ref.get("kind") or GATEWAY), str(ref.get("namespace") or namespace), str(ref.get("name") or "")

@@ -12,19 +12,19 @@ refusal with the next synchronization, and a success about every five minutes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS
-from fiddler_kong_operator.plan.references import attach_targets, exposed_routes, route_object
-from fiddler_kong_operator.plan.snapshot import Attachable, Binding, KongWarning, Snapshot
+from fiddler_kong_operator.plan.references import attach_targets, entries_of
+from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 
 from .parents import doubted_route
 from .warnings import is_recent
 
-__all__ = ["RECHECK", "confirm", "seconds_to_settle", "unconfirmed_routes"]
+__all__ = ["RECHECK", "confirm", "seconds_to_settle"]
 
 RECHECK: Final = 10.0
 """Seconds until a binding that waits for Kong looks again for what keeps Kong from it. The confirmation itself wakes the binding."""
@@ -39,17 +39,10 @@ _REFUSED: Final = "HTTP status 400"
 _FROZEN: Final = "kubectl get events --all-namespaces --field-selector=reason=KongConfigurationApplyFailed"
 
 
-def unconfirmed_routes(binding: Binding, targets: Mapping[ObjectKey, Attachable]) -> Iterator[ObjectKey]:
-    """The Ingresses of exposed routes that do not exist yet or have no address; `targets` has those that do exist."""
-    for route, _, _ in exposed_routes(binding.spec) if binding.spec else ():
-        key = route_object(binding, INGRESS, route.name)
-        if key not in targets or not targets[key].published:
-            yield key
-
-
 def confirm(snapshot: Snapshot) -> Finding:
     """PluginsProgrammed of a binding whose plugins are all applied and attached, and not refused."""
-    spec, waiting = snapshot.binding.spec, [*unconfirmed_routes(snapshot.binding, snapshot.targets)]
+    spec, taken = snapshot.binding.spec, _taken(snapshot)
+    waiting = [key for key in entries_of(snapshot.binding) if key.kind == INGRESS.name and key not in taken]
     ingress_class, doubted = spec.gateway.ingress_class_name if spec else "", doubted_route(snapshot)
     if doubted:
         return doubted
@@ -57,20 +50,21 @@ def confirm(snapshot: Snapshot) -> Finding:
         return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
     if any(_refuses_last_change(refusal, snapshot) for refusal in _others_refusals(snapshot)):
         return Finding(reason("KongNotConfirmed"), f"Kong has not confirmed the last change yet. {_cause(snapshot)}")
-    if spec is None or not (exposed_routes(spec) or _taken_targets(snapshot)):
-        return _programmed("and Kong has not refused them.")
-    if not waiting:
-        return _programmed("and Kong has taken the routes.")
-    return _programmed(
-        "and Kong has not refused them. Not confirmed: Kong's controller confirms a route by an address in the status of its Ingress, and "
-        f"no Ingress of class {ingress_class} has one."
-    )
+    if waiting:
+        return _programmed(
+            "and Kong has not refused them. Not confirmed: Kong's controller confirms a route by an address in the status of its Ingress, "
+            f"and no Ingress of class {ingress_class} has one."
+        )
+    confirmable = entries_of(snapshot.binding) or attach_targets(snapshot.binding)
+    confirmed = "and Kong has taken the routes." if taken.issuperset(confirmable) else "and Kong has not refused them."
+    return _programmed(confirmed)
 
 
-def _taken_targets(snapshot: Snapshot) -> bool:
-    """Whether the routes are HTTPRoutes that Kong has."""
-    targets = [snapshot.targets.get(key) for key in attach_targets(snapshot.binding)]
-    return bool(targets) and all(target and target.key.kind == HTTP_ROUTE.name and target.published for target in targets)
+def _taken(snapshot: Snapshot) -> frozenset[ObjectKey]:
+    """The exposed routes' Ingresses with an address, and the HTTPRoutes, of attachTo too, that Kong has."""
+    routes = (key for key in attach_targets(snapshot.binding) if key.kind == HTTP_ROUTE.name)
+    targets = (snapshot.targets.get(key) for key in (*entries_of(snapshot.binding), *routes))
+    return frozenset(target.key for target in targets if target and target.published)
 
 
 def seconds_to_settle(snapshot: Snapshot) -> float | None:

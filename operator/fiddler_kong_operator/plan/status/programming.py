@@ -13,6 +13,7 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from .confirmation import confirm
 from .refusal import refused
+from .verified import missing_names
 from .warnings import APPLY_FAILED, TRANSLATION_FAILED, current_warnings
 
 __all__ = ["evaluate_programming"]
@@ -28,7 +29,8 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool, refusal: Ref
         return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.about}: {warning.message}")
     if snapshot.frozen_by:
         return _frozen(snapshot)
-    return _withheld(snapshot) if lua_withheld else confirm(snapshot)
+    missing = missing_names(snapshot, lua_withheld=lua_withheld)
+    return missing or (_withheld(snapshot) if lua_withheld else confirm(snapshot))
 
 
 def _withheld(snapshot: Snapshot) -> Finding:

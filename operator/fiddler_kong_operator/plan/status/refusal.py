@@ -68,10 +68,12 @@ def refused(refusal: RefusalStatus, snapshot: Snapshot) -> Finding:
     plugins = sorted(key.name for key in objects if key.kind == KONG_PLUGIN.name)
     done = [f"no list names {', '.join(plugins)} any more"] if plugins else []
     done += [f"the route {name} is not exposed any more" for name in routes]
+    filters = [f"{name} out of {target.key}" for target in snapshot.targets.values() for name in target.filters if name in plugins]
+    remedy = f" Take the filters that name {' and '.join(filters)} at once: the operator changes no filters." if filters else ""
     return Finding(
         reason("KongRefused"),
-        f"Kong refused {refusal.message}. So that the gateway takes changes again, {' and '.join(done)}. Correct the spec. To try the same "
-        "again, for instance after a change of the gateway, set spec.suspend to true and back to false.",
+        f"Kong refused {refusal.message}. So that the gateway takes changes again, {' and '.join(done)}.{remedy} Correct the spec. To try "
+        "the same again, for instance after a change of the gateway, set spec.suspend to true and back to false.",
     )
 
 
@@ -84,8 +86,8 @@ def _refusals(snapshot: Snapshot) -> Iterator[KongWarning]:
 
 
 def _is_seen(about: ObjectKey, snapshot: Snapshot) -> bool:
-    """Whether Kong's controller sees an object of the binding: a plugin only while a list names it."""
-    listed = (name.rpartition(":")[2] for target in snapshot.targets.values() for name in target.plugins)
+    """Whether Kong's controller sees an object of the binding: a plugin only while a list or filter names it."""
+    listed = (name.rpartition(":")[2] for target in snapshot.targets.values() for name in (*target.plugins, *target.filters))
     return about.kind != KONG_PLUGIN.name or about.name in listed
 
 

@@ -13,10 +13,10 @@ from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import listed
-from fiddler_kong_operator.plan.objects.attachments import is_ours
+from fiddler_kong_operator.plan.objects.attachments import is_ours, is_verified
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import needed_secret, plugin_key, route_object
+from fiddler_kong_operator.plan.references import entry_of, needed_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .parents import judge_route
@@ -67,7 +67,7 @@ def _needed(binding: Binding, spec: BindingSpec) -> Mapping[str, frozenset[Objec
             (
                 *secret,
                 *(key for only, key in plugins if only in (None, route.name)),
-                *(route_object(binding, kind, route.name) for kind in (SERVICE, INGRESS) if route.expose),
+                *((route_object(binding, SERVICE, route.name), entry_of(binding, route)) if route.expose else ()),
             )
         )
         for route in spec.routes
@@ -77,7 +77,8 @@ def _needed(binding: Binding, spec: BindingSpec) -> Mapping[str, frozenset[Objec
 def _is_taken(snapshot: Snapshot, route: Route, needed: frozenset[ObjectKey], lists: _Lists) -> bool:
     """Whether all plugins are on the route's list, and nothing says that Kong may not have them."""
     carrier = _carrier(snapshot.binding, route)
-    attached = {name.rpartition(":")[2] for name in lists.get(carrier, ()) if is_ours(snapshot, name)}
+    filters = snapshot.targets[carrier].common_filters if is_verified(snapshot, carrier) and carrier in snapshot.targets else ()
+    attached = {name.rpartition(":")[2] for name in (*lists.get(carrier, ()), *filters) if is_ours(snapshot, name)}
     doubted = {warning.about for warning in current_warnings(snapshot)}
     whole = attached.issuperset(key.name for key in needed if key.kind == KONG_PLUGIN.name)
     return whole and doubted.isdisjoint({carrier, *needed}) and _is_confirmed(snapshot, route)
@@ -92,8 +93,10 @@ def _carrier(binding: Binding, route: Route) -> ObjectKey:
 
 def _is_confirmed(snapshot: Snapshot, route: Route) -> bool:
     """Whether the status of its Ingress or HTTPRoute confirms the route, or can confirm nothing while the gateway takes changes."""
-    carrier = route_object(snapshot.binding, INGRESS, route.name) if route.expose else _carrier(snapshot.binding, route)
-    confirming = snapshot.targets.get(carrier)
+    key = entry_of(snapshot.binding, route) if route.expose else _carrier(snapshot.binding, route)
+    confirming = snapshot.targets.get(key)
     if confirming and (confirming.published or judge_route(confirming)):
         return confirming.published
-    return not snapshot.frozen_by and not (route.expose and snapshot.class_published)
+    if route.expose and (snapshot.class_published if key.kind == INGRESS.name else not confirming):
+        return False
+    return not snapshot.frozen_by

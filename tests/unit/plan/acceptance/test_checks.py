@@ -51,6 +51,17 @@ def exposed(*ingresses: Attachable, host: str | None = None, **more: Any) -> Sna
     return make_snapshot(make_binding(make_spec(route), created=5), ingresses=ingresses, **more)
 
 
+def on_gateway(*seen: Attachable, **more: Any) -> Snapshot:
+    """A binding that exposes /openai on the Gateway kong/kong while these Ingresses and HTTPRoutes exist."""
+    route = {**EXPOSED, "expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}}
+    return make_snapshot(make_binding(make_spec(route), created=5), ingresses=seen, **more)
+
+
+def gateway_route(name: str, *rules: tuple[str, str], gateway: str = "kong/kong") -> Attachable:
+    """An HTTPRoute of a Gateway."""
+    return Attachable(ObjectKey("HTTPRoute", "kong", name), f"uid-{name}", "5", gateways=(gateway,), rules=rules)
+
+
 def child(kind: str, name: str, owner: str | None, label: str | None = "assistant", *, written: bool = True) -> dict[ObjectKey, Child]:
     key = ObjectKey(kind, "kong", name)
     return {key: Child(key, "uid-child", "5", owner, label, b"", written=written)}
@@ -450,6 +461,44 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["HTTPRoute kong/split serves the path /openai of route openai too"],
     ),
     ("an HTTPRoute on another host", exposed(replace(http_route((CHAT,)), rules=(("a.example", "/openai"),))), "Accepted", []),
+    ("a Gateway, beside nothing", on_gateway(), "Accepted", []),
+    (
+        "a Gateway in a cluster without the Gateway API",
+        on_gateway(routes_installed=False),
+        "GatewayApiNotInstalled",
+        ["which expose.gatewayRef needs (HTTPRoute kong/assistant-openai)", "leave gatewayRef out to get an Ingress"],
+    ),
+    ("a Gateway, whatever the ingress classes", on_gateway(ingress_classes={"nginx": True}), "Accepted", []),
+    (
+        "a place that another HTTPRoute of the Gateway serves",
+        on_gateway(gateway_route("web", OPENAI)),
+        "RouteClash",
+        ["which HTTPRoute kong/web of the same Gateway already serves"],
+    ),
+    (
+        "a place that an HTTPRoute of another Gateway serves",
+        on_gateway(gateway_route("web", OPENAI, gateway="shop/kong")),
+        "PathOverlap",
+        ["HTTPRoute kong/web serves the path /openai of route openai too"],
+    ),
+    (
+        "a place that an Ingress of the class serves",
+        on_gateway(ingress("web", OPENAI)),
+        "PathOverlap",
+        ["Ingress kong/web serves the path"],
+    ),
+    ("a place that an Ingress of another class serves", on_gateway(ingress("web", OPENAI, ingress_class="nginx")), "Accepted", []),
+    ("a regular expression of the Gateway", on_gateway(gateway_route("web", ("", "/~/open.*"))), "PathOverlap", ["regular expression"]),
+    (
+        "our own HTTPRoute beside our former Ingress",
+        on_gateway(
+            gateway_route(OWN_INGRESS.name, OPENAI),
+            ingress(OWN_INGRESS.name, OPENAI),
+            children={**child("HTTPRoute", OWN_INGRESS.name, "uid-assistant"), **child("Ingress", OWN_INGRESS.name, "uid-assistant")},
+        ),
+        "Accepted",
+        [],
+    ),
     ("a Service with a rule of its own", attached(routes=(http_route((CHAT,), (CANARY,)),)), "Accepted", []),
     (
         "routes that nobody lets us see",

@@ -71,14 +71,23 @@ SPLIT = {
         {"kind": "Bucket", "name": "b"},
     ]
 }
-KONG_FILTER = {"type": "ExtensionRef", "extensionRef": {"group": "configuration.konghq.com", "kind": "KongPlugin", "name": "limit"}}
+KONG_FILTER: dict[str, Any] = {
+    "type": "ExtensionRef",
+    "extensionRef": {"group": "configuration.konghq.com", "kind": "KongPlugin", "name": "limit"},
+}
 
 
 def test_an_http_route_is_read_with_the_services_that_share_a_rule() -> None:
     raw = http_route(SPLIT, {"backendRefs": [{"name": "chat"}], "filters": [KONG_FILTER, {"type": "URLRewrite"}]}, {})
     groups = ((CHAT, ObjectKey("Service", "beta", "canary")), (CHAT,))
-    expected = Attachable(ROUTE, "u", "", ("cors",), rules=(("", "/"),), backends=groups, filters=("limit",))
+    expected = Attachable(ROUTE, "u", "", ("cors",), rules=(("", "/"),), backends=groups, gateways=("ai/kong",), filters=("limit",))
     assert read_attachable(ROUTE, raw) == expected
+
+
+def test_filters_of_an_http_route_that_every_rule_has_are_told_apart() -> None:
+    other = {**KONG_FILTER, "extensionRef": {**KONG_FILTER["extensionRef"], "name": "cors"}}
+    found = read_attachable(ROUTE, http_route({"filters": [KONG_FILTER, other]}, {"filters": [KONG_FILTER]}))
+    assert (found.filters, found.common_filters) == (("limit", "cors"), ("limit",))
 
 
 def test_an_http_route_serves_the_paths_of_its_rules_on_its_hosts() -> None:
@@ -104,8 +113,24 @@ KONG = "konghq.com/kic-gateway-controller"
             Parent("ai/kong", accepted=True, programmed="Unknown", message="Told: see there"),
             False,
         ),
+        (
+            http_route(controller=KONG, Accepted="True", ResolvedRefs="False", Programmed="True"),
+            Parent("ai/kong", accepted=True, programmed="True", message="Told: see there"),
+            False,
+        ),
+        (http_route(controller=KONG, ResolvedRefs="True", Programmed="True"), Parent("ai/kong", accepted=False, programmed="True"), False),
     ],
-    ids=["nobody", "another implementation", "no conditions", "refused", "accepted", "programmed", "not yet programmed"],
+    ids=[
+        "nobody",
+        "another implementation",
+        "no conditions",
+        "refused",
+        "accepted",
+        "programmed",
+        "not yet programmed",
+        "without a backend",
+        "not yet accepted",
+    ],
 )
 def test_an_http_route_is_read_with_what_kongs_controller_says(raw: dict[str, Any], expected: Parent | None, published: bool) -> None:  # noqa: FBT001
     found = read_attachable(ROUTE, raw)

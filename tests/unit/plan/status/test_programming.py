@@ -60,7 +60,7 @@ def route(*parents: Parent) -> Snapshot:
         (
             (Parent("kong/kong", accepted=True, programmed="Unknown", message="Pending: not yet"),),
             "KongNotConfirmed",
-            "its condition Programmed is not True. Gateway kong/kong: Pending: not yet.",
+            "a condition in its status.parents is not True. Gateway kong/kong: Pending: not yet.",
         ),
         ((Parent("kong/kong", accepted=True),), "PluginsProgrammed", "and Kong has not refused them."),
         ((Parent("kong/kong", accepted=True, programmed="True"),), "PluginsProgrammed", "and Kong has taken the routes."),
@@ -75,6 +75,52 @@ def route(*parents: Parent) -> Snapshot:
 def test_an_http_route_is_confirmed_by_its_parents(parents: tuple[Parent, ...], expected: str, phrase: str) -> None:
     shown = found(route(*parents))
     assert (shown.reason.name, phrase in shown.message) == (expected, True)
+
+
+OWN_ROUTE = ObjectKey("HTTPRoute", "kong", "assistant-openai")
+ON_GATEWAY = make_binding(make_spec({**EXPOSED, "expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}}))
+
+
+@pytest.mark.parametrize(
+    ("parents", "expected", "phrase"),
+    [
+        (None, "KongNotConfirmed", "No Gateway of Kong's has accepted HTTPRoute kong/assistant-openai yet"),
+        ((), "KongNotConfirmed", "No Gateway of Kong's has accepted HTTPRoute kong/assistant-openai yet"),
+        ((Parent("kong/kong", accepted=True, programmed="True"),), "PluginsProgrammed", "and Kong has taken the routes."),
+        ((Parent("kong/kong", accepted=True),), "PluginsProgrammed", "and Kong has not refused them."),
+        (
+            (Parent("kong/kong", accepted=False, message="NotAllowedByListeners"),),
+            "RouteNotAccepted",
+            "Let a listener of the Gateway admit HTTPRoutes of namespace kong (allowedRoutes).",
+        ),
+        (
+            (Parent("kong/kong", accepted=False, message="NoMatchingParent"),),
+            "RouteNotAccepted",
+            "Name a listener that the Gateway has",
+        ),
+        (
+            (Parent("kong/kong", accepted=False, message="NoMatchingListenerHostname"),),
+            "RouteNotAccepted",
+            "Use a host name that a listener of the Gateway serves.",
+        ),
+        (
+            (Parent("kong/kong", accepted=True, programmed="True", message="BackendNotFound: target x does not exist"),),
+            "KongNotConfirmed",
+            "Gateway kong/kong: BackendNotFound: target x does not exist. Create the Service that the rule names.",
+        ),
+    ],
+    ids=["not there", "nobody", "taken", "a controller that does not say", "not allowed", "no listener", "no host", "no backend"],
+)
+def test_an_exposed_http_route_is_confirmed_by_its_parents(parents: tuple[Parent, ...] | None, expected: str, phrase: str) -> None:
+    published = any(parent.programmed == "True" and not parent.message for parent in parents or ())
+    seen = {} if parents is None else {OWN_ROUTE: Attachable(OWN_ROUTE, "uid", "1", parents=parents, published=published)}
+    shown = found(make_snapshot(ON_GATEWAY, targets=seen, class_published=True))
+    assert (shown.reason.name, phrase in shown.message) == (expected, True)
+
+
+def test_an_exposed_http_route_that_another_implementation_serves_is_not_kongs() -> None:
+    shown = found(make_snapshot(ON_GATEWAY, targets={OWN_ROUTE: Attachable(OWN_ROUTE, "uid", "1", foreign=True)}))
+    assert (shown.reason.name, "is not Kong's" in shown.message) == ("RouteNotAccepted", True)
 
 
 def exposing(*, published: bool, **more: Any) -> Snapshot:

@@ -103,6 +103,16 @@ def test_the_condition_has_kongs_words_and_says_what_was_done_and_how_to_go_on()
     )
 
 
+def test_a_refused_plugin_that_a_filter_names_is_to_be_taken_out_by_hand() -> None:
+    split = ObjectKey("HTTPRoute", "kong", "split")
+    verifying = make_binding(make_spec({"name": "split", "attachTo": {"kind": "HTTPRoute", "name": "split"}}, management="Verify"))
+    named = ("assistant-pre-function", "assistant-opentelemetry")
+    targets = {split: Attachable(split, "u", "1", filters=named, common_filters=named)}
+    seen = replace(complained(applied(ATTACHING), OPENTELEMETRY), binding=verifying, targets=targets)
+
+    assert f"Take the filters that name assistant-opentelemetry out of {split} at once" in shown(decide(seen), seen)
+
+
 @pytest.mark.parametrize("refused", [OPENTELEMETRY, AI_PROXY], ids=["a plugin", "a route"])
 def test_it_stays_taken_back_when_kong_says_nothing_any_more_and_nothing_is_written_again(refused: ObjectKey) -> None:
     seen = complained(applied(EXPOSING), refused)

@@ -1,0 +1,58 @@
+"""The plugins that people must add to an HTTPRoute themselves, because the binding only verifies, with the exact YAML.
+
+By the annotation, which covers all rules, or by a filter in each rule, which is all that a gateway of Kong Operator follows in hybrid mode.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api import Route
+from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.objects.attachments import is_ours, is_verified
+from fiddler_kong_operator.plan.plugins import LUA_TYPES, plugin_instances
+from fiddler_kong_operator.plan.references import attach_targets, plugin_key
+from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
+
+__all__ = ["missing_names"]
+
+
+def missing_names(snapshot: Snapshot, *, lua_withheld: bool) -> Finding | None:
+    """The finding about the HTTPRoutes that lack plugins which people must add; None where none does.
+
+    `lua_withheld`: plugins that run Lua must not be added yet.
+    """
+    found = [_sentence(target, missing) for target, missing in _lacking(snapshot, lua_withheld=lua_withheld)]
+    return Finding(reason("PluginsNotAdded"), " ".join(found)) if found else None
+
+
+def _lacking(snapshot: Snapshot, *, lua_withheld: bool) -> Iterator[tuple[Attachable, Sequence[str]]]:
+    for key, route in attach_targets(snapshot.binding).items():
+        target = snapshot.targets.get(key)
+        if target and is_verified(snapshot, key):
+            listed = (*target.plugins, *target.common_filters)
+            present = {name.rpartition(":")[2] for name in listed if is_ours(snapshot, name)}
+            missing = [name for name in _wanted(snapshot, route, lua_withheld=lua_withheld) if name not in present]
+            if missing:
+                yield target, missing
+
+
+def _wanted(snapshot: Snapshot, route: Route, *, lua_withheld: bool) -> Iterator[str]:
+    for instance in plugin_instances(snapshot.binding.spec) if snapshot.binding.spec else ():
+        if instance.route in (None, route.name) and not (lua_withheld and instance.plugin in LUA_TYPES):
+            yield plugin_key(snapshot.binding, instance.plugin, instance.route).name
+
+
+def _sentence(target: Attachable, missing: Sequence[str]) -> str:
+    """On one line, in YAML's flow style."""
+    whole = json.dumps(",".join((*target.plugins, *missing)))
+    references = (f"{{group: {names.KONG_GROUP}, kind: {KONG_PLUGIN.name}, name: {name}}}" for name in missing)
+    filters = ", ".join(f"{{type: ExtensionRef, extensionRef: {reference}}}" for reference in references)
+    return (
+        f"{target.key} lacks {', '.join(missing)}; with gateway.management: Verify the operator does not add them. Set in its metadata: "
+        f"annotations: {{{names.KONG_PLUGINS_ANNOTATION}: {whole}}}. Or, for a gateway of Kong Operator that follows only filters (hybrid, "
+        f"Konnect), add to each rule: filters: [{filters}]. Never both: a plugin that is named twice freezes the gateway."
+    )

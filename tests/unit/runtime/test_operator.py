@@ -35,6 +35,10 @@ KINDS = [
     "Deployment",
     "DaemonSet",
     "StatefulSet",
+    "DataPlane",
+    "GatewayConfiguration",
+    "Gateway",
+    "GatewayClass",
     "Event",
 ]
 

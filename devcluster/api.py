@@ -1,4 +1,4 @@
-"""A small client of the API server, enough to start a cluster, without dependencies."""
+"""A small client of the API server, enough to start a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+import yaml
 
 from .errors import ApiError, DevClusterError
 from .ports import LOOPBACK
@@ -30,6 +32,13 @@ _COLLECTIONS: Final = {
     "Service": "/api/v1/namespaces/{namespace}/services",
 }
 """Paths of the kinds that devcluster itself creates; it creates everything else with kubectl."""
+
+
+def _encoded(body: Any, content_type: str) -> bytes | None:
+    """The body as its content type says. The escapes that JSON has for some characters are errors in YAML."""
+    if body is None:
+        return None
+    return yaml.dump(body, Dumper=yaml.CSafeDumper, encoding="utf-8") if content_type.endswith("+yaml") else json.dumps(body).encode()
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float, check: Callable[[], None]) -> None:
@@ -57,7 +66,7 @@ class ApiServer:
         connection = self._connection()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, "User-Agent": _FIELD_MANAGER}
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            connection.request(method, path, _encoded(body, content_type), headers)
             answer = connection.getresponse()
             text = answer.read().decode()
         except BaseException:

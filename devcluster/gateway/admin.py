@@ -81,7 +81,7 @@ class Admin:
         self.refused = 0
         self.refusals: deque[Refusal] = deque(maxlen=_REMEMBERED)
         self.fault: Fault = lambda _kind, _entity: {}
-        """Further errors of an entity, for tests of what Kong refuses for reasons that nobody could foresee."""
+        """Further errors of an entity, for tests of refusals by Kong that cannot be foreseen."""
 
     def app(self) -> web.Application:
         """The application to listen with."""

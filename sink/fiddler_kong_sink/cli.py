@@ -61,7 +61,7 @@ def sink(output: str, **options: Any) -> None:
     try:
         asyncio.run(_serve(settings, _JsonReport() if output == "json" else _TextReport()))
     except BrokenPipeError:
-        raise  # nobody reads the output any more: click ends quietly
+        raise  # the reader of the output is gone: click ends quietly
     except OSError as error:
         raise click.ClickException(f"The sink cannot listen on {settings.host} port {settings.port}: {error.strerror or error}") from None
 
@@ -123,7 +123,7 @@ async def _serve(settings: SinkSettings, report: _TextReport | _JsonReport) -> N
     def deliver(delivery: Delivery) -> None:
         try:
             report.delivery(delivery)
-        except BrokenPipeError:  # nobody reads the output any more
+        except BrokenPipeError:  # the reader of the output is gone
             stop.set()
 
     async with Sink(settings) as running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import trustme
+import yaml
 
 from devcluster.api import ApiServer
 from devcluster.ports import LOOPBACK
@@ -23,9 +25,11 @@ BODY: Final = b'{"kind": "Status"}'
 
 
 class Server(ThreadingHTTPServer):
-    """Answers every GET: /missing with 404, and closes the connection after /last. `clients` are the connections so far."""
+    """Answers every request: /missing with 404, and closes the connection after /last. `clients` are the connections so far, `bodies` what
+    was sent."""
 
     clients: set[object]
+    bodies: list[bytes]
     closed: int
 
     def shutdown_request(self, request: Any) -> None:
@@ -46,6 +50,10 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(BODY)
         self.close_connection = self.path == "/last"
 
+    def do_PATCH(self) -> None:
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
@@ -58,7 +66,7 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def server(authority: trustme.CA) -> Iterator[Server]:
     with Server((LOOPBACK, 0), Handler) as server:
-        server.daemon_threads, server.clients, server.closed = True, set(), 0
+        server.daemon_threads, server.clients, server.bodies, server.closed = True, set(), [], 0
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert(LOOPBACK).configure_cert(context)
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -95,3 +103,14 @@ def test_threads_do_not_share_one_at_the_same_time(api: ApiServer, server: Serve
 
     assert answers == [{"kind": "Status"}] * 40
     assert len(server.clients) <= 4
+
+
+@pytest.mark.parametrize("content_type", ["application/apply-patch+yaml", "application/merge-patch+json"])
+def test_text_arrives_as_it_is(api: ApiServer, server: Server, content_type: str) -> None:
+    """YAML has no surrogate pairs, which is what JSON makes of an emoji."""
+    text = 'an emoji 😀, a "quote", C1 , on'
+
+    api.request("PATCH", "/a", {"text": text, "again": text}, content_type)
+
+    (body,) = server.bodies
+    assert (yaml.safe_load if content_type.endswith("yaml") else json.loads)(body) == {"text": text, "again": text}

@@ -98,3 +98,6 @@ class BindingStatus(ApiModel):
 
     fiddler: FiddlerStatus | None = None
     """Facts about the Fiddler application."""
+
+    installation: str | None = Field(default=None, max_length=63)
+    """Installation of the operator that manages the binding: the namespace of its lease."""

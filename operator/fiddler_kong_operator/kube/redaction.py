@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(r"(?=[A-Za-z0-9+/_.-]*[A-Za-z])(?=[A-Za-z0-9+/_.-]*[0
 def redact(text: str, values: Iterable[bytes]) -> str:
     """The text with every encoding of these values redacted, longer ones first, since one may begin with another.
 
-    It also redacts the part of a value that is left where `shorten`, or whoever wrote the text, has cut it off.
+    It also redacts the part of a value that is left where `shorten`, or the text's author, has cut it off.
     """
     forms = {form for value in values for form in _forms(value) if len(form) >= _SHORTEST}
     for form in sorted(forms, key=len, reverse=True):

@@ -59,7 +59,8 @@ class Cache:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         """Empty; every kind counts as installed and readable. `clock` is the API server's."""
-        self._clock = clock
+        self.clock = clock
+        """The API server's time, in seconds since the epoch."""
         self._records = Records()
         self._tombstones: dict[str, None] = {}
         self._missing_kinds: set[str] = set()
@@ -112,7 +113,7 @@ class Cache:
         return frozenset(self._records.bindings())
 
     def set_forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> frozenset[ObjectKey]:
-        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns whoever depends on it."""
+        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns all that depends on it."""
         place = kind.name, namespace
         if self._forbidden.get(place) == problem:
             return _NONE
@@ -229,7 +230,7 @@ class Cache:
         value = row.reduce(key, raw, old.value if old else None)
         if not self._is_wanted(key) and not row.keep(value):
             value = None
-        child = reduce_child(key, raw, old.child if old else None, self._clock()) if self._is_child(key, raw) else None
+        child = reduce_child(key, raw, old.child if old else None, self.clock()) if self._is_child(key, raw) else None
         if child is None and value is None:
             return None
         return Record(metadata.get("uid", ""), metadata.get("resourceVersion", ""), value, child)

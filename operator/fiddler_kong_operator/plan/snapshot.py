@@ -240,7 +240,7 @@ class Snapshot:
     routes: tuple[Attachable, ...] = ()
     """Ingresses and HTTPRoutes, in any namespace watched, that lead to a Service of `targets`."""
     models: Mapping[str, OwnModels] | None = None
-    """The models of enabled plugins that answer calls, by name like `plugin_types`; None where nobody looked."""
+    """The models of enabled plugins that answer calls, by name like `plugin_types`; None where they were not looked at."""
     global_models: Mapping[str, OwnModels] = field(default_factory=dict)
     """The same of the global KongClusterPlugins of the binding's ingress class."""
     behind: Mapping[ObjectKey, Attachable] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.errors import FiddlerKongError, NotLeader, Refused, Stalled
 from fiddler_kong_operator.kube.limiter import WriteLimiter
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.objects.attachments import is_own_child
@@ -27,7 +27,8 @@ from fiddler_kong_operator.write.applier import Applier
 
 from .failures import Failures, RefusedWrites, blocked_deletion, evaluate_failure
 from .first_answers import FirstAnswers
-from .gateway import REFUSED_RETRY, GatewayOutcomes
+from .gateway import REFUSED_RETRY
+from .installations import Installations
 from .refusals import Refusals
 from .report import Reporter
 
@@ -69,11 +70,11 @@ class BindingReconciler:
         reader: Reader,
         applier: Applier,
         probes: ProbeSchedule,
-        gateways: GatewayOutcomes,
-        announce: Callable[[Manifest], None],
+        reporter: Reporter,
+        installations: Installations,
         clock: Callable[[], float],
     ) -> None:
-        """`announce` takes Events to be posted later, and must not block; `clock` is monotonic."""
+        """`clock` is monotonic."""
         self._reader = reader
         self._applier = applier
         self._probes = probes
@@ -83,7 +84,8 @@ class BindingReconciler:
         self._refusals = Refusals()
         self._failures = Failures(clock)
         self._refused: RefusedWrites[ApplyResult] = RefusedWrites(REFUSED_RETRY, clock)
-        self._reporter = Reporter(applier, gateways, announce, clock)
+        self._installations = installations
+        self._reporter = reporter
 
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Reconcile one binding; returns seconds until it must be reconciled again without an event.
@@ -91,6 +93,8 @@ class BindingReconciler:
         Raises what keeps the binding from being as wanted and may pass by itself, after it is reported: the caller retries.
         """
         started = self._clock()
+        if wait := await self._installations.wait(key):
+            return wait
         snapshot = await self._reader.gather(key)
         if snapshot is None or snapshot.binding.deleting:
             self._probes.forget(key)
@@ -130,6 +134,7 @@ class BindingReconciler:
         self._failures.end(key)
         self._refused.end(key)
         self._refusals.forget(key)
+        self._installations.forget(key)
         self._reporter.forget(key)
 
     async def _remove(self, snapshot: Snapshot, started: float) -> float | None:

@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 
-__all__ = ["build_event", "build_notice", "transitions"]
+__all__ = ["build_event", "build_farewell", "build_notice", "transitions"]
 
 MESSAGE_LIMIT: Final = 1024
 """Characters the API server accepts in an Event's message."""
@@ -40,6 +40,15 @@ def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Mani
 def build_notice(binding: Binding, name: str, objects: Iterable[ObjectKey], now: float) -> Manifest:
     """The Event for a repair: `ChildRepaired` or `PluginsDetached`."""
     return _event(binding, "Normal", name, _NOTICES[name].format(objects=", ".join(map(str, objects))), now)
+
+
+def build_farewell(binding: Binding, other: str, own: str, now: float) -> Manifest:
+    """The Event of an installation that leaves a binding to another one."""
+    message = (
+        f"Another installation of the operator, {other}, manages this binding now, so {own} has stopped (they are named by the namespace "
+        "of their lease). Uninstall one of the two, or give each its own watchNamespaces."
+    )
+    return _event(binding, "Warning", "TakenOver", message, now)
 
 
 def transitions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -71,7 +71,7 @@ class Failures:
 class RefusedWrites(Generic[T]):
     """Results of refused writes to or for an object: the same ones are not tried again before their pause is over.
 
-    That holds whoever requeues the object, and also where other writes were wanted in between.
+    That holds for every cause of the requeue, and also where other writes were wanted in between.
     """
 
     def __init__(self, pause: float, clock: Callable[[], float]) -> None:

@@ -23,6 +23,7 @@ from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.workload import Workload
 
 from .failures import RefusedWrites
+from .installations import Installations
 
 __all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "GatewayOutcomes", "GatewayReconciler"]
 
@@ -47,6 +48,9 @@ RESTART_LIMIT: Final = 4
 RESTART_WINDOW: Final = 60.0
 """After RESTART_LIMIT changes of a workload's pod template within that many seconds it is left alone for as long: each change restarts the
 gateway for all its users, and a binding can ask for another value as often as it likes."""
+
+TAKING: Final = 5.0
+"""Seconds until the next look at a workload of which another installation's bindings are not yet taken, or never will be."""
 
 
 class GatewayOutcomes:
@@ -75,8 +79,17 @@ class GatewayOutcomes:
 class GatewayReconciler:
     """Reconciles the settings of gateway workloads, one workload at a time."""
 
-    def __init__(self, client: Client, feed: Feed, reader: Reader, outcomes: GatewayOutcomes, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        feed: Feed,
+        reader: Reader,
+        outcomes: GatewayOutcomes,
+        installations: Installations,
+        clock: Callable[[], float],
+    ) -> None:
         """`clock` is monotonic."""
+        self._installations = installations
         self._client = client
         self._feed = feed
         self._reader = reader
@@ -93,6 +106,8 @@ class GatewayReconciler:
 
         Raises Stale and Transient: the caller retries.
         """
+        if self._installations.concerned_with(key):
+            return TAKING
         workload, bindings = await self._reader.gather_workload(key)
         if workload is None:
             self._forget_writes(key)

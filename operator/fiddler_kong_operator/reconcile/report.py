@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -41,9 +42,15 @@ class Reporter:
     """The status, the Events and the log lines of bindings."""
 
     def __init__(
-        self, applier: Applier, gateways: GatewayOutcomes, announce: Callable[[Manifest], None], clock: Callable[[], float]
+        self,
+        applier: Applier,
+        gateways: GatewayOutcomes,
+        announce: Callable[[Manifest], None],
+        clock: Callable[[], float],
+        installation: str,
     ) -> None:
-        """`announce` takes Events to be posted later, and must not block; `clock` is monotonic."""
+        """`announce` takes Events to be posted later, and must not block; `clock` is monotonic; `installation` marks the statuses."""
+        self._installation = installation
         self._applier = applier
         self._gateways = gateways
         self._announce = announce
@@ -72,7 +79,7 @@ class Reporter:
         binding = snapshot.binding
         found = (self._gateway(binding, decision), _traced(decision, traced))
         findings = {**decision.findings, **{finding.type: finding for finding in found}, **written}
-        details = _details(snapshot, decision, traced, routes)
+        details = replace(_details(snapshot, decision, traced, routes), installation=self._installation)
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
         if status == binding.status:
             return None

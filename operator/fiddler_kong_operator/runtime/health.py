@@ -26,7 +26,7 @@ def find_stuck(watches: Iterable[tuple[str, float]], working_since: Mapping[Obje
 
 
 class StartingServer(PageServer):
-    """Answers /healthz while the operator waits for its definition or for the API server: nobody must kill the process for that."""
+    """Answers /healthz while the operator waits for its definition or for the API server: the kubelet must not kill the process for that."""
 
     def __init__(self, host: str, port: int) -> None:
         """Port 0 switches it off."""

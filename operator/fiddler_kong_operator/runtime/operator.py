@@ -26,6 +26,8 @@ from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
+from fiddler_kong_operator.reconcile.installations import Installations
+from fiddler_kong_operator.reconcile.report import Reporter
 from fiddler_kong_operator.settings import Settings
 from fiddler_kong_operator.write.applier import Applier
 
@@ -64,8 +66,11 @@ class Operator:
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
         reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints, clock=client.clock)
         outcomes = GatewayOutcomes(self._requeue_tenants)
-        bindings = BindingReconciler(reader, Applier(client, self._feed), self._probes, outcomes, self._recorder.record, clock)
-        gateways = GatewayReconciler(client, self._feed, reader, outcomes, clock)
+        applier, announce = Applier(client, self._feed), self._recorder.record
+        installations = Installations(settings.lease_namespace or "without-lease", self._cache, applier, announce, clock)
+        reporter = Reporter(applier, outcomes, announce, clock, installations.own)
+        bindings = BindingReconciler(reader, applier, self._probes, reporter, installations, clock)
+        gateways = GatewayReconciler(client, self._feed, reader, outcomes, installations, clock)
         self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self.started = False

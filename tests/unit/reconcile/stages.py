@@ -20,6 +20,8 @@ from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
+from fiddler_kong_operator.reconcile.installations import Installations
+from fiddler_kong_operator.reconcile.report import Reporter
 from fiddler_kong_operator.settings import ProbeSettings
 from fiddler_kong_operator.write.applier import Applier
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, LLM, binding, deployment, key, plugin, secret, service, spec
@@ -31,6 +33,9 @@ REACHABLE: Final = ProbeResult("Reachable", "https://acme.fiddler.ai/v1/traces a
 UNAUTHORIZED: Final = ProbeResult("Unauthorized", "https://acme.fiddler.ai does not accept the API key (401).")
 WANTED: Final = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0", UNTRUSTED_LUA: "on"}
 ATTACHED: Final = {"name": "chat", "attachTo": {"kind": "Service", "name": "chat"}, "llm": LLM}
+
+OWN: Final = "fiddler-system"
+"""Namespace of the operator's lease."""
 
 _EPOCH: Final = 1_800_000_000.0
 _STEP: Final = 0.125
@@ -54,7 +59,9 @@ class Stage:
     their lanes, `told` the workloads whose outcome changed, `asked` the targets that were probed.
     """
 
-    def __init__(self, *objects: Manifest, answer: ProbeResult | None = REACHABLE, cluster: FakeCluster | None = None) -> None:
+    def __init__(
+        self, *objects: Manifest, answer: ProbeResult | None = REACHABLE, cluster: FakeCluster | None = None, installation: str = OWN
+    ) -> None:
         """`answer` is what the trace endpoint answers, None as long as it does not."""
         self.cluster = cluster or FakeCluster()
         self.cluster.before = self._arrive
@@ -76,17 +83,19 @@ class Stage:
         self.outcomes = GatewayOutcomes(self.told.append)
         self.probes = ProbeSchedule(self._ask, ProbeSettings(), self.woken.extend, clock=now, uniform=lambda: 0.5)
         reader, applier = Reader(self.feed, self.cluster, clock=wall), Applier(self.cluster, self.feed)
-        self._bindings = BindingReconciler(reader, applier, self.probes, self.outcomes, self.events.append, now)
-        self._gateways = GatewayReconciler(self.cluster, self.feed, reader, self.outcomes, now)
+        installations = Installations(installation, self.cache, applier, self.events.append, now)
+        reporter = Reporter(applier, self.outcomes, self.events.append, now, installation)
+        self._bindings = BindingReconciler(reader, applier, self.probes, reporter, installations, now)
+        self._gateways = GatewayReconciler(self.cluster, self.feed, reader, self.outcomes, installations, now)
         self._probing = asyncio.ensure_future(self.probes.run())
         for raw in objects:
             self.cluster.put(raw)
         for raw in self.cluster.objects.values():
             self.cache.observe(raw)
 
-    def restarted(self, answer: ProbeResult | None = REACHABLE) -> Stage:
+    def restarted(self, answer: ProbeResult | None = REACHABLE, installation: str = OWN) -> Stage:
         """Another process of the operator in the same cluster."""
-        return Stage(cluster=self.cluster, answer=answer)
+        return Stage(cluster=self.cluster, answer=answer, installation=installation)
 
     def _wake(self, keys: frozenset[ObjectKey], lane: Lane, _delay: float) -> None:
         self.woken.extend(sorted(keys))

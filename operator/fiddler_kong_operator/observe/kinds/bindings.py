@@ -75,6 +75,7 @@ def _index(indexes: Indexes, key: ObjectKey, old: Binding | None, new: Binding |
     before, after = (places_of(binding) if binding else frozenset() for binding in (old, new))
     indexes.exposing.move(key, before, after)
     indexes.exposing_in.move(key, {place[0] for place in before}, {place[0] for place in after})
+    indexes.marked_by.move(key, *({mark} if binding and (mark := binding.status.get("installation")) else () for binding in (old, new)))
     if old and (new is None or tenancy_of(old) != tenancy_of(new)):
         _leave_group(indexes, old)
     if new and new.workload:

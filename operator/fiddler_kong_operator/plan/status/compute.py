@@ -41,6 +41,7 @@ class Details:
     gateway: GatewayStatus | None = None
     fiddler: FiddlerStatus | None = None
     refusal: RefusalStatus | None = None
+    installation: str | None = None
 
 
 def conclude(
@@ -108,5 +109,6 @@ def _shown(details: Details) -> dict[str, Any]:
         "gateway": details.gateway and details.gateway.model_dump(by_alias=True, exclude_none=True),
         "refusal": details.refusal and details.refusal.model_dump(by_alias=True, mode="json"),
         "fiddler": details.fiddler and details.fiddler.model_dump(by_alias=True, exclude_none=True),
+        "installation": details.installation,
     }
     return {name: part for name, part in parts.items() if part}

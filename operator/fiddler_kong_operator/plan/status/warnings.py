@@ -66,7 +66,7 @@ def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snap
 
 
 def is_recent(warning: KongWarning, now: float) -> bool:
-    """Whether it was seen lately. Whoever posts an event can choose the times that the API server stores, so it may lie in the future."""
+    """Whether it was seen lately. A client that posts an event chooses the times that the API server stores, so it may lie in the future."""
     return abs(now - warning.last_seen) < WARNING_LIFETIME
 
 

@@ -1,0 +1,90 @@
+"""Two installations of the operator that see the same bindings: the one that started last keeps them, the other leaves them alone.
+
+Each marks the status of its bindings with its name. An installation that starts and finds another's mark puts its own there before it does
+anything else, as after a move to another namespace. One that finds its own mark replaced knows that the other is at work, and stops: two
+versions that revert each other would restart a shared gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.write.applier import Applier
+
+from .events import build_farewell
+
+__all__ = ["LOOK", "Installations"]
+
+logger: Final = logging.getLogger(__name__)
+
+LOOK: Final = 60.0
+"""Seconds between looks at a binding that another installation has taken. It is taken back if its spec is not answered for as long."""
+
+
+class Installations:
+    """Tells which bindings are this installation's."""
+
+    def __init__(self, own: str, cache: Cache, applier: Applier, announce: Callable[[Manifest], None], clock: Callable[[], float]) -> None:
+        """`own` is the name of this installation; `announce` takes Events to be posted later; `clock` is monotonic."""
+        self.own = own
+        """The mark of this installation."""
+        self._cache = cache
+        self._applier = applier
+        self._announce = announce
+        self._clock = clock
+        self._marked: set[ObjectKey] = set()
+        self._unanswered: dict[ObjectKey, float | None] = {}
+
+    def forget(self, key: ObjectKey) -> None:
+        """The binding is gone."""
+        self._marked.discard(key)
+        self._unanswered.pop(key, None)
+
+    def concerned_with(self, workload: ObjectKey) -> bool:
+        """Whether a binding that names the workload has another installation's mark: the workload is left alone then."""
+        indexes = self._cache.indexes
+        others = (other for other in indexes.marked_by if other != self.own)
+        return any(not indexes.marked_by[other].isdisjoint(indexes.wanted_by[workload]) for other in others)
+
+    async def wait(self, key: ObjectKey) -> float:
+        """Seconds until the next look at another installation's binding; 0 for one of this installation, marked as such if need be.
+
+        Raises what keeps the mark from being written.
+        """
+        binding = self._cache.binding(key)
+        other: str | None = binding.status.get("installation") if binding else None
+        if binding is None or other is None:
+            return 0.0
+        if other == self.own:
+            self._unanswered.pop(key, None)
+            self._marked.add(key)
+        elif key in self._marked:
+            self._leave(binding, other)
+        elif key not in self._unanswered or self._is_unanswered(binding):
+            await self._take(binding, other)
+        return LOOK if key in self._unanswered else 0.0
+
+    def _leave(self, binding: Binding, other: str) -> None:
+        extra = {"object": str(binding.key)}
+        logger.warning("%s: the installation %s manages it now, and this one, %s, stops", binding.key, other, self.own, extra=extra)
+        self._announce(build_farewell(binding, other, self.own, self._cache.clock()))
+        self._marked.discard(binding.key)
+        self._unanswered[binding.key] = None
+
+    def _is_unanswered(self, binding: Binding) -> bool:
+        """Whether the other installation has not answered the present spec for so long that it must be gone."""
+        answered = binding.status.get("observedGeneration") == binding.generation
+        since = None if answered else self._unanswered[binding.key] or self._clock()
+        self._unanswered[binding.key] = since
+        return since is not None and self._clock() - since >= LOOK
+
+    async def _take(self, binding: Binding, other: str) -> None:
+        logger.info("%s: taken over from the installation %s", binding.key, other, extra={"object": str(binding.key)})
+        await self._applier.write_status(binding, {**binding.status, "installation": self.own})
+        self._unanswered.pop(binding.key, None)
+        self._marked.add(binding.key)

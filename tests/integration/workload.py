@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark, Write
 from fiddler_kong_operator import names
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import KINDS
 from tests.integration.arena import SETTINGS, Arena, Manifest
 
@@ -44,8 +45,7 @@ class Gateway:
     @property
     def entries(self) -> list[Manifest]:
         """The env of the first container, in order."""
-        containers: list[Manifest] = self.raw["spec"]["template"]["spec"]["containers"]
-        return list(containers[0].get("env") or ())
+        return list(WORKLOADS[self.kind].pod(self.raw)["containers"][0].get("env") or ())
 
     @property
     def env(self) -> dict[str, str]:

@@ -11,10 +11,11 @@ from hypothesis.strategies import SearchStrategy
 
 from devcluster.crds import INGRESS_CLASS
 from devcluster.stage import APPLICATION_ID
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
 from tests.generated.case import Case, completed
 from tests.generated.models import ACCOUNT
-from tests.generated.valid import ACCOUNT_REFS, GATEWAYS, KEY_REFS, UPSTREAM_URLS, Scenery, Spec, specs
+from tests.generated.valid import ACCOUNT_REFS, KEY_REFS, UPSTREAM_URLS, Scenery, Spec, specs
 from tests.integration.arena import SETTINGS, Arena, Manifest
 from tests.integration.pushed import Pushed
 from tests.integration.targets import foreign_plugin, ingress, service
@@ -28,6 +29,8 @@ Targets = tuple[tuple[str, str], ...]
 _TARGETS: Final[Targets] = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Service", "own-@"), ("Ingress", "own-@"))
 """`own-@` carries a user's ai-proxy, `svc-@` a user's cors; `@` is the binding's name."""
 
+_KINDS: Final = sorted(name for name, row in WORKLOADS.items() if not row.operated)
+"""Kinds of gateways that run pods without Kong Operator."""
 _GATEWAYS: Final = [("gw-@", "proxy"), ("gw-@", "proxy"), ("gw-@", "second"), ("kong-gateway", "proxy")]
 
 
@@ -113,7 +116,7 @@ class Ground(Arena):
         objects = {
             (kind, raw["metadata"]["name"]): raw for kind in ("Secret", "KongPlugin", "Service", "Ingress") for raw in self.all_of(kind)
         }
-        gateways = {raw["metadata"]["name"]: raw for kind in GATEWAYS for raw in self.all_of(kind)}
+        gateways = {raw["metadata"]["name"]: raw for kind in _KINDS for raw in self.all_of(kind)}
         pushed = Pushed.of(config, self.namespace)
         return {
             name: Case(name, self.namespace, completed(spec), bindings.get(name, {}), pushed, objects, gateways, self.keys)
@@ -123,7 +126,7 @@ class Ground(Arena):
 
 def _kind(binding: str) -> str:
     """The kind of a binding's own gateway: bindings take turns by their names."""
-    return GATEWAYS[sum(binding.encode()) % len(GATEWAYS)]
+    return _KINDS[sum(binding.encode()) % len(_KINDS)]
 
 
 def _replaced(value: Any, words: Mapping[str, str]) -> Any:

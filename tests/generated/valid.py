@@ -19,11 +19,9 @@ from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
 from tests.generated.models import MODEL_PATHS, models
 from tests.generated.overriding import overrides
 
-__all__ = ["ACCOUNT_REFS", "GATEWAYS", "KEY_REFS", "PURE", "UPSTREAM_URLS", "Scenery", "Spec", "any_value", "specs"]
+__all__ = ["ACCOUNT_REFS", "KEY_REFS", "PURE", "UPSTREAM_URLS", "Scenery", "Spec", "any_value", "specs"]
 
 Spec = dict[str, Any]
-GATEWAYS: Final = sorted(name for name, row in WORKLOADS.items() if not row.operated)
-"""The kinds of gateways that run pods without Kong Operator."""
 Draw = Callable[[SearchStrategy[Any]], Any]
 
 
@@ -203,7 +201,7 @@ PURE: Final = Scenery(
         "fiddler.apiKeySecretRef": _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]}),
         "gateway.targetRef": st.fixed_dictionaries(
             {"name": st.sampled_from(["kong-gateway", "other"])},
-            optional={"kind": st.sampled_from(GATEWAYS), "namespace": st.just("ai")},
+            optional={"kind": st.sampled_from(sorted(WORKLOADS)), "namespace": st.just("ai")},
         ),
         "gateway.container": st.just("proxy"),
         **dict.fromkeys(KEY_REFS, _SECRETS.map(lambda ref: {"name": ref[0], "key": ref[1]})),

@@ -18,7 +18,11 @@ __all__ = ["find_workload"]
 def find_workload(cache: Cache, key: ObjectKey | None) -> Workload | None:
     """The cached workload with its owner and its runners; None where there is none."""
     workload = cache.value(key, Workload) if key else None
-    return replace(_with_runners(cache, workload), owner=_owner(cache, workload)) if workload else None
+    if workload is None:
+        return None
+    owner = _owner(cache, workload)
+    workload = _with_runners(cache, workload)
+    return replace(workload, owner=owner) if owner else workload
 
 
 def _owner(cache: Cache, made: Workload) -> Workload | None:

@@ -149,26 +149,34 @@ ROLLED_OUT: Final[Manifest] = {
 
 
 def workload(
-    kind: str, version: int = 1, *env: Mapping[str, Any], namespace: str = "kong", name: str = "gateway", **metadata: Any
+    kind: str,
+    version: int = 1,
+    *env: Mapping[str, Any],
+    namespace: str = "kong",
+    name: str = "gateway",
+    image: str = "kong/kong-gateway:3.13",
+    **metadata: Any,
 ) -> Manifest:
     """A gateway of that kind, fully rolled out."""
-    container = {"name": "proxy", "image": "kong/kong-gateway:3.13", "env": list(env)}
+    container = {"name": "proxy", "image": image, "env": list(env)}
     spec_ = {"replicas": 1, **WORKLOADS[kind].with_pod({"containers": [container]})["spec"]}
     content = {"spec": spec_, "status": dict(ROLLED_OUT)}
     return raw_object(kind, name, version, content, **{"namespace": namespace, "generation": 1, **metadata})
 
 
-def family(kind: str, version: int = 1, *env: Mapping[str, Any], name: str = "gateway", **metadata: Any) -> list[Manifest]:
+def family(kind: str, version: int = 1, *env: Mapping[str, Any], name: str = "gateway", **fields: Any) -> list[Manifest]:
     """A gateway of that kind, and what Kong Operator makes from it: the last one runs the pods, fully rolled out."""
-    first = workload(kind, version, *env, name=name, **metadata)
+    first = workload(kind, version, *env, name=name, **fields)
+    inherited = {field: value for field, value in fields.items() if field in {"namespace", "image"}}
+    namespace = first["metadata"]["namespace"]
     if kind == "DataPlane":
-        return [first, made(workload("Deployment", version, *env, name=f"dataplane-{name}-x"), first)]
+        return [first, made(workload("Deployment", version, *env, name=f"dataplane-{name}-x", **inherited), first)]
     if kind != "GatewayConfiguration":
         return [first]
-    ref = {"group": "gateway-operator.konghq.com", "kind": kind, "name": name, "namespace": first["metadata"]["namespace"]}
+    ref = {"group": "gateway-operator.konghq.com", "kind": kind, "name": name, "namespace": namespace}
     gateway_class = raw_object("GatewayClass", name, version, {"spec": {"parametersRef": ref}})
-    gateway = raw_object("Gateway", name, version, {"spec": {"gatewayClassName": name}}, namespace="kong")
-    plane, deployment_ = family("DataPlane", version, *env, name=f"{name}-x")
+    gateway = raw_object("Gateway", name, version, {"spec": {"gatewayClassName": name}}, namespace=namespace)
+    plane, deployment_ = family("DataPlane", version, *env, name=f"{name}-x", **inherited)
     return [first, gateway_class, gateway, made(plane, gateway), deployment_]
 
 

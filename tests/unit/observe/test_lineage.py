@@ -150,6 +150,14 @@ async def test_a_configuration_without_a_gateway_says_how_one_uses_it() -> None:
     assert message.startswith("No Gateway uses GatewayConfiguration kong/gateway, so it runs no pod. Name it in parametersRef")
 
 
+async def test_an_empty_configuration_without_a_gateway_waits_for_one() -> None:
+    first, *_ = granted("GatewayConfiguration")
+
+    reason, message = judged(await Desk(naming("GatewayConfiguration"), {**first, "spec": {}}).snapshot())
+
+    assert (reason, message.startswith("GatewayConfiguration kong/gateway runs no pod yet")) == ("GatewayNotRunning", True)
+
+
 async def test_a_configuration_without_a_template_has_the_container_that_runs() -> None:
     """Kong Operator brings container and image where a GatewayConfiguration leaves them out."""
     first, *rest = granted("GatewayConfiguration")
@@ -242,7 +250,7 @@ async def test_a_kind_that_is_not_installed_is_named_until_it_comes() -> None:
 
     reason, message = judged(await desk.snapshot())
     assert reason == "GatewayNotFound"
-    assert message.startswith("The cluster does not know DataPlane (gateway-operator.konghq.com/v1beta1), the kind in gateway.targetRef.")
+    assert message.startswith("The cluster does not know the kind DataPlane (gateway-operator.konghq.com/v1beta1). Install Kong Operator")
 
     assert ObjectKey("FiddlerKongBinding", "ai", "assistant") in desk.cache.set_installed(DATA_PLANE, installed=True)
     for raw in granted("DataPlane", *SETTINGS):

@@ -113,7 +113,7 @@ def _init_container(snapshot: Snapshot) -> str | None:
 
 
 _NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
-_KINDS: Final = ", ".join(WORKLOADS)
+_UNUSED: Final = "runs no pod yet: no Gateway of a GatewayClass that names it in parametersRef has a DataPlane."
 _CONTROLLER: Final = "runs Kong's controller, which handles no traffic and takes none of the settings."
 
 ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
@@ -126,17 +126,19 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     Check(
         "GatewayNotFound",
         lambda s: not s.workload_installed and s.binding.workload and WORKLOADS[s.binding.workload.kind].kind,
-        "The cluster does not know {found.name} ({found.api_version}), the kind in gateway.targetRef. Install Kong Operator with its CRDs, "
-        f"or correct the kind; the operator supports {_KINDS}. It looks for new CRDs every half minute.",
+        "The cluster does not know the kind {found.name} ({found.api_version}). Install Kong Operator, or correct gateway.targetRef.kind.",
     ),
     Check("GatewayNotReadable", lambda s: s.binding.workload and s.unread.get(s.binding.workload), "{found}."),
     Check(
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
         "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues. "
-        f"If it is not a {{found.kind}}, set gateway.targetRef.kind; the operator supports {_KINDS}.",
+        f"If it is not a {{found.kind}}, set gateway.targetRef.kind; the operator supports {', '.join(WORKLOADS)}.",
     ),
     Check("GatewayNotEvaluated", lambda s: not is_allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
+    Check(
+        "GatewayNotRunning", lambda s: s.workload and s.workload.operated and not s.workload.containers, f"{{of.workload.key}} {_UNUSED}"
+    ),
     Check(
         "GatewayControllerOnly",
         lambda s: s.workload and len(_controllers(s)) == len(s.workload.containers) and _controllers(s),

@@ -59,7 +59,7 @@ class Gateway:
 
     def owners(self, setting: str) -> frozenset[str]:
         """The field managers that own a value."""
-        return frozenset(entry["manager"] for entry in self.raw["metadata"]["managedFields"] if setting in _owned_env(entry))
+        return frozenset(entry["manager"] for entry in self.raw["metadata"]["managedFields"] if setting in self._owned_env(entry))
 
     @property
     def traces_of_us(self) -> list[str]:
@@ -122,10 +122,9 @@ class Gateway:
     def _path(self) -> str:
         return KINDS[self.kind].path(self.arena.namespace, self.name)
 
-
-def _owned_env(entry: Mapping[str, Any]) -> set[str]:
-    """Names of the env entries in a managedFields entry."""
-    fields = entry.get("fieldsV1") or {}
-    for step in ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"proxy"}', "f:env"):
-        fields = fields.get(step) or {}
-    return {key.removeprefix('k:{"name":"').removesuffix('"}') for key, owned in fields.items() if "f:value" in owned}
+    def _owned_env(self, entry: Mapping[str, Any]) -> set[str]:
+        """Names of the env entries in a managedFields entry."""
+        fields = WORKLOADS[self.kind].owned_pod_fields(entry.get("fieldsV1") or {})
+        for step in ("f:containers", 'k:{"name":"proxy"}', "f:env"):
+            fields = fields.get(step) or {}
+        return {key.removeprefix('k:{"name":"').removesuffix('"}') for key, owned in fields.items() if "f:value" in owned}

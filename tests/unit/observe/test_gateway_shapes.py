@@ -58,8 +58,8 @@ TENANCIES = [("same namespace", "kong", None), ("granted", "ai", "ai"), ("not gr
 
 def gateway(kind: str, pod: Manifest, grant: str | None) -> list[Manifest]:
     """A gateway of that kind whose pods look like this, with everything that Kong Operator makes from it."""
-    first, *rest = family(kind, **({"annotations": {names.GRANT_ANNOTATION: grant}} if grant else {}))
-    return [{**raw, **WORKLOADS[raw["kind"]].with_pod(pod)} if raw["kind"] in WORKLOADS else raw for raw in (first, *rest)]
+    found = family(kind, annotations={names.GRANT_ANNOTATION: grant} if grant else {})
+    return [{**raw, **WORKLOADS[raw["kind"]].with_pod(pod)} if raw["kind"] in WORKLOADS else raw for raw in found]
 
 
 def applied(kind: str, plan: Any) -> dict[str, dict[str, str]]:

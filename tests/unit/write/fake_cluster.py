@@ -74,7 +74,8 @@ class FakeCluster(Client):
         if strategic and kind.group not in {"", "apps"}:
             raise Refused(f"{key}: the body of the request was in an unknown format", 415)
         changed = strategically_merged(live, body) if strategic else merged(live, body)
-        return self._keep(key, updated(live, changed, manager) if strategic or "spec" in body else changed)
+        tracked = strategic or ("spec" in body and "managedFields" in live["metadata"])
+        return self._keep(key, updated(live, changed, manager) if tracked else changed)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         key = self._arrive("patch_status", kind, namespace, name, body)

@@ -56,8 +56,8 @@ class Settings(BaseModel):
     """Namespaces to watch; empty means the whole cluster."""
 
     read_cluster_kinds: bool = False
-    """Where only some namespaces are watched: read KongClusterPlugins and IngressClasses of the cluster too, which needs a ClusterRole.
-    Without it, the operator attaches to no object whose list has a name without a KongPlugin."""
+    """Where only some namespaces are watched: read KongClusterPlugins, IngressClasses and GatewayClasses of the cluster too, which needs a
+    ClusterRole. Without it, the operator attaches to no object whose list has a name without a KongPlugin."""
 
     workers: int = Field(default=16, ge=1, le=64)
     """Reconciliations that run at the same time."""

@@ -34,6 +34,8 @@ _TARGETS: Final[Targets] = (("Service", "svc-@"), ("Ingress", "svc-@"), ("Servic
 _GATEWAY: Final = {"namespace": "kong", "name": "kong"}
 """The Gateway that Kong's controller serves, with one listener."""
 
+_KINDS: Final = sorted(name for name, row in WORKLOADS.items() if not row.operated)
+"""Kinds of gateways that run pods without Kong Operator."""
 _GATEWAYS: Final = [("gw-@", "proxy"), ("gw-@", "proxy"), ("gw-@", "second"), ("kong-gateway", "proxy")]
 
 
@@ -124,7 +126,7 @@ class Ground(Arena):
         """The case of each of these bindings, with the spec that it must satisfy."""
         bindings = {raw["metadata"]["name"]: raw for raw in self.all_of("FiddlerKongBinding")}
         objects = {(kind, raw["metadata"]["name"]): raw for kind in map(attrgetter("name"), OWNED) for raw in self.all_of(kind)}
-        gateways = {raw["metadata"]["name"]: raw for kind in WORKLOADS for raw in self.all_of(kind)}
+        gateways = {raw["metadata"]["name"]: raw for kind in _KINDS for raw in self.all_of(kind)}
         pushed = Pushed.of(config, self.namespace)
         return {
             name: Case(name, self.namespace, completed(spec), bindings.get(name, {}), pushed, objects, gateways, self.keys)
@@ -134,7 +136,7 @@ class Ground(Arena):
 
 def _kind(binding: str) -> str:
     """The kind of a binding's own gateway: bindings take turns by their names."""
-    return sorted(WORKLOADS)[sum(binding.encode()) % len(WORKLOADS)]
+    return _KINDS[sum(binding.encode()) % len(_KINDS)]
 
 
 def _replaced(value: Any, words: Mapping[str, str]) -> Any:

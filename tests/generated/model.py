@@ -43,13 +43,15 @@ ROUNDS: Final = 6
 """Passes over all bindings, the last of which must write nothing."""
 
 _SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
+_IMAGE: Final = "kong/kong-gateway:3.14.0.3"
 _COUNTED: Final = ("resourceVersion", "uid", "generation")
 
 
 def scenery() -> list[Manifest]:
     """Secrets, two gateways of each kind with the right settings, and the targets of `valid.PURE`, with plugin lists of their owners."""
     env = [{"name": name, "value": value} for name, value in _SETTINGS.items()]
-    gateways = [objects.workload(kind, 1, *env, namespace="ai", name=name) for kind in WORKLOADS for name in ("kong-gateway", "other")]
+    named = [(kind, name) for kind in WORKLOADS for name in ("kong-gateway", "other")]
+    gateways = [raw for kind, name in named for raw in objects.family(kind, 1, *env, namespace="ai", name=name, image=_IMAGE)]
     secrets: dict[str, dict[str, str]] = {}
     for (name, entry), value in KEYS.items():
         secrets.setdefault(name, {})[entry] = base64.b64encode(f"{value}\n".encode()).decode()
@@ -60,8 +62,6 @@ def scenery() -> list[Manifest]:
         objects.ingress("front", 1, ("front.example", "/")),
         objects.http_route("split", 1, "web", "canary", plugins="rate-limit"),
     ]
-    for gateway in gateways:
-        gateway["spec"]["template"]["spec"]["containers"][0]["image"] = "kong/kong-gateway:3.14.0.3"
     made = [objects.raw_object("Secret", name, 1, {"type": "Opaque", "data": data}) for name, data in secrets.items()]
     return [*gateways, *made, *targets, objects.plugin("rate-limit"), objects.plugin("theirs", type_="cors")]
 

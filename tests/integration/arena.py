@@ -30,6 +30,8 @@ PATIENCE: Final = 120.0
 _NOT_FOUND: Final = 404
 _FURNITURE: Final = frozenset({"kube-root-ca.crt", "default"})
 """Objects that the controller manager creates in every namespace."""
+_OPERATED: Final = "gateway-operator.konghq.com/managed-by"
+"""A label of the objects that Kong Operator makes."""
 
 
 def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
@@ -70,10 +72,13 @@ class Arena:
         self.stage.cluster.wait_rolled_out(self.namespace, "kong-gateway")
 
     def close(self) -> None:
-        """Delete the bindings while the operator runs, then the namespace, without waiting for its end."""
+        """Delete the bindings while the operator runs, then the namespace and what is outside it, without waiting for its end."""
         self.stage.cluster.api.request("DELETE", self.path(BINDING.name))
         self.until(lambda: self.all_of(BINDING.name) == [], f"the end of the bindings in {self.namespace}", 30)
         self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
+        for kind, name in self.made:
+            if not KINDS[kind].namespaced:
+                self.stage.cluster.api.request("DELETE", self.path(kind, name))
 
     def gateway(
         self,
@@ -82,10 +87,13 @@ class Arena:
         kind: str = "Deployment",
         name: str = "kong-gateway",
     ) -> Manifest:
-        """A gateway as Kong's charts make it; its pods become ready on the simulated node."""
+        """A gateway as Kong's charts make it, or an object of Kong Operator; its pods become ready on the simulated node."""
         labels = {"app": name}
         entries = [{"name": name, "value": value} for name, value in {"KONG_DATABASE": "off", **(env or {})}.items()]
         pod = {"containers": [{"name": "proxy", "image": image, "env": entries}]}
+        row = WORKLOADS[kind]
+        if row.operated:
+            return self.manifest(row.kind.api_version, kind, name, **row.with_pod(pod))
         size = {} if kind == "DaemonSet" else {"replicas": 1}
         spec = {**size, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
         return self.manifest("apps/v1", kind, name, spec=spec)
@@ -177,7 +185,7 @@ class Arena:
 
     def settings(self, gateway: str = "kong-gateway", kind: str = "Deployment") -> dict[str, str]:
         """The tracing settings on the gateway's first container."""
-        env = self.existing(kind, gateway)["spec"]["template"]["spec"]["containers"][0].get("env") or []
+        env = WORKLOADS[kind].pod(self.existing(kind, gateway))["containers"][0].get("env") or []
         return {entry["name"]: entry.get("value", "") for entry in env if entry["name"] in SETTINGS}
 
     def pushed(self) -> Pushed:
@@ -260,6 +268,7 @@ class Arena:
             for item in self.all_of(kind)
             if (kind, item["metadata"]["name"]) not in self.made
             and item["metadata"]["name"] not in _FURNITURE
+            and _OPERATED not in (item["metadata"].get("labels") or {})
             and not alive.intersection(o["uid"] for o in item["metadata"].get("ownerReferences") or ())
             and "deletionTimestamp" not in item["metadata"]
         ]

@@ -1,6 +1,7 @@
 """Fixtures with real components: one control plane, one Kong Ingress Controller and one operator for all tests, a namespace for each test.
 
 `operator`  `fiddler-kong run` as a process, with the permissions of the shipped service account
+`kong_operator` a stand-in for Kong Operator, for gateways that it makes
 `backstage` a second stage without an operator, for tests that start their own, break shared objects, or count reads
 `refusing_arena`  a namespace on `backstage` with an operator, for tests in which Kong refuses its configuration
 `arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on unexpected objects
@@ -18,6 +19,7 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import breaches
+from tests.integration.kong_operator import kong_operating
 from tests.integration.own import own_arena
 from tests.staging import staged
 
@@ -32,6 +34,12 @@ def backstage() -> Iterator[Stage]:
 def operator(stage: Stage) -> Iterator[OperatorProcess]:
     with OperatorProcess(stage.cluster) as process:
         yield process
+
+
+@pytest.fixture(scope="package")
+def kong_operator(stage: Stage) -> Iterator[None]:
+    with kong_operating(stage.cluster):
+        yield
 
 
 @pytest.fixture(scope="module")

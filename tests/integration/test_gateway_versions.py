@@ -235,8 +235,8 @@ OBSTACLES: list[tuple[str, dict[str, Any], str, str]] = [
         {"metadata.labels": {"gateway-operator.konghq.com/managed-by": "dataplane"}},
         "GatewayManagedElsewhere",
         (
-            "Set KONG_TRACING_INSTRUMENTATIONS=all, KONG_TRACING_SAMPLING_RATE=1.0, KONG_UNTRUSTED_LUA=on in the DataPlane, "
-            'spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env'
+            "Set gateway.targetRef to its DataPlane: this operator then sets KONG_TRACING_INSTRUMENTATIONS=all, "
+            "KONG_TRACING_SAMPLING_RATE=1.0, KONG_UNTRUSTED_LUA=on there"
         ),
     ),
     (

@@ -17,6 +17,7 @@ from devcluster.stage import Stage
 from fiddler_kong_operator.observe.rbac import GRANTS, Scope
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from tests.integration.arena import Arena
+from tests.integration.kong_operator import gateway_objects, kong_operating
 from tests.integration.own import own_arena
 from tests.integration.targets import ANNOTATION, attached_binding, foreign_plugin, http_route, ingress, listed, service
 
@@ -67,7 +68,11 @@ def serve_with(arena: Arena, kind: str) -> None:
     """Set the settings of a gateway of this kind, and give them back."""
     name = f"kong-{kind.lower()}"
     target = {"gateway.targetRef": {"kind": kind, "name": name}, "routes.0.expose.path": f"/{arena.namespace}/{name}"}
-    arena.put(arena.gateway(kind=kind, name=name), arena.binding(target, name))
+    arena.put(arena.binding(target, name))
+    arena.until_condition("GatewayConfigured", "False", "GatewayNotFound", name)
+    arena.put(arena.gateway(kind=kind, name=name))
+    if kind == "GatewayConfiguration":
+        arena.put(*gateway_objects(arena, name, "kong"))
     arena.until_ready(name)
     arena.delete("FiddlerKongBinding", name)
     arena.until_gone("FiddlerKongBinding", name)
@@ -93,7 +98,7 @@ def requests(backstage: Stage) -> tuple[Write, ...]:
     backstage.cluster.kubectl("--namespace", NAMESPACE, "delete", "lease", "--all", "--ignore-not-found")
     log = backstage.cluster.write_log()
     mark = log.mark()
-    with OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator) as arena:
+    with kong_operating(backstage.cluster), OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator) as arena:
         live_through_everything(arena)
     return log.requests(user=USER, since=mark)
 

@@ -11,6 +11,7 @@ import yaml
 from devcluster.stage import APPLICATION_ID
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.children import provide_gateway
+from tests.integration.kong_operator import gateway_objects
 from tests.integration.targets import foreign_plugin, http_route, ingress, service
 
 FOLDER: Final = Path(__file__).parents[2] / "manifests" / "samples"
@@ -34,7 +35,8 @@ def binding_of(sample: Path, arena: Arena) -> Manifest:
 def prepare(arena: Arena, binding: Manifest) -> None:
     """The objects that a sample takes for granted: keys, gateway, settings that Helm has set, and the Service `chat` with its ai-proxy."""
     arena.put(arena.secret("anthropic", "sk-ant-0123456789abcdef"))
-    arena.put(arena.gateway(kind=binding["spec"]["gateway"]["targetRef"]["kind"]))
+    kind = binding["spec"]["gateway"]["targetRef"]["kind"]
+    arena.put(arena.gateway(kind=kind), *(gateway_objects(arena, "kong-gateway", "kong") if kind == "GatewayConfiguration" else ()))
     if binding["spec"]["gateway"].get("management") == "Verify":
         provide_gateway(arena)
     if "attachTo" in binding["spec"]["routes"][0]:
@@ -50,6 +52,7 @@ def wanted_types(binding: Manifest) -> set[str]:
     return {"opentelemetry", *stamping, *("ai-proxy-advanced" if found else "ai-proxy" for found in several)}
 
 
+@pytest.mark.usefixtures("kong_operator")
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_every_sample_becomes_ready_and_reaches_kong(arena: Arena, sample: Path) -> None:
     binding, refused = binding_of(sample, arena), arena.stage.gateway.refused_pushes

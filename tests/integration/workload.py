@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark, Write
 from fiddler_kong_operator import names
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import KINDS
 from tests.integration.arena import SETTINGS, Arena, Manifest
 
@@ -44,8 +45,7 @@ class Gateway:
     @property
     def entries(self) -> list[Manifest]:
         """The env of the first container, in order."""
-        containers: list[Manifest] = self.raw["spec"]["template"]["spec"]["containers"]
-        return list(containers[0].get("env") or ())
+        return list(WORKLOADS[self.kind].pod(self.raw)["containers"][0].get("env") or ())
 
     @property
     def env(self) -> dict[str, str]:
@@ -59,7 +59,7 @@ class Gateway:
 
     def owners(self, setting: str) -> frozenset[str]:
         """The field managers that own a value."""
-        return frozenset(entry["manager"] for entry in self.raw["metadata"]["managedFields"] if setting in _owned_env(entry))
+        return frozenset(entry["manager"] for entry in self.raw["metadata"]["managedFields"] if setting in self._owned_env(entry))
 
     @property
     def traces_of_us(self) -> list[str]:
@@ -122,10 +122,9 @@ class Gateway:
     def _path(self) -> str:
         return KINDS[self.kind].path(self.arena.namespace, self.name)
 
-
-def _owned_env(entry: Mapping[str, Any]) -> set[str]:
-    """Names of the env entries in a managedFields entry."""
-    fields = entry.get("fieldsV1") or {}
-    for step in ("f:spec", "f:template", "f:spec", "f:containers", 'k:{"name":"proxy"}', "f:env"):
-        fields = fields.get(step) or {}
-    return {key.removeprefix('k:{"name":"').removesuffix('"}') for key, owned in fields.items() if "f:value" in owned}
+    def _owned_env(self, entry: Mapping[str, Any]) -> set[str]:
+        """Names of the env entries in a managedFields entry."""
+        fields = WORKLOADS[self.kind].owned_pod_fields(entry.get("fieldsV1") or {})
+        for step in ("f:containers", 'k:{"name":"proxy"}', "f:env"):
+            fields = fields.get(step) or {}
+        return {key.removeprefix('k:{"name":"').removesuffix('"}') for key, owned in fields.items() if "f:value" in owned}

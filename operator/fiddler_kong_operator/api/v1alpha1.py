@@ -88,15 +88,16 @@ class Fiddler(ApiModel):
 class WorkloadRef(ApiModel):
     """The workload that runs Kong."""
 
-    kind: Literal["Deployment", "DaemonSet", "StatefulSet"] = "Deployment"
-    """Kind of the workload. Kong's Helm charts install a Deployment, or a DaemonSet by choice."""
+    kind: Literal["Deployment", "DaemonSet", "StatefulSet", "DataPlane", "GatewayConfiguration"] = "Deployment"
+    """Kind of the workload. Kong's Helm charts install a Deployment, or a DaemonSet by choice. With Kong Operator name the `DataPlane`,
+    or where a Gateway owns it, the `GatewayConfiguration`: its settings hold for every Gateway of its classes."""
 
     name: ObjectName
     """Name of the workload, for example `kong-gateway`."""
 
     namespace: LabelName | None = None
-    """Namespace of the workload; the binding's own when left out. A workload in another namespace must carry the annotation
-    `integrations.fiddler.ai/allow-bindings-from` naming the binding's namespace (or `*`)."""
+    """Namespace of the workload; the binding's own when left out. A workload in another namespace, or the object that Kong Operator makes
+    it from, must carry the annotation `integrations.fiddler.ai/allow-bindings-from` naming the binding's namespace (or `*`)."""
 
 
 class Gateway(ApiModel):

@@ -147,6 +147,12 @@ class Cache:
         """Whether the operator may watch the kind, in all namespaces and in this one, as far as known."""
         return self._forbidden.keys().isdisjoint({(kind.name, None), (kind.name, namespace)})
 
+    def problems(self, kind: Kind, namespace: str | None = None) -> tuple[str, ...]:
+        """Why the kind cannot be watched: in all namespaces or in this one; without one, anywhere."""
+        return tuple(
+            why for (name, where), why in self._forbidden.items() if name == kind.name and (not namespace or where in (None, namespace))
+        )
+
     def forbidden(self, binding: Binding, among: Container[str] = WATCHED) -> tuple[str, ...]:
         """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each of `among` by name.
 

@@ -22,6 +22,7 @@ from fiddler_kong_operator.plan.workload import Workload
 
 from .cache import UNKNOWN
 from .feed import Feed
+from .lineage import find_workload
 from .surroundings import Surroundings
 
 __all__ = ["Reader"]
@@ -73,7 +74,7 @@ class Reader:
         if unread:
             raise unread[key]
         representatives = self._cache.groups(key).representatives()
-        return self._cache.value(key, Workload), tuple(sorted(representatives, key=seniority))
+        return find_workload(self._cache, key), tuple(sorted(representatives, key=seniority))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces
@@ -109,8 +110,9 @@ class Reader:
             binding=binding,
             now=self._clock(),
             secrets={key.name: cache.value(key, dict) for key in secrets_of(binding)},
-            workload=cache.value(workload, Workload) if workload else None,
+            workload=find_workload(cache, workload),
             workload_visible=workload is None or self._visible(workload),
+            workload_installed=workload is None or cache.installed(KINDS[workload.kind]),
             siblings=self._siblings(binding, ingresses),
             targets=targets,
             target_owners=around.target_owners(attach_targets(binding)),

@@ -108,6 +108,8 @@ class Indexes:
         """Reason -> Kong's warnings with it."""
         self.published: Index[str, ObjectKey] = Index()
         """Ingress class -> its Ingresses with an address."""
+        self.made_from: Index[ObjectKey, ObjectKey] = Index()
+        """Object of Kong Operator, Gateway or GatewayClass -> those that are made from it, or configured by it."""
         self.marked_by: Index[str, ObjectKey] = Index()
         """Installation of the operator -> bindings with its mark in their status."""
         self.groups: dict[ObjectKey, DemandGroups] = {}

@@ -15,8 +15,12 @@ from fiddler_kong_operator.kube.objects import Kind
 __all__ = [
     "BINDING",
     "DAEMON_SET",
+    "DATA_PLANE",
     "DEPLOYMENT",
     "EVENT",
+    "GATEWAY",
+    "GATEWAY_CLASS",
+    "GATEWAY_CONFIGURATION",
     "HTTP_ROUTE",
     "INGRESS",
     "INGRESS_CLASS",
@@ -49,6 +53,10 @@ REFERENCE_GRANT: Final = Kind("ReferenceGrant", "gateway.networking.k8s.io", "v1
 DEPLOYMENT: Final = Kind("Deployment", "apps", "v1", "deployments")
 DAEMON_SET: Final = Kind("DaemonSet", "apps", "v1", "daemonsets")
 STATEFUL_SET: Final = Kind("StatefulSet", "apps", "v1", "statefulsets")
+DATA_PLANE: Final = Kind("DataPlane", "gateway-operator.konghq.com", "v1beta1", "dataplanes")
+GATEWAY_CONFIGURATION: Final = Kind("GatewayConfiguration", "gateway-operator.konghq.com", "v2beta1", "gatewayconfigurations")
+GATEWAY: Final = Kind("Gateway", "gateway.networking.k8s.io", "v1", "gateways")
+GATEWAY_CLASS: Final = Kind("GatewayClass", "gateway.networking.k8s.io", "v1", "gatewayclasses", namespaced=False)
 
 EVENT: Final = replace(ANY_EVENT, field_selector="source=kong-client")
 """Only the events of Kong Ingress Controller are listed; `kong-client` is the name under which it posts them."""
@@ -57,8 +65,18 @@ OWNED: Final = (SECRET, KONG_PLUGIN, SERVICE, INGRESS, HTTP_ROUTE)
 """The kinds of a binding's children in the order of creation. Deletion takes the reverse order, traffic first and keys last: Kong drops a
 plugin whose Secret is gone and keeps serving its route."""
 
-_WORKLOADS: Final = (DEPLOYMENT, DAEMON_SET, STATEFUL_SET)
-_OTHERS: Final = (KONG_CLUSTER_PLUGIN, KONG_CONSUMER, KONG_CONSUMER_GROUP, INGRESS_CLASS, REFERENCE_GRANT, *_WORKLOADS, EVENT)
+_WORKLOADS: Final = (DEPLOYMENT, DAEMON_SET, STATEFUL_SET, DATA_PLANE, GATEWAY_CONFIGURATION)
+_OTHERS: Final = (
+    KONG_CLUSTER_PLUGIN,
+    KONG_CONSUMER,
+    KONG_CONSUMER_GROUP,
+    INGRESS_CLASS,
+    REFERENCE_GRANT,
+    GATEWAY,
+    GATEWAY_CLASS,
+    *_WORKLOADS,
+    EVENT,
+)
 
 KINDS: Final[Mapping[str, Kind]] = MappingProxyType({kind.name: kind for kind in (BINDING, *OWNED, *_OTHERS)})
 """Every kind by name."""

@@ -217,6 +217,8 @@ class Snapshot:
     workload: Workload | None = None
     workload_visible: bool = True
     """False where the operator does not watch the workload's namespace."""
+    workload_installed: bool = True
+    """False where the cluster does not know the workload's kind."""
     siblings: tuple[Binding, ...] = ()
     """Of the other bindings that name the same workload, those that can make a difference: the oldest of each that ask something else of
     it (`tenancy.demand`), and the owners of `ingresses`. Further ones change nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,8 +10,9 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 
 __all__ = ["Container", "EnvEntry", "EnvSource", "Halt", "HaltKind", "Rollout", "Workload"]
 
-HaltKind = Literal["empty", "manual", "paused", "stuck", "unscheduled"]
-"""`empty`: scaled to 0. `manual`: pods are replaced only where a person deletes them. `unscheduled`: no node is to run a pod."""
+HaltKind = Literal["empty", "manual", "paused", "promoting", "stuck", "unscheduled"]
+"""`empty`: scaled to 0. `manual`: pods are replaced only where a person deletes them. `promoting`: it must not be changed meanwhile.
+`unscheduled`: no node is to run a pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +107,28 @@ class Workload:
     """The workload's controller has seen this template."""
     replaced: tuple[tuple[Container, ...], ...] | None = ()
     """The containers of older templates that pods may still run; None where these are not known."""
+    operated: bool = False
+    """Its pods are those of `runners`: it is an object of Kong Operator."""
+    owner: Workload | None = None
+    """The object that Kong Operator makes it from, as far as it is known."""
+    runners: tuple[Workload, ...] = ()
+    """What Kong Operator makes from it: the DataPlanes of a GatewayConfiguration, the live Deployments of a DataPlane."""
+    gateways: tuple[str, ...] = ()
+    """The Gateways that a GatewayConfiguration configures, as `namespace/name`."""
+    unseen: tuple[str, ...] = ()
+    """Why `runners` may lack some: sentences."""
 
     def container(self, name: str) -> Container | None:
         """The container of that name."""
         return next((c for c in self.containers if c.name == name), None)
 
+    def family(self) -> Iterator[Workload]:
+        """Itself and everything that is made from it."""
+        yield self
+        for runner in self.runners:
+            yield from runner.family()
+
     def halted(self, *kinds: HaltKind) -> Halt | None:
-        """Why it makes no progress, where that is one of these kinds."""
-        halt = self.rollout.halt
-        return halt.at(self.key) if halt and halt.kind in kinds else None
+        """Why it, or what is made from it, makes no progress, where that is one of these kinds."""
+        halts = (member.rollout.halt.at(member.key) for member in self.family() if member.rollout.halt)
+        return next((halt for halt in halts if halt.kind in kinds), None)

@@ -18,7 +18,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
-from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings
+from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings, spelled_out
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.workload import Workload
 
@@ -111,6 +111,7 @@ class GatewayReconciler:
         workload, bindings = await self._reader.gather_workload(key)
         if workload is None:
             self._forget_writes(key)
+        if workload is None or workload.halted("promoting"):  # the end of a promotion ends its refusals
             self._refused.end(key)
         plan = plan_settings(workload, bindings) if workload else SettingsPlan()
         if workload is None or plan.action == "nothing":
@@ -209,12 +210,15 @@ class GatewayReconciler:
         Each write concerns all bindings of the gateway: people's changes go first.
         """
         observe = partial(self._feed.observe, lane=Lane.BACKGROUND)
-        kind = WORKLOADS[key.kind].kind
-        patch = partial(self._client.merge_patch, kind, key.namespace, key.name)
-        if plan.restore:
+        row = WORKLOADS[key.kind]
+        patch = partial(self._client.merge_patch, row.kind, key.namespace, key.name)
+        if plan.restore and row.operated:
+            body = spelled_out(plan.restore, await self._client.get(row.kind, key.namespace, key.name), row)
+            observe(await patch(body, manager=names.RESTORING_MANAGER))
+        elif plan.restore:
             observe(await patch(plan.restore, strategic=True, manager=names.RESTORING_MANAGER))
         if plan.apply:
-            answer = await self._client.apply(kind, plan.apply, force=plan.force)
+            answer = await self._client.apply(row.kind, plan.apply, force=plan.force)
             self._limiter.count(key)
             self._applied[key] = plan
             observe(answer)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import KINDS
 
 LLM = {"provider": "openai", "model": "gpt-4o-mini", "auth": {"secretRef": {"name": "openai", "key": "api-key"}}}
@@ -155,15 +156,45 @@ ROLLED_OUT: Final[Manifest] = {
 
 
 def workload(
-    kind: str, version: int = 1, *env: Mapping[str, Any], namespace: str = "kong", name: str = "gateway", **metadata: Any
+    kind: str,
+    version: int = 1,
+    *env: Mapping[str, Any],
+    namespace: str = "kong",
+    name: str = "gateway",
+    image: str = "kong/kong-gateway:3.13",
+    **metadata: Any,
 ) -> Manifest:
     """A gateway of that kind, fully rolled out."""
-    container = {"name": "proxy", "image": "kong/kong-gateway:3.13", "env": list(env)}
-    content = {
-        "spec": {"replicas": 1, "template": {"spec": {"containers": [container]}}},
-        "status": dict(ROLLED_OUT),
-    }
+    container = {"name": "proxy", "image": image, "env": list(env)}
+    spec_ = {"replicas": 1, **WORKLOADS[kind].with_pod({"containers": [container]})["spec"]}
+    content = {"spec": spec_, "status": dict(ROLLED_OUT)}
     return raw_object(kind, name, version, content, **{"namespace": namespace, "generation": 1, **metadata})
+
+
+def family(kind: str, version: int = 1, *env: Mapping[str, Any], name: str = "gateway", **fields: Any) -> list[Manifest]:
+    """A gateway of that kind, and what Kong Operator makes from it: the last one runs the pods, fully rolled out."""
+    first = workload(kind, version, *env, name=name, **fields)
+    inherited = {field: value for field, value in fields.items() if field in {"namespace", "image"}}
+    namespace = first["metadata"]["namespace"]
+    if kind == "DataPlane":
+        return [first, made(workload("Deployment", version, *env, name=f"dataplane-{name}-x", **inherited), first)]
+    if kind != "GatewayConfiguration":
+        return [first]
+    ref = {"group": "gateway-operator.konghq.com", "kind": kind, "name": name, "namespace": namespace}
+    gateway_class = raw_object("GatewayClass", name, version, {"spec": {"parametersRef": ref}})
+    gateway = raw_object("Gateway", name, version, {"spec": {"gatewayClassName": name}}, namespace=namespace)
+    plane, deployment_ = family("DataPlane", version, *env, name=f"{name}-x", **inherited)
+    return [first, gateway_class, gateway, made(plane, gateway), deployment_]
+
+
+def made(raw: Manifest, owner: Manifest, label: str = "", **metadata: Any) -> Manifest:
+    """The same object as Kong Operator makes it from that owner."""
+    reference = {"kind": owner["kind"], "name": owner["metadata"]["name"], "uid": owner["metadata"]["uid"], "controller": True}
+    labels = {"gateway-operator.konghq.com/managed-by": owner["kind"].lower(), **({_STATE: label} if label else {})}
+    return {**raw, "metadata": {**raw["metadata"], "ownerReferences": [reference], "labels": labels, **metadata}}
+
+
+_STATE: Final = "gateway-operator.konghq.com/dataplane-deployment-state"
 
 
 def ours(raw: Manifest, owner: str = "assistant", **metadata: Any) -> Manifest:

@@ -36,6 +36,10 @@ KINDS = [
     "Deployment",
     "DaemonSet",
     "StatefulSet",
+    "DataPlane",
+    "GatewayConfiguration",
+    "Gateway",
+    "GatewayClass",
     "Event",
 ]
 

@@ -1,6 +1,7 @@
 """A cluster in memory that keeps to the API server's rules for reading, creating, patching, applying and deleting.
 
-Server-side apply and strategic merge patches keep managedFields (`field_ownership`). Creations and JSON merge patches do not.
+Server-side apply, strategic merge patches, and JSON merge patches of a spec keep managedFields (`field_ownership`). Creations and other
+JSON merge patches do not.
 """
 
 from __future__ import annotations
@@ -70,7 +71,11 @@ class FakeCluster(Client):
         live = self._pinned(key, body)
         if live.get("immutable") and not {"data", "immutable"}.isdisjoint(body):
             raise Refused(f"{key} is invalid: data: Forbidden: field is immutable when `immutable` is set", 422)
-        return self._keep(key, updated(live, strategically_merged(live, body), manager) if strategic else merged(live, body))
+        if strategic and kind.group not in {"", "apps"}:
+            raise Refused(f"{key}: the body of the request was in an unknown format", 415)
+        changed = strategically_merged(live, body) if strategic else merged(live, body)
+        tracked = strategic or ("spec" in body and "managedFields" in live["metadata"])
+        return self._keep(key, updated(live, changed, manager) if tracked else changed)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         key = self._arrive("patch_status", kind, namespace, name, body)

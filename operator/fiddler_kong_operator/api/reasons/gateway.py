@@ -19,7 +19,7 @@ REASONS: Final = (
         "Upgrade Kong to the version in the message.",
     ),
     Reason(
-        "GatewayNotReadable", _G, "Unknown", "The API server does not answer a read of the workload named in gateway.targetRef.",
+        "GatewayNotReadable", _G, "Unknown", "The workload named in gateway.targetRef, or what runs its pods, cannot be read.",
         "See the message; the operator tries again.",
     ),
     Reason(
@@ -76,11 +76,11 @@ REASONS: Final = (
     ),
     Reason(
         "GatewaySettingsMissing", _G, "False", "gateway.management is Verify and the workload lacks settings.",
-        "Set the Helm values named in the message.", stalls=True,
+        "Set the values in the message: with Helm, or in the object of Kong Operator.", stalls=True,
     ),
     Reason(
         "GatewayManagedElsewhere", _G, "False", "Kong Operator owns this workload and would revert any change.",
-        "Set the env on its DataPlane or GatewayConfiguration.", stalls=True,
+        "Name its DataPlane or GatewayConfiguration in gateway.targetRef, as the message says.", stalls=True,
     ),
     Reason(
         "GatewaySettingsReverted", _G, "False", "Another manager keeps reverting the settings; the operator has stopped writing them.",

@@ -10,6 +10,7 @@ from .attachables import ATTACHABLE_KINDS
 from .bindings import BINDINGS
 from .consumers import CONSUMER_KINDS
 from .contract import Source, WatchedKind
+from .gateways import GATEWAY_KINDS
 from .ingress_classes import INGRESS_CLASSES
 from .plugins import CLUSTER_PLUGINS, PLUGINS
 from .reference_grants import REFERENCE_GRANTS
@@ -22,7 +23,7 @@ __all__ = ["INFORMED", "WATCHED", "WatchedKind"]
 _CONFIGURATION: Final = (SECRETS, PLUGINS, CLUSTER_PLUGINS, *ATTACHABLE_KINDS, REFERENCE_GRANTS, INGRESS_CLASSES, *CONSUMER_KINDS)
 
 WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
-    {row.kind.name: row for row in (BINDINGS, *_CONFIGURATION, *WORKLOAD_KINDS, WARNINGS)}
+    {row.kind.name: row for row in (BINDINGS, *_CONFIGURATION, *WORKLOAD_KINDS, *GATEWAY_KINDS, WARNINGS)}
 )
 """Every watched kind by name."""
 

@@ -11,11 +11,13 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.records import Records
+from fiddler_kong_operator.plan.gateway.operated import parent_of
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, is_taken_up
 from fiddler_kong_operator.plan.objects.digest import content_digest
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout, Workload
 
 from .contract import WATCH_VERBS, Urgency, WatchedKind, changed, prompt
+from .lineage import index_lineage, relatives
 
 __all__ = ["MOMENT", "WORKLOAD_KINDS", "is_borrowed", "reduce_workload", "rollout_urgency"]
 
@@ -46,7 +48,7 @@ def reduce_workload(
     annotations = metadata.get("annotations") or {}
     template = content_digest({"template": kind.pod_template(raw)})
     before = known if known and known.uid == metadata.get("uid", "") else None
-    taken_up = is_taken_up(raw) or (before is not None and before.taken_up and before.template == template)
+    taken_up = kind.operated or is_taken_up(raw) or (before is not None and before.taken_up and before.template == template)
     rollout = kind.rollout(raw) if taken_up else _outdated(kind.rollout(raw))
     containers = tuple(_container(c) for c in kind.pod(raw).get("containers") or ())
     return Workload(
@@ -66,6 +68,7 @@ def reduce_workload(
         template=template,
         taken_up=taken_up,
         replaced=() if rollout.complete else _replaced(before, containers),
+        operated=kind.operated,
     )
 
 
@@ -142,7 +145,9 @@ def _items(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
 def _triggers(records: Records, key: ObjectKey, old: Workload | None, new: Workload | None) -> Iterator[ObjectKey]:
     if changed(old, new, *_PROGRESS):
         yield key
-        yield from records.indexes.wanted_by[key]
+        for concerned in (key, *relatives(records, key, old, new)):
+            wanted_by = records.indexes.wanted_by[concerned]
+            yield from (concerned, *wanted_by) if wanted_by else ()
 
 
 def rollout_urgency(old: Any, new: Any) -> Urgency:
@@ -158,7 +163,7 @@ def rollout_urgency(old: Any, new: Any) -> Urgency:
 
 
 def _keep(workload: Workload) -> bool:
-    return workload.borrowed
+    return workload.borrowed or workload.operated or parent_of(workload) is not None
 
 
 def _row(workload: WorkloadKind) -> WatchedKind:
@@ -166,10 +171,12 @@ def _row(workload: WorkloadKind) -> WatchedKind:
         kind=workload.kind,
         reduce=reduce_workload,
         triggers=_triggers,
+        index=index_lineage,
         keep=_keep,
         urgency=rollout_urgency,
         verbs=(*WATCH_VERBS, "patch"),
         why="Read the gateway's rollout; apply the three tracing settings.",
+        optional=workload.operated,
     )
 
 

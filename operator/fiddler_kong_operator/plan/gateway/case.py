@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.kinds import GATEWAY_CONFIGURATION
 from fiddler_kong_operator.plan.plugins import needs_lua
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
 from .env import Observation, Observations, Setting, SettingState
+from .operated import origin
 from .process import PLUGIN_LIST, extended_list, is_data_plane, missing_plugins
+from .remedies import Remedy, remedy_of
 from .tenancy import granted, settings_rival, tenants
 from .unread import Unread
 from .version import SESSIONS_VERIFIED, Defect, Image, KongVersion, known_defects, parse_image, parse_version, sessions_verified, topics_of
-from .workload_kinds import WorkloadKind
+from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["GatewayCase", "is_allowed", "known_container", "known_version", "make_case"]
 
@@ -84,15 +87,45 @@ class GatewayCase:
         return self.kind.env_field(self.container.name, name)
 
     def _observed(self, observations: Iterable[Observation]) -> Observations:
-        return Observations(tuple(observations), self.field)
-
-    # Owner
+        return Observations(tuple(observations), self.field, self._remedy)
 
     @property
-    def data_plane(self) -> str:
-        """The DataPlane of Kong Operator that owns the workload."""
-        name = self.workload.owners.get("DataPlane")
-        return f"DataPlane {self.workload.key.namespace}/{name}" if name else "the DataPlane"
+    def _remedy(self) -> Remedy:
+        return remedy_of(self.workload, self.container.name)
+
+    # Kong Operator
+
+    @property
+    def target(self) -> str:
+        """What to name in `gateway.targetRef` in place of a workload that Kong Operator makes."""
+        key = origin(self.workload)
+        if key is None or key.kind not in WORKLOADS:
+            return f"the GatewayConfiguration in parametersRef of the GatewayClass of {key}" if key else "its DataPlane"
+        return f"{{kind: {key.kind}, namespace: {key.namespace}, name: {key.name}}}"
+
+    @property
+    def served(self) -> str:
+        """The Gateways that a GatewayConfiguration configures: a sentence with a space before it, or ""."""
+        gateways = self.workload.gateways
+        return (
+            f" It configures {len(gateways)} Gateways, and the settings hold for all: {', '.join(gateways)}." if len(gateways) > 1 else ""
+        )
+
+    @property
+    def unmade(self) -> str:
+        """That Kong Operator has made nothing from one of its objects; "" where it has."""
+        key = next((member.key for member in self.workload.family() if member.operated and not member.runners), None)
+        if key is None:
+            return ""
+        if key.kind == GATEWAY_CONFIGURATION.name and not self.workload.gateways:
+            return f"No Gateway uses {key}, so it runs no pod. Name it in parametersRef of a GatewayClass, and that class in a Gateway."
+        where = f"kubectl -n {key.namespace} describe {key.kind.lower()} {key.name}"
+        return f"Kong Operator has made nothing from {key} yet, so it runs no pod. Look at its conditions: {where}."
+
+    @property
+    def unseen(self) -> str:
+        """Why some of its pods' workloads may not be seen; "" where all are."""
+        return ". ".join(dict.fromkeys(why for member in self.workload.family() for why in member.unseen))
 
     # Plugins
 
@@ -108,17 +141,28 @@ class GatewayCase:
         return f"{self.field(PLUGIN_LIST)}.value is {values}"
 
     @property
-    def extended_list(self) -> str:
-        """The value of KONG_PLUGINS with the binding's plugins."""
-        return extended_list(self.spec, self.container)
+    def wanted_list(self) -> Observations:
+        """KONG_PLUGINS with the binding's plugins."""
+        setting = Setting(PLUGIN_LIST, extended_list(self.spec, self.container))
+        return self._observed([env.observe_setting(self.workload, self.container, setting)])
 
     # Pods
 
     @property
     def mixed(self) -> bool:
         """Whether pods may still run an older template without the settings."""
-        replaced = self.workload.replaced
-        return not self.workload.rollout.complete and (replaced is None or not all(map(self._serves, replaced)))
+        return any(map(self._lags, self.workload.family()))
+
+    @property
+    def down(self) -> Workload | None:
+        """The workload without a ready pod; None where each has one."""
+        return next((w for w in self.workload.family() if not w.runners and not w.rollout.ready), None)
+
+    def _lags(self, member: Workload) -> bool:
+        """Whether its pods may lack the settings. Kong Operator may not have made it from the newest template yet."""
+        behind = member is not self.workload and not self._serves(member.containers)
+        replaced = member.replaced
+        return behind or (not member.rollout.complete and (replaced is None or not all(map(self._serves, replaced))))
 
     def _serves(self, containers: tuple[Container, ...]) -> bool:
         """Whether pods with these containers work for the binding."""

@@ -18,6 +18,7 @@ from fiddler_kong_operator.plan.workload import Container, Workload
 from . import env
 from .case import GatewayCase, is_allowed, make_case
 from .env import SettingState
+from .operated import managed_elsewhere
 from .process import (
     PLUGIN_LIST,
     control_plane_elsewhere,
@@ -27,7 +28,6 @@ from .process import (
     kong_elsewhere,
     lacking,
 )
-from .tenancy import managed_elsewhere
 from .verify_depth import verify_depth
 from .version import MINIMUM
 from .workload_kinds import WORKLOADS, WorkloadKind
@@ -113,7 +113,7 @@ def _init_container(snapshot: Snapshot) -> str | None:
 
 
 _NOT_EVALUATED: Final = "Not checked, because the binding was not accepted."
-_KINDS: Final = ", ".join(WORKLOADS)
+_UNUSED: Final = "runs no pod yet: no Gateway of a GatewayClass that names it in parametersRef has a DataPlane."
 _CONTROLLER: Final = "runs Kong's controller, which handles no traffic and takes none of the settings."
 
 ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
@@ -123,14 +123,22 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
         lambda s: not s.workload_visible and s.binding.workload,
         "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Ask its administrator to add the namespace.",
     ),
+    Check(
+        "GatewayNotFound",
+        lambda s: not s.workload_installed and s.binding.workload and WORKLOADS[s.binding.workload.kind].kind,
+        "The cluster does not know the kind {found.name} ({found.api_version}). Install Kong Operator, or correct gateway.targetRef.kind.",
+    ),
     Check("GatewayNotReadable", lambda s: s.binding.workload and s.unread.get(s.binding.workload), "{found}."),
     Check(
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
         "{found} (gateway.targetRef) does not exist. Correct the reference, or install the gateway; the operator then continues. "
-        f"If it is not a {{found.kind}}, set gateway.targetRef.kind; the operator supports {_KINDS}.",
+        f"If it is not a {{found.kind}}, set gateway.targetRef.kind; the operator supports {', '.join(WORKLOADS)}.",
     ),
     Check("GatewayNotEvaluated", lambda s: not is_allowed(s), _NOT_EVALUATED),  # without a grant, tell nothing about the workload
+    Check(
+        "GatewayNotRunning", lambda s: s.workload and s.workload.operated and not s.workload.containers, f"{{of.workload.key}} {_UNUSED}"
+    ),
     Check(
         "GatewayControllerOnly",
         lambda s: s.workload and len(_controllers(s)) == len(s.workload.containers) and _controllers(s),
@@ -158,7 +166,7 @@ _STATE: Final = "If the tag is not Kong's version, set gateway.kongVersion to it
 _UNKNOWN: Final = "image {of.container.image} does not tell Kong's version."
 _TELL: Final = "Set gateway.kongVersion, or use kong/kong-gateway with a version tag of {minimum} or later (a digest may follow it)."
 _RUNS: Final = "The gateway runs with the needed settings, but"
-_WORKS: Final = "{of.workload.key} runs Kong {of.image.version} with the needed settings.{of.advice}"
+_WORKS: Final = "{of.workload.key} runs Kong {of.image.version} with the needed settings.{of.served}{of.advice}"
 _LATER: Final = "Kong knows gateway.untrustedLua={found} from 3.14 on; the pods of an older one would not start with it."
 _HALTED: Final = "The rollout of {of.workload.key} {found.shown}: pods may still run without the settings. {found.remedy}"
 
@@ -198,16 +206,14 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         "GatewayPluginsNotEnabled",
         lambda c: c.missing_plugins,
         "{of.plugin_list}, without {found}: Kong would refuse its whole configuration, for everybody, so none of these is attached. "
-        'Set KONG_PLUGINS={of.extended_list} (or add them to it); with Helm, env.plugins: "{of.extended_list}" (chart kong) or '
-        "gateway.env.plugins (chart ingress).",
+        "Set {of.wanted_list} (or add them to it). {of.wanted_list.remedy}.",
     ),
     # A workload of Kong Operator is fine where the settings are right already.
     Check(
         "GatewayManagedElsewhere",
         lambda c: managed_elsewhere(c.workload) and c.lacking,
-        "Kong Operator owns {of.workload.key} and would undo changes. Set {found} in {of.data_plane}, "
-        'spec.deployment.podTemplateSpec.spec.containers[name="{of.container.name}"].env; if a Gateway owns the DataPlane, in the '
-        "Gateway's GatewayConfiguration, below spec.dataPlaneOptions.",
+        "Kong Operator owns {of.workload.key} and would undo changes. Set gateway.targetRef to {of.target}: this operator then sets "
+        "{found} there. Or set them yourself. {found.remedy}.",
     ),
     Check(
         "GatewaySettingFromSource",
@@ -223,13 +229,13 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewaySettingConflict",
         lambda c: c.applies and not c.override and c.in_state(SettingState.FOREIGN),
-        "{found.lacks} {found.helm}, or gateway.conflicts: Override to have the operator take it over.",
+        "{found.lacks} {found.remedy}, or gateway.conflicts: Override to have the operator take it over.",
     ),
     Check(
         "GatewaySettingConflict",
         lambda c: c.lua_unfit,
         "{found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the pre-function plugin. "
-        "{found.helm}, or sessions.mode: Disabled and no attributes.",
+        "{found.remedy}, or sessions.mode: Disabled and no attributes.",
     ),
     Check(
         "GatewaySettingUnsupported",
@@ -241,12 +247,17 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewaySettingsMissing",
         lambda c: not c.applies and c.lacking,
-        "{found.lacks} gateway.management is Verify, so nothing was changed. {found.helm}, or gateway.management: Apply.",
+        "{found.lacks} gateway.management is Verify, so nothing was changed. {found.remedy}, or gateway.management: Apply.",
     ),
     Check(
         "GatewayScaledToZero",
         lambda c: c.workload.halted("empty"),
         "{of.workload.key} {found.shown} and serves nothing; nothing is written to it. {found.remedy}",
+    ),
+    Check(
+        "GatewayPending",
+        lambda c: c.lacking and c.workload.halted("promoting"),
+        "Nothing is written to {of.workload.key} now: what runs its pods {found.shown}. {found.remedy}",
     ),
     Check(
         "GatewayPending",
@@ -258,12 +269,14 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         lambda c: c.rival and c.lacking,
         "{of.workload.key} lacks {found}; only the settings of the older binding {of.rival.namespace}/{of.rival.name} are applied.",
     ),
-    Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once."),
+    Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once.{of.served}"),
     Check("GatewayNotRunning", lambda c: c.workload.halted("unscheduled"), "{of.workload.key} {found.shown}. {found.remedy}"),
+    Check("GatewayNotReadable", lambda c: c.unseen, "{found}."),
+    Check("GatewayNotRunning", lambda c: c.unmade, "{found}"),
     Check(
         "GatewayNotRunning",
-        lambda c: not c.workload.rollout.ready,
-        "{of.workload.key} has no ready pod. Look at its pods: kubectl -n {of.workload.key.namespace} get pods.",
+        lambda c: c.down,
+        "{found.key} has no ready pod. Look at its pods: kubectl -n {found.key.namespace} get pods.",
     ),
     Check("GatewayRolloutManual", lambda c: c.mixed and c.workload.halted("manual"), _HALTED),
     Check("GatewayRolloutPaused", lambda c: c.mixed and c.workload.halted("paused"), _HALTED),

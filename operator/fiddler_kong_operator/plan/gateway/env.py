@@ -5,7 +5,7 @@ They exist only as environment variables of Kong's process (Fiddler's integratio
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -67,8 +67,16 @@ class Setting:
     @property
     def helm_value(self) -> str:
         """The line under `env` in the values of Kong's Helm charts. Quoted: YAML would read `on` as a boolean, `1.0` as a number."""
-        key = self.name.removeprefix("KONG_").lower()
-        return f"{key}: {self.value}" if self.value == "all" else f'{key}: "{self.value}"'
+        return f"{self.name.removeprefix('KONG_').lower()}: {self._quoted}"
+
+    @property
+    def yaml(self) -> str:
+        """The entry of a container's env, in YAML."""
+        return f"{{name: {self.name}, value: {self._quoted}}}"
+
+    @property
+    def _quoted(self) -> str:
+        return self.value if self.value == "all" else f'"{self.value}"'
 
 
 class SettingState(Enum):
@@ -121,6 +129,8 @@ class Observations:
     observations: tuple[Observation, ...]
     field: Callable[[str], str]
     """The path of the env entry of that name."""
+    advise: Callable[[Iterable[Setting]], str]
+    """How a person sets them: `remedies.Remedy`."""
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -146,11 +156,9 @@ class Observations:
         return " ".join(f"{self.field(o.setting.name)} is listed more than once." for o in self.observations)
 
     @property
-    def helm(self) -> str:
-        """The values of Kong's Helm charts that set them."""
-        lines = [o.setting.helm_value for o in self.observations]
-        kong, ingress = (", ".join(f"{env}.{line}" for line in lines) for env in ("env", "gateway.env"))
-        return f"With Helm, set {kong} (chart kong) or {ingress} (chart ingress)"
+    def remedy(self) -> str:
+        """How to set them where the gateway gets its env."""
+        return self.advise([o.setting for o in self.observations])
 
     def _value(self, found: Observation) -> str:
         if found.state is SettingState.ABSENT:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.workload import Halt, Rollout
 
-__all__ = ["daemon_set_rollout", "deployment_rollout", "stateful_set_rollout"]
+__all__ = ["daemon_set_rollout", "data_plane_rollout", "deployment_rollout", "gateway_configuration_rollout", "stateful_set_rollout"]
 
 _EMPTY: Final = Halt(
     "empty",
@@ -39,6 +39,26 @@ _UNSCHEDULED: Final = Halt(
     "Correct its nodeSelector, affinity or tolerations, or add a node that they fit.",
     reported=True,
 )
+
+_PROMOTING: Final = Halt(
+    "promoting",
+    "is being promoted (blue/green), and Kong Operator refuses every change until that is done",
+    "The operator continues then. If it takes long, look at its conditions: kubectl -n {of.namespace} describe dataplane {of.name}.",
+)
+_AWAITING: Final = Halt(
+    "paused",
+    "waits for the promotion of its preview (blue/green)",
+    "Promote it: kubectl -n {of.namespace} annotate dataplane {of.name} gateway-operator.konghq.com/promote-when-ready=true.",
+)
+_FAILED: Final = Halt(
+    "stuck", "is stuck (its promotion has failed)", "See its conditions: kubectl -n {of.namespace} describe dataplane {of.name}."
+)
+_PROMOTIONS: Final = {
+    "PromotionInProgress": _PROMOTING,
+    "AwaitingPromotion": _AWAITING,
+    "Failed": _FAILED,
+    "PromotionFailed": _FAILED,
+}
 
 
 def deployment_rollout(raw: Manifest) -> Rollout:
@@ -67,6 +87,21 @@ def stateful_set_rollout(raw: Manifest) -> Rollout:
     partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition")
     halt = _scaled_down(spec) or _manual(spec, "statefulset") or (_PARTITION if partition else None)
     return Rollout(complete, ready=_count(status, "availableReplicas") > 0, halt=halt)
+
+
+def data_plane_rollout(raw: Manifest) -> Rollout:
+    """The state of a DataPlane's promotion. All else is the progress of its Deployments."""
+    status = raw.get("status") or {}
+    conditions = (status.get("rollout") or {}).get("conditions") or ()
+    found: Mapping[str, Any] = next((c for c in conditions if c.get("type") == "RolledOut"), {})
+    halt = _PROMOTIONS.get(found.get("reason", ""))
+    outdated = (found.get("observedGeneration") or 0) < (raw["metadata"].get("generation") or 0)
+    return Rollout(complete=True, ready=True, halt=None if outdated and halt is not _PROMOTING else halt)
+
+
+def gateway_configuration_rollout(_raw: Manifest) -> Rollout:
+    """Nothing: the progress is that of its DataPlanes."""
+    return Rollout(complete=True, ready=True)
 
 
 def _count(status: Mapping[str, Any], name: str) -> int:

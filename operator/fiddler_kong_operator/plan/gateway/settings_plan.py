@@ -10,7 +10,8 @@ so no crash can lose it. The release then takes three writes, because server-sid
 not restore it:
 
 1. a strategic merge patch under a field manager of its own (`names.RESTORING_MANAGER`) restores former values and deletes the entries that
-   the operator added, so that pods are replaced once. The annotation stays.
+   the operator added, so that pods are replaced once. The annotation stays. The API server knows no such patch of custom resources: there
+   a merge patch sends whole lists, as they were read (`spelled_out`). Managers of what it does not change stay.
 2. an apply without these entries ends our ownership and removes the annotation. Nothing in the pod template changes.
 3. a merge patch (`disowning_patch`) removes the restoring manager from managedFields: an owner who applies server-side could otherwise not
    change the value without forcing.
@@ -35,11 +36,12 @@ from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Container, Workload
 
 from .env import BLOCKED, Observation, SettingState, needed_settings, observe_setting
+from .operated import managed_elsewhere
 from .process import is_unfit
-from .tenancy import managed_elsewhere, tenants
+from .tenancy import tenants
 from .workload_kinds import WORKLOADS, WorkloadKind
 
-__all__ = ["SettingsPlan", "disowning_patch", "plan_settings"]
+__all__ = ["SettingsPlan", "disowning_patch", "plan_settings", "spelled_out"]
 
 _Entry = tuple[str, str]
 """(container, name of the env entry)."""
@@ -52,7 +54,8 @@ class SettingsPlan:
     apply: Manifest | None = field(default=None, repr=False)
     """A server-side apply, with field manager `names.FIELD_MANAGER`. Carries the uid, and where forced the resourceVersion."""
     restore: Manifest | None = field(default=None, repr=False)
-    """A strategic merge patch, with field manager `names.RESTORING_MANAGER`. Carries uid and resourceVersion."""
+    """A strategic merge patch, with field manager `names.RESTORING_MANAGER`. Carries uid and resourceVersion. For a custom resource, send
+    it `spelled_out`."""
     force: bool = False
     """Force the apply: it takes over values of other managers, which it records."""
 
@@ -79,7 +82,7 @@ class _Desired:
 
 def plan_settings(workload: Workload, bindings: Iterable[Binding], kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> SettingsPlan:
     """Plan the writes to one workload from all bindings that name it. Bindings that do not count (`tenants`) have no effect."""
-    if managed_elsewhere(workload):
+    if managed_elsewhere(workload) or workload.halted("promoting"):
         return SettingsPlan()
     kind = kinds[workload.key.kind]
     desired = _desired(workload, tenants(workload, bindings))
@@ -103,6 +106,21 @@ def disowning_patch(observed: Manifest) -> Manifest | None:
     if len(rest) == len(managed):
         return None
     return {"metadata": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "managedFields": rest}}
+
+
+def spelled_out(restore: Manifest, observed: Manifest, kind: WorkloadKind) -> Manifest:
+    """A `restore` as a JSON merge patch of the observed object, with its containers complete. It fails on any other version of it."""
+    changes = {c["name"]: {entry["name"]: entry for entry in c["env"]} for c in kind.pod(restore)["containers"]}
+    containers = [_changed(container, changes.get(container["name"], {})) for container in kind.pod(observed).get("containers") or ()]
+    return {"metadata": restore["metadata"], **kind.with_pod({"containers": containers})}
+
+
+def _changed(container: Mapping[str, Any], changes: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """A container with these entries of its env set, or deleted."""
+    entries = ({**entry, **changes.get(entry["name"], {})} for entry in container.get("env") or ())
+    env = [entry for entry in entries if "$patch" not in entry]
+    rest = {field: value for field, value in container.items() if field != "env"}
+    return rest | ({"env": env} if env else {})
 
 
 def _in_sync(workload: Workload, desired: Mapping[_Entry, _Desired], recorded: Mapping[_Entry, str], former: Mapping[_Entry, str]) -> bool:

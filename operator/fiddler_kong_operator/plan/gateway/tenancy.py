@@ -6,7 +6,6 @@ The older binding wins (time of creation, then namespace and name), as in Gatewa
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
@@ -16,22 +15,21 @@ from fiddler_kong_operator.plan.workload import Workload
 
 from .env import needed_lua
 
-__all__ = ["demand", "demanded_settings", "granted", "managed_elsewhere", "seniority", "settings_rival", "tenancy_of", "tenants"]
-
-_KONG_OPERATOR_LABEL: Final = "gateway-operator.konghq.com/managed-by"
+__all__ = ["demand", "demanded_settings", "granted", "seniority", "settings_rival", "tenancy_of", "tenants"]
 
 
 def granted(binding: Binding, workload: Workload) -> bool:
-    """Whether the workload's owner lets this binding use it: same namespace, or named (or `*`) in the grant annotation."""
-    if binding.namespace == workload.key.namespace:
-        return True
+    """Whether the workload's owner lets this binding use it.
+
+    It is in the same namespace, or the grant annotation names that one (or `*`): the workload's, or that of an object that Kong Operator
+    makes it from, because only there a person can annotate it for good.
+    """
+    return binding.namespace == workload.key.namespace or _is_named(binding.namespace, workload)
+
+
+def _is_named(namespace: str, workload: Workload) -> bool:
     allowed = {entry.strip() for entry in (workload.grant or "").split(",")}
-    return "*" in allowed or binding.namespace in allowed
-
-
-def managed_elsewhere(workload: Workload) -> bool:
-    """Whether Kong Operator owns the workload through a DataPlane: it reverts every change."""
-    return "DataPlane" in workload.owners or workload.labels.get(_KONG_OPERATOR_LABEL) == "dataplane"
+    return not allowed.isdisjoint({"*", namespace}) or (workload.owner is not None and _is_named(namespace, workload.owner))
 
 
 def seniority(binding: Binding) -> tuple[str, str, str]:

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest
-from fiddler_kong_operator.plan.kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from fiddler_kong_operator.plan.kinds import DAEMON_SET, DATA_PLANE, DEPLOYMENT, GATEWAY_CONFIGURATION, STATEFUL_SET
 from fiddler_kong_operator.plan.workload import Rollout
 
-from .rollouts import daemon_set_rollout, deployment_rollout, stateful_set_rollout
+from .rollouts import daemon_set_rollout, data_plane_rollout, deployment_rollout, gateway_configuration_rollout, stateful_set_rollout
 
 __all__ = ["WORKLOADS", "WorkloadKind", "is_taken_up"]
 
@@ -26,6 +26,8 @@ class WorkloadKind:
     """Path of the pod template inside the object. It starts with `spec`."""
     rollout: Callable[[Manifest], Rollout]
     """The progress of a raw object's rollout, as far as its controller has reported it: `is_taken_up` tells whether it is up to date."""
+    operated: bool = False
+    """A custom resource from which Kong Operator makes the Deployments that run the pods: the progress is theirs (`operated.joined`)."""
 
     @property
     def pod_path(self) -> tuple[str, ...]:
@@ -48,9 +50,13 @@ class WorkloadKind:
         """A part of an object that holds nothing but this pod spec."""
         return reduce(lambda inner, step: {step: inner}, reversed(self.pod_path), dict(pod))
 
+    def env_path(self, container: str) -> str:
+        """The path of a container's env, as shown in messages."""
+        return f'{".".join(self.pod_path)}.containers[name="{container}"].env'
+
     def env_field(self, container: str, name: str) -> str:
         """The path of an env entry, as shown in messages."""
-        return f'{".".join(self.pod_path)}.containers[name="{container}"].env[name="{name}"]'
+        return f'{self.env_path(container)}[name="{name}"]'
 
 
 def _descend(content: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
@@ -69,6 +75,13 @@ WORKLOADS: Final[Mapping[str, WorkloadKind]] = MappingProxyType(
             WorkloadKind(DEPLOYMENT, ("spec", "template"), deployment_rollout),
             WorkloadKind(DAEMON_SET, ("spec", "template"), daemon_set_rollout),
             WorkloadKind(STATEFUL_SET, ("spec", "template"), stateful_set_rollout),
+            WorkloadKind(DATA_PLANE, ("spec", "deployment", "podTemplateSpec"), data_plane_rollout, operated=True),
+            WorkloadKind(
+                GATEWAY_CONFIGURATION,
+                ("spec", "dataPlaneOptions", "deployment", "podTemplateSpec"),
+                gateway_configuration_rollout,
+                operated=True,
+            ),
         )
     }
 )

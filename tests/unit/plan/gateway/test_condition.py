@@ -65,7 +65,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         [
             "Deployment kong/kong-gateway (gateway.targetRef) does not exist",
             "Correct the reference",
-            "supports Deployment, DaemonSet, StatefulSet.",
+            "supports Deployment, DaemonSet, StatefulSet, DataPlane, GatewayConfiguration.",
         ],
     ),
     (
@@ -420,16 +420,15 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         with_env({**WANTED, SAMPLING_RATE: "0.5"}, owners={"DataPlane": "edge"}),
         "GatewayManagedElsewhere",
         [
-            "KONG_TRACING_SAMPLING_RATE=1.0",
-            'in DataPlane kong/edge, spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env;',
-            "GatewayConfiguration, below spec.dataPlaneOptions.",
+            "Set gateway.targetRef to {kind: DataPlane, namespace: kong, name: edge}: this operator then sets KONG_TRACING",
+            'In DataPlane kong/edge, set spec.deployment.podTemplateSpec.spec.containers[name="proxy"].env: [{name: KONG_TRACING',
         ],
     ),
     (
         "Kong Operator's by its label",
         with_env({}, labels={"gateway-operator.konghq.com/managed-by": "dataplane"}),
         "GatewayManagedElsewhere",
-        ["in the DataPlane, spec.deployment"],
+        ["Set gateway.targetRef to its DataPlane", "In the DataPlane or GatewayConfiguration that it comes from, set spec.deployment"],
     ),
     ("Kong Operator's, right", with_env(WANTED, owners={"DataPlane": "edge"}), "GatewayConfigured", []),
     ("absent", with_env({}), "GatewayPending", ["About to set KONG_TRACING_INSTRUMENTATIONS=all", "replaced once"]),

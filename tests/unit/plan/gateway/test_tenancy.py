@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.plan.gateway.tenancy import granted, managed_elsewhere, settings_rival, tenants
+from fiddler_kong_operator.plan.gateway.operated import managed_elsewhere
+from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival, tenants
 from fiddler_kong_operator.plan.snapshot import Binding
 from tests.unit.plan.situations import make_binding, make_spec, make_workload
 

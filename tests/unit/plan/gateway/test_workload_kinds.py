@@ -9,13 +9,14 @@ from fiddler_kong_operator.api.v1alpha1 import BindingSpec, WorkloadRef
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.workloads import reduce_workload
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
+from fiddler_kong_operator.plan.gateway.operated import joined
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Rollout
 from tests.unit.observe.objects import ROLLED_OUT
-from tests.unit.plan.situations import WANTED, make_binding, make_snapshot, make_spec
+from tests.unit.plan.situations import WANTED, make_binding, make_snapshot, make_spec, make_workload
 
 FLEET = WorkloadKind(
     Kind("Fleet", "example.com", "v2", "fleets"),
@@ -82,6 +83,7 @@ def test_owners_are_read_where_the_row_says(row: WorkloadKind, manager: str, act
 
     assert {owner for owners in workload.env_managers.values() for owner in owners} == {manager}
     assert plan_settings(workload, [], EVERY).action == action
+    workload = joined(workload, [make_workload()]) if row.operated else workload
     assert evaluate_gateway(make_snapshot(binding_of(row), workload=workload), EVERY).finding.reason.name == "GatewayConfigured"
 
 

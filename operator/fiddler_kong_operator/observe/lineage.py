@@ -1,0 +1,50 @@
+"""Joins a workload with what Kong Operator makes from it, and what it is made from, as far as the cache shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.gateway.operated import Link, joined, parent_of
+from fiddler_kong_operator.plan.kinds import DATA_PLANE, DEPLOYMENT, GATEWAY, GATEWAY_CLASS
+from fiddler_kong_operator.plan.workload import Workload
+
+from .cache import Cache
+
+__all__ = ["find_workload"]
+
+
+def find_workload(cache: Cache, key: ObjectKey | None) -> Workload | None:
+    """The cached workload with its owner and its runners; None where there is none."""
+    workload = cache.value(key, Workload) if key else None
+    if workload is None:
+        return None
+    owner = _owner(cache, workload)
+    workload = _with_runners(cache, workload)
+    return replace(workload, owner=owner) if owner else workload
+
+
+def _owner(cache: Cache, made: Workload) -> Workload | None:
+    key = parent_of(made)
+    if key and key.kind == GATEWAY.name:
+        gateway_class = parent_of(cache.value(key, Link))
+        key = parent_of(cache.value(gateway_class, Link)) if gateway_class else None
+    owner = cache.value(key, Workload) if key else None
+    return replace(owner, owner=_owner(cache, owner)) if owner else None
+
+
+def _with_runners(cache: Cache, workload: Workload) -> Workload:
+    if not workload.operated:
+        return workload
+    unseen = cache.problems(DEPLOYMENT, workload.key.namespace)
+    if workload.key.kind == DATA_PLANE.name:
+        return joined(workload, _made_from(cache, [workload.key]), unseen=unseen)
+    gateways = sorted(gateway for made in cache.indexes.made_from[workload.key] for gateway in cache.indexes.made_from[made])
+    unseen = tuple(problem for kind in (GATEWAY_CLASS, GATEWAY, DATA_PLANE) for problem in cache.problems(kind))
+    return joined(workload, _made_from(cache, gateways), gateways=(f"{g.namespace}/{g.name}" for g in gateways), unseen=unseen)
+
+
+def _made_from(cache: Cache, origins: Iterable[ObjectKey]) -> list[Workload]:
+    keys = (key for origin in origins for key in sorted(cache.indexes.made_from[origin]))
+    return [_with_runners(cache, made) for key in keys if (made := cache.value(key, Workload))]

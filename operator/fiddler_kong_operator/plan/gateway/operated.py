@@ -1,0 +1,91 @@
+"""Kong Operator's objects and what it makes from them: GatewayConfiguration, GatewayClass, Gateway, DataPlane, Deployment.
+
+A setting belongs on the first object of this row that a person writes. Kong Operator undoes changes of all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.kinds import DATA_PLANE, DEPLOYMENT, GATEWAY
+from fiddler_kong_operator.plan.workload import Container, Workload
+
+from .env import SETTINGS
+
+__all__ = ["Link", "joined", "managed_elsewhere", "origin", "parent_of"]
+
+_MANAGED_BY: Final = "gateway-operator.konghq.com/managed-by"
+_STATE: Final = "gateway-operator.konghq.com/dataplane-deployment-state"
+_PREVIEW: Final = "preview"
+_MADE: Final = {DEPLOYMENT.name: ("dataplane", DATA_PLANE), DATA_PLANE.name: ("gateway", GATEWAY)}
+"""Kind -> the value of the label on those that Kong Operator makes, and the kind of their owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A Gateway or GatewayClass, as the way from a DataPlane to its GatewayConfiguration."""
+
+    key: ObjectKey
+    resource_version: str
+    parent: ObjectKey | None
+    """The GatewayClass of a Gateway; the GatewayConfiguration of a GatewayClass, None where it has none."""
+
+
+def parent_of(value: Workload | Link | None) -> ObjectKey | None:
+    """The object that this one is made from, or configured by; None where there is none."""
+    if not isinstance(value, Workload):
+        return value.parent if value else None
+    _, kind = _MADE.get(value.key.kind, ("", None))
+    name = value.owners.get(kind.name) if kind else None
+    return ObjectKey(kind.name, value.key.namespace, name) if kind and name else None
+
+
+def managed_elsewhere(workload: Workload) -> bool:
+    """Whether Kong Operator makes the workload from another object: it reverts every change."""
+    label, _ = _MADE.get(workload.key.kind, ("", None))
+    return parent_of(workload) is not None or bool(label and workload.labels.get(_MANAGED_BY) == label)
+
+
+def origin(workload: Workload) -> ObjectKey | None:
+    """The object that a person writes in place of one that Kong Operator makes; a Gateway where its GatewayConfiguration is not known.
+
+    None where nothing is known of it.
+    """
+    if workload.owner:
+        return origin(workload.owner) or workload.owner.key
+    return parent_of(workload)
+
+
+def joined(workload: Workload, runners: Iterable[Workload], *, gateways: Iterable[str] = (), unseen: Iterable[str] = ()) -> Workload:
+    """A DataPlane or GatewayConfiguration with what is made from it: its progress is theirs.
+
+    A preview of a blue/green rollout serves nothing, so it does not count.
+    """
+    live = tuple(runner for runner in runners if runner.labels.get(_STATE) != _PREVIEW)
+    ready = bool(live) and all(runner.rollout.ready for runner in live)
+    return replace(
+        workload,
+        rollout=replace(workload.rollout, complete=all(runner.rollout.complete for runner in live), ready=ready),
+        containers=_as_run(workload.containers, live),
+        runners=live,
+        gateways=tuple(gateways),
+        unseen=tuple(unseen),
+    )
+
+
+def _as_run(template: tuple[Container, ...], runners: tuple[Workload, ...]) -> tuple[Container, ...]:
+    """The containers of a template as they run: Kong Operator adds what a template leaves out, the whole container even."""
+    written = {container.name: container for container in template}
+    running = {container.name: container for container in (runners[0].containers if runners else ())}
+    return tuple(_merged(written.get(name, Container(name, "")), running.get(name)) for name in dict.fromkeys((*written, *running)))
+
+
+def _merged(written: Container, running: Container | None) -> Container:
+    """The three settings count only where the template has them: what runs may come from an earlier one."""
+    if running is None:
+        return written
+    added = (entry for entry in running.env if entry.name not in SETTINGS and not written.entries(entry.name))
+    return replace(written, image=written.image or running.image, env=(*written.env, *added))

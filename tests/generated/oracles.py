@@ -229,7 +229,8 @@ def _propagation(case: Case) -> Iterator[str]:
     ignored = case.spec["tracing"]["propagation"] == "Ignore"
     if not any(path[:1] == ("propagation",) for path in overridden(case.spec, "opentelemetry")):
         for config in _traces(case):
-            yield from same("propagation", config["propagation"], {"default_format": "w3c", **({"extract": []} if ignored else {})})
+            given = {name: value for name, value in config["propagation"].items() if value is not None}
+            yield from same("propagation", given, {"default_format": "w3c", **({"extract": []} if ignored else {})})
 
 
 def _overrides(case: Case) -> Iterator[str]:

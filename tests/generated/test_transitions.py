@@ -19,9 +19,13 @@ from tests.generated.pool import Pool
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """A separate control plane: this module counts Kong's refusals, and its thousands of writes would fill others' audit log."""
+    """A separate control plane: this module counts Kong's refusals, and its thousands of writes would fill others' audit log.
+
+    Kong is of the minor version that the grounds' gateways claim.
+    """
     cluster = Cluster.start()
     with cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as started:
+        cluster.kubectl("--namespace=kong", "set", "image", "deployment/kong-gateway", "proxy=kong/kong-gateway:3.14.0.4")
         install(cluster)
         yield started
 

@@ -27,7 +27,9 @@ def find_workload(cache: Cache, key: ObjectKey | None) -> Workload | None:
 
 def _owner(cache: Cache, made: Workload) -> Workload | None:
     key = parent_of(made)
-    if key and key.kind == GATEWAY.name:
+    if key is None or not _is_made_from(cache, made, key):
+        return None
+    if key.kind == GATEWAY.name:
         gateway_class = parent_of(cache.value(key, Link))
         key = parent_of(cache.value(gateway_class, Link)) if gateway_class else None
     owner = cache.value(key, Workload) if key else None
@@ -47,4 +49,10 @@ def _with_runners(cache: Cache, workload: Workload) -> Workload:
 
 def _made_from(cache: Cache, origins: Iterable[ObjectKey]) -> list[Workload]:
     keys = (key for origin in origins for key in sorted(cache.indexes.made_from[origin]))
-    return [_with_runners(cache, made) for key in keys if (made := cache.value(key, Workload))]
+    found = (made for key in keys if (made := cache.value(key, Workload)))
+    return [_with_runners(cache, made) for made in found if _is_made_from(cache, made, parent_of(made))]
+
+
+def _is_made_from(cache: Cache, made: Workload, origin: ObjectKey | None) -> bool:
+    """Whether that very object controls it: anybody may write an ownerReference with its name into a Deployment of the namespace."""
+    return origin is not None and cache.uid(origin) in made.controllers

@@ -97,6 +97,8 @@ class Workload:
     labels: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     """Names of its ownerReferences by kind (`DataPlane`: Kong Operator's)."""
+    controllers: frozenset[str] = frozenset()
+    """Uid of its controlling owner: unlike a name, it tells an object from another one that had, or claims, the same name."""
     env_managers: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     """(container, env name) -> managers that own the entry's value, from managedFields; KONG_* names only."""
     borrowed: bool = False

@@ -232,6 +232,23 @@ async def _allowed(named: tuple[str, str], seen: list[Manifest]) -> bool:
     return judged(await Desk(naming(*named), *seen).snapshot())[0] != "GatewayNotEvaluated"
 
 
+@pytest.mark.parametrize("kind", OPERATED)
+@pytest.mark.parametrize("claim", [{"uid": "another"}, {"controller": False}], ids=["name", "reference"])
+async def test_a_deployment_that_only_claims_to_be_made_by_kong_operator_changes_nothing(kind: str, claim: Manifest) -> None:
+    seen, off = granted(kind, *SETTINGS), {"name": "KONG_PLUGINS", "value": "off"}
+    made_from = {**seen[-1]["metadata"]["ownerReferences"][0], **claim}
+    forged = deployment(1, off, name="a", ownerReferences=[made_from])
+
+    assert judged(await Desk(naming(kind), *seen, forged).snapshot())[0] == "GatewayConfigured"
+
+
+async def test_a_deployment_that_only_claims_an_owner_has_not_its_grant() -> None:
+    plane, runner = granted("DataPlane", *SETTINGS)
+    runner["metadata"]["ownerReferences"][0]["uid"] = "another"
+
+    assert not await _allowed(("Deployment", "dataplane-gateway-x"), [plane, runner])
+
+
 @pytest.mark.parametrize("position", range(5))
 def test_a_change_of_any_object_in_the_row_concerns_the_binding(position: int) -> None:
     cache = Cache()

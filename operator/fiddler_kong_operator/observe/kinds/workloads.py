@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.records import Records
 from fiddler_kong_operator.plan.gateway.operated import parent_of
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind, is_taken_up
-from fiddler_kong_operator.plan.objects.digest import content_digest
+from fiddler_kong_operator.plan.objects.digest import content_digest, controllers
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout, Workload
 
 from .contract import WATCH_VERBS, Urgency, WatchedKind, changed, prompt
@@ -63,6 +63,7 @@ def reduce_workload(
         former=annotations.get(names.FORMER_SETTINGS_ANNOTATION),
         labels=dict(metadata.get("labels") or {}),
         owners={owner["kind"]: owner["name"] for owner in metadata.get("ownerReferences") or ()},
+        controllers=frozenset(controllers(metadata)),
         env_managers=_env_managers(kind, metadata),
         borrowed=is_borrowed(raw),
         template=template,

@@ -5,7 +5,7 @@ A list is handled as a set: the same plugin twice makes Kong refuse the whole co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KONG_PLUGIN
@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .desired import Attachment
 
-__all__ = ["build_attachments", "is_ours", "is_own_child", "is_verified", "merge_list", "own_names", "without"]
+__all__ = ["build_attachments", "effective_names", "is_ours", "is_own_child", "is_verified", "merge_list", "own_names", "without"]
 
 
 def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
@@ -58,6 +58,11 @@ def is_verified(snapshot: Snapshot, target: ObjectKey) -> bool:
 def own_names(snapshot: Snapshot, target: Attachable) -> frozenset[str]:
     """The plain names of this binding's plugins on a list."""
     return frozenset(name.rpartition(":")[2] for name in target.plugins if is_ours(snapshot, name))
+
+
+def effective_names(snapshot: Snapshot, written: Iterable[str]) -> frozenset[str]:
+    """The plain names of this binding's plugins among these, without those that Kong leaves out: `namespace:name` needs a grant."""
+    return frozenset(n.rpartition(":")[2] for n in written if is_ours(snapshot, n) and snapshot.plugin_types.get(n) != "")
 
 
 def is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:

@@ -50,10 +50,12 @@ def build(
 
 
 def _added(snapshot: Snapshot, target: ObjectKey, names: Sequence[str]) -> Sequence[str]:
-    """Those of our names that the operator puts on a target's list, or leaves there."""
+    """Those of our names that the operator puts on a target's list, or leaves there as people wrote them."""
     if not is_verified(snapshot, target):
         return names
-    return [name for name in names if target in snapshot.targets and name in snapshot.targets[target].plugins]
+    present = snapshot.targets[target].plugins if target in snapshot.targets else ()
+    once = {name.rpartition(":")[2]: name for name in reversed(present) if is_ours(snapshot, name)}
+    return [once[name] for name in names if name in once]
 
 
 def _lists(binding: Binding, plugins: Iterable[PluginInstance], withheld: frozenset[ObjectKey]) -> Mapping[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from fiddler_kong_operator.api import BindingSpec, Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import listed
-from fiddler_kong_operator.plan.objects.attachments import is_ours, is_verified
+from fiddler_kong_operator.plan.objects.attachments import effective_names, is_verified
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import entry_of, needed_secret, plugin_key, route_object
@@ -78,7 +78,7 @@ def _is_taken(snapshot: Snapshot, route: Route, needed: frozenset[ObjectKey], li
     """Whether all plugins are on the route's list, and nothing says that Kong may not have them."""
     carrier = _carrier(snapshot.binding, route)
     filters = snapshot.targets[carrier].common_filters if is_verified(snapshot, carrier) and carrier in snapshot.targets else ()
-    attached = {name.rpartition(":")[2] for name in (*lists.get(carrier, ()), *filters) if is_ours(snapshot, name)}
+    attached = effective_names(snapshot, (*lists.get(carrier, ()), *filters))
     doubted = {warning.about for warning in current_warnings(snapshot)}
     whole = attached.issuperset(key.name for key in needed if key.kind == KONG_PLUGIN.name)
     return whole and doubted.isdisjoint({carrier, *needed}) and _is_confirmed(snapshot, route)

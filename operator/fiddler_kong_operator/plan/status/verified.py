@@ -12,7 +12,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
-from fiddler_kong_operator.plan.objects.attachments import is_ours, is_verified
+from fiddler_kong_operator.plan.objects.attachments import effective_names, is_ours, is_verified
 from fiddler_kong_operator.plan.plugins import LUA_TYPES, plugin_instances
 from fiddler_kong_operator.plan.references import attach_targets, plugin_key
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
@@ -25,7 +25,7 @@ def missing_names(snapshot: Snapshot, *, lua_withheld: bool) -> Finding | None:
 
     `lua_withheld`: plugins that run Lua must not be added yet.
     """
-    found = [_sentence(target, missing) for target, missing in _lacking(snapshot, lua_withheld=lua_withheld)]
+    found = [_sentence(snapshot, target, missing) for target, missing in _lacking(snapshot, lua_withheld=lua_withheld)]
     return Finding(reason("PluginsNotAdded"), " ".join(found)) if found else None
 
 
@@ -33,8 +33,7 @@ def _lacking(snapshot: Snapshot, *, lua_withheld: bool) -> Iterator[tuple[Attach
     for key, route in attach_targets(snapshot.binding).items():
         target = snapshot.targets.get(key)
         if target and is_verified(snapshot, key):
-            listed = (*target.plugins, *target.common_filters)
-            present = {name.rpartition(":")[2] for name in listed if is_ours(snapshot, name)}
+            present = effective_names(snapshot, (*target.plugins, *target.common_filters))
             missing = [name for name in _wanted(snapshot, route, lua_withheld=lua_withheld) if name not in present]
             if missing:
                 yield target, missing
@@ -46,9 +45,10 @@ def _wanted(snapshot: Snapshot, route: Route, *, lua_withheld: bool) -> Iterator
             yield plugin_key(snapshot.binding, instance.plugin, instance.route).name
 
 
-def _sentence(target: Attachable, missing: Sequence[str]) -> str:
+def _sentence(snapshot: Snapshot, target: Attachable, missing: Sequence[str]) -> str:
     """On one line, in YAML's flow style."""
-    whole = json.dumps(",".join((*target.plugins, *missing)))
+    kept = (name for name in target.plugins if name.rpartition(":")[2] not in missing or not is_ours(snapshot, name))
+    whole = json.dumps(",".join((*kept, *missing)))
     references = (f"{{group: {names.KONG_GROUP}, kind: {KONG_PLUGIN.name}, name: {name}}}" for name in missing)
     filters = ", ".join(f"{{type: ExtensionRef, extensionRef: {reference}}}" for reference in references)
     return (

@@ -68,13 +68,17 @@ class Reader:
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
         """A workload, None where it does not exist or is not visible, and the bindings that represent all that name it, oldest first.
 
+        Those that name what Kong Operator makes from it need its settings as well.
+
         Raises Transient and Refused where the workload cannot be read.
         """
         unread = await self._fetch([key], key) if self._visible(key) else {}
         if unread:
             raise unread[key]
-        representatives = self._cache.groups(key).representatives()
-        return find_workload(self._cache, key), tuple(sorted(representatives, key=seniority))
+        workload = find_workload(self._cache, key)
+        named = {key, *(member.key for member in workload.family())} if workload else {key}
+        representatives = (binding for name in named for binding in self._cache.groups(name).representatives())
+        return workload, tuple(sorted(representatives, key=seniority))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces

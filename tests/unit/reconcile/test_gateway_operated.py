@@ -53,6 +53,37 @@ async def test_settings_are_given_back_as_they_were_found(before: tuple[Manifest
     assert {entry["manager"] for entry in operator.cluster.objects[PLANE]["metadata"]["managedFields"]} == {"helm"}
 
 
+async def test_settings_stay_while_a_binding_names_the_deployment_that_has_them() -> None:
+    operator, other = stage(OTHER), ObjectKey(ASSISTANT.kind, "ai", "other")
+    target = {"targetRef": {"namespace": "kong", "name": "dataplane-gateway-x"}}
+    operator.put(binding("other", 2, spec(gateway=target), creationTimestamp="2025-01-01T00:00:00Z"))
+    await operator.reconcile(PLANE)
+    operator.delete(ASSISTANT)
+
+    for _ in range(2):
+        await operator.reconcile(PLANE)
+        await elapse(RELEASE_DELAY)
+    assert {entry["name"]: entry["value"] for entry in env(operator)} == {**WANTED, "KONG_DATABASE": "off"}
+
+    operator.woken.clear()
+    operator.delete(other)
+    assert PLANE in operator.woken
+    await operator.reconcile(PLANE)
+    await elapse(RELEASE_DELAY)
+    await operator.reconcile(PLANE)
+    assert env(operator) == [OTHER]
+
+
+async def test_a_binding_that_names_what_is_made_from_a_gateway_demands_nothing_of_it() -> None:
+    operator = stage(OTHER)
+    target = {"targetRef": {"namespace": "kong", "name": "dataplane-gateway-x"}, "untrustedLua": "sandbox", "conflicts": "Override"}
+    operator.put(binding("other", 2, spec(gateway=target), creationTimestamp="2025-01-01T00:00:00Z"))
+
+    await operator.reconcile(PLANE)
+
+    assert {entry["name"]: entry["value"] for entry in env(operator)} == {**WANTED, "KONG_DATABASE": "off"}
+
+
 async def test_a_write_that_a_promotion_refused_follows_as_soon_as_it_is_done() -> None:
     operator = stage(OTHER)
     operator.cluster.before = _refuse

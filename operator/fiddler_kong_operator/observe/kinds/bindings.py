@@ -20,6 +20,7 @@ from fiddler_kong_operator.plan.references import places_of, references_of
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .contract import WATCH_VERBS, Source, WatchedKind, changed
+from .lineage import origins
 
 __all__ = ["BINDINGS", "reduce_binding"]
 
@@ -93,6 +94,7 @@ def _leave_group(indexes: Indexes, binding: Binding) -> None:
 def _triggers(records: Records, key: ObjectKey, old: Binding | None, new: Binding | None) -> Iterator[ObjectKey]:
     """The binding itself, its workload, and the other bindings of the workload where a representative came or went.
 
+    What the workload is made from counts as its workload too.
     A changed status counts: another client wrote it, since the operator's own writes are expected (`inflight`).
     """
     if not changed(old, new):
@@ -103,7 +105,7 @@ def _triggers(records: Records, key: ObjectKey, old: Binding | None, new: Bindin
     same_tenancy = old and new and tenancy_of(old) == tenancy_of(new)
     for binding in (old, new):
         if binding and binding.workload:
-            yield binding.workload
+            yield from (binding.workload, *origins(records, binding.workload))
             yield from () if same_tenancy else _siblings(records, binding.workload, binding)
 
 

@@ -9,7 +9,7 @@ from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan.gateway.operated import Link, parent_of
 from fiddler_kong_operator.plan.workload import Workload
 
-__all__ = ["Member", "index_lineage", "link_triggers", "relatives"]
+__all__ = ["Member", "index_lineage", "link_triggers", "origins", "relatives"]
 
 Member = Workload | Link
 """Anything in such a row."""
@@ -25,6 +25,11 @@ def relatives(records: Records, key: ObjectKey, *values: Member | None) -> froze
     """All objects that it is made from, now or before the change, and all that are made from it."""
     above = (ancestor for value in values for ancestor in _ancestors(records, value))
     return frozenset((*above, *_descendants(records, key)))
+
+
+def origins(records: Records, workload: ObjectKey) -> Iterator[ObjectKey]:
+    """All workloads that a workload is made from, as far as they are known."""
+    return (origin for origin in _ancestors(records, records.value(workload, Workload)) if records.value(origin, Workload))
 
 
 def _ancestors(records: Records, value: Member | None) -> Iterator[ObjectKey]:

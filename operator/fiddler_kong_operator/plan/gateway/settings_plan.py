@@ -81,7 +81,10 @@ class _Desired:
 
 
 def plan_settings(workload: Workload, bindings: Iterable[Binding], kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> SettingsPlan:
-    """Plan the writes to one workload from all bindings that name it. Bindings that do not count (`tenants`) have no effect."""
+    """Plan the writes to one workload from all bindings that name it, or what is made from it: those only keep what is there.
+
+    Bindings that do not count (`tenants`) have no effect.
+    """
     if managed_elsewhere(workload) or workload.halted("promoting"):
         return SettingsPlan()
     kind = kinds[workload.key.kind]
@@ -135,7 +138,8 @@ def _in_sync(workload: Workload, desired: Mapping[_Entry, _Desired], recorded: M
 
 def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...]) -> dict[_Entry, _Desired]:
     """Every entry that the operator will own. The need of an active binding precedes the value that a passive one keeps."""
-    overriding = frozenset(spec.gateway.container for _, spec in counted if spec.gateway.conflicts == "Override")
+    naming = ((b, spec) for b, spec in counted if b.workload == workload.key)
+    overriding = frozenset(spec.gateway.container for _, spec in naming if spec.gateway.conflicts == "Override")
     present = _values(workload)
     kept: dict[_Entry, _Desired] = {}
     needed: dict[_Entry, _Desired] = {}
@@ -153,9 +157,12 @@ def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...
 
 
 def _passive(binding: Binding, workload: Workload, container: Container, observations: list[Observation], *, override: bool) -> bool:
-    """Whether a binding only keeps present settings: it is suspended or being deleted, or a write could not make its gateway work."""
+    """Whether a binding only keeps present settings.
+
+    It names what is made from the workload, is suspended or being deleted, or a write could not make its gateway work.
+    """
     spec = binding.spec
-    if spec is None or spec.suspend or binding.deleting or workload.halted("empty"):
+    if spec is None or spec.suspend or binding.deleting or binding.workload != workload.key or workload.halted("empty"):
         return True
     refused = BLOCKED if override else BLOCKED | {SettingState.FOREIGN, SettingState.HIDDEN}
     return is_unfit(spec, workload, container) or any(o.state in refused for o in observations)

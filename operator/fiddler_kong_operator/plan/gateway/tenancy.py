@@ -70,11 +70,12 @@ def tenancy_of(binding: Binding) -> tuple[Hashable, ...]:
 def tenants(workload: Workload, bindings: Iterable[Binding]) -> tuple[tuple[Binding, BindingSpec], ...]:
     """The bindings that count for the workload's settings, oldest first, each with its valid spec.
 
-    They name this workload with `management: Apply`, are granted, and do not lose a clash of settings. Suspended ones count. One that is
-    being deleted counts while it holds our finalizer, because until then its pre-function plugin may still be attached. Whether a binding
-    is accepted in other respects does not matter: a passing clash must not restart the gateway.
+    They name this workload with `management: Apply`, are granted, and do not lose a clash of settings; after those, the ones that name what
+    Kong Operator makes from it. Suspended ones count. One that is being deleted counts while it holds our finalizer, because until then its
+    pre-function plugin may still be attached. Whether a binding is accepted in other respects does not matter: a passing clash must not
+    restart the gateway.
     """
-    counted = sorted((b for b in bindings if _counts(b, workload)), key=seniority)
+    counted = sorted((b for b in bindings if _counts(b, workload)), key=lambda b: (b.workload != workload.key, seniority(b)))
     winners: dict[str | None, str] = {}
     return tuple((b, b.spec) for b in counted if b.spec is not None and _wins(b, winners))
 
@@ -95,10 +96,11 @@ def settings_rival(binding: Binding, others: Iterable[Binding], workload: Worklo
 
 
 def _counts(binding: Binding, workload: Workload) -> bool:
-    if binding.spec is None or binding.workload != workload.key or binding.spec.gateway.management != "Apply":
+    named = next((member for member in workload.family() if member.key == binding.workload), None)
+    if binding.spec is None or named is None or binding.spec.gateway.management != "Apply":
         return False
     released = binding.deleting and names.FINALIZER not in binding.finalizers
-    return not released and granted(binding, workload)
+    return not released and (granted(binding, workload) or granted(binding, named))
 
 
 def _lua_demand(binding: Binding) -> str | None:

@@ -242,6 +242,16 @@ async def test_a_deployment_that_only_claims_to_be_made_by_kong_operator_changes
     assert judged(await Desk(naming(kind), *seen, forged).snapshot())[0] == "GatewayConfigured"
 
 
+@pytest.mark.parametrize("name", ["a", "z"], ids=["first", "last"])
+async def test_one_runner_that_lacks_the_plugins_takes_them_from_no_route_of_the_others(name: str) -> None:
+    seen, off = granted("DataPlane", *SETTINGS), {"name": "KONG_PLUGINS", "value": "off"}
+    forged = deployment(1, *SETTINGS, off, name=name, ownerReferences=seen[-1]["metadata"]["ownerReferences"])
+
+    view = evaluate_gateway(await Desk(naming("DataPlane"), *seen, forged).snapshot())
+
+    assert (view.finding.reason.name, view.refused_plugins) == ("GatewayRollingOut", frozenset())
+
+
 async def test_a_deployment_that_only_claims_an_owner_has_not_its_grant() -> None:
     plane, runner = granted("DataPlane", *SETTINGS)
     runner["metadata"]["ownerReferences"][0]["uid"] = "another"

@@ -11,9 +11,10 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import DATA_PLANE, DEPLOYMENT, GATEWAY
-from fiddler_kong_operator.plan.workload import Container, Workload
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, Workload
 
 from .env import SETTINGS
+from .process import PLUGIN_LIST
 
 __all__ = ["Link", "joined", "managed_elsewhere", "origin", "parent_of"]
 
@@ -79,8 +80,21 @@ def joined(workload: Workload, runners: Iterable[Workload], *, gateways: Iterabl
 def _as_run(template: tuple[Container, ...], runners: tuple[Workload, ...]) -> tuple[Container, ...]:
     """The containers of a template as they run: Kong Operator adds what a template leaves out, the whole container even."""
     written = {container.name: container for container in template}
-    running = {container.name: container for container in (runners[0].containers if runners else ())}
+    running = {container.name: _agreed(container, runners[1:]) for container in (runners[0].containers if runners else ())}
     return tuple(_merged(written.get(name, Container(name, "")), running.get(name)) for name in dict.fromkeys((*written, *running)))
+
+
+def _agreed(container: Container, others: tuple[Workload, ...]) -> Container:
+    """A container as the first runs it, with KONG_PLUGINS only where all have it alike, as what Kong Operator makes does.
+
+    Else one runner, in a namespace whose users can make such an object, would take the plugins of everybody's routes.
+    """
+    alike = all((other := runner.container(container.name)) and _list(other) == _list(container) for runner in others)
+    return container if alike else replace(container, env=tuple(entry for entry in container.env if entry.name != PLUGIN_LIST))
+
+
+def _list(container: Container) -> tuple[EnvEntry, ...]:
+    return container.entries(PLUGIN_LIST)
 
 
 def _merged(written: Container, running: Container | None) -> Container:

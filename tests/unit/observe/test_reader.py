@@ -276,6 +276,13 @@ async def test_a_plugin_hides_the_cluster_plugin_of_its_name() -> None:
     assert found.plugin_types == {"rate-limit": "rate-limiting"}
 
 
+@pytest.mark.parametrize(("granting", "expected"), [("kong", "prometheus"), ("shop", "")], ids=["granted", "not granted"])
+async def test_a_cluster_plugin_takes_the_place_of_a_missing_one_of_another_namespace(granting: str, expected: str) -> None:
+    seen = service(plugins="kong:metrics"), cluster_plugin("metrics"), reference_grant(granting)
+    found = await Desk(binding(spec_=spec(ATTACHED)), *seen).snapshot()
+    assert found.plugin_types == {"kong:metrics": expected}
+
+
 async def test_global_plugins_are_those_of_the_bindings_class() -> None:
     plugins = [
         cluster_plugin("metrics"),

@@ -53,8 +53,12 @@ def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> Plug
 
 
 def facts_of(find: Callable[[ObjectKey, type[PluginFacts]], PluginFacts | None], target: ObjectKey, name: str) -> PluginFacts | None:
-    """The plugin that a name in an object's annotation means: a KongPlugin takes precedence over a KongClusterPlugin."""
-    return find(named_plugin(target, name), PluginFacts) or find(ObjectKey(kinds.KONG_CLUSTER_PLUGIN.name, "", name), PluginFacts)
+    """The plugin that a name in an object's annotation means: a KongPlugin takes precedence over a KongClusterPlugin.
+
+    So it does for `namespace:name`: Kong's controller then takes the KongClusterPlugin of the plain name.
+    """
+    plugin = named_plugin(target, name)
+    return find(plugin, PluginFacts) or find(ObjectKey(kinds.KONG_CLUSTER_PLUGIN.name, "", plugin.name), PluginFacts)
 
 
 def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:

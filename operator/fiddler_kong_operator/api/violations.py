@@ -20,6 +20,15 @@ UNKNOWN_FIELD: Final = "extra_forbidden"
 _SUBJECT: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary) should")
 """The start of pydantic's messages, which names the Python type."""
 
+_TYPES: Final = {
+    "string_type": "must be text: put a number, true or false in quotes",
+    "int_type": "must be a whole number, without quotes",
+    "float_type": "must be a number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "missing": "must be given",
+}
+"""The sentences for values of another type, which YAML has made of what was written, and for fields that are left out."""
+
 
 def violations(error: ValidationError) -> list[str]:
     """One sentence for each error. It begins with the field's path from `spec` on."""
@@ -49,7 +58,7 @@ def _path(place: Location) -> str:
 
 
 def _sentence(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "must be given"
+    if kind in _TYPES:
+        return _TYPES[kind]
     text = message.removeprefix("Value error, ").partition(" after validation")[0]
     return _SUBJECT.sub("must", text).replace("should", "must")

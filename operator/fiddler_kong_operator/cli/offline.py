@@ -15,7 +15,7 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, SecretKeyRef
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
+from fiddler_kong_operator.plan.acceptance.checks import Acceptance, evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import needed_settings
@@ -24,6 +24,7 @@ from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, rea
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
+from fiddler_kong_operator.plan.own_models import ANSWERING_TYPES, OwnModels, read_models
 from fiddler_kong_operator.plan.plugins import required_keys
 from fiddler_kong_operator.plan.references import attach_targets, entry_of, exposed_routes, named_plugin, place_of
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
@@ -61,13 +62,24 @@ class Surroundings:
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     plugin_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """`plugin` type by namespace and name; "" is the namespace of KongClusterPlugins."""
+    plugin_models: Mapping[tuple[str, str], OwnModels] = field(default_factory=dict)
+    """The models of plugins that answer calls, by the same names."""
     endpoints: EndpointPolicy = STRICT
 
     def types_of(self, lists: Iterable[Attachable]) -> dict[str, str]:
-        """The types of the listed plugins that the file has, by name as listed; a KongPlugin takes precedence."""
+        """The types of the listed plugins that the file has, by name as listed."""
+        return {name: self.plugin_types[place] for name, place in self._places(lists).items()}
+
+    def models_of(self, lists: Iterable[Attachable]) -> dict[str, OwnModels]:
+        """The models of those that answer calls. One that is disabled has none."""
+        places = {name: place for name, place in self._places(lists).items() if self.plugin_types[place] in ANSWERING_TYPES}
+        return {name: self.plugin_models[place] for name, place in places.items() if self.plugin_models[place] != ()}
+
+    def _places(self, lists: Iterable[Attachable]) -> dict[str, tuple[str, str]]:
+        """Where the file has the listed plugins; a KongPlugin takes precedence."""
         listed = {name: named_plugin(target.key, name) for target in lists for name in (*target.plugins, *target.filters)}
         places = {name: ((key.namespace, key.name), ("", name)) for name, key in listed.items()}
-        return {name: self.plugin_types[place] for name, both in places.items() for place in reversed(both) if place in self.plugin_types}
+        return {name: place for name, both in places.items() for place in reversed(both) if place in self.plugin_types}
 
     @classmethod
     def gather(
@@ -80,6 +92,7 @@ class Surroundings:
             {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == SECRET.name},
             {key: read_attachable(key, m) for key, m in objects.items() if key.kind in ATTACHABLES},
             {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
+            {_plugin_place(key): read_models(m) for key, m in objects.items() if key.kind in _PLUGINS},
             endpoints,
         )
 
@@ -87,11 +100,11 @@ class Surroundings:
 def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     """The Kubernetes objects the operator would apply, keys redacted, in the order of creation."""
     spec = _spec(binding)
-    accepted, keys = evaluate_acceptance(_snapshot(binding, around)).finding, resolve_keys(spec, _secrets(binding, spec, around))
+    acceptance, keys = evaluate_acceptance(_snapshot(binding, around)), resolve_keys(spec, _secrets(binding, spec, around))
     hints = keys.advice if isinstance(keys, ResolvedKeys) else ()
-    notes = (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around), *_advice(accepted), *hints)
+    notes = (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around), *_advice(acceptance), *hints)
     notes += tuple(_version_notes(binding, spec))
-    refused = tuple(found for found in (accepted, keys) if isinstance(found, Finding) and found.status != "True")
+    refused = tuple(found for found in (acceptance.finding, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
     plan = build(_snapshot(binding, around), _redacted(spec), attach_lua=True)
@@ -107,13 +120,13 @@ def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
     Secrets are ignored: the file holds no key; its user fills in the keys.
     """
     spec = _spec(binding)
-    accepted = evaluate_acceptance(_snapshot(binding, around)).finding
-    if accepted.status != "True":
-        return Outcome(binding, refused=(accepted,))
+    acceptance = evaluate_acceptance(_snapshot(binding, around))
+    if acceptance.finding.status != "True":
+        return Outcome(binding, refused=(acceptance.finding,))
     texts = placeholders(spec)
     keys = f"Replace {', '.join(sorted(set(texts.values())))} by the real keys before Kong reads the file: Kong replaces nothing itself."
     settings = f"Kong must run with the environment {', '.join(map(str, needed_settings(spec)))}."
-    return Outcome(binding, (build_declarative(spec, texts),), notes=(*_advice(accepted), keys, settings))
+    return Outcome(binding, (build_declarative(spec, texts),), notes=(*_advice(acceptance), *_version_notes(binding, spec), keys, settings))
 
 
 def _spec(binding: Binding) -> BindingSpec:
@@ -122,9 +135,8 @@ def _spec(binding: Binding) -> BindingSpec:
     return binding.spec
 
 
-def _advice(accepted: Finding) -> tuple[str, ...]:
-    """The advice in the finding of an accepted binding."""
-    return (accepted.message,) if accepted.status == "True" and accepted.reason.remedy else ()
+def _advice(acceptance: Acceptance) -> tuple[str, ...]:
+    return (acceptance.advice,) if acceptance.advice else ()
 
 
 def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
@@ -133,16 +145,25 @@ def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
     ingresses = [target for target in around.targets.values() if target.rules]
     ingresses += [ingress for other in others for ingress in _exposed(other)]
     routes = tuple(target for target in around.targets.values() if target.backends)
+    behind = {key: around.targets[key] for target in wanted.values() for key in _led_to(target) if key in around.targets}
+    lists = (*(route for route in routes if route.key.namespace == binding.namespace), *behind.values(), *wanted.values())
     return Snapshot(
         binding,
         now=0.0,
         siblings=others,
         targets=wanted,
-        plugin_types=around.types_of((*wanted.values(), *(route for route in routes if route.key.namespace == binding.namespace))),
+        plugin_types=around.types_of(lists),
+        models=around.models_of(lists) or None,  # where the file has none, the cluster may
         ingresses=tuple(ingresses),
         routes=routes,
+        behind=behind,
         endpoints=around.endpoints,
     )
+
+
+def _led_to(target: Attachable) -> Iterator[ObjectKey]:
+    """The Services behind an Ingress or HTTPRoute, in its namespace."""
+    return (key for group in target.backends for key in group if key.namespace == target.key.namespace)
 
 
 def _plain(key: ObjectKey) -> Attachable:

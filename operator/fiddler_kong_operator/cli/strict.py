@@ -90,6 +90,8 @@ def _unknown_field(place: tuple[int | str, ...]) -> str:
 
 
 def _unknown(name: str, known: tuple[str, ...], path: str) -> str:
+    if name == "namespace" and "name" in known:
+        return f"{path} is not a field; leave it out: the object must be in the namespace of the binding"
     close = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name.replace("_", "").lower(), known, n=1)
     meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
     return f"{path} is not a field; {meant}"

@@ -308,7 +308,7 @@ def test_words_that_kubectl_reads_as_booleans_are_text_here_and_pointed_out() ->
 def test_real_booleans_stay_booleans() -> None:
     assert "spec.suspend" not in render(binding(spec__suspend=False)).stderr
     result = render(binding(spec__suspend="yes"))
-    assert (result.exit_code, "spec.suspend: must be a valid boolean" in result.stderr) == (1, True)
+    assert (result.exit_code, "spec.suspend: must be true or false, without quotes" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,10 @@ def test_real_booleans_stay_booleans() -> None:
         ({"spec__fiddler__url": None}, "spec.fiddler.url: must be given"),
         ({"spec__fiddler__url": "ftp://acme"}, "spec.fiddler.url: must be http:"),
         ({"spec__routes__0__llm__provider": "opnai"}, "spec.routes[0].llm.provider: must be 'anthropic', 'azure'"),
-        ({"spec__routes__0__llm__options__maxTokens": "512"}, "spec.routes[0].llm.options.maxTokens: must be a valid integer"),
+        (
+            {"spec__routes__0__llm__options__maxTokens": "512"},
+            "spec.routes[0].llm.options.maxTokens: must be a whole number, without quotes",
+        ),
         ({"spec__routes__0__llm": None}, "spec.routes[0].llm: must be given beside expose"),
         ({"spec__routes": []}, "spec.routes: "),
         ({"apiVersion": "v1"}, "apiVersion must be integrations.fiddler.ai/v1alpha1"),
@@ -474,7 +477,7 @@ def test_overrides_are_compared_with_the_version_that_the_binding_states(version
 @pytest.mark.parametrize(
     ("gateway", "words"),
     [
-        ({"kongVersion": "3.12"}, "GatewayVersionUnsupported: Image (not in the file) is Kong 3.12; GenAI spans need"),
+        ({"kongVersion": "3.12"}, "GatewayVersionUnsupported: gateway.kongVersion says that the gateway runs Kong 3.12; GenAI spans"),
         (
             {"kongVersion": "3.13", "untrustedLua": "strict"},
             "GatewaySettingUnsupported: Kong knows gateway.untrustedLua=strict from 3.14",
@@ -484,8 +487,9 @@ def test_overrides_are_compared_with_the_version_that_the_binding_states(version
     ],
 )
 def test_what_a_gateway_of_the_stated_version_cannot_do_is_said(gateway: dict[str, Any], words: str) -> None:
-    result = render(binding(spec__gateway={**BINDING["spec"]["gateway"], **gateway}))
-    assert (result.exit_code, words in result.stderr, "Unsupported" in result.stderr) == (0, True, bool(words))
+    results = [render(binding(spec__gateway={**BINDING["spec"]["gateway"], **gateway}), args=args) for args in ((), ("--format", "kong"))]
+    told = [(result.exit_code, words in result.stderr, "Unsupported" in result.stderr) for result in results]
+    assert told == [(0, True, bool(words))] * 2
 
 
 def test_an_http_route_of_the_file_that_shares_the_service_refuses_the_binding() -> None:
@@ -509,3 +513,35 @@ def test_plugins_join_the_list_of_an_http_route() -> None:
     (printed,) = (raw for raw in yaml.safe_load_all(result.stdout) if raw["kind"] == "HTTPRoute")
     names = "limit,assistant-pre-function,assistant-opentelemetry"
     assert printed["metadata"]["annotations"] == {"konghq.com/plugins": names}
+
+
+@pytest.mark.parametrize("args", [(), ("--format", "kong")])
+def test_advice_of_an_accepted_binding_is_said(args: tuple[str, ...]) -> None:
+    result = render(binding(spec__tracing={"samplingRate": 0.1}), args=args)
+    assert "tracing.samplingRate is 0.1: Kong traces that share of the calls" in result.stderr
+
+
+@pytest.mark.parametrize("carrier", ["route", "service"])
+def test_what_an_ai_proxy_of_the_file_does_not_give_to_fiddler_is_said(carrier: str) -> None:
+    listed = {"konghq.com/plugins": "own"}
+    route = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "llm", "namespace": "ai", "annotations": listed if carrier == "route" else {}},
+        "spec": {"parentRefs": [{"name": "kong"}], "rules": [{"backendRefs": [{"name": "llm", "port": 80}]}]},
+    }
+    own = {
+        "apiVersion": "configuration.konghq.com/v1",
+        "kind": "KongPlugin",
+        "metadata": {"name": "own", "namespace": "ai"},
+        "plugin": "ai-proxy",
+        "config": {"route_type": "llm/v1/chat", "logging": {"log_payloads": True}},
+    }
+    attached = binding(**ATTACHED | {"spec__routes__0__attachTo": {"kind": "HTTPRoute", "name": "llm"}}, spec__routes__0__llm=None)
+    result = render(attached, route, service("own" if carrier == "service" else None), own)
+    assert (result.exit_code, "own has logging.log_statistics off" in result.stderr) == (0, True)
+
+
+def test_that_the_file_has_no_ai_proxy_does_not_mean_that_the_cluster_has_none() -> None:
+    result = render(binding(**ATTACHED, spec__routes__0__llm=None), service())
+    assert (result.exit_code, "no ai-proxy" in result.stderr) == (0, False)

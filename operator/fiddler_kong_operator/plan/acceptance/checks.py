@@ -33,20 +33,24 @@ __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The finding for Accepted, and the targets from which our plugins must be, or stay, detached."""
+    """The finding for Accepted, the targets from which our plugins must be, or stay, detached, and what an accepted author should know."""
 
     finding: Finding
     clashing_targets: frozenset[ObjectKey] = frozenset()
+    advice: str = ""
+    """The finding's message without the words that all is well; "" where the binding is not accepted or there is nothing to say."""
 
 
 def evaluate_acceptance(snapshot: Snapshot) -> Acceptance:
     """Decide Accepted. Clashing targets are named whichever check decides: two plugins of a type there freeze the whole gateway."""
     name, message = next((name, message) for name, check in CHECKS if (message := check(snapshot)))
-    if name in _ADVICE:
-        said = (check(snapshot) for advice, check in CHECKS if advice in _ADVICE)
-        message = " ".join(filter(None, (*said, *_notes(snapshot))))
+    found, advice = reason(name), ""
+    if found.status == "True":
+        said = (check(snapshot) for kind, check in CHECKS if name in _ADVICE and kind in _ADVICE)
+        advice = " ".join(filter(None, (*said, *_notes(snapshot))))
+        message = advice if name in _ADVICE else " ".join(filter(None, (message, advice)))
     clashing = frozenset(conflict.target for conflict in plugin_conflicts(snapshot))
-    return Acceptance(Finding(reason(name), message), clashing)
+    return Acceptance(Finding(found, message), clashing, advice)
 
 
 def _invalid(snapshot: Snapshot) -> str | None:
@@ -171,10 +175,6 @@ def _taken_name(snapshot: Snapshot) -> str | None:
     )
 
 
-def _accepted(snapshot: Snapshot) -> str:
-    return " ".join(filter(None, ("The spec is valid and clashes with nothing.", *_notes(snapshot))))
-
-
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
     """What the author of an accepted binding should know."""
     spec = snapshot.binding.spec
@@ -230,7 +230,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("PathOverlap", routing.served_nearby),
     ("ShadowsGlobalPlugin", replaced_globals),
     ("ShadowsServicePlugin", replaced_on_services),
-    ("Accepted", _accepted),
+    ("Accepted", lambda _: "The spec is valid and clashes with nothing."),
 )
 """Reasons and checks in order: the first rows keep a binding from being accepted, `_ADVICE` and the last are for an accepted one."""
 

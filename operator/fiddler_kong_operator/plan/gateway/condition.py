@@ -160,7 +160,10 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
 """Why there is no gateway to check, in order."""
 
 _OPEN_SOURCE: Final = "Kong's open-source image, which never emits"
-_UNSUPPORTED: Final = "Image {of.container.image} is Kong {of.image.version}; GenAI spans need Kong Gateway Enterprise {minimum} or later."
+_DEFAULT: Final = f"It is {_OPEN_SOURCE} them (the default of Kong's Helm charts)."
+_NEEDED: Final = "GenAI spans need Kong Gateway Enterprise {minimum} or later."
+_UNSUPPORTED: Final = f"Image {{of.container.image}} is Kong {{of.image.version}}; {_NEEDED}"
+_STATED: Final = f"gateway.kongVersion says that the gateway runs Kong {{of.image.version}}; {_NEEDED} Correct it, or use a later image."
 _USE: Final = "Use an image such as kong/kong-gateway:{minimum}."
 _STATE: Final = "If the tag is not Kong's version, set gateway.kongVersion to it."
 _UNKNOWN: Final = "image {of.container.image} does not tell Kong's version."
@@ -195,11 +198,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         "{of.workload.key}, container {of.container.name}, has {found}: its plugins come from a control plane outside this cluster, never "
         "from KongPlugins. Configure Fiddler there, or name a gateway that Kong Ingress Controller configures.",
     ),
-    Check(
-        "GatewayVersionUnsupported",
-        lambda c: not c.image.supported and c.image.open_source,
-        f"{_UNSUPPORTED} It is {_OPEN_SOURCE} them (the default of Kong's Helm charts). {_USE}",
-    ),
+    Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.image.open_source, f"{_UNSUPPORTED} {_DEFAULT} {_USE}"),
+    Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.spec.gateway.kong_version == str(c.image.version), _STATED),
     Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.image.official, f"{_UNSUPPORTED} {_USE}"),
     Check("GatewayVersionUnsupported", lambda c: not c.image.supported, f"{_UNSUPPORTED} {_USE} {_STATE}"),
     Check(

@@ -283,7 +283,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "digest only, with a stated version",
         with_image("kong/kong-gateway@sha256:" + "0" * 64, kongVersion="3.12"),
         "GatewayVersionUnsupported",
-        [],
+        ["gateway.kongVersion says that the gateway runs Kong 3.12", "Correct it"],
     ),
     ("a tag precedes the stated version", with_image("kong/kong-gateway:3.13.0.7", kongVersion="3.9"), "GatewayConfigured", ["3.13.0.7"]),
     ("open source, latest", with_image("kong:latest"), "GatewayVersionUnknown", ["open-source image"]),

@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from .errors import ApiError, DevClusterError
 from .ports import LOOPBACK
 
@@ -35,10 +33,13 @@ _COLLECTIONS: Final = {
 
 
 def _encoded(body: Any, content_type: str) -> bytes | None:
-    """The body as its content type says. The escapes that JSON has for some characters are errors in YAML."""
+    """The body as JSON, which is YAML too but for the escapes of some characters."""
     if body is None:
         return None
-    return yaml.dump(body, Dumper=yaml.CSafeDumper, encoding="utf-8") if content_type.endswith("+yaml") else json.dumps(body).encode()
+    text = json.dumps(body, ensure_ascii=False)
+    if content_type.endswith("+yaml"):
+        text = "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
+    return text.encode()
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float, check: Callable[[], None]) -> None:

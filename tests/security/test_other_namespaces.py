@@ -44,6 +44,11 @@ def test_a_plugin_of_another_namespace_in_a_list_is_neither_ours_nor_touched(are
     neighbour.put(neighbour.binding())
     neighbour.until_ready()
     theirs = f"{neighbour.namespace}:assistant-opentelemetry"
+    source = {"group": "", "kind": "Service", "namespace": arena.namespace}
+    target = {"group": "configuration.konghq.com", "kind": "KongPlugin"}
+    neighbour.put(
+        neighbour.manifest("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", "grant", spec={"from": [source], "to": [target]})
+    )
     arena.put(service(arena, plugins=theirs), attached_binding(arena))
 
     condition = arena.until_condition("Accepted", "False", "PluginClash", seconds=10)

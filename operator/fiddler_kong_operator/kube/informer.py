@@ -97,11 +97,13 @@ class Informer:
         namespace: str | None,
         sink: Sink,
         *,
+        optional: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        """`namespace` of None means every one; `clock` is monotonic."""
+        """`namespace` of None means every one; a cluster may lack `optional` kinds for good; `clock` is monotonic."""
+        self._optional = optional
         self._client = client
         self._kind = kind
         self._namespace = namespace
@@ -190,12 +192,9 @@ class Informer:
         """Report all objects of the kind as deleted: with its definition they are gone."""
         self._seen_alive()
         if not self.absent:
-            logger.warning(
-                "%s.%s is not installed in this cluster; looking for it every %.0f s",
-                self._kind.plural,
-                self._kind.group,
-                ABSENT,
-            )
+            level = logging.INFO if self._optional else logging.WARNING
+            name = f"{self._kind.plural}.{self._kind.group}"
+            logger.log(level, "%s is not installed in this cluster; looking for it every %.0f s", name, ABSENT)
         self.absent, self._version = True, ""
         self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
         self._sink.installed(self._kind, installed=False)

@@ -166,7 +166,7 @@ def _informers(client: Client, feed: Feed, settings: Settings) -> tuple[Informer
     for row in INFORMED:
         scopes = settings.namespaces if row.kind.namespaced and settings.namespaces else (None,)
         if row.kind.namespaced or cluster:
-            informers += [Informer(client, row.kind, scope, feed) for scope in scopes]
+            informers += [Informer(client, row.kind, scope, feed, optional=row.optional) for scope in scopes]
         else:
             feed.forbidden(row.kind, None, f"{row.kind.name} is watched only in the whole cluster or with --read-cluster-kinds")
     return tuple(informers)

@@ -36,11 +36,11 @@ def bookmark(version: int) -> WatchEvent:
 class Play:
     """A informer after it has played a script."""
 
-    def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> None:
+    def __init__(self, *script: list[Step], kind: Kind = SERVICE, namespace: str | None = None, optional: bool = False) -> None:
         self.clock, self.notes = Clock(), Notes()
         self.client = Scripted(self.clock, *script)
         seams: Any = {"clock": self.clock, "sleep": self.clock.sleep, "uniform": lambda: 0.0}
-        self.informer = Informer(self.client, kind, namespace, self.notes, **seams)
+        self.informer = Informer(self.client, kind, namespace, self.notes, optional=optional, **seams)
 
     async def to_the_end(self) -> Play:
         with pytest.raises(EndOfScriptError):
@@ -48,8 +48,8 @@ class Play:
         return self
 
 
-async def played(*script: list[Step], kind: Kind = SERVICE, namespace: str | None = None) -> Play:
-    return await Play(*script, kind=kind, namespace=namespace).to_the_end()
+async def played(*script: list[Step], kind: Kind = SERVICE, namespace: str | None = None, optional: bool = False) -> Play:
+    return await Play(*script, kind=kind, namespace=namespace, optional=optional).to_the_end()
 
 
 # In sync
@@ -322,3 +322,9 @@ def test_an_object_that_cannot_be_read_hides_no_other_and_is_counted(caplog: pyt
     assert [record.message for record in caplog.records] == [
         "Secret ai/fiddler: a bug in the operator, please report it; the object is not seen"
     ]
+
+
+async def test_an_optional_kind_that_is_missing_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await played([Gone("no")], kind=KONG_PLUGIN, optional=True)
+    assert [record.levelno for record in caplog.records if "is not installed" in record.getMessage()] == [logging.INFO]

@@ -256,7 +256,11 @@ def _patched(wanted: Mapping[tuple[str, ...], Any], config: Mapping[str, Any]) -
 
 
 def _suspend(case: Case) -> Iterator[str]:
-    yield from same("Accepted", case.reason("Accepted"), "Suspended" if case.spec["suspend"] else "Accepted")
+    """Advice, such as ShadowsServicePlugin, accepts a binding too."""
+    if case.spec["suspend"]:
+        yield from same("Accepted", case.reason("Accepted"), "Suspended")
+    elif not case.holds("Accepted"):
+        yield f"Accepted is {case.reason('Accepted')!r}, not True"
 
 
 ORACLES: Final[dict[str, Oracle]] = {

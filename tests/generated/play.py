@@ -180,7 +180,7 @@ class Play:
             return ["its status is of another generation"]
         if actor.kind in {"refused", "suspended"}:
             return [*_untold(actor, case), *_touched(self._before[id(actor)], _possessions(case))]
-        if actor.kind == "not admitted" and not (case.reason("Accepted") == "Accepted" and case.holds("SecretsResolved")):
+        if actor.kind == "not admitted" and not (case.holds("Accepted") and case.holds("SecretsResolved")):
             return []  # it was already refused or suspended before
         return [*problems(case), *_unprogrammed(case)]
 

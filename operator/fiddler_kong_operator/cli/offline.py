@@ -100,16 +100,17 @@ class Surroundings:
 def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     """The Kubernetes objects the operator would apply, keys redacted, in the order of creation."""
     spec = _spec(binding)
-    acceptance, keys = evaluate_acceptance(_snapshot(binding, around)), resolve_keys(spec, _secrets(binding, spec, around))
+    snapshot = _snapshot(binding, around)
+    acceptance, keys = evaluate_acceptance(snapshot), resolve_keys(spec, _secrets(binding, spec, around))
     hints = keys.advice if isinstance(keys, ResolvedKeys) else ()
     notes = (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around), *_advice(acceptance), *hints)
     notes += tuple(_version_notes(binding, spec))
     refused = tuple(found for found in (acceptance.finding, keys) if isinstance(found, Finding) and found.status != "True")
     if refused:
         return Outcome(binding, refused=refused, notes=notes)
-    plan = build(_snapshot(binding, around), _redacted(spec), attach_lua=True)
+    plan = build(snapshot, _redacted(spec), attach_lua=True)
     objects = (*(_without_data(desired.manifest) for desired in plan.objects), *map(_attachment, plan.attachments))
-    missing = missing_names(_snapshot(binding, around), lua_withheld=False)
+    missing = missing_names(snapshot, lua_withheld=False)
     by_hand = (missing.message,) if missing else ()
     return Outcome(binding, objects, notes=(*notes, *by_hand, _gateway_note(binding, spec)))
 

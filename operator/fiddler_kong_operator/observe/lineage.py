@@ -39,9 +39,8 @@ def _owner(cache: Cache, made: Workload) -> Workload | None:
 def _with_runners(cache: Cache, workload: Workload) -> Workload:
     if not workload.operated:
         return workload
-    unseen = cache.problems(DEPLOYMENT, workload.key.namespace)
     if workload.key.kind == DATA_PLANE.name:
-        return joined(workload, _made_from(cache, [workload.key]), unseen=unseen)
+        return joined(workload, _made_from(cache, [workload.key]), unseen=cache.problems(DEPLOYMENT, workload.key.namespace))
     gateways = sorted(gateway for made in cache.indexes.made_from[workload.key] for gateway in cache.indexes.made_from[made])
     unseen = tuple(problem for kind in (GATEWAY_CLASS, GATEWAY, DATA_PLANE) for problem in cache.problems(kind))
     return joined(workload, _made_from(cache, gateways), gateways=(f"{g.namespace}/{g.name}" for g in gateways), unseen=unseen)

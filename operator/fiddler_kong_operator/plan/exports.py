@@ -1,14 +1,17 @@
-"""What somebody else's opentelemetry plugin exports, and where to: the few fields of its config that show what ends without it. Pure."""
+"""What an opentelemetry plugin of others exports, and where to: the few fields of its config that show what ends without it. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import Manifest
+
+from .objects.raw import mapping
 
 __all__ = ["Exports", "read_exports", "same_endpoint"]
 
@@ -46,7 +49,7 @@ class Exports:
     """Its config, or that of its endpoints, is in a Secret."""
 
 
-def read_exports(raw: Mapping[str, Any]) -> Exports | None:
+def read_exports(raw: Manifest) -> Exports | None:
     """What a KongPlugin or KongClusterPlugin exports; None for other types, and for one that is disabled."""
     if raw.get("plugin") != "opentelemetry" or raw.get("disabled") is True:
         return None
@@ -54,14 +57,14 @@ def read_exports(raw: Mapping[str, Any]) -> Exports | None:
     patched = tuple(_paths(patches)) if isinstance(patches, list) else ()
     if raw.get("configFrom") or any(path[:1] != ("headers",) for path in patched):
         return Exports(traces=None, unread=True)
-    config = _mapping(raw.get("config"))
-    headers = {*_mapping(config.get("headers")), *(path[-1] for path in patched)}
+    config = mapping(raw, "config")
+    headers = {*mapping(config, "headers"), *(path[-1] for path in patched)}
     traces, host = _endpoint(config.get("traces_endpoint"))
     return Exports(
         traces,
         host,
         signals=tuple(dict.fromkeys(name for name, path in _SIGNALS if _at(config, path))),
-        application=str(_mapping(config.get("resource_attributes")).get("application.id") or "").lower()[:_LONGEST],
+        application=str(mapping(config, "resource_attributes").get("application.id") or "").lower()[:_LONGEST],
         own_headers=not {str(header).lower() for header in headers} <= _FIDDLERS,
     )
 
@@ -93,10 +96,6 @@ def _endpoint(url: Any) -> tuple[str | None, str]:
     return whole, host if port == _PORTS[parts.scheme] else f"{host}:{port}"
 
 
-def _at(config: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    inner = _mapping(config.get(path[0])) if len(path) > 1 else config
+def _at(config: Manifest, path: tuple[str, ...]) -> Any:
+    inner = mapping(config, path[0]) if len(path) > 1 else config
     return inner.get(path[-1])
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

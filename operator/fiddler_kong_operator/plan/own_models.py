@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from fiddler_kong_operator.kube.objects import Manifest
+
+from .objects.raw import mapping
 
 __all__ = ["ANSWERING_TYPES", "OwnModel", "OwnModels", "read_models"]
 
@@ -28,7 +31,7 @@ OwnModels = tuple[OwnModel, ...] | None
 """The models of a plugin; None where parts of its config are in a Secret."""
 
 
-def read_models(raw: Mapping[str, Any]) -> OwnModels:
+def read_models(raw: Manifest) -> OwnModels:
     """The models of a KongPlugin or KongClusterPlugin; () for other types, and for one that is disabled."""
     if raw.get("plugin") not in ANSWERING_TYPES or raw.get("disabled") is True:
         return ()
@@ -36,17 +39,13 @@ def read_models(raw: Mapping[str, Any]) -> OwnModels:
     paths = [str(patch.get("path")) for patch in patches if isinstance(patch, dict)] if isinstance(patches, list) else []
     if raw.get("configFrom") or any("auth" not in path.split("/") for path in paths):
         return None
-    config = _mapping(raw.get("config"))
+    config = mapping(raw, "config")
     targets = config.get("targets") if raw["plugin"] == "ai-proxy-advanced" else [config]
     return tuple(_read(target) for target in targets if isinstance(target, dict)) if isinstance(targets, list) else ()
 
 
-def _read(target: Mapping[str, Any]) -> OwnModel:
-    logging = _mapping(target.get("logging"))
+def _read(target: Manifest) -> OwnModel:
+    logging = mapping(target, "logging")
     return OwnModel(
         str(target.get("route_type") or "")[:_LONGEST], logging.get("log_statistics") is True, logging.get("log_payloads") is True
     )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

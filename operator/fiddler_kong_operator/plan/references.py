@@ -20,6 +20,7 @@ __all__ = [
     "PATTERN_PREFIX",
     "Place",
     "attach_targets",
+    "carrier_of",
     "children_of",
     "classes_of",
     "entries_of",
@@ -68,7 +69,7 @@ def secrets_of(binding: Binding) -> frozenset[ObjectKey]:
 def attach_targets(binding: Binding) -> Mapping[ObjectKey, Route]:
     """The objects named in attachTo, in order, each with its route: a valid spec names an object only once."""
     routes = binding.spec.routes if binding.spec else ()
-    return {ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name): route for route in routes if route.attach_to}
+    return {carrier_of(binding, route): route for route in routes if route.attach_to}
 
 
 def references_of(binding: Binding) -> frozenset[ObjectKey]:
@@ -154,6 +155,13 @@ def plugin_key(binding: Binding, plugin: str, route: str | None = None) -> Objec
 def route_object(binding: Binding, kind: Kind, route: str) -> ObjectKey:
     """The Service, Ingress or HTTPRoute of an exposed route."""
     return ObjectKey(kind.name, binding.namespace, names.route_objects(binding.name, route))
+
+
+def carrier_of(binding: Binding, route: Route) -> ObjectKey:
+    """The object whose list names the plugins of a route: that of attachTo, or the Service of an exposed route."""
+    if route.attach_to:
+        return ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name)
+    return route_object(binding, SERVICE, route.name)
 
 
 def entry_of(binding: Binding, route: Route) -> ObjectKey:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan.gateway.operated import Link, parent_of
 from fiddler_kong_operator.plan.workload import Workload
 
-__all__ = ["Member", "index_lineage", "link_triggers", "origins", "relatives"]
+__all__ = ["Member", "concerned", "index_lineage", "link_triggers", "origins", "relatives"]
 
 Member = Workload | Link
 """Anything in such a row."""
@@ -25,6 +25,13 @@ def relatives(records: Records, key: ObjectKey, *values: Member | None) -> froze
     """All objects that it is made from, now or before the change, and all that are made from it."""
     above = (ancestor for value in values for ancestor in _ancestors(records, value))
     return frozenset((*above, *_descendants(records, key)))
+
+
+def concerned(records: Records, objects: Iterable[ObjectKey]) -> Iterator[ObjectKey]:
+    """Those of the objects that bindings name, and these bindings."""
+    for key in objects:
+        wanted_by = records.indexes.wanted_by[key]
+        yield from (key, *wanted_by) if wanted_by else ()
 
 
 def origins(records: Records, workload: ObjectKey) -> Iterator[ObjectKey]:
@@ -48,6 +55,4 @@ def _descendants(records: Records, key: ObjectKey) -> Iterator[ObjectKey]:
 def link_triggers(records: Records, key: ObjectKey, old: Link | None, new: Link | None) -> Iterator[ObjectKey]:
     """A Gateway or GatewayClass that comes, goes or leads elsewhere concerns the bindings of what it joins."""
     if (old and old.parent) != (new and new.parent):
-        for relative in relatives(records, key, old, new):
-            wanted_by = records.indexes.wanted_by[relative]
-            yield from (relative, *wanted_by) if wanted_by else ()
+        yield from concerned(records, relatives(records, key, old, new))

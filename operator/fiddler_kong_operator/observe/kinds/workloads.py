@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.objects.digest import content_digest, controller
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout, Workload
 
 from .contract import WATCH_VERBS, Urgency, WatchedKind, changed, prompt
-from .lineage import index_lineage, relatives
+from .lineage import concerned, index_lineage, relatives
 
 __all__ = ["MOMENT", "WORKLOAD_KINDS", "is_borrowed", "reduce_workload", "rollout_urgency"]
 
@@ -146,9 +146,7 @@ def _items(fields: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
 def _triggers(records: Records, key: ObjectKey, old: Workload | None, new: Workload | None) -> Iterator[ObjectKey]:
     if changed(old, new, *_PROGRESS):
         yield key
-        for concerned in (key, *relatives(records, key, old, new)):
-            wanted_by = records.indexes.wanted_by[concerned]
-            yield from (concerned, *wanted_by) if wanted_by else ()
+        yield from concerned(records, (key, *relatives(records, key, old, new)))
 
 
 def rollout_urgency(old: Any, new: Any) -> Urgency:

@@ -39,13 +39,7 @@ def replaced_globals(snapshot: Snapshot) -> str | None:
     replaced = [_Replaced(known[kind], kind, f"KongClusterPlugin {known[kind]} ({kind})") for kind in types]
     if spec is None or not replaced:
         return None
-    shown = " and ".join(plugin.shown for plugin in replaced)
-    return " ".join(
-        (
-            f"On these routes the binding's plugins run in place of the global {shown}: {_RULE}",
-            *_consequences(spec, replaced, snapshot.global_exports),
-        )
-    )
+    return _told("On these routes the binding's plugins run in place of the global", spec, replaced, snapshot.global_exports)
 
 
 def replaced_on_services(snapshot: Snapshot) -> str | None:
@@ -53,13 +47,7 @@ def replaced_on_services(snapshot: Snapshot) -> str | None:
     spec, replaced = snapshot.binding.spec, [*dict.fromkeys(_on_services(snapshot))]
     if spec is None or not replaced:
         return None
-    shown = " and ".join(plugin.shown for plugin in replaced)
-    return " ".join(
-        (
-            f"On routes to a Service the binding's plugins run in place of those of the Service, {shown}: {_RULE}",
-            *_consequences(spec, replaced, snapshot.exports),
-        )
-    )
+    return _told("On routes to a Service the binding's plugins run in place of those of the Service,", spec, replaced, snapshot.exports)
 
 
 def _on_services(snapshot: Snapshot) -> Iterator[_Replaced]:
@@ -71,6 +59,11 @@ def _on_services(snapshot: Snapshot) -> Iterator[_Replaced]:
             for name in service.plugins:
                 if types.get(name) in wanted and name not in snapshot.disabled and not is_ours(snapshot, name):
                     yield _Replaced(name, types[name], f"{name} ({types[name]}) of {service.key}")
+
+
+def _told(where: str, spec: BindingSpec, replaced: list[_Replaced], exports: Mapping[str, Exports]) -> str:
+    shown = " and ".join(plugin.shown for plugin in replaced)
+    return " ".join((f"{where} {shown}: {_RULE}", *_consequences(spec, replaced, exports)))
 
 
 def _consequences(spec: BindingSpec, replaced: list[_Replaced], exports: Mapping[str, Exports]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Final
 from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
-from fiddler_kong_operator.plan.references import route_object
+from fiddler_kong_operator.plan.references import carrier_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .own_models import logs_text
@@ -22,7 +22,7 @@ def sanitizer_advice(snapshot: Snapshot) -> str | None:
     spec = snapshot.binding.spec
     if spec is None or _SANITIZER in snapshot.global_plugins:
         return None
-    captured = [(route.name, _carrier(snapshot, route)) for route in spec.routes if _is_captured(snapshot, route, spec.payloads)]
+    captured = [(route.name, carrier_of(snapshot.binding, route)) for route in spec.routes if _is_captured(snapshot, route, spec.payloads)]
     plain = [name for name, carrier in captured if not _is_sanitized(snapshot, carrier)]
     if not plain:
         return None
@@ -32,17 +32,10 @@ def sanitizer_advice(snapshot: Snapshot) -> str | None:
     )
 
 
-def _carrier(snapshot: Snapshot, route: Route) -> ObjectKey:
-    """The object that carries the plugins of a route."""
-    if route.attach_to is None:
-        return route_object(snapshot.binding, SERVICE, route.name)
-    return ObjectKey(route.attach_to.kind, snapshot.binding.namespace, route.attach_to.name)
-
-
 def _is_captured(snapshot: Snapshot, route: Route, payloads: str) -> bool:
     if route.llm:
         return (route.payloads or payloads) == "Captured"
-    target = snapshot.targets.get(_carrier(snapshot, route))
+    target = snapshot.targets.get(carrier_of(snapshot.binding, route))
     return target is not None and logs_text(snapshot, target)
 
 

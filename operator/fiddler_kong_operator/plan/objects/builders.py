@@ -16,7 +16,7 @@ from fiddler_kong_operator.api import BindingSpec, Expose, GatewayRef, Llm, Rout
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.connections import connection_settings
 from fiddler_kong_operator.plan.keys import PluginKey
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, SERVICE
+from fiddler_kong_operator.plan.kinds import GATEWAY, HTTP_ROUTE, INGRESS, SERVICE
 from fiddler_kong_operator.plan.plugins import PluginInstance, keys_of
 from fiddler_kong_operator.plan.providers import upstream_of
 from fiddler_kong_operator.plan.references import exposed_routes, keys_secret, plugin_key, route_object
@@ -24,7 +24,6 @@ from fiddler_kong_operator.plan.secrets import ResolvedKeys
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .desired import Desired
-from .http_routes import GATEWAY
 from .manifest import build_desired, canonical
 
 __all__ = ["BUILDERS", "Wish"]
@@ -116,7 +115,7 @@ def build_http_routes(wish: Wish) -> tuple[Desired, ...]:
 
 def _build_http_route(binding: Binding, route: Route, expose: Expose, llm: Llm, gateway: GatewayRef) -> Desired:
     """With everything that the definition of HTTPRoutes would default."""
-    parent = {"group": HTTP_ROUTE.group, "kind": GATEWAY, "namespace": gateway.namespace or binding.namespace, "name": gateway.name}
+    parent = {"group": GATEWAY.group, "kind": GATEWAY.name, "namespace": gateway.namespace or binding.namespace, "name": gateway.name}
     if gateway.section_name:
         parent["sectionName"] = gateway.section_name
     service, port = route_object(binding, SERVICE, route.name).name, upstream_of(llm).port

@@ -8,16 +8,13 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
-from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.kinds import GATEWAY, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.references import PATTERN_PREFIX
 from fiddler_kong_operator.plan.snapshot import Attachable, Parent
 
 from .raw import mapping, mappings
 
-__all__ = ["GATEWAY", "read_http_route"]
-
-GATEWAY: Final = "Gateway"
-"""The kind of a parent that a controller serves."""
+__all__ = ["read_http_route"]
 
 _KONG_CONTROLLERS: Final = "konghq.com/"
 """Beginning of the controllerName of Kong's implementations of the Gateway API."""
@@ -42,7 +39,7 @@ def read_http_route(route: Attachable, raw: Manifest) -> Attachable:
         route,
         rules=tuple(dict.fromkeys(_places(raw))),
         backends=tuple(dict.fromkeys(_backends(namespace, raw))),
-        gateways=tuple(dict.fromkeys(f"{ref[1]}/{ref[2]}" for ref in _parents(namespace, raw) if ref[0] == GATEWAY)),
+        gateways=tuple(dict.fromkeys(f"{ref[1]}/{ref[2]}" for ref in _parents(namespace, raw) if ref[0] == GATEWAY.name)),
         filters=tuple(dict.fromkeys(name for rule in filters for name in rule)),
         common_filters=tuple(name for name in dict.fromkeys(filters[0]) if all(name in rule for rule in filters)) if filters else (),
         parents=told,
@@ -85,7 +82,7 @@ def _filters(raw: Manifest) -> Iterator[tuple[str, ...]]:
 def _is_foreign(namespace: str, raw: Manifest) -> bool:
     """Whether it is certainly not Kong's: no Gateway is among its parents, or other implementations claim them all."""
     others = {_reference(mapping(status, "parentRef"), namespace) for status in _statuses(raw) if not _is_kongs(status)}
-    return all(ref[0] != GATEWAY or ref in others for ref in _parents(namespace, raw))
+    return all(ref[0] != GATEWAY.name or ref in others for ref in _parents(namespace, raw))
 
 
 def _told(namespace: str, raw: Manifest) -> Iterator[Parent]:
@@ -131,4 +128,4 @@ def _parents(namespace: str, raw: Manifest) -> list[_Reference]:
 
 
 def _reference(ref: Manifest, namespace: str) -> _Reference:
-    return str(ref.get("kind") or GATEWAY), str(ref.get("namespace") or namespace), str(ref.get("name") or "")
+    return str(ref.get("kind") or GATEWAY.name), str(ref.get("namespace") or namespace), str(ref.get("name") or "")

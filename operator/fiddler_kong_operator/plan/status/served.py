@@ -16,7 +16,7 @@ from fiddler_kong_operator.plan.objects.attachable_kinds import listed
 from fiddler_kong_operator.plan.objects.attachments import effective_names, is_verified
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import entry_of, needed_secret, plugin_key, route_object
+from fiddler_kong_operator.plan.references import carrier_of, entry_of, needed_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .parents import judge_route
@@ -76,7 +76,7 @@ def _needed(binding: Binding, spec: BindingSpec) -> Mapping[str, frozenset[Objec
 
 def _is_taken(snapshot: Snapshot, route: Route, needed: frozenset[ObjectKey], lists: _Lists) -> bool:
     """Whether all plugins are on the route's list, and nothing says that Kong may not have them."""
-    carrier = _carrier(snapshot.binding, route)
+    carrier = carrier_of(snapshot.binding, route)
     filters = snapshot.targets[carrier].common_filters if is_verified(snapshot, carrier) and carrier in snapshot.targets else ()
     attached = effective_names(snapshot, (*lists.get(carrier, ()), *filters))
     doubted = {warning.about for warning in current_warnings(snapshot)}
@@ -84,16 +84,9 @@ def _is_taken(snapshot: Snapshot, route: Route, needed: frozenset[ObjectKey], li
     return whole and doubted.isdisjoint({carrier, *needed}) and _is_confirmed(snapshot, route)
 
 
-def _carrier(binding: Binding, route: Route) -> ObjectKey:
-    """The object with the route's list."""
-    if route.attach_to:
-        return ObjectKey(route.attach_to.kind, binding.namespace, route.attach_to.name)
-    return route_object(binding, SERVICE, route.name)
-
-
 def _is_confirmed(snapshot: Snapshot, route: Route) -> bool:
     """Whether the status of its Ingress or HTTPRoute confirms the route, or can confirm nothing while the gateway takes changes."""
-    key = entry_of(snapshot.binding, route) if route.expose else _carrier(snapshot.binding, route)
+    key = entry_of(snapshot.binding, route) if route.expose else carrier_of(snapshot.binding, route)
     confirming = snapshot.targets.get(key)
     if confirming and (confirming.published or judge_route(confirming)):
         return confirming.published

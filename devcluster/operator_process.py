@@ -31,6 +31,9 @@ USER: Final = f"system:serviceaccount:{NAMESPACE}:{_ACCOUNT}"
 _LEADS: Final = "leading; reconciling begins"
 """The log line of an operator that has become the leader."""
 
+_ANSWER_SECONDS: Final = 20.0
+"""How long a busy operator may take to answer a request for its figures."""
+
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
 
@@ -113,7 +116,7 @@ class OperatorProcess:
     def health(self) -> dict[str, Any] | None:
         """The answer of /healthz; None without an answer, or after an error."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=2) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=_ANSWER_SECONDS) as response:
                 answer: dict[str, Any] = json.load(response)
         except (urllib.error.URLError, OSError, ValueError):
             return None
@@ -125,7 +128,7 @@ class OperatorProcess:
 
     def metrics(self) -> str:
         """The page of /metrics."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=2) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=_ANSWER_SECONDS) as response:
             text: str = response.read().decode()
         return text
 

@@ -28,6 +28,8 @@ PATIENCE: Final = 120.0
 """Seconds that a condition may take on a busy machine."""
 
 _NOT_FOUND: Final = 404
+_UNCONFIRMED: Final = "Not confirmed: "
+"""Part of the message of a binding that is Ready before Kong has taken the first route of its ingress class."""
 _FURNITURE: Final = frozenset({"kube-root-ca.crt", "default"})
 """Objects that the controller manager creates in every namespace."""
 _OPERATED: Final = "gateway-operator.konghq.com/managed-by"
@@ -223,8 +225,10 @@ class Arena:
         return self.conditions(name)[kind]
 
     def until_ready(self, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
-        """Wait until a binding is Ready."""
-        return self.until_condition("Ready", "True", "Ready", name, seconds)
+        """Wait until a binding is Ready and Kong has confirmed its routes, which the first of a cluster do not wait for."""
+        self.until_condition("Ready", "True", "Ready", name, seconds)
+        self.until(lambda: _UNCONFIRMED not in self.conditions(name)["PluginsProgrammed"]["message"], f"Kong's word on {name}", seconds)
+        return self.conditions(name)["Ready"]
 
     def until_gone(self, kind: str, name: str, seconds: float = PATIENCE) -> None:
         """Wait until an object is deleted."""

@@ -49,7 +49,7 @@ def test_without_our_definition_the_operator_waits_and_begins_when_it_comes(bare
             log = bare.cluster.logs / "early.log"
             wait_until(lambda: log.exists() and f"cannot list {DEFINITION}" in operator.log, "A word about it", 30, lambda: None)
 
-            assert "starting" in operator.figures(), "/healthz answers meanwhile"
+            wait_until(lambda: "starting" in operator.figures(), "An answer of /healthz meanwhile", 30, lambda: None)
 
             bare.cluster.install_definitions(own_definitions())
 

@@ -59,7 +59,7 @@ def called(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
         routes = [route(provider, arena.namespace) for provider in CALLED]
         arena.put(arena.binding({"routes": routes, "gateway.targetRef": {"namespace": "kong", "name": "kong-gateway"}}))
         arena.until_ready()
-        arena.until_pushed(lambda pushed: len(pushed.routes) == len(CALLED) and "pre-function" in pushed.types(), "every route")
+        arena.until_pushed(lambda pushed: pushed.types().count("pre-function") == len(CALLED), "every route, observed")
         arena.until(lambda: traced(arena, "openai", "warm-up"), "the span of a first call")
         yield arena
 

@@ -82,10 +82,17 @@ class Subject(OperatorProcess):
         return max(0.0, self._asked + REPORT_AGE - time.monotonic())
 
     def report(self) -> dict[str, Any]:
-        """The published figures; new ones if `freshens_in` was 0."""
+        """The published figures; new ones if `freshens_in` was 0. Waits while it is too busy to answer."""
         if not self.freshens_in:
             self._asked = time.monotonic()
-        return self.figures()
+        figures: dict[str, Any] = {}
+
+        def answered() -> bool:
+            figures.update(self.figures())
+            return bool(figures)
+
+        wait_until(answered, "The operator's answer with its figures", _START_SECONDS, self.check)
+        return figures
 
     def vitals(self) -> Vitals:
         """Memory, tasks, file descriptors, connections and threads, now."""

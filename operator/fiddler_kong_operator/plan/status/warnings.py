@@ -71,13 +71,15 @@ def is_recent(warning: KongWarning, now: float) -> bool:
 
 
 def _disproved(warning: KongWarning, snapshot: Snapshot) -> bool:
-    """Whether a plugin that it misses is there: Kong's controller may see a list before the plugins that it names.
+    """Whether a plugin that it misses is there, ours or another: Kong's controller may see a list before the plugins that it names.
 
     Its events come seconds late when much is created at once, and no event says that the next translation succeeded.
     """
     missing = _MISSING.search(warning.message)
-    plugin = ObjectKey(KONG_PLUGIN.name, warning.about.namespace, missing[1]) if missing else None
-    return plugin in snapshot.children and not snapshot.children[plugin].deleting if plugin else False
+    if not missing or warning.about.namespace != snapshot.binding.namespace:
+        return False
+    ours = snapshot.children.get(ObjectKey(KONG_PLUGIN.name, warning.about.namespace, missing[1]))
+    return not ours.deleting if ours else bool(snapshot.plugin_types.get(missing[1]))
 
 
 def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:

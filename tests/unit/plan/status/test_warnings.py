@@ -53,10 +53,13 @@ def test_a_warning_that_was_not_repeated_is_over_and_one_from_the_future_is_made
     assert not holds(snapshot(CHANGED + 10, now=now))
 
 
-@pytest.mark.parametrize(("plugin", "expected"), [(PLUGIN.name, False), ("assistant-pre-function", True)])
+@pytest.mark.parametrize(
+    ("plugin", "expected"), [(PLUGIN.name, False), ("assistant-pre-function", True), ("cors", False), ("theirs:cors", True), ("acl", True)]
+)
 def test_a_warning_about_a_missing_plugin_does_not_count_where_the_plugin_is_there(plugin: str, expected: bool) -> None:  # noqa: FBT001
-    """Kong's controller saw the Service before the plugin; under load its event comes after every grace."""
+    """Kong's controller saw the list before the plugin, ours or another on it; under load its event comes after every grace."""
     seen = snapshot(CHANGED + 30, about=SERVICE, reason=TRANSLATION_FAILED)
+    seen = replace(seen, plugin_types={"cors": "cors", "theirs:cors": ""})
     message = f'referenced KongPlugin or KongClusterPlugin "{plugin}" does not exist'
     assert holds(replace(seen, warnings=(replace(seen.warnings[0], message=message),))) == expected
 

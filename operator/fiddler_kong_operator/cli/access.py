@@ -1,0 +1,72 @@
+"""The options of commands that look at a cluster, and their connection to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from fiddler_kong_operator.errors import FiddlerKongError
+from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.contexts import current_namespace
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+__all__ = ["COULD_NOT_LOOK", "Access", "access_options", "with_client"]
+
+COULD_NOT_LOOK: Final = 2
+"""Exit code of a command that could not reach the cluster, or may not read what it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A cluster as named by a kubeconfig and a context; the defaults are kubectl's."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    everywhere: bool = False
+
+    @property
+    def default_namespace(self) -> str:
+        """The namespace given, else the context's, else `default`."""
+        return self.namespace or current_namespace(self.kubeconfig, self.context)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The namespaces of the bindings to look at; () for all."""
+        return () if self.everywhere else (self.default_namespace,)
+
+
+def access_options(command: F) -> F:
+    """--kubeconfig, --context, -n and -A; the command gets them as the parameters of `Access`."""
+    for option in (
+        click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Bindings of every namespace."),
+        click.option("-n", "--namespace", metavar="NAME", help="Namespace of the bindings; by default that of the context."),
+        click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
+        click.option("--kubeconfig", type=click.Path(dir_okay=False), help="By default $KUBECONFIG, the pod's account, or ~/.kube/config."),
+    ):
+        command = option(command)
+    return command
+
+
+def with_client(access: Access, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Run the work with a client. An error of the cluster ends the command in a sentence, with `COULD_NOT_LOOK`."""
+
+    async def connected() -> T:
+        async with await Client.connect(access.kubeconfig, access.context, fence=_write_nothing) as client:
+            return await work(client)
+
+    try:
+        return asyncio.run(connected())
+    except FiddlerKongError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise SystemExit(COULD_NOT_LOOK) from None
+
+
+def _write_nothing() -> NoReturn:
+    raise RuntimeError("this command writes nothing")

@@ -68,7 +68,6 @@ class OperatorProcess:
     def start(self) -> Self:
         """Start it and wait until its health endpoint says no longer that it starts."""
         kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
-        self._port, self._metrics_port = free_ports(2)  # anew: another process may have taken those of the last start
         command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
         self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **_allocator_settings()})
         wait_until(self._has_started, "The operator's start", _START_SECONDS, self._process.check)
@@ -133,6 +132,8 @@ class OperatorProcess:
         return text
 
     def _arguments(self) -> list[str]:
+        """The flags of a start, with new ports: another process may have taken those of the last one."""
+        self._port, self._metrics_port = free_ports(2)
         return [
             f"--health-port={self._port}",
             "--health-host=127.0.0.1",

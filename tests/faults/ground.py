@@ -82,6 +82,7 @@ class Ground(Arena):
     """An arena whose operator may be killed at any time: every wait restarts it like a kubelet."""
 
     poll = 0.15
+    confirms = False
 
     def __init__(self, world: World, namespace: str, replica: Replica, *, tended: bool) -> None:
         """The arena's operator is that of the first replica."""

@@ -87,6 +87,14 @@ def test_a_call_without_token_counts_is_told() -> None:
     ]
 
 
+def test_an_anthropic_model_without_a_largest_number_of_tokens_is_told() -> None:
+    assert [*model_advice(model("anthropic", options={}))] == [
+        "spec.routes[0].llm.options.maxTokens: is not given. Anthropic refuses a call without max_tokens, so every call must then have one."
+    ]
+    assert [*model_advice(model("anthropic", options={"maxTokens": 9}))] == []
+    assert "max_tokens" not in str(model_advice(model("anthropic", routeType="llm/v1/batches", format="anthropic", options={})))
+
+
 def llm(**options: Any) -> Llm:
     made = spec_of(llm_with(options=options)).routes[0].llm
     assert made is not None

@@ -86,8 +86,8 @@ def check_providers(spec: BindingSpec) -> Finding | None:
 
 
 def model_advice(spec: BindingSpec) -> tuple[str, ...]:
-    """A sentence for each `upstreamUrl` with an unusual end (a proxy may have its own paths) and each uncounted route type."""
-    advice = (s for llm, field, model in _models(spec) for s in (*_url_advice(field, model), *_count_advice(llm, model)))
+    """A sentence for each `upstreamUrl` with an unusual end, each uncounted route type, and each advice of a provider."""
+    advice = (s for llm, field, model in _models(spec) for s in _advice(llm, field, model))
     return (*dict.fromkeys(advice), *_failover_advice(spec))
 
 
@@ -113,6 +113,11 @@ def _problems(llm: str, field: str, model: Model) -> Iterator[str]:
 def is_uncounted(route_type: str) -> bool:
     """Whether Kong counts no tokens of such calls."""
     return route_type in _UNCOUNTED or route_type.startswith("audio/")
+
+
+def _advice(llm: str, field: str, model: Model) -> Iterator[str]:
+    yield from (*_url_advice(field, model), *_count_advice(llm, model))
+    yield from (f"{field}.{advice}" for advice in provider_of(model).advise(model))
 
 
 def _url_advice(field: str, model: Model) -> Iterator[str]:

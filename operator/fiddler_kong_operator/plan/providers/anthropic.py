@@ -21,12 +21,19 @@ def _options(llm: Model) -> dict[str, Any]:
     return {"anthropic_version": (llm.anthropic or AnthropicOptions()).version}
 
 
+def _advise(llm: Model) -> tuple[str, ...]:
+    if llm.options.max_tokens is not None or llm.route_type not in calls("chat"):
+        return ()
+    return ("options.maxTokens: is not given. Anthropic refuses a call without max_tokens, so every call must then have one.",)
+
+
 ANTHROPIC: Final = Provider(
     name="anthropic",
     locate=lambda _: Upstream("api.anthropic.com"),
     route_types=calls("chat", "batches"),
     auth=key_auth("x-api-key", ""),
     options=_options,
+    advise=_advise,
     formats=frozenset({"anthropic"}),
     native=calls("batches"),
     speaks_openai=False,

@@ -51,7 +51,8 @@ class Provider:
 
     `locate` gives the provider's own address (from its options, where every customer has one), None where only `options.upstreamUrl` can.
     `auth` says how the gateway identifies itself, with any number of keys, none included.
-    `options` adds provider-specific `model.options`; `check` returns problems as sentences that begin with a field of `llm`.
+    `options` adds provider-specific `model.options`; `check` returns problems, `advise` what refuses nothing, as sentences that begin with
+    a field of `llm`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Provider:
     auth: Callable[[Model], Auth] = _BEARER
     options: Callable[[Model], dict[str, Any]] = lambda _: {}
     check: Callable[[Model], tuple[str, ...]] = lambda _: ()
+    advise: Callable[[Model], tuple[str, ...]] = lambda _: ()
     formats: frozenset[str] = frozenset()
     """Values of `llm.format` besides `openai`."""
     native: frozenset[str] = frozenset()

@@ -32,7 +32,7 @@ def logged_writes(tail: LogTail, containing: bytes = b"") -> Iterator[LoggedWrit
         if line.startswith(b"{") and USER.encode() in line and containing in line:  # the first line may be cut off
             event = json.loads(line)
             target = event.get("objectRef") or {}
-            if event["user"]["username"] == USER and target.get("resource") != "leases":
+            if event["user"]["username"] == USER and target.get("resource") != "leases" and "dryRun=" not in event["requestURI"]:
                 what = "/".join(filter(None, [target.get("resource"), target.get("subresource")]))
                 place = (target.get("namespace", ""), target.get("name", ""))
                 yield LoggedWrite(event["stage"] == "RequestReceived", event["verb"], what, *place)

@@ -247,13 +247,13 @@ class Arena:
         return self._log.mark()
 
     def writes(self, since: Mark) -> tuple[Write, ...]:
-        """The operator's writes since then in any namespace, including refused and unchanged ones, without renewals of its Lease."""
+        """The operator's writes since then in any namespace, including refused and unchanged ones, without its Lease and dry runs."""
         self._log.mark()
         try:
             found = self._log.writes(user=USER, since=since)
         except KeyError:  # a further write arrived while the log waited for earlier answers
             return self.writes(since)
-        return tuple(write for write in found if write.resource != "leases")
+        return tuple(write for write in found if write.resource != "leases" and not write.dry_run)
 
     def until_quiet(self, seconds: float = 2.0, patience: float = PATIENCE) -> None:
         """Wait until the operator has written nothing for `seconds`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -106,6 +107,46 @@ def test_a_restart_writes_nothing(ready: Arena, operator: OperatorProcess) -> No
 
     assert first_only(write_lines(ready, mark)) == []
     assert events(ready) == told
+
+
+def policy(arena: Arena) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An admission policy that adds a field to every KongPlugin of the namespace, with its binding."""
+    rule = {
+        "apiGroups": ["configuration.konghq.com"],
+        "apiVersions": ["*"],
+        "operations": ["CREATE", "UPDATE"],
+        "resources": ["kongplugins"],
+    }
+    here = {"matchLabels": {"kubernetes.io/metadata.name": arena.namespace}}
+    change = {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{instance_name: object.metadata.name}"}}
+    spec = {"matchConstraints": {"resourceRules": [rule], "namespaceSelector": here}, "mutations": [change], "reinvocationPolicy": "Never"}
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": arena.namespace}}
+    return {**kind, "kind": "MutatingAdmissionPolicy", "spec": spec}, {
+        **kind,
+        "kind": "MutatingAdmissionPolicyBinding",
+        "spec": {"policyName": arena.namespace},
+    }
+
+
+def test_a_restart_writes_nothing_where_a_policy_changes_what_is_written(arena: Arena, operator: OperatorProcess) -> None:
+    for manifest in policy(arena):
+        arena.stage.cluster.apply(manifest)
+    provide_gateway(arena)
+    trial = arena.manifest("configuration.konghq.com/v1", "KongPlugin", "trial", plugin="cors")
+    path = f"{arena.path('KongPlugin')}?dryRun=All"
+    arena.until(lambda: "instance_name" in arena.stage.cluster.api.request("POST", path, trial), "the policy in force")
+    arena.put(arena.binding())
+    arena.until_ready()
+    arena.until_quiet()
+    operator.stop()
+    mark = arena.mark()
+
+    operator.start()
+    another(arena)
+    arena.until_quiet()
+
+    assert arena.existing("KongPlugin", "assistant-opentelemetry")["instance_name"] == "assistant-opentelemetry"
+    assert first_only(write_lines(arena, mark)) == []
 
 
 def test_what_changed_while_the_operator_was_away_is_put_right_when_it_returns(ready: Arena, operator: OperatorProcess) -> None:

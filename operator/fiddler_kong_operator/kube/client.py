@@ -154,6 +154,14 @@ class Client:
         content_type = _STRATEGIC if strategic else _MERGE
         return await self._request(Call("patch", kind, namespace, name), "PATCH", path, _as_manager(manager), body, content_type)
 
+    async def rehearse_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+        """The object as a merge patch would leave it, with defaults and webhooks; nothing is stored.
+
+        Refused where a webhook does not support dry runs.
+        """
+        query = {**_as_manager(), "dryRun": "All"}
+        return await self._request(Call("patch", kind, namespace, name), "PATCH", kind.path(namespace, name), query, body, _MERGE)
+
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         """JSON merge patch of the status subresource, with the same preconditions."""
         call = Call("patch", kind, namespace, name)

@@ -136,6 +136,7 @@ class BindingReconciler:
         self._refusals.forget(key)
         self._installations.forget(key)
         self._reporter.forget(key)
+        self._applier.forget(key)
 
     async def _remove(self, snapshot: Snapshot, started: float) -> float | None:
         """Detach a binding from others' objects, then delete its own, traffic first; the rest is garbage-collected."""

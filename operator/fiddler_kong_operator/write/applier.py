@@ -33,6 +33,8 @@ class Applier:
         self._client = client
         self._feed = feed
         self._objects = ObjectWriter(client, feed)
+        self._looked_at: set[ObjectKey] = set()
+        """The bindings that this process has made as they should be, once."""
 
     async def apply(
         self,
@@ -64,9 +66,14 @@ class Applier:
             if not held:
                 await self._delete([key for key in prune if key not in plan.withdrawn], snapshot.binding)
                 await _all_of(self._trim(desired, snapshot, on_write) for desired in plan.objects if desired.key.kind == SECRET.name)
+            self._looked_at.add(snapshot.binding.key)
         except FiddlerKongError as error:
             error.args = (redact(str(error), snapshot),)
             raise
+
+    def forget(self, key: ObjectKey) -> None:
+        """The binding is gone."""
+        self._looked_at.discard(key)
 
     async def _take_back(
         self, plan: BindingPlan, binding: Binding, held: Collection[ObjectKey], on_write: Callable[[ObjectKey], None]
@@ -125,8 +132,10 @@ class Applier:
     async def _write(self, item: Desired | Attachment, snapshot: Snapshot, on_write: Callable[[ObjectKey], None]) -> None:
         if isinstance(item, Attachment):
             await self._objects.attach(item, snapshot.binding)
-        elif not await self._objects.put(item, snapshot, keep_data=item.key.kind == SECRET.name):
-            return
+        else:
+            first = snapshot.binding.key not in self._looked_at
+            if not await self._objects.put(item, snapshot, keep_data=item.key.kind == SECRET.name, rehearse=first):
+                return
         on_write(_key(item))
 
     async def _trim(self, desired: Desired, snapshot: Snapshot, on_write: Callable[[ObjectKey], None]) -> None:

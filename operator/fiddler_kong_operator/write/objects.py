@@ -12,6 +12,8 @@ How an owned object is written, and why not by server-side apply:
   a field, and makes `data` one; while the data is right, it stays.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
+* After a start nothing is known of what a webhook makes of a write. So the repairs of a binding's first pass are rehearsed by a dry run: an
+  object that would come out as it is needs no write.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from fiddler_kong_operator.kube.redaction import redact, values_of
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, Desired
-from fiddler_kong_operator.plan.objects.digest import content_shape
+from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .merging import overwriting_patch, repair_patch
@@ -51,8 +53,8 @@ class ObjectWriter:
         self._feed = feed
         self._cache = feed.cache
 
-    async def put(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool = False) -> bool:
-        """Create or repair an object; False where it already was as wanted.
+    async def put(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool = False, rehearse: bool = False) -> bool:
+        """Create or repair an object; False where it already was as wanted, or would (`rehearse`) become what it is.
 
         `keep_data` leaves entries in a Secret that are no longer wanted. Raises Stale where the snapshot was out of date,
         Stalled(NameTaken) for an object of another owner.
@@ -61,6 +63,8 @@ class ObjectWriter:
         if desired.key not in snapshot.children:
             await self._create(desired, binding)
             return True
+        if rehearse and await self._comes_out_as_it_is(desired, binding):
+            return False
         return await self._overwrite(desired, binding) or await self._repair(desired, snapshot, keep_data=keep_data)
 
     async def delete(self, key: ObjectKey, binding: Binding) -> None:
@@ -89,6 +93,19 @@ class ObjectWriter:
             await self._read(desired.key, binding)
             raise
         self._note_defaults(desired, answer, binding)
+
+    async def _comes_out_as_it_is(self, desired: Desired, binding: Binding) -> bool:
+        """Whether webhooks would make of a repair what is there. An error is left for the repair itself to report."""
+        with contextlib.suppress(Refused, Stale, Gone, Transient):
+            kind, *place = KINDS[desired.key.kind], desired.key.namespace, desired.key.name
+            live = await self._client.get(kind, *place)
+            patch = repair_patch(live, desired.manifest) if belongs(live, binding) else None
+            rehearsed = await self._client.rehearse_patch(kind, *place, patch) if patch else None
+            if rehearsed and content_digest(rehearsed) == content_digest(live):
+                self._feed.observe(live, binding.key)
+                self._note_defaults(desired, live, binding)
+                return True
+        return False
 
     async def _overwrite(self, desired: Desired, binding: Binding) -> bool:
         """Patch the cached version without a live read; False where it differs in more than values, or is no longer that version."""

@@ -31,6 +31,16 @@ class Bench:
         for raw in everything:
             self.cache.observe(raw)
 
+    def restarted(self) -> Bench:
+        """Another process that begins with the same cluster."""
+        again = Bench()
+        again.cluster = self.cluster
+        self.cluster.calls.clear()
+        again.applier = Applier(self.cluster, again.feed)
+        for raw in self.cluster.objects.values():
+            again.cache.observe(raw)
+        return again
+
     @property
     def binding(self) -> Binding:
         found = self.cache.binding(ASSISTANT)

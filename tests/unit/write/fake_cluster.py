@@ -40,7 +40,7 @@ class FakeCluster(Client):
 
     @property
     def writes(self) -> list[tuple[str, ObjectKey]]:
-        return [call for call in self.calls if call[0] != "get"]
+        return [call for call in self.calls if call[0] not in {"get", "dry run"}]
 
     def put(self, raw: Manifest) -> Manifest:
         """Another client creates or replaces an object."""
@@ -76,6 +76,13 @@ class FakeCluster(Client):
         changed = strategically_merged(live, body) if strategic else merged(live, body)
         tracked = strategic or ("spec" in body and "managedFields" in live["metadata"])
         return self._keep(key, updated(live, changed, manager) if tracked else changed)
+
+    async def rehearse_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+        key = self._arrive("dry run", kind, namespace, name)
+        outcome = merged(copy.deepcopy(self._pinned(key, body)), body)
+        if self.defaults:
+            self.defaults(outcome)
+        return outcome
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         key = self._arrive("patch_status", kind, namespace, name, body)

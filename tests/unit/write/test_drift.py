@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from fiddler_kong_operator.errors import Stale, Stalled
+from fiddler_kong_operator.errors import Refused, Stale, Stalled
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
@@ -184,14 +184,6 @@ async def test_a_default_added_on_creation_is_not_repaired() -> None:
     assert bench.cluster.writes == []
 
 
-async def test_a_default_found_after_a_restart_is_removed_once_at_most() -> None:
-    bench = Bench({**ours(plugin("assistant-opentelemetry", type_="opentelemetry")), "config": {}, "protocols": ["http"]})
-    bench.cluster.defaults = add_default
-    for _ in range(3):
-        await bench.apply(BindingPlan((bench.plugin(),)))
-    assert bench.cluster.writes == [("merge_patch", OWN)]
-
-
 async def test_drift_beside_a_default_is_still_repaired() -> None:
     bench = Bench()
     bench.cluster.defaults = add_default
@@ -298,3 +290,49 @@ async def test_the_labels_of_an_immutable_secret_are_repaired_in_place() -> None
     await bench.apply(BindingPlan((wanted,)))
     assert bench.cluster.writes[-1][0] == "merge_patch"
     assert bench.live(wanted)["metadata"]["labels"] == wanted.manifest["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("changed", [{"config": {}}, {"protocols": ["http"]}], ids=["other fields", "other values"])
+async def test_after_a_restart_what_a_webhook_made_of_a_write_is_left_alone(changed: Manifest) -> None:
+    bench = Bench()
+    wanted = bench.plugin(x=1)
+    bench.cluster.defaults = lambda raw: raw.update(changed)
+    await bench.apply(BindingPlan((wanted,)))
+
+    again = bench.restarted()
+
+    assert await again.apply(BindingPlan((wanted,))) == ()
+    assert await again.apply(BindingPlan((wanted,))) == ()
+    assert [verb for verb, _ in again.cluster.calls if verb == "dry run"] == ["dry run"]
+    again.drift(wanted, config={"x": 7})
+    assert await again.apply(BindingPlan((wanted,))) == (wanted.key,)
+
+
+async def test_after_a_restart_drift_is_repaired_although_a_webhook_changes_each_write() -> None:
+    bench = Bench()
+    wanted = bench.plugin(x=1)
+    bench.cluster.defaults = add_default
+    await bench.apply(BindingPlan((wanted,)))
+    bench.drift(wanted, config={"x": 7})
+
+    again = bench.restarted()
+
+    assert await again.apply(BindingPlan((wanted,))) == (wanted.key,)
+    assert bench.live(wanted)["config"] == {"x": 1}
+
+
+async def test_a_webhook_that_supports_no_dry_run_keeps_no_object_from_being_repaired() -> None:
+    bench = Bench()
+    wanted = bench.plugin(x=1)
+    await bench.apply(BindingPlan((wanted,)))
+    bench.drift(wanted, config={"x": 7})
+    again = bench.restarted()
+
+    def refuse(verb: str, _: ObjectKey) -> None:
+        if verb == "dry run":
+            raise Refused("admission webhook does not support dry run", 400)
+
+    again.cluster.before = refuse
+
+    assert await again.apply(BindingPlan((wanted,))) == (wanted.key,)
+    assert bench.live(wanted)["config"] == {"x": 1}

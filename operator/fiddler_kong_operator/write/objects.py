@@ -97,10 +97,10 @@ class ObjectWriter:
     async def _comes_out_as_it_is(self, desired: Desired, binding: Binding) -> bool:
         """Whether webhooks would make of a repair what is there. An error is left for the repair itself to report."""
         with contextlib.suppress(Refused, Stale, Gone, Transient):
-            kind, *place = KINDS[desired.key.kind], desired.key.namespace, desired.key.name
-            live = await self._client.get(kind, *place)
+            name, namespace, kind = desired.key.name, desired.key.namespace, KINDS[desired.key.kind]
+            live = await self._client.get(kind, namespace, name)
             patch = repair_patch(live, desired.manifest) if belongs(live, binding) else None
-            rehearsed = await self._client.rehearse_patch(kind, *place, patch) if patch else None
+            rehearsed = await self._client.rehearse_patch(kind, namespace, name, patch) if patch else None
             if rehearsed and content_digest(rehearsed) == content_digest(live):
                 self._feed.observe(live, binding.key)
                 self._note_defaults(desired, live, binding)

@@ -79,7 +79,7 @@ class FakeCluster(Client):
 
     async def rehearse_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         key = self._arrive("dry run", kind, namespace, name)
-        outcome = merged(copy.deepcopy(self._pinned(key, body)), body)
+        outcome: Manifest = merged(copy.deepcopy(self._pinned(key, body)), body)
         if self.defaults:
             self.defaults(outcome)
         return outcome

@@ -86,6 +86,6 @@ def test_without_kongs_definitions_a_binding_waits_until_they_come(bare: Stage) 
 
         bare.cluster.install_definitions(kong_definitions(Reporter(quiet=True)))
 
-        arena.until_ready()
+        arena.until_condition("Ready", "True", "Ready")
         see_the_gateway_api_come(arena)
         assert operator.log.count("kongplugins.configuration.konghq.com is not installed") == 1

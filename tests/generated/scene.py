@@ -5,7 +5,6 @@ None of these changes would harm anything if there were no binding: a refused pu
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -194,7 +193,7 @@ class Scene:
         return self.pool[self.dice.randrange(10**6)]
 
     def _offer(self, name: str, text: str, wanted: Spec) -> str:
-        spec = copy.deepcopy(wanted)
+        spec = _filled(wanted)
         spec["fiddler"] |= {"url": self.arena.stage.sink.url, "export": {"endpoint": self.arena.stage.sink.url}}
         for route in spec["routes"]:
             if "expose" in route:
@@ -285,3 +284,11 @@ class Scene:
         told = {name: {t: c["reason"] for t, c in self.arena.conditions(name).items()} for name in self.bindings}
         course = "; ".join(self.history)
         return f"# seed {self.seed}: {course}\n# {told}\n{yaml.safe_dump_all([*self._manifests(), *bindings])}"
+
+
+def _filled(value: Any) -> Any:
+    """A copy without empty objects, except as the value of an override: server-side apply makes null of an object that loses its last
+    field, and refuses that."""
+    if isinstance(value, dict):
+        return {name: filled for name, content in value.items() if (filled := _filled(content)) != {} or name == "value"}
+    return [_filled(item) for item in value] if isinstance(value, list) else value

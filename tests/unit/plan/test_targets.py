@@ -103,7 +103,7 @@ def test_a_target_that_breaks_a_rule_of_its_provider_is_named(llm: dict[str, Any
 def test_criteria_without_effect_on_llm_calls_are_told(criteria: list[str] | None, told: bool) -> None:  # noqa: FBT001
     advice = model_advice(shared(balancer={"failoverCriteria": criteria} if criteria else {}))
 
-    assert [text.partition(" without non_idempotent")[0] for text in advice] == (
+    assert [text.partition(" without non_idempotent")[0] for text in advice if "failoverCriteria" in text] == (
         ["spec.routes[0].llm.balancer.failoverCriteria has http_429, http_500"] if told else []
     )
 

@@ -66,10 +66,9 @@ class Arrivals:
     unanswered: int = 0
     """Looks in a row that had no answer since this one was read."""
 
-    @property
-    def latest(self) -> float | None:
-        """Start of the latest span, in seconds since the epoch; None without any."""
-        return self.sightings[0].started if self.sightings else None
+    def latest(self, moment: float) -> float:
+        """Start of the latest span that started at `moment` or later, in seconds since the epoch; 0 without any."""
+        return next((span.started for span in self.sightings if span.started >= moment), 0.0)
 
     def since(self, moment: float) -> Summary:
         """The spans that started at `moment` or later."""

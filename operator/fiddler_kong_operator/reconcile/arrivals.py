@@ -91,13 +91,14 @@ class ArrivalsDesk:
         known = self._targets.get(binding.key) == target
         found = self._find(binding.key, target) if binding.key in self._targets or can_arrive(findings) else None
         recorded = seconds_of(binding.status.get("lastTraceTime")) if known or _is_of_this_spec(binding) else 0.0
-        latest = max(recorded, found.latest or 0.0 if found else 0.0)
+        since = changed_at(snapshot)
+        latest = max(recorded, found.latest(since) if found else 0.0)
         written = latest if latest - recorded >= COARSENESS else recorded
         if found is None:
             self._told.pop(binding.key, None)
             shown = _recorded(binding) or (not_seen(binding.spec) if binding.key in self._targets else not_looked_for(off=False))
             return Arrived(shown, latest, written)
-        self._told[binding.key] = told = _Told(since := changed_at(snapshot), found.since(since), written)
+        self._told[binding.key] = told = _Told(since, found.since(since), written)
         return Arrived(evaluate_arrivals(told.summary, binding.spec, decision.gateway.version), latest, written)
 
     def _find(self, key: ObjectKey, target: ProbeTarget) -> Arrivals | None:
@@ -115,7 +116,7 @@ class ArrivalsDesk:
         told, found = self._told.get(key), self._schedule.latest(self._targets[key])
         if told is None or found is None:
             return True
-        return found.since(told.since) != told.summary or (found.latest or 0.0) - told.written >= COARSENESS
+        return found.since(told.since) != told.summary or found.latest(told.since) - told.written >= COARSENESS
 
 
 def _target(snapshot: Snapshot, decision: Decision) -> ProbeTarget | None:

@@ -8,8 +8,8 @@ STRANGE = Sighting(100.0, recognized=False)
 FOUND = Arrivals(Look.READ, (GOOD, BARE, STRANGE))
 
 
-def test_the_latest_span_is_the_first() -> None:
-    assert (FOUND.latest, Arrivals(Look.READ).latest) == (300.0, None)
+def test_the_latest_span_is_the_first_since_a_moment() -> None:
+    assert (FOUND.latest(0), FOUND.latest(300.0), FOUND.latest(301.0), Arrivals(Look.READ).latest(0)) == (300.0, 300.0, 0.0, 0.0)
 
 
 def test_a_fact_holds_where_it_holds_for_one_span() -> None:

@@ -38,7 +38,13 @@ CASES: list[tuple[dict[str, Any], BindingSpec, str | None, str, str]] = [
     ({"text": False}, make_spec(), GOOD_VERSION, "Arriving", "Spans arrive in Fiddler."),
     ({"text": False}, ONE_DISABLED, GOOD_VERSION, "Arriving", "Spans arrive in Fiddler."),
     ({"text": False, "session": False}, CAPTURED, GOOD_VERSION, "SpansWithoutText", "none of the latest has text"),
-    ({"session": False}, make_spec(), GOOD_VERSION, "SpansWithoutSessions", "send the header X-Fiddler-Conversation-Id with the same value"),
+    (
+        {"session": False},
+        make_spec(),
+        GOOD_VERSION,
+        "SpansWithoutSessions",
+        "send the header X-Fiddler-Conversation-Id with",
+    ),
     ({"session": False}, make_spec(sessions="Disabled"), GOOD_VERSION, "Arriving", "Spans arrive in Fiddler."),
     (
         {"look": Look.REFUSED, "problem": "answers 403", "seen": False},

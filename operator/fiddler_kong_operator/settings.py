@@ -19,6 +19,12 @@ def _network(text: str) -> str:
         raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8") from None
 
 
+def _off_or_slow(seconds: float) -> float:
+    if 0 < seconds < 1:
+        raise ValueError("must be 0 or at least 1")
+    return seconds
+
+
 class ProbeSettings(BaseModel):
     """Limits of the trace-endpoint probe. An address is refused unless the defaults or the administrator allow it."""
 
@@ -52,7 +58,7 @@ class ArrivalsSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    interval: float = Field(default=300.0, ge=0)
+    interval: Annotated[float, AfterValidator(_off_or_slow)] = Field(default=300.0, ge=0)
     """Seconds between looks for the spans of an application, jittered by 10 %; while there are none, the first looks are sooner. 0 switches
     it off."""
 

@@ -27,7 +27,8 @@ def test_the_drain_ends_before_kopf_and_the_pod_do() -> None:
         {"metrics_port": 65536}, {"log_format": "xml"}, {"log_level": "trace"}, {"resync_interval": 0.5},
         {"drain_timeout": -1}, {"probe": {"timeout": 0}}, {"probe": {"timeout": 61}},
         {"probe": {"interval": 0}}, {"probe": {"retry_interval": 0}}, {"probe": {"concurrency": 0}}, {"probe": {"concurrency": 65}},
-        {"arrivals": {"interval": -1}}, {"arrivals": {"concurrency": 0}}, {"arrivals": {"concurrency": 65}},
+        {"arrivals": {"interval": -1}}, {"arrivals": {"interval": 0.5}},
+        {"arrivals": {"concurrency": 0}}, {"arrivals": {"concurrency": 65}},
     ],
     ids=str,
 )  # fmt: skip

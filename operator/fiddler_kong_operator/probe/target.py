@@ -11,7 +11,7 @@ from fiddler_kong_operator.plan.acceptance.endpoint import COLLECTOR, FIDDLER, H
 
 __all__ = ["Answer", "ProbeTarget"]
 
-R = TypeVar("R", covariant=True)  # noqa: PLC0105 - not a name that others read
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ class ProbeTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[R]):
+class Answer(Generic[R_co]):
     """The result of one request, and what the schedule needs to know about it.
 
     `retry_after`: seconds the server asked to wait, if it did. `unsure`: the application look-up failed this time, so an earlier result of
     it still counts.
     """
 
-    result: R
+    result: R_co
     retry_after: float | None = None
     unsure: bool = False

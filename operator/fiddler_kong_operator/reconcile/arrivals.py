@@ -10,13 +10,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
 from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.kube.queue import Lane
-from fiddler_kong_operator.plan.arrivals import Arrivals, Summary
+from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Summary
 from fiddler_kong_operator.plan.decision import Decision
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
-from fiddler_kong_operator.plan.status.arriving import COARSENESS, can_arrive, changed_at, evaluate_arrivals, not_looked_for, not_seen
+from fiddler_kong_operator.plan.status.arriving import COARSENESS, can_arrive, changed_at, evaluate_arrivals, not_looked_for
 from fiddler_kong_operator.probe.schedule import AskObserver, SpanSchedule
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import Settings
@@ -83,28 +84,32 @@ class ArrivalsDesk:
         self._told.pop(key, None)
 
     def look(self, snapshot: Snapshot, decision: Decision, findings: Mapping[ConditionType, Finding]) -> Arrived:
-        """What to show of a binding. From the first pass on in which spans can arrive, they are looked for."""
+        """What to show of a binding. Where spans can arrive, they are looked for."""
         binding, target = snapshot.binding, None if self._off else _target(snapshot, decision)
+        known = _is_of_this_spec(binding) or (target is not None and self._targets.get(binding.key) == target)
+        recorded = seconds_of(binding.status.get("lastTraceTime")) if known else 0.0
         if target is None or binding.spec is None:
             self.forget(binding.key)
-            return Arrived(not_looked_for(off=self._off))
-        known = self._targets.get(binding.key) == target
-        found = self._find(binding.key, target) if binding.key in self._targets or can_arrive(findings) else None
-        recorded = seconds_of(binding.status.get("lastTraceTime")) if known or _is_of_this_spec(binding) else 0.0
-        since = changed_at(snapshot)
-        latest = max(recorded, found.latest(since) if found else 0.0)
-        written = latest if latest - recorded >= COARSENESS else recorded
-        if found is None:
+            return Arrived(not_looked_for(off=self._off), recorded, recorded)
+        if not can_arrive(findings):  # what is looked for already goes on, for the status to be right as soon as this changes
             self._told.pop(binding.key, None)
-            shown = _recorded(binding) or (not_seen(binding.spec) if binding.key in self._targets else not_looked_for(off=False))
-            return Arrived(shown, latest, written)
-        self._told[binding.key] = told = _Told(since, found.since(since), written)
-        return Arrived(evaluate_arrivals(told.summary, binding.spec, decision.gateway.version), latest, written)
+            return Arrived(not_looked_for(off=False), recorded, recorded)
+        self._schedule.want(binding.key, target)
+        self._targets[binding.key] = target
+        return self._tell(snapshot, binding.spec, decision.gateway.version, self._schedule.latest(target), recorded)
 
-    def _find(self, key: ObjectKey, target: ProbeTarget) -> Arrivals | None:
-        self._schedule.want(key, target)
-        self._targets[key] = target
-        return self._schedule.latest(target)
+    def _tell(self, snapshot: Snapshot, spec: BindingSpec, version: str | None, found: Arrivals | None, recorded: float) -> Arrived:
+        """What to show for a result; before the first, what an earlier process has written."""
+        key, since = snapshot.binding.key, changed_at(snapshot)
+        earlier = None if found else _recorded(snapshot.binding)
+        if earlier:
+            self._told.pop(key, None)
+            return Arrived(earlier, recorded, recorded)
+        result = found or Arrivals(Look.READ)
+        latest = max(recorded, result.latest(since))
+        written = latest if latest - recorded >= COARSENESS else recorded
+        self._told[key] = told = _Told(since, result.since(since), written)
+        return Arrived(evaluate_arrivals(told.summary, spec, version), latest, written)
 
     def _wake(self, keys: Iterable[ObjectKey]) -> None:
         """Wake those of the bindings that would show something else, one after the other: they are written in no burst."""

@@ -101,7 +101,7 @@ class Stage:
         reporter = Reporter(applier, self.outcomes, self.arrivals, self.events.append, now, installation)
         self._bindings = BindingReconciler(reader, applier, self.probes, reporter, installations, now)
         self._gateways = GatewayReconciler(self.cluster, self.feed, reader, self.outcomes, installations, now)
-        self._probing = asyncio.gather(self.probes.run(), self.arrivals.run())
+        self._asking = [asyncio.ensure_future(schedule.run()) for schedule in (self.probes, self.arrivals)]
         for raw in objects:
             self.cluster.put(raw)
         for raw in self.cluster.objects.values():

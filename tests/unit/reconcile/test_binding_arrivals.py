@@ -65,7 +65,7 @@ async def test_a_binding_without_traffic_costs_no_write() -> None:
 
     assert first.count("status") == 1
     assert await stage.converge() == []
-    assert (len(stage.looked) > 5, stage.news) == (True, [(ASSISTANT, Lane.BACKGROUND, 0.0)])
+    assert (len(stage.looked) > 5, stage.news) == (True, [])
 
 
 async def test_the_first_span_is_shown() -> None:
@@ -197,6 +197,20 @@ async def test_a_restart_writes_nothing_and_the_first_look_counts() -> None:
     assert again.condition("TracesArriving") == ("True", "Arriving")
 
 
+async def test_while_nothing_can_arrive_the_status_does_not_say_that_it_does() -> None:
+    stage = await settled()
+    await after_a_look(stage, seen())
+    moment = stage.status["lastTraceTime"]
+
+    await stage.reply(UNAUTHORIZED)
+    await stage.reconcile()
+    assert (stage.condition("TracesArriving"), stage.status["lastTraceTime"]) == (("Unknown", "NotLookedFor"), moment)
+
+    await stage.reply(REACHABLE)
+    await stage.reconcile()
+    assert stage.condition("TracesArriving") == ("True", "Arriving")
+
+
 async def test_a_key_that_may_not_read_is_said_and_no_event() -> None:
     stage = await settled()
 
@@ -247,7 +261,7 @@ async def test_nothing_is_looked_for_without_a_key_or_a_binding() -> None:
 
     assert (len(stage.arrivals), stage.condition("TracesArriving")) == (0, ("Unknown", "NotLookedFor"))
 
-    stage.put(secret("fiddler", value=b"id.secret\n"))
+    stage.put(secret("fiddler", 10_000, b"id.secret\n"))
     await stage.converge()
     assert len(stage.arrivals) == 1
     stage.delete(ASSISTANT)

@@ -19,7 +19,7 @@ REASONS: Final = (
         "Upgrade Kong to the version in the message.",
     ),
     Reason(
-        "AgentUnknown", _T, "True", "Spans arrive, and Fiddler shows their agent as <UNKNOWN_AGENT>.",
+        "AgentUnknown", _T, "True", "Spans arrive, and Fiddler shows their agent as `<UNKNOWN_AGENT>`.",
         "To name it, set gen_ai.agent.name in spec.attributes.",
     ),
     Reason(

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
 from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.kube.queue import Lane
@@ -91,25 +90,20 @@ class ArrivalsDesk:
         if target is None or binding.spec is None:
             self.forget(binding.key)
             return Arrived(not_looked_for(off=self._off), recorded, recorded)
-        if not can_arrive(findings):  # what is looked for already goes on, for the status to be right as soon as this changes
-            self._told.pop(binding.key, None)
-            return Arrived(not_looked_for(off=False), recorded, recorded)
-        self._schedule.want(binding.key, target)
-        self._targets[binding.key] = target
-        return self._tell(snapshot, binding.spec, decision.gateway.version, self._schedule.latest(target), recorded)
-
-    def _tell(self, snapshot: Snapshot, spec: BindingSpec, version: str | None, found: Arrivals | None, recorded: float) -> Arrived:
-        """What to show for a result; before the first, what an earlier process has written."""
-        key, since = snapshot.binding.key, changed_at(snapshot)
-        earlier = None if found else _recorded(snapshot.binding)
-        if earlier:
-            self._told.pop(key, None)
-            return Arrived(earlier, recorded, recorded)
-        result = found or Arrivals(Look.READ)
-        latest = max(recorded, result.latest(since))
+        if can_arrive(findings):
+            self._schedule.want(binding.key, target)
+            self._targets[binding.key] = target
+        found, since = self._schedule.latest(target), changed_at(snapshot)
+        latest = max(recorded, found.latest(since) if found else 0.0)
         written = latest if latest - recorded >= COARSENESS else recorded
-        self._told[key] = told = _Told(since, result.since(since), written)
-        return Arrived(evaluate_arrivals(told.summary, spec, version), latest, written)
+        self._told.pop(binding.key, None)
+        if not can_arrive(findings):  # what is looked for already goes on, for the status to be right as soon as this changes
+            return Arrived(not_looked_for(off=False), latest, written)
+        if found is None and (earlier := _recorded(binding)):
+            return Arrived(earlier, latest, written)
+        summary = (found or Arrivals(Look.READ)).since(since)
+        self._told[binding.key] = _Told(since, summary, written)
+        return Arrived(evaluate_arrivals(summary, binding.spec, decision.gateway.version), latest, written)
 
     def _wake(self, keys: Iterable[ObjectKey]) -> None:
         """Wake those of the bindings that would show something else, one after the other: they are written in no burst."""

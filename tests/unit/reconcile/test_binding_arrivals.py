@@ -261,7 +261,7 @@ async def test_nothing_is_looked_for_without_a_key_or_a_binding() -> None:
 
     assert (len(stage.arrivals), stage.condition("TracesArriving")) == (0, ("Unknown", "NotLookedFor"))
 
-    stage.put(secret("fiddler", 10_000, b"id.secret\n"))
+    stage.put(secret("fiddler", value=b"id.secret\n", uid="uid-another"))
     await stage.converge()
     assert len(stage.arrivals) == 1
     stage.delete(ASSISTANT)

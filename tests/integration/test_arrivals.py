@@ -61,6 +61,11 @@ def call(arena: Arena, path: str = "", **headers: str) -> int:
         connection.close()
 
 
+def warned(arena: Arena) -> list[str]:
+    """The reasons of the binding's Events but Ready, which is none where the first status of all is Ready."""
+    return [reason for reason in events(arena) if reason != "Ready"]
+
+
 def until_arriving(arena: Arena, status: str, reason: str) -> Manifest:
     return arena.until_condition("TracesArriving", status, reason)
 
@@ -76,7 +81,7 @@ def test_the_first_call_turns_up_in_the_binding_and_further_looks_write_nothing(
     head, line = shown.splitlines()
     age = line[head.index("LAST TRACE") :].split()[0]
     assert (age[-1], int(age[:-1]) < 120) == ("s", True)
-    assert events(arena) == []
+    assert warned(arena) == []
 
     arena.until_quiet()
     mark = arena.mark()
@@ -94,7 +99,7 @@ def test_calls_without_a_conversation_id_are_named(arena: Arena) -> None:
 
     assert "send the header X-Fiddler-Conversation-Id" in until_arriving(arena, "False", "SpansWithoutSessions")["message"]
     assert arena.conditions()["Ready"]["status"] == "True"
-    arena.until(lambda: events(arena) == ["SpansWithoutSessions"], "the event")
+    arena.until(lambda: warned(arena) == ["SpansWithoutSessions"], "the event")
 
 
 def test_an_ai_proxy_of_the_route_that_logs_no_text_is_named(arena: Arena) -> None:
@@ -122,4 +127,4 @@ def test_a_key_that_may_not_read_spans_is_no_fault(arena: Arena) -> None:
     assert "may send them, but not read them" in until_arriving(arena, "Unknown", "SpansNotReadable")["message"]
     arena.stage.sink.faults.clear()
     until_arriving(arena, "Unknown", "NoTracesYet")
-    assert events(arena) == []
+    assert warned(arena) == []

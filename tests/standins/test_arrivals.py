@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import pytest
@@ -20,8 +20,9 @@ from fiddler_kong_sink.settings import Application, SinkSettings
 from tests.sink.exports import APPLICATION, HEADERS, KEY, OTHER_APPLICATION, RESOURCE, START, call, export, span
 
 STARTED = START / 10**9 + 101
-CONVERSATION = {"gen_ai.conversation.id": "conversation-1"}
-NO_TEXT = {"gen_ai.input.messages": "[]", "gen_ai.output.messages": "[]"}
+CONVERSATION: Final[dict[str, Any]] = {"gen_ai.conversation.id": "conversation-1"}
+AGENT: Final[dict[str, Any]] = {"gen_ai.agent.name": "support-bot"}
+NO_TEXT: Final[dict[str, Any]] = {"gen_ai.input.messages": "[]", "gen_ai.output.messages": "[]"}
 
 
 async def look(
@@ -47,7 +48,7 @@ async def look(
     [
         (call(**CONVERSATION), RESOURCE, Sighting(STARTED, recognized=True, text=True, session=True, agent=False)),
         (
-            call(**CONVERSATION, **{"gen_ai.agent.name": "support-bot"}),
+            call(**CONVERSATION, **AGENT),
             RESOURCE,
             Sighting(STARTED, recognized=True, text=True, session=True, agent=True),
         ),

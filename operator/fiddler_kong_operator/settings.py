@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["LogFormat", "ProbeSettings", "Settings"]
+__all__ = ["ArrivalsSettings", "LogFormat", "ProbeSettings", "Settings"]
 
 LogFormat = Literal["text", "json"]
 
@@ -17,6 +17,12 @@ def _network(text: str) -> str:
         return str(ip_network(text, strict=False))
     except ValueError:
         raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8") from None
+
+
+def _off_or_slow(seconds: float) -> float:
+    if 0 < seconds < 1:
+        raise ValueError("must be 0 or at least 1")
+    return seconds
 
 
 class ProbeSettings(BaseModel):
@@ -45,6 +51,19 @@ class ProbeSettings(BaseModel):
 
     concurrency: int = Field(default=8, ge=1, le=64)
     """Probes that run at the same time."""
+
+
+class ArrivalsSettings(BaseModel):
+    """The look for spans in Fiddler, by the probe's rules of addresses, certificates and time (`probe`)."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    interval: Annotated[float, AfterValidator(_off_or_slow)] = Field(default=300.0, ge=0)
+    """Seconds between looks for the spans of an application, jittered by 10 %; while there are none, the first looks are sooner. 0 switches
+    it off."""
+
+    concurrency: int = Field(default=4, ge=1, le=64)
+    """Looks that run at the same time."""
 
 
 class Settings(BaseModel):
@@ -93,3 +112,5 @@ class Settings(BaseModel):
     """Seconds that running reconciliations get to finish after SIGTERM."""
 
     probe: ProbeSettings = ProbeSettings()
+
+    arrivals: ArrivalsSettings = ArrivalsSettings()

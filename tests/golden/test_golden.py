@@ -25,6 +25,7 @@ from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import Attachment
 from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.status.arriving import can_arrive, not_looked_for, not_seen
 from fiddler_kong_operator.plan.status.compute import Details, conclude
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.served import count_served
@@ -68,12 +69,14 @@ async def outcome(reader: Reader) -> list[Manifest]:
 
 
 def _status(snapshot: Snapshot, decision: Decision) -> Manifest:
-    """The status once the plan was applied and the endpoint has answered, where there is a key to ask it with."""
+    """The status once the plan was applied and the endpoint has answered, where there is a key to ask it with, before any call."""
     answer = Finding(reason("Reachable" if decision.keys else "ProbePending"), "(the probe's sentence)")
     programmed = evaluate_programming(snapshot, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
     findings = {ConditionType.PLUGINS_PROGRAMMED: programmed, ConditionType.TRACE_ENDPOINT_REACHABLE: answer, **decision.findings}
+    spec, arriving = snapshot.binding.spec, decision.keys is not None and can_arrive(findings)
+    shown = not_seen(spec) if spec and arriving else not_looked_for(off=False)
     details = Details(count_served(snapshot, decision.plan, decision.prune), refusal=decision.refusal)
-    return conclude(findings, snapshot.binding.generation, snapshot.binding.status, snapshot.now, details)
+    return conclude({**findings, shown.type: shown}, snapshot.binding.generation, snapshot.binding.status, snapshot.now, details)
 
 
 async def _gateway(reader: Reader, snapshot: Snapshot) -> Manifest | None:

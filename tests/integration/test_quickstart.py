@@ -100,9 +100,10 @@ def test_kubectl_wait_and_describe_tell_the_same(ready: Arena) -> None:
     assert "Everything is in place for Fiddler to observe these routes." in described
 
 
-def test_every_condition_is_true_and_none_says_stalled(ready: Arena) -> None:
+def test_every_condition_is_true_before_the_first_call_and_none_says_stalled(ready: Arena) -> None:
     conditions = ready.conditions()
 
+    assert conditions.pop("TracesArriving")["reason"] == "NoTracesYet"
     assert {kind: c["status"] for kind, c in conditions.items()} == dict.fromkeys(
         ["Accepted", "SecretsResolved", "GatewayConfigured", "PluginsProgrammed", "TraceEndpointReachable", "Ready"], "True"
     )

@@ -23,4 +23,6 @@
 - --probe-interval={{ .Values.probe.interval }}
 - --probe-retry-interval={{ .Values.probe.retryInterval }}
 - --probe-concurrency={{ .Values.probe.concurrency }}
+- --arrivals-interval={{ .Values.arrivals.interval }}
+- --arrivals-concurrency={{ .Values.arrivals.concurrency }}
 {{- end }}

@@ -70,6 +70,7 @@ COLUMNS: Final = (
     _column("Application", ".status.fiddler.application", "Name of the Fiddler application, where it can be read.", wide=True),
     _column("URL", ".spec.fiddler.url", "The Fiddler instance.", wide=True),
     _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler, unless a route says otherwise.", wide=True),
+    _column("Last Trace", ".status.lastTraceTime", "Time since the latest span seen in Fiddler.", wide=True, kind="date"),
     _column("Message", _condition("Ready", "message"), "Message of the deciding condition.", wide=True),
 )
 """Columns of `kubectl get fkb`, in this order; wide columns only with `-o wide`."""

@@ -84,8 +84,8 @@ class BindingStatus(ApiModel):
     conditions: tuple[Condition, ...] = Field(
         default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )
-    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready; Reconciling and Stalled
-    while true."""
+    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready, which sums these up, and
+    TracesArriving; Reconciling and Stalled while true."""
 
     routes: str | None = Field(default=None, max_length=16)
     """Routes that the gateway serves with all plugins, out of all routes: `1/1`. Suspended and refused bindings keep what is attached."""
@@ -98,6 +98,9 @@ class BindingStatus(ApiModel):
 
     fiddler: FiddlerStatus | None = None
     """Facts about the Fiddler application."""
+
+    last_trace_time: str | None = Field(default=None, max_length=32, json_schema_extra={"format": "date-time"})
+    """Start of the latest span of the application that the operator saw in Fiddler; traffic alone updates it at most every ten minutes."""
 
     installation: str | None = Field(default=None, max_length=63)
     """Installation of the operator that manages the binding: the namespace of its lease."""

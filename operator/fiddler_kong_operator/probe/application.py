@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from .sessions import read_at_most
 from .target import ProbeTarget
 
 __all__ = ["Application", "Known", "judge_application", "read_application"]
@@ -50,14 +51,6 @@ async def read_application(session: aiohttp.ClientSession, target: ProbeTarget) 
             return judge_application(response.status, body, target.key)
     except (aiohttp.ClientError, OSError):
         return Application(Known.UNSURE)
-
-
-async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """The body, or its first `limit` + 1 bytes if it is longer."""
-    body = bytearray()
-    while len(body) <= limit and (chunk := await response.content.read(limit + 1 - len(body))):
-        body += chunk
-    return bytes(body)
 
 
 def judge_application(status: int, body: bytes, key: str) -> Application:

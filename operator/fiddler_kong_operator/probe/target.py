@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import Fiddler
 from fiddler_kong_operator.plan.acceptance.endpoint import COLLECTOR, FIDDLER, Hop
-from fiddler_kong_operator.plan.snapshot import ProbeResult
 
 __all__ = ["Answer", "ProbeTarget"]
+
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class ProbeTarget:
         """The second hop: what the collector is to send, to Fiddler."""
         return replace(self, collector=None, key_sent=True, behind=True)
 
+    def to_read(self) -> ProbeTarget:
+        """The reads of Fiddler's REST API: equal for all bindings of an application that have the same key, whatever Secret holds it."""
+        return ProbeTarget(self.base, self.application_id, self.key, "")
+
     @property
     def base(self) -> str:
         """The URL without a trailing slash."""
@@ -68,13 +74,13 @@ class ProbeTarget:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The result of one probe, and what the schedule needs to know about it.
+class Answer(Generic[R_co]):
+    """The result of one request, and what the schedule needs to know about it.
 
     `retry_after`: seconds the server asked to wait, if it did. `unsure`: the application look-up failed this time, so an earlier result of
     it still counts.
     """
 
-    result: ProbeResult
+    result: R_co
     retry_after: float | None = None
     unsure: bool = False

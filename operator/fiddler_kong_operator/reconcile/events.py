@@ -1,4 +1,4 @@
-"""What people are told of a binding: Events when its deciding reason becomes another definite one, and of repairs; its transitions."""
+"""What people are told of a binding: Events of Ready, of arriving traces and of repairs; its transitions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 
-__all__ = ["build_event", "build_farewell", "build_notice", "transitions"]
+__all__ = ["build_events", "build_farewell", "build_notice", "transitions"]
 
 MESSAGE_LIMIT: Final = 1024
 """Characters the API server accepts in an Event's message."""
@@ -25,16 +25,18 @@ _NOTICES: Final = {
 }
 
 
-def build_event(binding: Binding, status: Mapping[str, Any], now: float) -> Manifest | None:
-    """The Event for a new status, or None where there is nothing to tell.
+def build_events(binding: Binding, status: Mapping[str, Any], now: float) -> Iterator[Manifest]:
+    """The Events for a new status: of Ready, and of TracesArriving.
 
-    There is nothing to tell if the deciding reason is the same as before or still open (Unknown), nor if the first status of all is Ready:
-    nothing was ever wrong, and an eighth write for each new binding would only repeat the status.
+    Of Ready there is nothing to tell if the deciding reason is the same as before or still open (Unknown), nor if the first status of all
+    is Ready: nothing was ever wrong, and an eighth write for each new binding would only repeat the status. Of TracesArriving a fault is
+    told, and its end.
     """
-    before, after = _ready(binding.status), _ready(status)
-    if after is None or after["status"] == "Unknown" or not _is_news(before, after):
-        return None
-    return _event(binding, "Normal" if after["status"] == "True" else "Warning", after["reason"], after["message"], now)
+    told = ((ConditionType.READY, _is_news), (ConditionType.TRACES_ARRIVING, _is_fault_or_its_end))
+    for kind, is_news in told:
+        before, after = _find(binding.status, kind), _find(status, kind)
+        if after is not None and after["status"] != "Unknown" and is_news(before, after):
+            yield _event(binding, "Normal" if after["status"] == "True" else "Warning", after["reason"], after["message"], now)
 
 
 def build_notice(binding: Binding, name: str, objects: Iterable[ObjectKey], now: float) -> Manifest:
@@ -91,8 +93,14 @@ def _is_news(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool
     return (before["reason"], before["message"]) != (after["reason"], after["message"])
 
 
-def _ready(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    return next((c for c in status.get("conditions") or () if c["type"] == ConditionType.READY), None)
+def _is_fault_or_its_end(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+    if after["status"] == "False":
+        return before is None or before["reason"] != after["reason"]
+    return before is not None and before["status"] == "False"
+
+
+def _find(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any] | None:
+    return next((c for c in status.get("conditions") or () if c["type"] == kind), None)
 
 
 def _reference(binding: Binding) -> dict[str, str]:

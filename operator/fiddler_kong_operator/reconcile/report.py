@@ -19,10 +19,11 @@ from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.compute import Details, conclude
+from fiddler_kong_operator.plan.status.compute import Details, conclude, shown_time
 from fiddler_kong_operator.write.applier import Applier
 
-from .events import build_event, build_notice, transitions
+from .arrivals import ArrivalsDesk
+from .events import build_events, build_notice, transitions
 from .gateway import GatewayOutcomes
 
 __all__ = ["Reporter"]
@@ -45,6 +46,7 @@ class Reporter:
         self,
         applier: Applier,
         gateways: GatewayOutcomes,
+        arrivals: ArrivalsDesk,
         announce: Callable[[Manifest], None],
         clock: Callable[[], float],
         installation: str,
@@ -53,6 +55,7 @@ class Reporter:
         self._installation = installation
         self._applier = applier
         self._gateways = gateways
+        self._arrivals = arrivals
         self._announce = announce
         self._fights = WriteLimiter(STATUS_LIMIT, STATUS_WINDOW, clock)
         self._notices = WriteLimiter(NOTICES, NOTICE_WINDOW, clock)
@@ -61,6 +64,7 @@ class Reporter:
 
     def forget(self, key: ObjectKey) -> None:
         """The binding is gone."""
+        self._arrivals.forget(key)
         self._written.pop(key, None)
         self._wanted.pop(key, None)
 
@@ -79,10 +83,14 @@ class Reporter:
         binding = snapshot.binding
         found = (self._gateway(binding, decision), _traced(decision, traced))
         findings = {**decision.findings, **{finding.type: finding for finding in found}, **written}
-        details = replace(_details(snapshot, decision, traced, routes), installation=self._installation)
+        arrived = self._arrivals.look(snapshot, decision, findings)
+        findings[arrived.finding.type] = arrived.finding
+        details = replace(_details(snapshot, decision, traced, routes), installation=self._installation, last_trace=_time(arrived.written))
         status = conclude(findings, binding.generation, binding.status, snapshot.now, details)
         if status == binding.status:
             return None
+        if arrived.latest:
+            status["lastTraceTime"] = _time(arrived.latest)
         reverted = self._written.get(binding.key) not in {None, _digest(binding.status)}
         if reverted and (delay := self._fights.delay(binding.key)):
             return delay
@@ -97,8 +105,7 @@ class Reporter:
         """Log and announce the transitions that a new status shows."""
         for line in transitions(binding.status, status):
             logger.info("%s: %s", binding.key, line, extra={"object": str(binding.key)})
-        event = build_event(binding, status, now)
-        if event:
+        for event in build_events(binding, status, now):
             self._announce(event)
 
     def _gateway(self, binding: Binding, decision: Decision) -> Finding:
@@ -123,6 +130,10 @@ class Reporter:
 
 def _digest(status: Mapping[str, Any]) -> int:
     return hash(orjson.dumps(status, option=orjson.OPT_SORT_KEYS))
+
+
+def _time(seconds: float) -> str | None:
+    return shown_time(seconds) if seconds else None
 
 
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:

@@ -33,12 +33,17 @@ class BindingMetrics:
         metrics.collect(self._read)
 
     def count_probe(self, reason: str | None, seconds: float) -> None:
-        """Note one probe: the schedule's `ProbeObserver`."""
+        """Note one probe: the schedule's `AskObserver`."""
         self._probe_seconds.observe(seconds)
         if reason is None:
             self._metrics.count_bug("probe")
         else:
             self._probes.labels(reason).inc()
+
+    def count_look(self, look: str | None, _seconds: float) -> None:
+        """Note a look for spans that met a bug: the schedule's `AskObserver`."""
+        if look is None:
+            self._metrics.count_bug("arrivals")
 
     def _read(self) -> Iterator[Metric]:
         by_condition = GaugeMetricFamily(f"{PREFIX}_bindings", "Bindings, by condition and its status.", labels=["condition", "status"])

@@ -22,8 +22,10 @@ from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.probe.arrivals import SpanReader
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
+from fiddler_kong_operator.reconcile.arrivals import ArrivalsDesk
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
 from fiddler_kong_operator.reconcile.installations import Installations
@@ -58,17 +60,19 @@ class Operator:
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
         self._informers = _informers(client, self._feed, settings)
         self._resync = Resync(client, BINDING, scopes, self._feed, settings.resync_interval)
-        self._prober = TraceProber(settings.probe)
+        self._prober, self._spans = TraceProber(settings.probe), SpanReader(settings.probe)
         product = BindingMetrics(metrics, lambda: (binding.status for _, binding in self._cache.values(BINDING, Binding)))
         metrics.watch_queue(self._queue)
-        self._probes = ProbeSchedule(self._prober.ask, settings.probe, self._requeue, on_probe=product.count_probe)
+        pace = ProbeSchedule.pace(settings.probe)
+        self._probes = ProbeSchedule(self._prober.ask, pace, self._requeue, on_ask=product.count_probe)
+        self._arrivals = ArrivalsDesk(self._spans.ask, settings, self._requeue, clock, on_ask=product.count_look)
         self._recorder = Recorder(client, clock, metrics.count_bug)
         endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
         reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints, clock=client.clock)
         outcomes = GatewayOutcomes(self._requeue_tenants)
         applier, announce = Applier(client, self._feed), self._recorder.record
         installations = Installations(settings.lease_namespace or "without-lease", self._cache, applier, announce, clock)
-        reporter = Reporter(applier, outcomes, announce, clock, installations.own)
+        reporter = Reporter(applier, outcomes, self._arrivals, announce, clock, installations.own)
         bindings = BindingReconciler(reader, applier, self._probes, reporter, installations, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, installations, clock)
         self._workers = Workers(self._queue, bindings.reconcile, gateways.reconcile, settings.workers, metrics)
@@ -98,7 +102,7 @@ class Operator:
         self.started = True
         for kind in (BINDING, *(row.kind for row in WORKLOADS.values())):
             self._requeue(self._cache.keys(kind), Lane.BACKGROUND)
-        self._run({"probes": self._probes.run(), "events": self._recorder.run()})
+        self._run({"probes": self._probes.run(), "arrivals": self._arrivals.run(), "events": self._recorder.run()})
         self._workers.start()
 
     async def first_look(self) -> int:
@@ -123,6 +127,7 @@ class Operator:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._prober.close()
+        self._spans.close()
 
     def observe(self, event_type: str | None, raw: dict[str, Any]) -> None:
         """Observe a binding that kopf has listed (`event_type` is None) or watched; a list calls for a resync."""
@@ -139,7 +144,8 @@ class Operator:
         """Figures for /healthz."""
         waiting = {f"waiting_{lane.value}": depth for lane, depth in self._queue.depth.items()}
         ages = {"delayed": self._queue.delayed, "oldest_waiting_seconds": round(self._queue.oldest_age, 3)}
-        held = {"objects": len(self._cache), "probes": len(self._probes), "tasks": len(asyncio.all_tasks())}
+        asked = {"probes": len(self._probes), "arrivals": len(self._arrivals)}
+        held = {"objects": len(self._cache), **asked, "tasks": len(asyncio.all_tasks())}
         forbidden = [informer.name for informer in self._informers if informer.forbidden]
         return {**waiting, **ages, **held, "bugs": self._metrics.bugs, "forbidden": forbidden}
 

@@ -75,5 +75,7 @@ def test_one_finding_for_many_problems_spells_out_the_first_ones_and_counts_the_
     assert Finding.of_problems(reason("InvalidSpec"), problems).message.endswith("Problem 4. And 2 more.")
 
 
-def test_ready_sums_up_every_condition_but_itself_and_those_of_kstatus() -> None:
-    assert [kind for kind in ConditionType if not kind.summed] == [ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED]
+def test_ready_sums_up_every_condition_but_itself_arriving_traces_and_those_of_kstatus() -> None:
+    rest = [ConditionType.READY, ConditionType.TRACES_ARRIVING, ConditionType.RECONCILING, ConditionType.STALLED]
+
+    assert [kind for kind in ConditionType if not kind.summed] == rest

@@ -24,7 +24,7 @@ async def resolve_locally(host: str, port: int) -> list[str]:
     return ["127.0.0.1"]
 
 
-async def ask(wanted: ProbeTarget, settings: ProbeSettings = LOCAL) -> Answer:
+async def ask(wanted: ProbeTarget, settings: ProbeSettings = LOCAL) -> Answer[ProbeResult]:
     """Probe, and check what holds for every answer."""
     answer = await TraceProber(settings, resolve=resolve_locally, wall_clock=lambda: 1_000_000.0).ask(wanted)
     assert REASONS[answer.result.reason].type is ConditionType.TRACE_ENDPOINT_REACHABLE

@@ -23,6 +23,11 @@ class Fiddler:
     application_status: int = 200
     application_body: bytes = b'{"data": {"id": "x", "name": "assistant"}}'
     application_hangs: bool = False
+    spans_status: int = 200
+    spans_headers: dict[str, str] = field(default_factory=dict)
+    spans_bodies: list[bytes] = field(default_factory=list)
+    """The answers to queries, the last one repeated."""
+    spans_hang: bool = False
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     port: int = 0
 
@@ -36,6 +41,13 @@ class Fiddler:
             await asyncio.sleep(3600)
         return web.Response(status=self.application_status, body=self.application_body, content_type="application/json")
 
+    async def spans(self, request: web.Request) -> web.Response:
+        await self._note(request)
+        if self.spans_hang:
+            await asyncio.sleep(3600)
+        body = self.spans_bodies.pop(0) if len(self.spans_bodies) > 1 else self.spans_bodies[0] if self.spans_bodies else b""
+        return web.Response(status=self.spans_status, body=body, headers={"Content-Type": "application/json", **self.spans_headers})
+
     async def _note(self, request: web.Request) -> None:
         self.requests.append((request.method, request.path, {k.lower(): v for k, v in request.headers.items()}, await request.read()))
 
@@ -46,6 +58,7 @@ async def serving(fiddler: Fiddler, tls: ssl.SSLContext | None = None) -> AsyncI
     app = web.Application()
     app.router.add_post("/v1/traces", fiddler.traces)
     app.router.add_get("/v3/applications/{id}", fiddler.application)
+    app.router.add_post("/v3/spans/query", fiddler.spans)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()

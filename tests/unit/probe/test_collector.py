@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fiddler_kong_operator.api import Fiddler as FiddlerSpec
+from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
 from tests.unit.probe.asking import APPLICATION, CANARY, LOCAL, ask, probe, target
@@ -21,7 +22,7 @@ def through(collector: int, fiddler: int, *, key_sent: bool = True) -> ProbeTarg
     return replace(target(fiddler), collector=f"http://127.0.0.1:{collector}", key_sent=key_sent)
 
 
-async def asked(collector: Fiddler, fiddler: Fiddler, *, key_sent: bool = True) -> Answer:
+async def asked(collector: Fiddler, fiddler: Fiddler, *, key_sent: bool = True) -> Answer[ProbeResult]:
     async with serving(collector), serving(fiddler):
         return await ask(through(collector.port, fiddler.port, key_sent=key_sent))
 

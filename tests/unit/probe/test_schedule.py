@@ -31,17 +31,18 @@ class Desk:
     """A schedule with a server that answers as told, and notes of who was asked and woken when."""
 
     def __init__(self, settings: ProbeSettings = SETTINGS, *, uniform: float = 0.5, takes: float = 0.0) -> None:
-        self.answer: Callable[[ProbeTarget], Answer] = lambda _: GOOD
+        self.answer: Callable[[ProbeTarget], Answer[ProbeResult]] = lambda _: GOOD
         self.takes = takes
         self.asked: list[tuple[float, ProbeTarget]] = []
         self.woken: list[set[ObjectKey]] = []
         self.observed: list[tuple[str | None, float]] = []
         self.under_way = self.most_under_way = 0
-        self.schedule = ProbeSchedule(self._ask, settings, self._wake, on_probe=self._observe, clock=now, uniform=lambda: uniform)
+        pace = ProbeSchedule.pace(settings)
+        self.schedule = ProbeSchedule(self._ask, pace, self._wake, on_ask=self._observe, clock=now, uniform=lambda: uniform)
         self.start = now()
         self.running = asyncio.ensure_future(self.schedule.run())
 
-    async def _ask(self, wanted: ProbeTarget) -> Answer:
+    async def _ask(self, wanted: ProbeTarget) -> Answer[ProbeResult]:
         self.asked.append((now() - self.start, wanted))
         self.under_way += 1
         self.most_under_way = max(self.under_way, self.most_under_way)
@@ -273,7 +274,7 @@ def test_a_target_wanted_again_while_its_former_probe_runs_gets_one_result() -> 
 
 
 @pytest.mark.parametrize("former", [GOOD, Answer(ProbeResult("ApplicationNotFound", "No such application."))])
-def test_an_application_that_cannot_be_asked_for_keeps_its_former_finding(former: Answer) -> None:
+def test_an_application_that_cannot_be_asked_for_keeps_its_former_finding(former: Answer[ProbeResult]) -> None:
     async def scenario() -> None:
         desk = Desk()
         desk.answer = lambda _: former if now() == desk.start else Answer(ProbeResult("Reachable", "Fine."), unsure=True)
@@ -299,7 +300,7 @@ def test_an_unsure_answer_replaces_a_failure() -> None:
 
 
 def test_a_bug_in_one_probe_is_logged_and_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    def broken(wanted: ProbeTarget) -> Answer:
+    def broken(wanted: ProbeTarget) -> Answer[ProbeResult]:
         if wanted == target("broken"):
             raise ZeroDivisionError
         return GOOD

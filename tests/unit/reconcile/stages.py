@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fiddler_kong_operator import names
@@ -13,16 +13,18 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.arrivals import Arrivals, Look
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
+from fiddler_kong_operator.reconcile.arrivals import ArrivalsDesk
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
 from fiddler_kong_operator.reconcile.installations import Installations
 from fiddler_kong_operator.reconcile.report import Reporter
-from fiddler_kong_operator.settings import ProbeSettings
+from fiddler_kong_operator.settings import ProbeSettings, Settings
 from fiddler_kong_operator.write.applier import Applier
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, LLM, binding, deployment, key, plugin, secret, service, spec
 from tests.unit.virtual_time import now
@@ -56,11 +58,16 @@ class Stage:
     """A cluster with some objects, and one operator that has observed them.
 
     `log` has every write that was not answered with one of `errors`, `events` every Event, `woken` the keys that were requeued and `lanes`
-    their lanes, `told` the workloads whose outcome changed, `asked` the targets that were probed.
+    their lanes, `told` the workloads whose outcome changed, `asked` the targets that were probed, `looked` those of looks for spans.
     """
 
     def __init__(
-        self, *objects: Manifest, answer: ProbeResult | None = REACHABLE, cluster: FakeCluster | None = None, installation: str = OWN
+        self,
+        *objects: Manifest,
+        answer: ProbeResult | None = REACHABLE,
+        cluster: FakeCluster | None = None,
+        installation: str = OWN,
+        settings: Settings | None = None,
     ) -> None:
         """`answer` is what the trace endpoint answers, None as long as it does not."""
         self.cluster = cluster or FakeCluster()
@@ -78,16 +85,23 @@ class Stage:
         self.lanes: set[Lane] = set()
         self.told: list[ObjectKey] = []
         self.asked: list[ProbeTarget] = []
+        self.looked: list[ProbeTarget] = []
+        self.spans = Arrivals(Look.READ)
+        """What Fiddler shows of every application."""
+        self.news: list[tuple[ObjectKey, Lane, float]] = []
+        """The keys that were requeued because of it, with lane and delay."""
         self.cache = Cache(clock=wall)
         self.feed = Feed(self.cache, self._wake, _fail)
         self.outcomes = GatewayOutcomes(self.told.append)
-        self.probes = ProbeSchedule(self._ask, ProbeSettings(), self.woken.extend, clock=now, uniform=lambda: 0.5)
+        pace = ProbeSchedule.pace(ProbeSettings())
+        self.probes = ProbeSchedule(self._ask, pace, self.woken.extend, clock=now, uniform=lambda: 0.5)
+        self.arrivals = ArrivalsDesk(self._look, settings or Settings(), self._hear, now)
         reader, applier = Reader(self.feed, self.cluster, clock=wall), Applier(self.cluster, self.feed)
         installations = Installations(installation, self.cache, applier, self.events.append, now)
-        reporter = Reporter(applier, self.outcomes, self.events.append, now, installation)
+        reporter = Reporter(applier, self.outcomes, self.arrivals, self.events.append, now, installation)
         self._bindings = BindingReconciler(reader, applier, self.probes, reporter, installations, now)
         self._gateways = GatewayReconciler(self.cluster, self.feed, reader, self.outcomes, installations, now)
-        self._probing = asyncio.ensure_future(self.probes.run())
+        self._asking = [asyncio.ensure_future(schedule.run()) for schedule in (self.probes, self.arrivals)]
         for raw in objects:
             self.cluster.put(raw)
         for raw in self.cluster.objects.values():
@@ -142,11 +156,18 @@ class Stage:
             while not self.asked or self.probes.latest(self.asked[-1]) != answer:
                 await elapse(_STEP)
 
-    async def _ask(self, target: ProbeTarget) -> Answer:
+    async def _ask(self, target: ProbeTarget) -> Answer[ProbeResult]:
         self.asked.append(target)
         while self.answer is None:
             await elapse(_STEP)
         return Answer(self.answer)
+
+    async def _look(self, target: ProbeTarget) -> Answer[Arrivals]:
+        self.looked.append(target)
+        return Answer(self.spans)
+
+    def _hear(self, keys: Iterable[ObjectKey], lane: Lane, delay: float) -> None:
+        self.news += [(key, lane, delay) for key in keys]
 
     # Users
 

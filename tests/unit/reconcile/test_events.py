@@ -7,12 +7,25 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Transient
-from fiddler_kong_operator.reconcile.events import MESSAGE_LIMIT, build_event
+from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.reconcile.events import MESSAGE_LIMIT, build_events
 from tests.unit.observe.objects import FIDDLER, secret
 from tests.unit.plan.situations import make_binding
 from tests.unit.reconcile.stages import REACHABLE, UNAUTHORIZED, elapse, exposing
 
 NOW = 1_800_000_000.5
+
+
+def build_event(binding: Binding, status: dict[str, Any], now: float) -> Manifest | None:
+    """The only Event, if any."""
+    found = [*build_events(binding, status, now)]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def arriving(status: str, reason: str) -> dict[str, Any]:
+    return {"conditions": [{"type": "TracesArriving", "status": status, "reason": reason, "message": "m"}]}
 
 
 def ready(status: str, reason: str, message: str = "m") -> dict[str, Any]:
@@ -64,6 +77,33 @@ def test_only_a_change_to_something_definite_makes_an_event(before: dict[str, An
     event = build_event(make_binding(status=before), after, NOW)
 
     assert expected == (event["type"] if event else None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, arriving("Unknown", "NoTracesYet"), None),
+        ({}, arriving("True", "Arriving"), None),
+        (arriving("Unknown", "NoTracesYet"), arriving("True", "Arriving"), None),
+        (arriving("Unknown", "NoTracesYet"), arriving("False", "SpansWithoutText"), "Warning"),
+        (arriving("True", "Arriving"), arriving("False", "SpansWithoutText"), "Warning"),
+        (arriving("False", "SpansWithoutText"), arriving("False", "SpansWithoutText"), None),
+        (arriving("False", "SpansWithoutText"), arriving("False", "SpansWithoutSessions"), "Warning"),
+        (arriving("False", "SpansWithoutText"), arriving("True", "Arriving"), "Normal"),
+        (arriving("False", "SpansWithoutText"), arriving("Unknown", "NoTracesYet"), None),
+        (arriving("True", "AgentUnknown"), arriving("True", "Arriving"), None),
+    ],
+)
+def test_a_fault_of_arriving_traces_and_its_end_make_an_event(before: dict[str, Any], after: dict[str, Any], expected: str | None) -> None:
+    event = build_event(make_binding(status=before), after, NOW)
+
+    assert expected == (event["type"] if event else None)
+
+
+def test_ready_and_arriving_traces_are_told_apart() -> None:
+    after = {"conditions": [*ready("False", "KongRefused")["conditions"], *arriving("False", "SpansWithoutText")["conditions"]]}
+
+    assert [event["reason"] for event in build_events(make_binding(), after, NOW)] == ["KongRefused", "SpansWithoutText"]
 
 
 def test_a_long_message_is_cut_to_what_the_api_server_takes() -> None:

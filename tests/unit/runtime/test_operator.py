@@ -288,7 +288,7 @@ async def test_an_object_whose_handling_fails_is_reported_as_a_bug() -> None:
         assert operator.report()["bugs"] == 1
 
 
-@pytest.mark.parametrize("victim", ["worker-3", "informer Secret", "resync", "probes", "events"])
+@pytest.mark.parametrize("victim", ["worker-3", "informer Secret", "resync", "probes", "arrivals", "events"])
 async def test_a_task_that_ends_fails_the_operator(victim: str) -> None:
     async with operating(WatchableCluster(binding())) as operator:
         await list_everything(operator)

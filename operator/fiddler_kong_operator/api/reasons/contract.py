@@ -26,6 +26,8 @@ class ConditionType(StrEnum):
     """Fiddler's trace endpoint answered an empty export with exactly 200, over trusted TLS."""
     READY = "Ready"
     """All conditions above are True."""
+    TRACES_ARRIVING = "TracesArriving"
+    """Fiddler shows spans of the application as it should. Not part of Ready: without calls there are none."""
     RECONCILING = "Reconciling"
     """Present only while the operator works on the binding or waits for something (kstatus)."""
     STALLED = "Stalled"
@@ -34,7 +36,7 @@ class ConditionType(StrEnum):
     @property
     def summed(self) -> bool:
         """Whether `Ready` needs this condition to be True."""
-        return self not in {ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED}
+        return self not in {ConditionType.READY, ConditionType.TRACES_ARRIVING, ConditionType.RECONCILING, ConditionType.STALLED}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus, RefusalStatus
 
-__all__ = ["ASPECTS", "Details", "conclude", "deciding_finding"]
+__all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "shown_time"]
 
 ASPECTS: Final = tuple(kind for kind in ConditionType if kind.summed)
 """The conditions that Ready sums up, in the order in which they are decided and shown."""
@@ -42,6 +42,8 @@ class Details:
     fiddler: FiddlerStatus | None = None
     refusal: RefusalStatus | None = None
     installation: str | None = None
+    last_trace: str | None = None
+    """Start of the latest span that was seen, as Kubernetes writes a time."""
 
 
 def conclude(
@@ -53,8 +55,8 @@ def conclude(
 ) -> dict[str, Any]:
     """The whole status as JSON; each condition says for which `generation` it holds.
 
-    `findings` has one for each of `ASPECTS`; `previous` is the status as last written ({} for none), from which a condition keeps its time
-    while its status does not change; `now` is in seconds since the epoch.
+    `findings` has one for each of `ASPECTS`, and may have one for TracesArriving; `previous` is the status as last written ({} for none),
+    from which a condition keeps its time while its status does not change; `now` is in seconds since the epoch.
     """
     known = {condition["type"]: condition for condition in previous.get("conditions") or ()}
     conditions = [_condition(row, generation, known.get(row[0]), now) for row in _rows(findings)]
@@ -70,9 +72,11 @@ def _rows(findings: Mapping[ConditionType, Finding]) -> Iterator[_Row]:
     decisive = deciding_finding(findings)
     if decisive is None:
         yield ConditionType.READY, "True", "Ready", _ready_message(findings)
-        return
-    yield ConditionType.READY, decisive.status, decisive.reason.name, decisive.message
-    if decisive.reason.name not in _AT_REST:
+    else:
+        yield ConditionType.READY, decisive.status, decisive.reason.name, decisive.message
+    if arriving := findings.get(ConditionType.TRACES_ARRIVING):
+        yield arriving.type, arriving.status, arriving.reason.name, arriving.message
+    if decisive and decisive.reason.name not in _AT_REST:
         kind = ConditionType.STALLED if decisive.reason.stalls else ConditionType.RECONCILING
         yield kind, "True", decisive.reason.name, decisive.message
 
@@ -92,8 +96,13 @@ def _condition(row: _Row, generation: int, known: Mapping[str, Any] | None, now:
         "reason": reason_name,
         "message": _message(message),
         "observedGeneration": generation,
-        "lastTransitionTime": kept or datetime.fromtimestamp(int(now), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "lastTransitionTime": kept or shown_time(now),
     }
+
+
+def shown_time(seconds: float) -> str:
+    """Seconds since the epoch as Kubernetes writes a time."""
+    return datetime.fromtimestamp(int(seconds), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _message(text: str) -> str:
@@ -109,6 +118,7 @@ def _shown(details: Details) -> dict[str, Any]:
         "gateway": details.gateway and details.gateway.model_dump(by_alias=True, exclude_none=True),
         "refusal": details.refusal and details.refusal.model_dump(by_alias=True, mode="json"),
         "fiddler": details.fiddler and details.fiddler.model_dump(by_alias=True, exclude_none=True),
+        "lastTraceTime": details.last_trace,
         "installation": details.installation,
     }
     return {name: part for name, part in parts.items() if part}

@@ -61,6 +61,17 @@ def test_ready_and_kstatus(reasons: tuple[str, ...], ready: str, decisive: str, 
     assert extra is None or decisive == found[extra]["reason"]
 
 
+@pytest.mark.parametrize("name", [name for name, entry in REASONS.items() if entry.type is ConditionType.TRACES_ARRIVING])
+def test_traces_that_do_not_arrive_leave_ready_and_kstatus_alone(name: str) -> None:
+    status = conclude(findings(name), 4, {}, NOW, Details(last_trace=THEN))
+
+    parsed = BindingStatus.model_validate(status)
+
+    assert [c.type for c in parsed.conditions] == [*map(str, ASPECTS), "Ready", "TracesArriving"]
+    assert (conditions(status)["Ready"]["message"], parsed.last_trace_time) == (REASONS["Ready"].summary, THEN)
+    assert kstatus({"metadata": {"generation": 4}, "status": status}) == "Current"
+
+
 def test_a_newer_generation_is_in_progress_whatever_was_found() -> None:
     assert kstatus({"metadata": {"generation": 5}, "status": conclude(findings("PluginClash"), 4, {}, NOW)}) == "InProgress"
 

@@ -1,0 +1,90 @@
+"""Values that tell what Fiddler shows of an application's latest spans: no text of a call, and nothing else that a server wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple
+
+__all__ = ["SAMPLE", "WINDOW", "Arrivals", "Look", "Sighting", "Summary"]
+
+WINDOW: Final = 86_400.0
+"""Seconds before a look in which spans are looked for."""
+
+SAMPLE: Final = 10
+"""The latest spans of Kong that a look keeps: few, so that a repair or a new fault shows after as many calls."""
+
+
+class Look(Enum):
+    """How a look for spans ended."""
+
+    READ = "read"
+    REFUSED = "refused"
+    """This key may not read spans (401 or 403)."""
+    UNANSWERED = "unanswered"
+    """No answer that can be used: `problem` says why."""
+
+
+class Sighting(NamedTuple):
+    """One span of Kong as Fiddler shows it. None where a fact does not apply, or the answer does not tell it."""
+
+    started: float
+    """Seconds since the epoch."""
+    recognized: bool
+    """Fiddler took it for a span of Kong: false where `service.name` is not exactly `kong`."""
+    text: bool | None = None
+    """It has the text of a prompt or an answer."""
+    session: bool | None = None
+    """It has a session other than its own trace: the client sent a conversation id."""
+    agent: bool | None = None
+    """It names an agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The spans since a moment, as far as a condition depends on them. A fact is true where it holds for at least one span."""
+
+    look: Look
+    problem: str = ""
+    seen: bool = False
+    recognized: bool = False
+    text: bool | None = None
+    session: bool | None = None
+    agent: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The result of one look for the spans of an application."""
+
+    look: Look
+    sightings: tuple[Sighting, ...] = ()
+    """The latest first, up to `SAMPLE`, of the last `WINDOW`."""
+    problem: str = ""
+    """With `UNANSWERED`, and the status with `REFUSED`: goes on from "Fiddler", and ends without a full stop."""
+    unanswered: int = 0
+    """Looks in a row that had no answer since this one was read."""
+
+    def latest(self, moment: float) -> float:
+        """Start of the latest span that started at `moment` or later, in seconds since the epoch; 0 without any."""
+        return next((span.started for span in self.sightings if span.started >= moment), 0.0)
+
+    def since(self, moment: float) -> Summary:
+        """The spans that started at `moment` or later."""
+        spans = [span for span in self.sightings if span.started >= moment]
+        return Summary(
+            look=self.look,
+            problem=self.problem,
+            seen=bool(spans),
+            recognized=any(span.recognized for span in spans),
+            text=_any(span.text for span in spans),
+            session=_any(span.session for span in spans),
+            agent=_any(span.agent for span in spans),
+        )
+
+
+def _any(facts: Iterable[bool | None]) -> bool | None:
+    """Whether one is true; None where none is known."""
+    known = [fact for fact in facts if fact is not None]
+    return any(known) if known else None

@@ -1,0 +1,138 @@
+"""Whether spans arrive in Fiddler: has them looked for, tells what was seen, and wakes the bindings for which that makes a difference.
+
+A look never delays a pass: a status shows the result of the last one. After a restart, what an earlier process wrote for the same spec
+counts until the first look, so that a restart writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
+from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
+from fiddler_kong_operator.kube.queue import Lane
+from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Summary
+from fiddler_kong_operator.plan.decision import Decision
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.plan.status.arriving import COARSENESS, can_arrive, changed_at, evaluate_arrivals, not_looked_for
+from fiddler_kong_operator.probe.schedule import AskObserver, SpanSchedule
+from fiddler_kong_operator.probe.target import Answer, ProbeTarget
+from fiddler_kong_operator.settings import Settings
+
+__all__ = ["SPREAD", "ArrivalsDesk", "Arrived"]
+
+SPREAD: Final = 60.0
+"""Seconds over which the bindings of one application are woken at most: a second from one to the next where they are few."""
+
+AskForSpans = Callable[[ProbeTarget], Awaitable[Answer[Arrivals]]]
+
+
+class Requeue(Protocol):
+    """Queues keys in a lane, after a delay in seconds."""
+
+    def __call__(self, keys: Iterable[ObjectKey], lane: Lane, delay: float, /) -> None:
+        """Queue them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The condition TracesArriving, and the start of the latest span, in seconds since the epoch; 0 where none was ever seen."""
+
+    finding: Finding
+    latest: float = 0.0
+    written: float = 0.0
+    """The one to show where nothing else in the status changes: traffic alone writes seldom."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The state that a binding's status was last made from: a look that leads to the same need not wake it."""
+
+    since: float
+    summary: Summary
+    written: float
+
+
+class ArrivalsDesk:
+    """What was seen of each binding's spans. For one event loop."""
+
+    def __init__(
+        self, ask: AskForSpans, settings: Settings, requeue: Requeue, clock: Callable[[], float], on_ask: AskObserver | None = None
+    ) -> None:
+        """`ask` looks once (`SpanReader.ask`); `clock` is monotonic."""
+        self._off = settings.arrivals.interval == 0
+        self._requeue = requeue
+        self._schedule = SpanSchedule(ask, SpanSchedule.pace(settings), self._wake, clock=clock, on_ask=on_ask)
+        self._targets: dict[ObjectKey, ProbeTarget] = {}
+        self._told: dict[ObjectKey, _Told] = {}
+
+    def __len__(self) -> int:
+        """Number of distinct applications and keys."""
+        return len(self._schedule)
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        await self._schedule.run()
+
+    def forget(self, key: ObjectKey) -> None:
+        """The binding is gone, or has no usable key."""
+        self._schedule.forget(key)
+        self._targets.pop(key, None)
+        self._told.pop(key, None)
+
+    def look(self, snapshot: Snapshot, decision: Decision, findings: Mapping[ConditionType, Finding]) -> Arrived:
+        """What to show of a binding. Where spans can arrive, they are looked for."""
+        binding, target = snapshot.binding, None if self._off else _target(snapshot, decision)
+        known = _is_of_this_spec(binding) or (target is not None and self._targets.get(binding.key) == target)
+        recorded = seconds_of(binding.status.get("lastTraceTime")) if known else 0.0
+        if target is None or binding.spec is None:
+            self.forget(binding.key)
+            return Arrived(not_looked_for(off=self._off), recorded, recorded)
+        if can_arrive(findings):
+            self._schedule.want(binding.key, target)
+            self._targets[binding.key] = target
+        found, since = self._schedule.latest(target), changed_at(snapshot)
+        latest = max(recorded, found.latest(since) if found else 0.0)
+        written = latest if latest - recorded >= COARSENESS else recorded
+        self._told.pop(binding.key, None)
+        if not can_arrive(findings):  # what is looked for already goes on, for the status to be right as soon as this changes
+            return Arrived(not_looked_for(off=False), latest, written)
+        if found is None and (earlier := _recorded(binding)):
+            return Arrived(earlier, latest, written)
+        summary = (found or Arrivals(Look.READ)).since(since)
+        self._told[binding.key] = _Told(since, summary, written)
+        return Arrived(evaluate_arrivals(summary, binding.spec, decision.gateway.version), latest, written)
+
+    def _wake(self, keys: Iterable[ObjectKey]) -> None:
+        """Wake those of the bindings that would show something else, one after the other: they are written in no burst."""
+        news = sorted(filter(self._is_news, keys))
+        for number, key in enumerate(news):
+            self._requeue([key], Lane.BACKGROUND, number * min(1.0, SPREAD / len(news)))
+
+    def _is_news(self, key: ObjectKey) -> bool:
+        told, found = self._told.get(key), self._schedule.latest(self._targets[key])
+        if told is None or found is None:
+            return True
+        return found.since(told.since) != told.summary or found.latest(told.since) - told.written >= COARSENESS
+
+
+def _target(snapshot: Snapshot, decision: Decision) -> ProbeTarget | None:
+    """Where to look; None without a usable key."""
+    spec = snapshot.binding.spec
+    return ProbeTarget.of(spec.fiddler, decision.keys.fiddler, None).to_read() if spec and decision.keys else None
+
+
+def _is_of_this_spec(binding: Binding) -> bool:
+    return binding.status.get("observedGeneration") == binding.generation
+
+
+def _recorded(binding: Binding) -> Finding | None:
+    """The condition in the binding's status, where it is about its present spec and a look led to it."""
+    conditions = binding.status.get("conditions") or ()
+    shown = next((c for c in conditions if c["type"] == ConditionType.TRACES_ARRIVING), None)
+    row = REASONS.get(shown["reason"]) if shown and shown["observedGeneration"] == binding.generation else None
+    if shown is None or row is None or row.type is not ConditionType.TRACES_ARRIVING or row.name == "NotLookedFor":
+        return None
+    return Finding(row, shown["message"])

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from pydantic import BaseModel
 
 from fiddler_kong_operator import __version__
 from fiddler_kong_operator.cli import main
 from fiddler_kong_operator.cli.options import read_settings, settings_options
-from fiddler_kong_operator.settings import ProbeSettings, Settings
+from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -114,11 +115,14 @@ def test_without_flags_the_settings_are_the_defaults() -> None:
 
 def test_every_setting_has_a_flag_with_its_description() -> None:
     text = CliRunner().invoke(main, ["run", "--help"], terminal_width=300).stdout
-    flags = [name for name in Settings.model_fields if name != "probe"] + [f"probe_{name}" for name in ProbeSettings.model_fields]
+    groups: dict[str, type[BaseModel]] = {"probe": ProbeSettings, "arrivals": ArrivalsSettings}
+    flags = [name for name in Settings.model_fields if name not in groups]
+    flags += [f"{group}_{name}" for group, model in groups.items() for name in model.model_fields]
     for flag in flags:
         assert f"--{flag.replace('_', '-')}" in text
         assert f"FIDDLER_KONG_{flag.upper()}" in text
-    descriptions = [info.description for model in (Settings, ProbeSettings) for name, info in model.model_fields.items() if name != "probe"]
+    models = (Settings, *groups.values())
+    descriptions = [info.description for model in models for name, info in model.model_fields.items() if name not in groups]
     assert all(descriptions)
 
 

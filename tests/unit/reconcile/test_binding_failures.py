@@ -247,6 +247,7 @@ async def test_every_transition_is_a_line_in_the_log(caplog: pytest.LogCaptureFi
         "PluginsProgrammed is Unknown, PluginsPending",
         "TraceEndpointReachable is Unknown, ProbePending",
         "Ready is False, SecretNotFound",
+        "TracesArriving is Unknown, NotLookedFor",
     ]
     assert {record.levelname for record in caplog.records} == {"INFO"}
 

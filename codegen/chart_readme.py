@@ -24,16 +24,23 @@ def build_readme(values: str, schema: dict[str, Any]) -> str:
 
 
 def _rows(node: yaml.Node, schema: dict[str, Any], lines: list[str], path: str = "") -> Iterator[tuple[str, str, str]]:
-    """A row for each value; a mapping whose keys the schema fixes gives one for each key."""
+    """A row for each value, and for a group of values that has a comment of its own."""
     for key, value in node.value:
         name, inner = f"{path}{key.value}", _resolve(schema, schema["properties"][key.value])
-        if "properties" in inner and (value.value and not _comment(lines, key.start_mark.line)):
-            yield from _rows(value, inner, lines, f"{name}.")
-            continue
         comment = _comment(lines, key.start_mark.line)
-        if not comment:
+        if "properties" in inner and (not comment or _explained(value, lines)):
+            yield from [(f"`{name}`", "", comment)] if comment else ()
+            yield from _rows(value, inner, lines, f"{name}.")
+        elif comment:
+            yield f"`{name}`", f"`{json.dumps(yaml.safe_load(yaml.serialize(value)))}`", comment
+        else:
             raise ValueError(f"the value {name} has no comment")
-        yield f"`{name}`", f"`{json.dumps(yaml.safe_load(yaml.serialize(value)))}`", comment
+
+
+def _explained(node: yaml.Node, lines: list[str]) -> bool:
+    """Whether a key inside a mapping has a comment."""
+    inside = node.value if isinstance(node, yaml.MappingNode) else ()
+    return any(_comment(lines, key.start_mark.line) or _explained(value, lines) for key, value in inside)
 
 
 def _resolve(root: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -250,10 +250,11 @@ def test_a_value_without_a_comment_has_no_place_in_the_readme() -> None:
 
 
 def test_a_value_is_described_in_one_row_with_its_default() -> None:
-    values = "# Whole.\nmap:\n  x: 1\na:\n  # Two\n  # lines.\n  b: [1]\n"
+    values = "# Whole.\nmap:\n  x: 1\n# Group.\na:\n  # Two\n  # lines.\n  b: [1]\n"
     schema = {
         "definitions": {"m": {"type": "object", "properties": {"x": {"type": "integer"}}}},
         "properties": {"map": {"$ref": "#/definitions/m"}, "a": {"properties": {"b": {"type": "array"}}}},
     }
 
-    assert build_readme(values, schema).splitlines()[-2:] == ['| `map` | `{"x": 1}` | Whole. |', "| `a.b` | `[1]` | Two lines. |"]
+    rows = build_readme(values, schema).splitlines()[-3:]
+    assert rows == ['| `map` | `{"x": 1}` | Whole. |', "| `a` |  | Group. |", "| `a.b` | `[1]` | Two lines. |"]

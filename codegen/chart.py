@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
+from codegen.chart_metadata import build_metadata
+from codegen.chart_readme import build_readme
 from codegen.manifests import USER_ROLES, user_role
 from codegen.options import OPTIONS, Option
 from codegen.text import HEADER, dump, indent
-from fiddler_kong_operator import __version__, names
+from fiddler_kong_operator import names
 from fiddler_kong_operator.api.crd import build_crd
 from fiddler_kong_operator.observe.rbac import Scope, rules
 from fiddler_kong_operator.settings import Settings
@@ -23,6 +25,17 @@ HERE: Final = Path(__file__).resolve().parent
 COMMENT: Final = f"{{{{- /* {HEADER} */}}}}\n"
 LABELS: Final = f'    {{{{- include "{names.APPLICATION}.labels" . | nindent 4 }}}}\n'
 FULLNAME: Final = f'{{{{ include "{names.APPLICATION}.fullname" . }}}}'
+CRD_ANNOTATIONS: Final = """\
+  {{- if or .Values.crds.keep .Values.crds.annotations }}
+  annotations:
+    {{- if .Values.crds.keep }}
+    helm.sh/resource-policy: keep
+    {{- end }}
+    {{- with .Values.crds.annotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+"""
 CLUSTER_KINDS: Final = "-cluster-kinds"
 CHART_DEFAULTS: Final = {"logFormat": "json"}
 """Defaults of the chart that differ from the program's: in a cluster, logs are collected."""
@@ -31,25 +44,13 @@ CHART_DEFAULTS: Final = {"logFormat": "json"}
 def build_chart() -> dict[str, str]:
     """Content of each generated file, by path."""
     return {
-        f"{CHART}/Chart.yaml": f"# {HEADER}\n{dump(_metadata())}",
+        f"{CHART}/Chart.yaml": f"# {HEADER}\n{dump(build_metadata())}",
+        f"{CHART}/README.md": build_readme(_values(), _values_schema()),
         f"{CHART}/values.yaml": _values(),
         f"{CHART}/values.schema.json": json.dumps(_values_schema(), indent=2) + "\n",
         f"{CHART}/templates/_settings.tpl": _settings_template(),
         f"{CHART}/templates/crd.yaml": _crd_template(),
         f"{CHART}/templates/roles.yaml": _roles_template(),
-    }
-
-
-def _metadata() -> dict[str, Any]:
-    return {
-        "apiVersion": "v2",
-        "name": names.APPLICATION,
-        "description": "Connects Kong AI Gateway to Fiddler: one FiddlerKongBinding becomes a verified path for LLM traces.",
-        "type": "application",
-        "version": __version__,
-        "appVersion": __version__,
-        "kubeVersion": ">=1.29.0-0",
-        "keywords": ["fiddler", "kong", "llm", "observability", "opentelemetry"],
     }
 
 
@@ -114,11 +115,11 @@ def _argument(option: Option) -> str:
 
 def _crd_template() -> str:
     crd = build_crd()
-    crd["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
-    text = dump(crd)
+    text = dump({"spec": crd["spec"]})
     if "{{" in text:
         raise ValueError("the CRD holds `{{`, which Helm would take for a template")
-    return f"{COMMENT}{{{{- if .Values.crds.install }}}}\n{text}{{{{- end }}}}\n"
+    head = dump({key: crd[key] for key in ("apiVersion", "kind")}) + dump({"metadata": {"name": crd["metadata"]["name"]}})
+    return f"{COMMENT}{{{{- if .Values.crds.enabled }}}}\n{head}  labels:\n{LABELS}{CRD_ANNOTATIONS}{text}{{{{- end }}}}\n"
 
 
 def _roles_template() -> str:

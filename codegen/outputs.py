@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from codegen import chart, documents, manifests
+from codegen import chart, documents, gitops, manifests
 
 __all__ = ["build_outputs"]
 
 
 def build_outputs() -> dict[str, str]:
     """Content of every generated file, by its path in the checkout."""
-    return manifests.build_manifests() | chart.build_chart() | documents.build_documents()
+    return manifests.build_manifests() | chart.build_chart() | documents.build_documents() | gitops.build_gitops()

@@ -26,6 +26,14 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, indentless=False)
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """A text of several lines as a block, as people write it."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 def dump(document: Any) -> str:
     """One YAML document. A string that YAML 1.1 reads as a boolean (`on`) is quoted."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=140, allow_unicode=True)

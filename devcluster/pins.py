@@ -46,8 +46,9 @@ class GoModule:
 
     @property
     def content(self) -> bytes:
-        """Both files, for the cache key."""
-        return self._text.encode() + b"\0" + (self.folder / "go.sum").read_bytes()
+        """Its files, for the cache key: the pins, and the source of a program of our own."""
+        own = b"".join(b"\0" + source.read_bytes() for source in sorted(self.folder.glob("*.go")))
+        return self._text.encode() + b"\0" + (self.folder / "go.sum").read_bytes() + own
 
     def version(self, path: str) -> str:
         """Return the pinned version of the Go module `path`, such as `v1.36.3`."""
@@ -144,6 +145,7 @@ _ALL: Final = (
         (("helm.sh/helm/v3/internal/version.version", "{version}"),),
     ),
     Component("kind", GoModule.named("kind"), "sigs.k8s.io/kind", "sigs.k8s.io/kind"),
+    Component("kstatus", GoModule.named("kstatus"), ".", "sigs.k8s.io/cli-utils"),
 )
 
 COMPONENTS: Final[dict[str, Component]] = {component.name: component for component in _ALL}

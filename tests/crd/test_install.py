@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,27 +15,13 @@ import yaml
 from devcluster import Cluster
 from fiddler_kong_operator import __version__
 from fiddler_kong_operator.observe.rbac import Scope, rules
+from tests.chart.rendering import CHART, NAMESPACE, VALUES, Helm, container, only
 
 ROOT = Path(__file__).resolve().parents[2]
-CHART = ROOT / "charts/fiddler-kong-operator"
-NAMESPACE = "fiddler-kong-operator"
-"""Where the operator is installed already, with its Pod Security level: warnings and refusals are those of a real installation."""
 
 
-def helm(cluster: Cluster, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([cluster.program("helm"), *arguments], capture_output=True, text=True, check=False)
-
-
-def template(cluster: Cluster, *settings: str, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
-    flags = [f"--set={setting}" for setting in settings]
-    done = helm(cluster, "template", "fiddler-kong-operator", CHART, f"--namespace={namespace}", "--kube-version=1.36.3", *flags)
-    assert done.stderr == ""
-    return [document for document in yaml.safe_load_all(done.stdout) if document]
-
-
-def only(documents: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    (found,) = (document for document in documents if document["kind"] == kind)
-    return found
+def template(cluster: Cluster, *settings: str, values: Path | None = None, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+    return Helm(cluster.program("helm")).template(*settings, values=values, namespace=namespace)
 
 
 def kinds(documents: list[dict[str, Any]]) -> set[str]:
@@ -49,24 +37,10 @@ def chart_namespace(cluster: Cluster) -> Iterator[str]:
     cluster.api.request("DELETE", "/api/v1/namespaces/by-chart")
 
 
-def test_chart_passes_lint(cluster: Cluster) -> None:
-    done = helm(cluster, "lint", "--strict", CHART)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        (),
-        ("watchNamespaces={default,kube-public}", "crds.install=false"),
-        ("replicas=2", "probe.caFile=/etc/ca/ca.pem", "probe.allowedAddresses={10.0.0.0/8,127.0.0.0/8}", "probe.allowHttp=true"),
-        ("leaderElection=false", "serviceAccount.annotations.a=b", "podLabels.team=ml", "priorityClassName=system-cluster-critical"),
-    ],
-    ids=["defaults", "namespaced", "probe", "extras"],
-)
-def test_what_the_chart_renders_is_accepted(cluster: Cluster, chart_namespace: str, settings: tuple[str, ...]) -> None:
-    rendered = yaml.safe_dump_all(template(cluster, *settings, namespace=chart_namespace))
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
+def test_what_the_chart_renders_is_accepted(cluster: Cluster, chart_namespace: str, values: Path) -> None:
+    """With every file of values, and without a warning of the namespace's level `restricted`."""
+    rendered = yaml.safe_dump_all(template(cluster, values=values, namespace=chart_namespace))
 
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-", stdin=rendered)
 
@@ -82,7 +56,7 @@ def test_cluster_wide_roles_are_the_table(cluster: Cluster) -> None:
 
 
 def test_namespaced_mode_has_only_roles(cluster: Cluster) -> None:
-    documents = template(cluster, "watchNamespaces={ai,kong}", "crds.install=false")
+    documents = template(cluster, "watchNamespaces={ai,kong}", "crds.enabled=false")
 
     assert kinds(documents) == {"ServiceAccount", "Role", "RoleBinding", "Deployment"}
     roles = {(d["metadata"]["namespace"], d["metadata"]["name"]): d["rules"] for d in documents if d["kind"] == "Role"}
@@ -95,38 +69,74 @@ def test_namespaced_mode_has_only_roles(cluster: Cluster) -> None:
 
 
 def test_namespaced_mode_may_read_the_kinds_of_the_cluster(cluster: Cluster) -> None:
-    documents = template(cluster, "watchNamespaces={ai,kong}", "readClusterKinds=true", "crds.install=false", "rbac.aggregate=false")
+    documents = template(cluster, "watchNamespaces={ai,kong}", "readClusterKinds=true", "crds.enabled=false", "rbac.aggregate=false")
 
     assert only(documents, "ClusterRole")["rules"] == rules(Scope.CLUSTER)
     assert only(documents, "ClusterRoleBinding")["roleRef"]["name"] == only(documents, "ClusterRole")["metadata"]["name"]
     assert "--read-cluster-kinds" in arguments(documents)
 
 
-def test_the_definition_is_kept_when_the_release_is_deleted(cluster: Cluster) -> None:
-    definition = only(template(cluster), "CustomResourceDefinition")
+@pytest.fixture
+def by_helm(cluster: Cluster, namespace: str) -> Iterator[Release]:
+    """A release beside the installation that applied the definition, without roles and pods."""
+    release = Release(cluster, namespace)
+    yield release
+    release.run("uninstall")
 
-    assert definition["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+@dataclass(frozen=True)
+class Release:
+    """A release of the chart, named like its namespace."""
+
+    cluster: Cluster
+    namespace: str
+
+    def run(self, verb: str, *flags: str | Path) -> subprocess.CompletedProcess[str]:
+        access = (f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={self.namespace}")
+        return Helm(self.cluster.program("helm")).run(verb, self.namespace, *flags, *access)
+
+    def deployment(self) -> dict[str, Any]:
+        name = f"{self.namespace}-fiddler-kong-operator"
+        found: dict[str, Any] = json.loads(self.cluster.kubectl("--namespace", self.namespace, "get", "deployment", name, "--output=json"))
+        return found
 
 
-@pytest.mark.parametrize(
-    ("setting", "says"),
-    [
-        ("probe.timeou=2", "'timeou' not allowed"),
-        ("wrokers=2", "'wrokers' not allowed"),
-        ("workers=0", "/workers"),
-        ("logFormat=xml", "/logFormat"),
-        ("leaderElection=false,replicas=2", "/leaderElection"),
-    ],
-)
-def test_wrong_values_are_refused(cluster: Cluster, setting: str, says: str) -> None:
-    done = helm(cluster, "template", "x", CHART, "--kube-version=1.36.3", f"--set={setting}")
+NO_PODS = ("--set=replicaCount=0", "--set=rbac.create=false")
 
-    assert done.returncode != 0
-    assert says in done.stderr
+
+def test_a_definition_applied_before_is_adopted_on_request(by_helm: Release) -> None:
+    refused = by_helm.run("install", CHART, *NO_PODS)
+    adopted = by_helm.run("install", CHART, *NO_PODS, "--take-ownership")
+
+    assert "invalid ownership metadata" in refused.stderr
+    assert adopted.returncode == 0, adopted.stderr
+
+
+def test_an_upgrade_keeps_the_values_that_were_set_and_changes_nothing_else(by_helm: Release) -> None:
+    installed = by_helm.run("install", CHART, *NO_PODS, "--set=probe.timeout=7", "--take-ownership")
+    before = by_helm.deployment()
+    by_helm.run("upgrade", CHART, "--reset-then-reuse-values")
+    same = by_helm.deployment()
+    by_helm.run("upgrade", CHART, "--reset-then-reuse-values", "--set=image.tag=next")
+    after = by_helm.deployment()
+
+    assert installed.returncode == 0, installed.stderr
+    assert "--probe-timeout=7" in container([after])["args"]
+    assert same["metadata"]["generation"] == before["metadata"]["generation"]
+    assert container([after])["image"] == "fiddler-kong-operator:next"
+
+
+def test_the_definition_outlives_the_release(cluster: Cluster, by_helm: Release) -> None:
+    by_helm.run("install", CHART, *NO_PODS, "--take-ownership")
+
+    removed = by_helm.run("uninstall")
+
+    assert removed.returncode == 0, removed.stderr
+    assert "fiddlerkongbindings.integrations.fiddler.ai" in cluster.kubectl("get", "crd", "--output=name")
 
 
 def arguments(documents: list[dict[str, Any]]) -> list[str]:
-    found: list[str] = only(documents, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+    found: list[str] = container(documents)["args"]
     return found
 
 

@@ -102,6 +102,7 @@ def test_versions_come_from_the_pins() -> None:
         "kong-ingress-controller": "v3.4.0",
         "helm": "v3.22.0",
         "kind": "v0.33.0",
+        "kstatus": "v0.37.2",
     }
 
 

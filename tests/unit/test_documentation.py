@@ -14,7 +14,7 @@ from fiddler_kong_operator.api.conditions import REASONS
 from fiddler_kong_operator.cli import main
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGES: Final = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))
+PAGES: Final = (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("charts/*/*.md")))
 CODE: Final = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 BINDING: Final = re.compile(r"^```yaml\n((?:# [^\n]*\n)?apiVersion: integrations\.fiddler\.ai.*?)^```", re.MULTILINE | re.DOTALL)
 

@@ -27,8 +27,60 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "fiddler-kong-operator.labels" -}}
-{{ include "fiddler-kong-operator.selectorLabels" . }}
+{{- with omit .Values.commonLabels "app.kubernetes.io/name" "app.kubernetes.io/instance" }}
+{{- toYaml . }}
+{{ end }}
+{{- include "fiddler-kong-operator.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "fiddler-kong-operator.image" -}}
+{{- with .Values.image }}
+{{- with .registry }}{{ . }}/{{ end }}{{ .repository }}
+{{- if .digest }}
+{{- with .tag }}:{{ . }}{{ end }}@{{ .digest }}
+{{- else }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "fiddler-kong-operator.podSecurityContext" -}}
+{{- if .Values.openshift }}
+{{- omit .Values.podSecurityContext "runAsUser" "runAsGroup" "fsGroup" | toYaml }}
+{{- else }}
+{{- toYaml .Values.podSecurityContext }}
+{{- end }}
+{{- end }}
+
+{{- define "fiddler-kong-operator.securityContext" -}}
+{{- if .Values.openshift }}
+{{- omit .Values.securityContext "runAsUser" "runAsGroup" | toYaml }}
+{{- else }}
+{{- toYaml .Values.securityContext }}
+{{- end }}
+{{- end }}
+
+{{- /* Several replicas prefer different nodes. */}}
+{{- define "fiddler-kong-operator.affinity" -}}
+{{- if .Values.affinity }}
+{{- toYaml .Values.affinity }}
+{{- else if gt (int .Values.replicaCount) 1 -}}
+podAntiAffinity:
+  preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels:
+            {{- include "fiddler-kong-operator.selectorLabels" . | nindent 12 }}
+{{- end }}
+{{- end }}
+
+{{- define "fiddler-kong-operator.topologySpreadConstraints" -}}
+{{- $selector := dict "matchLabels" (include "fiddler-kong-operator.selectorLabels" . | fromYaml) }}
+{{- range .Values.topologySpreadConstraints }}
+- {{ hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" $selector) .) | toYaml | indent 2 | trim }}
+{{- end }}
 {{- end }}

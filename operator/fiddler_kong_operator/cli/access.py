@@ -55,10 +55,14 @@ def access_options(command: F) -> F:
 
 
 def with_client(access: Access, work: Callable[[Client], Awaitable[T]]) -> T:
-    """Run the work with a client. An error of the cluster ends the command in a sentence, with `COULD_NOT_LOOK`."""
+    """Run the work with a client. An error of the cluster ends the command in a sentence, with `COULD_NOT_LOOK`.
+
+    A caller in this process can bring a client, as the object of click's context.
+    """
+    given = click.get_current_context().find_object(Client)
 
     async def connected() -> T:
-        async with await Client.connect(access.kubeconfig, access.context, fence=_write_nothing) as client:
+        async with given or await Client.connect(access.kubeconfig, access.context, fence=_write_nothing) as client:
             return await work(client)
 
     try:

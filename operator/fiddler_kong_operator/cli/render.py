@@ -16,9 +16,9 @@ from fiddler_kong_operator.plan.kinds import BINDING, KONG_CLUSTER_PLUGIN, KONG_
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.snapshot import Binding
 
-from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
+from .documents import LEGACY_BOOLEANS, Document
+from .files import coloured, parse_bindings, read_file, title
 from .offline import Outcome, Surroundings, render_declarative, render_objects
-from .strict import InvalidBindingError, parse_binding
 
 __all__ = ["print_yaml", "render"]
 
@@ -44,12 +44,12 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
 
     Exit codes: 0 printed; 1 a binding is invalid or would be refused, see standard error; 2 FILE or the command is wrong.
     """
-    documents = _read(file)
-    bindings, faulty = _parse([d for d in documents if d.kind == names.KIND and name in (None, d.name)], namespace)
+    documents = read_file(file)
+    bindings, faulty = parse_bindings([d for d in documents if d.kind == names.KIND and name in (None, d.name)], namespace)
     if not bindings and not faulty:
-        raise click.UsageError(f"{_title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
+        raise click.UsageError(f"{title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
     if format_ == "kong" and len(bindings) > 1:
-        raise click.UsageError(f"{_title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
+        raise click.UsageError(f"{title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
     around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, EndpointPolicy(allow_http=allow_http))
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
     for line in (*_ignored(documents), *(line for outcome in outcomes for line in _report(outcome))):
@@ -57,44 +57,6 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
     _print([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
     if faulty or any(outcome.refused for outcome in outcomes):
         raise SystemExit(REFUSED)
-
-
-def _read(file: TextIO) -> list[Document]:
-    try:
-        return read_documents(file.read())
-    except DocumentError as error:
-        raise click.UsageError(f"{_title(file)}: {error}.") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{_title(file)} is not UTF-8 text.") from None
-
-
-def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding], bool]:
-    """The valid bindings, and whether there were invalid ones, whose errors are reported here."""
-    bindings: dict[str, Binding] = {}
-    faulty = False
-    for document in documents:
-        for line, word in document.legacy_booleans:
-            _tell(document, namespace, f'line {line}: kubectl reads {word} without quotes as a boolean; write "{word}".')
-        try:
-            binding = parse_binding(document, namespace)
-        except InvalidBindingError as error:
-            faulty = True
-            for problem in error.problems:
-                _tell(document, namespace, f"{_coloured('InvalidSpec', 'red')}: {_sentence(problem)}")
-        else:
-            if str(binding.key) in bindings:
-                raise click.UsageError(f"{binding.key} stands in the file twice.")
-            bindings[str(binding.key)] = binding
-    return list(bindings.values()), faulty
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith("?") else f"{text}."
-
-
-def _tell(document: Document, namespace: str, text: str) -> None:
-    key = f"{document.namespace or namespace}/{document.name}" if document.name else "(without a name)"
-    click.echo(f"{names.KIND} {key}: {text}", err=True)
 
 
 def _ignored(documents: Sequence[Document]) -> Iterator[str]:
@@ -105,7 +67,7 @@ def _ignored(documents: Sequence[Document]) -> Iterator[str]:
 
 def _report(outcome: Outcome) -> Iterator[str]:
     key = outcome.binding.key
-    yield from (f"{key}: {_coloured(finding.reason.name, 'red')}: {finding.message}" for finding in outcome.refused)
+    yield from (f"{key}: {coloured(finding.reason.name, 'red')}: {finding.message}" for finding in outcome.refused)
     yield from (f"{key}: {note}" for note in outcome.notes)
 
 
@@ -142,12 +104,3 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-
-
-def _coloured(text: str, colour: str) -> str:
-    return click.style(text, fg=colour, bold=True)
-
-
-def _title(file: TextIO) -> str:
-    name = getattr(file, "name", "")
-    return "standard input" if name in ("", "<stdin>", "-") else str(name)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Stale
+from fiddler_kong_operator.kube.field_ownership import created_by, strategically_merged, updated
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
@@ -29,7 +30,6 @@ from fiddler_kong_operator.write.applier import Applier
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, LLM, binding, deployment, key, plugin, secret, service, spec
 from tests.unit.virtual_time import now
 from tests.unit.write.fake_cluster import FakeCluster
-from tests.unit.write.field_ownership import created_by, strategically_merged, updated
 
 REACHABLE: Final = ProbeResult("Reachable", "https://acme.fiddler.ai/v1/traces answered an empty export with 200.", "Assistant")
 UNAUTHORIZED: Final = ProbeResult("Unauthorized", "https://acme.fiddler.ai does not accept the API key (401).")

@@ -6,11 +6,11 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.kube.field_ownership import created_by
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY
 from tests.unit.observe.objects import ASSISTANT, at, binding, family, spec
 from tests.unit.reconcile.stages import WANTED, Stage, elapse
-from tests.unit.write.field_ownership import created_by
 
 PLANE = ObjectKey("DataPlane", "kong", "gateway")
 OTHER: Manifest = {"name": "KONG_DATABASE", "value": "off"}

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Gone, Refused, Stale
 from fiddler_kong_operator.kube.client import Client, Page, WatchEvent
 from fiddler_kong_operator.kube.clock import ServerClock
+from fiddler_kong_operator.kube.field_ownership import applied, merged, strategically_merged, updated
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from tests.unit.observe.objects import key as key_of
-
-from .field_ownership import applied, strategically_merged, updated
 
 
 class FakeCluster(Client):
@@ -41,6 +39,9 @@ class FakeCluster(Client):
     @property
     def writes(self) -> list[tuple[str, ObjectKey]]:
         return [call for call in self.calls if call[0] not in {"get", "dry run"}]
+
+    async def close(self) -> None:
+        """There is no connection."""
 
     def put(self, raw: Manifest) -> Manifest:
         """Another client creates or replaces an object."""
@@ -150,16 +151,3 @@ class FakeCluster(Client):
         self.version += 1
         raw["metadata"]["resourceVersion"] = str(self.version)
         return raw
-
-
-def merged(live: Any, patch: Any) -> Any:
-    """RFC 7386, section 2."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(live) if isinstance(live, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merged(result.get(name), value)
-    return result

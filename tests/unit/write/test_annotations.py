@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.field_ownership import created_by, updated
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.objects.digest import content_digest
 from fiddler_kong_operator.write.merging import repair_patch
-
-from .field_ownership import created_by, updated
 
 READ = "konghq.com/read-timeout"
 KEPT = [

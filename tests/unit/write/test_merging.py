@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fiddler_kong_operator.kube.field_ownership import merged
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.objects.digest import content_digest
 from fiddler_kong_operator.write.merging import difference, repair_patch
 from tests.unit.observe.objects import ours, owners, plugin
-from tests.unit.write.fake_cluster import merged
 
 SCALARS = st.one_of(st.booleans(), st.integers(0, 2), st.sampled_from(["", "x"]))
 JSON = st.recursive(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fiddler_kong_operator.kube.field_ownership import merged
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.children import reduce_child
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
@@ -15,7 +16,6 @@ from fiddler_kong_operator.plan.objects.digest import content_digest, content_sh
 from fiddler_kong_operator.write.merging import overwriting_patch
 from tests.unit.observe.objects import ours, plugin
 from tests.unit.write.bench import Bench
-from tests.unit.write.fake_cluster import merged
 
 KEY = ObjectKey("KongPlugin", "ai", "mine")
 VALUES = st.recursive(

@@ -1,6 +1,7 @@
 """The API server's rules for field managers: server-side apply, strategic merge patch, and the managedFields that follow from them.
 
-Lists of containers and env entries are merged by name, as in a pod template. Any other list is one value.
+Lists of containers and env entries are merged by name, as in a pod template. Any other list is one value. For a cluster in memory, and for
+writes that stay in memory (`overlay`): no request needs it.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from fiddler_kong_operator.errors import Conflict, FieldConflict
 from fiddler_kong_operator.kube.objects import Manifest
+
+__all__ = ["applied", "created_by", "merged", "strategically_merged", "updated"]
 
 Path = tuple[str, ...]
 """A field in the notation of fieldsV1: `f:spec`, `k:{"name":"proxy"}`, or `.` for the existence of an item."""
@@ -19,8 +22,8 @@ Path = tuple[str, ...]
 _Owners = dict[tuple[str, str], set[Path]]
 """(manager, operation) -> the fields it owns."""
 
-_MERGED = ("containers", "env")
-_METADATA = ("annotations", "labels", "finalizers", "ownerReferences")
+_MERGED: Final = ("containers", "env")
+_METADATA: Final = ("annotations", "labels", "finalizers", "ownerReferences")
 
 
 def created_by(manager: str, raw: Manifest) -> Manifest:
@@ -58,7 +61,21 @@ def strategically_merged(live: Any, patch: Any) -> Any:
         return patch
     result = dict(live) if isinstance(live, dict) else {}
     for name, value in patch.items():
-        result[name] = _merged_items(result.get(name) or [], value) if name in _MERGED else strategically_merged(result.get(name), value)
+        named = name in _MERGED and _is_named(value)
+        result[name] = _merged_items(result.get(name) or [], value) if named else strategically_merged(result.get(name), value)
+    return result
+
+
+def merged(live: Any, patch: Any) -> Any:
+    """A JSON merge patch (RFC 7386, section 2)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(live) if isinstance(live, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
     return result
 
 
@@ -85,13 +102,17 @@ def _leaves(content: Any, path: Path = ()) -> dict[Path, Any]:
     found: dict[Path, Any] = {}
     for name, value in content.items():
         place = (*path, f"f:{name}")
-        if name not in _MERGED or not isinstance(value, list):
+        if name not in _MERGED or not _is_named(value):
             found |= _leaves(value, place)
             continue
         for item in value:
             inner = (*place, "k:" + json.dumps({"name": item["name"]}, separators=(",", ":")))
             found |= {(*inner, "."): None} | _leaves(item, inner)
     return found
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) and "name" in item for item in value)
 
 
 def _with_fields(raw: Manifest, fields: Mapping[Path, Any]) -> Manifest:
@@ -122,8 +143,12 @@ def _content(node: Any) -> Any:
 
 
 def _owners(raw: Manifest) -> _Owners:
-    entries = raw["metadata"].get("managedFields") or ()
-    return {(entry["manager"], entry["operation"]): set(_paths(entry["fieldsV1"])) for entry in entries}
+    """Without the owners of subresources: a status is no field here."""
+    owners: _Owners = {}
+    for entry in raw["metadata"].get("managedFields") or ():
+        if not entry.get("subresource"):
+            owners.setdefault((entry.get("manager", ""), entry["operation"]), set()).update(_paths(entry.get("fieldsV1") or {}))
+    return owners
 
 
 def _paths(fields_v1: Mapping[str, Any], path: Path = ()) -> Iterable[Path]:

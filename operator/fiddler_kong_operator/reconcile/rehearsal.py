@@ -1,0 +1,165 @@
+"""Lets the operator's own passes run over a cluster while every write stays in memory: what it would change, until it comes to rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from typing import Any, Final, NoReturn
+
+from fiddler_kong_operator.api.conditions import ConditionType
+from fiddler_kong_operator.errors import FiddlerKongError, Refused, Stale
+from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
+from fiddler_kong_operator.kube.overlay import Overlay
+from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.observe.feed import Feed
+from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
+from fiddler_kong_operator.plan.kinds import BINDING, KINDS
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.probe.schedule import ProbeSchedule
+from fiddler_kong_operator.settings import ProbeSettings
+from fiddler_kong_operator.write.applier import Applier
+
+from .binding import BindingReconciler
+from .gateway import GatewayOutcomes, GatewayReconciler
+from .installations import Installations
+from .report import Reporter
+
+__all__ = ["Rehearsal"]
+
+_PASSES: Final = 30
+"""Passes over one object after which it does not come to rest: the operator would be limited as well."""
+
+_STRIDE: Final = 60
+"""Seconds that pass between two looks at the clock: no pause of the operator's delays a rehearsal."""
+
+_UNPROCESSABLE: Final = 422
+
+_DECIDED: Final = (
+    ConditionType.ACCEPTED,
+    ConditionType.SECRETS_RESOLVED,
+    ConditionType.GATEWAY_CONFIGURED,
+    ConditionType.PLUGINS_PROGRAMMED,
+)
+"""The conditions that need no answer of Kong or Fiddler. Whether Kong takes the plugins cannot be known before they are there."""
+
+
+class Rehearsal:
+    """The operator over a cache that was filled before, its writes in an overlay."""
+
+    def __init__(self, overlay: Overlay, cache: Cache, endpoints: EndpointPolicy, on_bug: Callable[[str], None]) -> None:
+        """`on_bug` is called with the kind of an unforeseen object."""
+        clock, applier = _hurrying(), Applier(overlay, feed := Feed(cache, self._requeue, on_bug))
+        own = next(iter(sorted(cache.indexes.marked_by)), "rehearsal")
+        reader = Reader(feed, overlay, endpoints=endpoints, clock=cache.clock)
+        outcomes = GatewayOutcomes(lambda workload: self._requeue(cache.indexes.wanted_by[workload]))
+        installations = Installations(own, cache, applier, _ignore, clock)
+        probes = ProbeSchedule(_ask_nobody, ProbeSettings(), _ignore, clock=clock)
+        reporter = Reporter(applier, outcomes, _ignore, clock, own)
+        self._bindings = BindingReconciler(reader, applier, probes, reporter, installations, clock)
+        self._gateways = GatewayReconciler(overlay, feed, reader, outcomes, installations, clock)
+        self._overlay, self._cache, self._feed = overlay, cache, feed
+        self._queue: dict[ObjectKey, None] = {}
+
+    @property
+    def concerned(self) -> list[ObjectKey]:
+        """The bindings that what was assumed concerns."""
+        return sorted(key for key in self._queue if key.kind == BINDING.name)
+
+    async def assume(self, kind: Kind, raw: Manifest) -> None:
+        """Take an object as applied. Raises Refused for one of a form that no API server accepts."""
+        try:
+            self._feed.observe(await self._overlay.assume(kind, raw))
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise Refused(f"{kind.key(raw)} is malformed", _UNPROCESSABLE) from None
+
+    async def assume_deletion(self, key: ObjectKey) -> None:
+        """Take a binding as deleted: by a person, and by the garbage collector. Gone where it does not exist."""
+        deleted = await self._overlay.assume_deletion(BINDING, key.namespace, key.name)
+        if deleted["metadata"].get("finalizers"):
+            self._feed.observe(deleted)
+            return
+        uid = deleted["metadata"]["uid"]
+        for child in sorted(self._cache.indexes.owned_by[uid], key=str):
+            await self._overlay.delete(KINDS[child.kind], child.namespace, child.name, uid=self._cache.uid(child))
+        self._feed.forget(key, uid)
+
+    async def settle(self, keys: Iterable[ObjectKey]) -> list[str]:
+        """Reconcile bindings, their workloads, and whatever each write concerns, until nothing is written any more.
+
+        Returns a sentence for each that does not come to rest.
+        """
+        for key in keys:
+            binding = self._cache.binding(key)
+            self._requeue([*([binding.workload] if binding and binding.workload else []), key])
+        passes: Counter[ObjectKey] = Counter()
+        failures: dict[ObjectKey, str] = {}
+        while self._queue:
+            key = next(iter(self._queue))
+            del self._queue[key]
+            passes[key] += 1
+            if passes[key] > _PASSES:
+                failures.setdefault(key, f"{key} does not come to rest: something keeps changing what the operator writes.")
+            else:
+                await self._pass(key, failures)
+        return list(failures.values())
+
+    def findings(self, key: ObjectKey) -> Iterator[tuple[str, str]]:
+        """Reason and message of each condition that would not be as needed: where the binding is refused, or cannot be decided about."""
+        binding = self._cache.value(key, Binding)
+        conditions = {c["type"]: c for c in (binding.status.get("conditions") or () if binding else ())}
+        for found in (conditions[kind] for kind in _DECIDED if kind in conditions):
+            programmed = found["type"] == ConditionType.PLUGINS_PROGRAMMED
+            if found["status"] == "False" if programmed else found["status"] != "True":
+                yield found["reason"], found["message"]
+                if found["type"] == ConditionType.ACCEPTED:
+                    return  # nothing else was looked at
+
+    async def _pass(self, key: ObjectKey, failures: dict[ObjectKey, str]) -> None:
+        before = self._overlay.writes
+        failures.pop(key, None)
+        try:
+            await (self._bindings if key.kind == BINDING.name else self._gateways).reconcile(key)
+        except Stale:
+            self._requeue([key])
+        except FiddlerKongError as error:
+            failures[key] = f"{key}: {error}"
+        if self._overlay.writes > before:
+            self._requeue([key])
+            if key.kind in WORKLOADS:
+                await self._hand_down(key)
+
+    async def _hand_down(self, key: ObjectKey) -> None:
+        """Give what Kong Operator makes from a workload the workload's containers, as it would."""
+        row = WORKLOADS[key.kind]
+        containers = row.pod(await self._overlay.get(row.kind, key.namespace, key.name)).get("containers") or []
+        for made in sorted(self._made_from(key)):
+            pod = WORKLOADS[made.kind].with_pod({"containers": containers})
+            metadata = {"name": made.name, "namespace": made.namespace}
+            kind = WORKLOADS[made.kind].kind
+            await self.assume(kind, {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, **pod})
+
+    def _made_from(self, key: ObjectKey) -> Iterator[ObjectKey]:
+        """The workloads, however far down."""
+        for made in self._cache.indexes.made_from[key]:
+            if made.kind in WORKLOADS:
+                yield made
+            yield from self._made_from(made)
+
+    def _requeue(self, keys: Iterable[ObjectKey], _lane: object = None, _delay: float = 0.0) -> None:
+        self._queue |= dict.fromkeys(sorted(keys))
+
+
+def _hurrying() -> Callable[[], float]:
+    ticks = count(step=_STRIDE)
+    return lambda: float(next(ticks))
+
+
+def _ignore(*_: object) -> None:
+    """Neither Events nor probes: nobody is to see them."""
+
+
+async def _ask_nobody(*_: Any) -> NoReturn:
+    raise AssertionError("a rehearsal probes nothing")

@@ -4,6 +4,8 @@
 - `options`: the flags of `run`, derived from the settings
 - `documents`, `strict`: a YAML file -> checked bindings, with unknown fields refused
 - `offline`: a file's bindings -> what the operator would do with them
+- `access`: the options of commands that look at a cluster; `changes`: a change there -> a diff without keys
+- `evidence`, `extracts`: what a support bundle holds, and the fields that it shows of each kind
 """
 
 from __future__ import annotations

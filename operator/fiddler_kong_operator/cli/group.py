@@ -15,8 +15,11 @@ PACKAGE: Final = "fiddler_kong_operator.cli"
 SINK: Final = "fiddler_kong_sink"
 """A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
-COMMANDS: Final = {name: f"{PACKAGE}.{name}" for name in ("completion", "plan", "render", "run")} | {"sink": f"{SINK}.cli"}
-"""Each command and the module that defines it, as a click command of the same name."""
+COMMANDS: Final = {
+    **{name: f"{PACKAGE}.{name.replace('-', '_')}" for name in ("completion", "plan", "render", "run", "support-bundle")},
+    "sink": f"{SINK}.cli",
+}
+"""Each command and the module that defines it, as a click command of the same name, with `_` for `-`."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"
 
@@ -40,7 +43,7 @@ class LazyGroup(click.Group):
             if error.name != SINK:
                 raise
             return _not_installed()
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         return command if isinstance(command, click.Command) else None
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:

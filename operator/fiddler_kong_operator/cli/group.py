@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any, Final, NoReturn
 
 import click
@@ -15,8 +16,8 @@ PACKAGE: Final = "fiddler_kong_operator.cli"
 SINK: Final = "fiddler_kong_sink"
 """A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
-COMMANDS: Final = {name: f"{PACKAGE}.{name}" for name in ("completion", "render", "run")} | {"sink": f"{SINK}.cli"}
-"""Each command and the module that defines it, as a click command of the same name."""
+COMMANDS: Final = {name.rstrip("_"): f"{PACKAGE}.{name}" for name in ("completion", "import_", "render", "run")} | {"sink": f"{SINK}.cli"}
+"""Each command and the module that defines it, as a click command of the same name; with `_` at its end where Python reserves the name."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"
 
@@ -40,7 +41,7 @@ class LazyGroup(click.Group):
             if error.name != SINK:
                 raise
             return _not_installed()
-        command = getattr(module, cmd_name)
+        command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:

@@ -20,7 +20,7 @@ from .documents import LEGACY_BOOLEANS, Document, DocumentError, read_documents
 from .offline import Outcome, Surroundings, render_declarative, render_objects
 from .strict import InvalidBindingError, parse_binding
 
-__all__ = ["print_yaml", "render"]
+__all__ = ["print_manifests", "print_yaml", "read_file", "render", "title"]
 
 REFUSED: Final = 1
 _USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
@@ -44,28 +44,29 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
 
     Exit codes: 0 printed; 1 a binding is invalid or would be refused, see standard error; 2 FILE or the command is wrong.
     """
-    documents = _read(file)
+    documents = read_file(file)
     bindings, faulty = _parse([d for d in documents if d.kind == names.KIND and name in (None, d.name)], namespace)
     if not bindings and not faulty:
-        raise click.UsageError(f"{_title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
+        raise click.UsageError(f"{title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
     if format_ == "kong" and len(bindings) > 1:
-        raise click.UsageError(f"{_title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
+        raise click.UsageError(f"{title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
     around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, EndpointPolicy(allow_http=allow_http))
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
     for line in (*_ignored(documents), *(line for outcome in outcomes for line in _report(outcome))):
         click.echo(line, err=True)
-    _print([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
+    print_manifests([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
     if faulty or any(outcome.refused for outcome in outcomes):
         raise SystemExit(REFUSED)
 
 
-def _read(file: TextIO) -> list[Document]:
+def read_file(file: TextIO) -> list[Document]:
+    """The objects of a file; UsageError where it cannot be read as such."""
     try:
         return read_documents(file.read())
     except DocumentError as error:
-        raise click.UsageError(f"{_title(file)}: {error}.") from None
+        raise click.UsageError(f"{title(file)}: {error}.") from None
     except UnicodeDecodeError:
-        raise click.UsageError(f"{_title(file)} is not UTF-8 text.") from None
+        raise click.UsageError(f"{title(file)} is not UTF-8 text.") from None
 
 
 def _parse(documents: Sequence[Document], namespace: str) -> tuple[list[Binding], bool]:
@@ -109,7 +110,8 @@ def _report(outcome: Outcome) -> Iterator[str]:
     yield from (f"{key}: {note}" for note in outcome.notes)
 
 
-def _print(manifests: list[Manifest], output: str, *, bare: bool) -> None:
+def print_manifests(manifests: Sequence[Manifest], output: str, *, bare: bool = False) -> None:
+    """Print objects to standard output as YAML or JSON; `bare`: the one object, without a list around it."""
     if not manifests:
         return
     if output == "json":
@@ -148,6 +150,7 @@ def _coloured(text: str, colour: str) -> str:
     return click.style(text, fg=colour, bold=True)
 
 
-def _title(file: TextIO) -> str:
+def title(file: TextIO) -> str:
+    """The file's name for messages."""
     name = getattr(file, "name", "")
     return "standard input" if name in ("", "<stdin>", "-") else str(name)

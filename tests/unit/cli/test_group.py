@@ -40,11 +40,11 @@ def test_the_version_under_the_name_the_user_typed(started_as: str, shown: str) 
 def test_help_names_every_command() -> None:
     result = CliRunner().invoke(main, ["-h"])
     assert result.exit_code == 0
-    for command in ("completion", "render", "run", "sink"):
+    for command in ("completion", "import", "render", "run", "sink"):
         assert f"  {command} " in result.stdout
 
 
-@pytest.mark.parametrize("command", ["completion", "render", "run", "sink"])
+@pytest.mark.parametrize("command", ["completion", "import", "render", "run", "sink"])
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert (result.exit_code, result.stderr) == (0, "")

@@ -19,6 +19,13 @@ LEGACY_BOOLEANS: Final = re.compile(r"^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|
 """Words that are booleans in YAML 1.1, which kubectl reads, and text in YAML 1.2."""
 
 
+_MOST_COPIES: Final = 100_000
+"""Values that the aliases of a file may stand for in all: aliases of aliases make a short file endlessly large."""
+
+_DEEPEST: Final = 100
+"""Levels of brackets in brackets. The time that PyYAML takes grows with their square."""
+
+
 class DocumentError(ValueError):
     """The file cannot be read as Kubernetes objects."""
 
@@ -61,6 +68,39 @@ class _Loader(yaml.SafeLoader):
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self.legacy_booleans: list[tuple[int, str]] = []
+        self._composed = 0
+        self._copied = 0
+        self._sizes: dict[yaml.Node, int] = {}
+        """Of composed nodes, with everything in them and every alias resolved."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node; DocumentError where aliases stand for too much."""
+        alias, before = self.check_event(yaml.AliasEvent), self._composed
+        node: yaml.Node | None = super().compose_node(parent, index)
+        if node is None:
+            return None
+        self._composed += self._sizes.get(node, 1) if alias else 1
+        if alias:
+            self._copied += self._sizes.get(node, 1)
+        else:
+            self._sizes[node] = self._composed - before
+        if self._copied > _MOST_COPIES:
+            raise DocumentError("the aliases of the file stand for too many values; write them out")
+        return node
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """A bracket; DocumentError where it is in too many others."""
+        if self.flow_level >= _DEEPEST:
+            raise DocumentError("the file is nested too deeply")
+        super().fetch_flow_collection_start(token)
+
+    def plain_value(self, node: yaml.ScalarNode) -> object:
+        """A number, true or false; a tag may say so of anything."""
+        try:
+            value: object = yaml.SafeLoader.yaml_constructors[node.tag](self, node)
+        except (ValueError, KeyError):
+            raise DocumentError(f"line {node.start_mark.line + 1}: a value is not what its tag says, or a number is too long") from None
+        return value
 
     def legacy_boolean(self, node: yaml.ScalarNode) -> str:
         self.legacy_booleans.append((node.start_mark.line + 1, node.value))
@@ -93,6 +133,9 @@ _Loader.add_implicit_resolver(
 _Loader.add_implicit_resolver(_LEGACY, LEGACY_BOOLEANS, list("yYnNoO"))
 _Loader.add_constructor(_LEGACY, _Loader.legacy_boolean)
 _Loader.add_constructor("tag:yaml.org,2002:map", _Loader.unique_mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.yaml_constructors[None])
+for _name in ("int", "float", "bool"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_name}", _Loader.plain_value)
 
 
 def read_documents(text: str) -> list[Document]:
@@ -127,8 +170,11 @@ def _unlisted(value: Any, found: tuple[tuple[int, str], ...]) -> list[Document]:
 def _json_only(value: Manifest) -> Manifest:
     try:
         parsed: Manifest = json.loads(json.dumps(value, allow_nan=False))
+        json.dumps(parsed, ensure_ascii=False).encode()
     except (TypeError, ValueError):
-        raise DocumentError("a value cannot be written as JSON (binary, NaN, infinite, or an object within itself)") from None
+        raise DocumentError(
+            "a value cannot be written as JSON (binary, NaN, infinite, half a character, or an object within itself)"
+        ) from None
     return parsed
 
 

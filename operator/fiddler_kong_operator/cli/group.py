@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 from typing import Any, Final, NoReturn
 
 import click
 
 from fiddler_kong_operator import __version__
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
 PACKAGE: Final = "fiddler_kong_operator.cli"
 SINK: Final = "fiddler_kong_sink"
 """A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
-COMMANDS: Final = {
-    **{name: f"{PACKAGE}.{name.replace('-', '_')}" for name in ("completion", "plan", "render", "run", "support-bundle")},
-    "sink": f"{SINK}.cli",
-}
-"""Each command and the module that defines it, as a click command of the same name, with `_` for `-`."""
+COMMANDS: Final = ("completion", "import", "plan", "render", "run", "sink", "support-bundle")
+"""Every command. The sink's is in its own package; another one's module, and the click command in it, have its name in Python's form."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"
 
@@ -38,18 +36,23 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         try:
-            module = importlib.import_module(COMMANDS[cmd_name])
+            module = importlib.import_module(f"{SINK}.cli" if cmd_name == "sink" else f"{PACKAGE}.{_identifier(cmd_name)}")
         except ModuleNotFoundError as error:
             if error.name != SINK:
                 raise
             return _not_installed()
-        command = getattr(module, cmd_name.replace("-", "_"))
+        command = getattr(module, _identifier(cmd_name))
         return command if isinstance(command, click.Command) else None
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
         """The context, under the name the user typed: kubectl starts its plugin as `kubectl-fiddler_kong`."""
         name = "kubectl fiddler-kong" if info_name == KUBECTL_PLUGIN else info_name
         return super().make_context(name, args, parent, **extra)
+
+
+def _identifier(command: str) -> str:
+    name = command.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 class NotInstalled(click.ClickException):

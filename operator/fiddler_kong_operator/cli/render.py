@@ -20,7 +20,7 @@ from .documents import LEGACY_BOOLEANS, Document
 from .files import coloured, parse_bindings, read_file, title
 from .offline import Outcome, Surroundings, render_declarative, render_objects
 
-__all__ = ["print_yaml", "render"]
+__all__ = ["print_manifests", "print_yaml", "render"]
 
 REFUSED: Final = 1
 _USED: Final = frozenset({*ATTACHABLES, *(kind.name for kind in (BINDING, SECRET, KONG_PLUGIN, KONG_CLUSTER_PLUGIN))})
@@ -54,7 +54,7 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
     for line in (*_ignored(documents), *(line for outcome in outcomes for line in _report(outcome))):
         click.echo(line, err=True)
-    _print([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
+    print_manifests([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
     if faulty or any(outcome.refused for outcome in outcomes):
         raise SystemExit(REFUSED)
 
@@ -71,7 +71,8 @@ def _report(outcome: Outcome) -> Iterator[str]:
     yield from (f"{key}: {note}" for note in outcome.notes)
 
 
-def _print(manifests: list[Manifest], output: str, *, bare: bool) -> None:
+def print_manifests(manifests: Sequence[Manifest], output: str, *, bare: bool = False) -> None:
+    """Print objects to standard output as YAML or JSON; `bare`: the one object, without a list around it."""
     if not manifests:
         return
     if output == "json":

@@ -114,3 +114,30 @@ def test_what_is_read_is_plain_json() -> None:
     found: Any = only("a: {12: x, true: y, 1: z}").manifest
 
     assert found == {"a": {"12": "x", "true": "y", "1": "z"}}
+
+
+def test_aliases_are_what_they_stand_for() -> None:
+    assert only("a: &a [1]\nb: *a\nc: {<<: {d: *a}}\n").manifest == {"a": [1], "b": [1], "c": {"d": [1]}}
+
+
+MANY = "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"a0: &a0 {{x: 1}}\n{MANY}", "the aliases of the file stand for too many values; write them out"),
+        ("a: " + "[" * 5000, "the file is nested too deeply"),
+        ("a: !!int x", "line 1: a value is not what its tag says, or a number is too long"),
+        ("a: !!bool x", "line 1: a value is not what its tag says, or a number is too long"),
+        (f"a: {'9' * 5000}", "line 1: a value is not what its tag says, or a number is too long"),
+        ("a: !!timestamp 2026-99-99", "this is not YAML"),
+        ('a: "\\ud800"', "a value cannot be written as JSON"),
+    ],
+    ids=["aliases", "brackets", "int", "bool", "digits", "timestamp", "half a character"],
+)
+def test_a_file_that_only_looks_small_or_right_is_refused_in_a_sentence(text: str, words: str) -> None:
+    with pytest.raises(DocumentError) as found:
+        read_documents(text)
+
+    assert words in str(found.value)

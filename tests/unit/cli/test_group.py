@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from fiddler_kong_operator import __version__
 from fiddler_kong_operator.cli import main
+from fiddler_kong_operator.cli.group import COMMANDS
 from fiddler_kong_operator.cli.options import read_settings, settings_options
 from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
 
@@ -41,11 +42,11 @@ def test_the_version_under_the_name_the_user_typed(started_as: str, shown: str) 
 def test_help_names_every_command() -> None:
     result = CliRunner().invoke(main, ["-h"])
     assert result.exit_code == 0
-    for command in ("completion", "plan", "render", "run", "sink", "support-bundle"):
+    for command in COMMANDS:
         assert f"  {command} " in result.stdout
 
 
-@pytest.mark.parametrize("command", ["completion", "plan", "render", "run", "sink", "support-bundle"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert (result.exit_code, result.stderr) == (0, "")

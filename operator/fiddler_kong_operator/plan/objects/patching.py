@@ -99,11 +99,15 @@ def _lacking(schema: Schema, config: Manifest, path: Path) -> Iterator[Path]:
     node: Any = config
     for length in range(1, len(path)):
         field, name = schema.field_at(path[:length]), path[length - 1]
-        if not isinstance(node, dict) or (field and not field.is_object):
-            return
-        if name not in node:
+        if isinstance(node, list):
+            node = node[int(name)] if name.isdigit() and int(name) < len(node) else None
+        elif isinstance(node, dict) and name in node:
+            node = node[name]
+        elif isinstance(node, dict) and (field is None or field.is_object):
             yield path[:length]
-        node = node.get(name, {})
+            node = {}
+        else:
+            return
 
 
 def _with_keys(config: Manifest, instance: PluginInstance) -> Manifest:

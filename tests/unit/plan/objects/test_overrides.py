@@ -281,3 +281,15 @@ def test_objects_around_an_added_field_are_made_and_others_stay() -> None:
     made = manifests(plan_of(spec))
     assert made["KongPlugin/assistant-opentelemetry"]["config"]["queue"] == {"max_batch_size": 100, "max_entries": 7}
     assert made["KongPlugin/assistant-openai-ai-proxy"]["config"]["model"]["options"] == {"cohere": {"wait_for_model": True}}
+
+
+def test_objects_around_a_field_of_one_target_are_made_too() -> None:
+    target = {"provider": "openai", "model": "gpt-4o", "auth": {"secretRef": {"name": "openai", "key": "api-key"}}}
+    route = {**EXPOSED, "llm": {"targets": [target, target]}}
+    spec = spec_of(
+        route, overrides=[{"plugin": "ai-proxy-advanced", "patch": [add("/targets/1/model/options/cohere/wait_for_model", value=True)]}]
+    )
+
+    targets = manifests(plan_of(spec))["KongPlugin/assistant-openai-ai-proxy-advanced"]["config"]["targets"]
+
+    assert [target["model"].get("options") for target in targets] == [None, {"cohere": {"wait_for_model": True}}]

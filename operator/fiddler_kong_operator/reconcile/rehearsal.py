@@ -19,9 +19,10 @@ from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
-from fiddler_kong_operator.settings import ProbeSettings
+from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
 from fiddler_kong_operator.write.applier import Applier
 
+from .arrivals import ArrivalsDesk
 from .binding import BindingReconciler
 from .gateway import GatewayOutcomes, GatewayReconciler
 from .installations import Installations
@@ -56,8 +57,9 @@ class Rehearsal:
         reader = Reader(feed, overlay, endpoints=endpoints, clock=cache.clock)
         outcomes = GatewayOutcomes(lambda workload: self._requeue(cache.indexes.wanted_by[workload]))
         installations = Installations(own, cache, applier, _ignore, clock)
-        probes = ProbeSchedule(_ask_nobody, ProbeSettings(), _ignore, clock=clock)
-        reporter = Reporter(applier, outcomes, _ignore, clock, own)
+        probes = ProbeSchedule(_ask_nobody, ProbeSchedule.pace(ProbeSettings()), _ignore, clock=clock)
+        arrivals = ArrivalsDesk(_ask_nobody, Settings(arrivals=ArrivalsSettings(interval=0)), _ignore, clock)
+        reporter = Reporter(applier, outcomes, arrivals, _ignore, clock, own)
         self._bindings = BindingReconciler(reader, applier, probes, reporter, installations, clock)
         self._gateways = GatewayReconciler(overlay, feed, reader, outcomes, installations, clock)
         self._overlay, self._cache, self._feed = overlay, cache, feed

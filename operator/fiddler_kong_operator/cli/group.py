@@ -15,7 +15,7 @@ PACKAGE: Final = "fiddler_kong_operator.cli"
 SINK: Final = "fiddler_kong_sink"
 """A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
-COMMANDS: Final = {name: f"{PACKAGE}.{name}" for name in ("completion", "render", "run")} | {"sink": f"{SINK}.cli"}
+COMMANDS: Final = {name: f"{PACKAGE}.{name}" for name in ("completion", "doctor", "render", "run")} | {"sink": f"{SINK}.cli"}
 """Each command and the module that defines it, as a click command of the same name."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"

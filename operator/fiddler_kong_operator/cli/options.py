@@ -12,9 +12,9 @@ import click
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from fiddler_kong_operator.settings import Settings
+from fiddler_kong_operator.settings import ProbeSettings, Settings
 
-__all__ = ["Setting", "leaves", "read_settings", "settings_options"]
+__all__ = ["Setting", "leaves", "probe_options", "read_probe", "read_settings", "settings_options"]
 
 ENV_PREFIX: Final = "FIDDLER_KONG"
 
@@ -63,6 +63,26 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for leaf in reversed(list(leaves(Settings))):
         command = _option(Setting(*leaf))(command)
     return command
+
+
+def probe_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of `run` for these settings of the probe."""
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for path, info in reversed(list(leaves(ProbeSettings, ("probe",)))):
+            command = _option(Setting(path, info))(command) if path[-1] in names else command
+        return command
+
+    return give
+
+
+def read_probe(values: Mapping[str, Any]) -> ProbeSettings:
+    """The settings of the probe from the values of `probe_options`."""
+    given = {name.removeprefix("probe_"): _flat(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    try:
+        return ProbeSettings.model_validate(given)
+    except ValidationError as error:
+        raise click.UsageError("\n".join(_problems(error, "probe"))) from None
 
 
 def read_settings(values: Mapping[str, Any]) -> Settings:
@@ -121,7 +141,7 @@ def _flat(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(word for words in value for word in (words if isinstance(words, tuple) else (words,)))
 
 
-def _problems(error: ValidationError) -> Iterator[str]:
+def _problems(error: ValidationError, *section: str) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_context=False):
-        flag = "-".join(step for step in problem["loc"] if isinstance(step, str)).replace("_", "-")
+        flag = "-".join((*section, *(step for step in problem["loc"] if isinstance(step, str)))).replace("_", "-")
         yield f"--{flag}: {problem['msg'].removeprefix('Value error, ')}"

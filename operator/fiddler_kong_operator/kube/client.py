@@ -29,6 +29,9 @@ RequestObserver = Callable[[str, str, int, float], None]
 PAGE: Final = 200
 """Objects in one page of a list."""
 
+READ_LIMIT: Final = 1 << 20
+"""Bytes of an answer that is no object."""
+
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds for a whole request; the API server gives up on its side after 60."""
 
@@ -105,6 +108,22 @@ class Client:
     async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:
         """Read one object; Gone where it does not exist."""
         return await self._request(Call("get", kind, namespace, name), "GET", kind.path(namespace, name))
+
+    async def read(self, call: Call, path: str, query: Mapping[str, Any] | None = None, limit: int = READ_LIMIT) -> bytes:
+        """Read at most `limit` bytes of an answer that is no object of a kind: a log, the server's version, a proxied page."""
+        target = f"{path}?{urlencode(query)}" if query else path
+        try:
+            response = await self._send(call, "GET", target)
+            try:
+                await _raise_for_status(call, response)
+                chunks = bytearray()
+                while len(chunks) < limit and (chunk := await response.content.readany()):
+                    chunks += chunk
+            finally:
+                response.close()
+        except (aiohttp.ClientError, OSError) as error:
+            raise unreachable(call, error) from error
+        return bytes(chunks[:limit])
 
     async def list_pages(self, kind: Kind, namespace: str | None, limit: int = PAGE) -> AsyncGenerator[Page, None]:
         """List the kind page by page; Expired where the list took too long, Gone where the kind is not installed."""

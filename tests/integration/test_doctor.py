@@ -70,8 +70,13 @@ def with_key(value: str) -> Setup:
 
 def on_gateway(changes: dict[str, Any] | None = None, image: str = "kong/kong-gateway:3.13.0.7", **env: str) -> Setup:
     """The binding has a gateway of its own, with this env."""
-    target = {"gateway.targetRef": {"name": "odd-gateway"}}
-    return lambda arena: [arena.gateway(image, env, name="odd-gateway"), patient(arena, {**target, **(changes or {})})]
+    spec = {"gateway.targetRef": {"name": "odd-gateway"}, **(changes or {})}
+    return lambda arena: [arena.gateway(image, env, name="odd-gateway"), patient(arena, spec)]
+
+
+def advised(arena: Arena) -> list[Manifest]:
+    gateway = arena.gateway("kong/kong-gateway:3.13.0.0", SETTINGS, name="odd-gateway")
+    return [gateway, patient(arena, {"gateway.targetRef": {"name": "odd-gateway"}})]
 
 
 def halted(**spec: Any) -> Setup:
@@ -146,7 +151,7 @@ BREAKS: Final = {
     ),
     "Kong is too old": Break(("GatewayVersionUnsupported", "PodTooOld"), on_gateway(image="kong/kong-gateway:3.9.0.1")),
     "Kong is the open-source image": Break(("GatewayVersionUnsupported",), on_gateway(image="kong:3.9")),
-    "Kong has a known defect": Break(("GatewayVersionAdvised",), on_gateway(image="kong/kong-gateway:3.13.0.0", **SETTINGS)),
+    "Kong has a known defect": Break(("GatewayVersionAdvised",), advised),
     "tracing is off": Break(("GatewaySettingConflict", "PodLacksSettings"), on_gateway(KONG_TRACING_INSTRUMENTATIONS="off")),
     "the sampling rate is 0": Break(("GatewaySettingConflict", "PodLacksSettings"), on_gateway(KONG_TRACING_SAMPLING_RATE="0")),
     "Lua is off": Break(("GatewaySettingConflict", "PodLacksSettings"), on_gateway(KONG_UNTRUSTED_LUA="off")),

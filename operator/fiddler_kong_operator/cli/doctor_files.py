@@ -92,10 +92,7 @@ def _workload(key: ObjectKey, manifest: Manifest) -> Workload:
 
 
 def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Workload]) -> Case:
-    if binding.spec is None:
-        snapshot, notes = Snapshot(binding, now=0.0), ()
-    else:
-        snapshot, notes = gather_offline(binding, around)
+    snapshot, notes = gather_offline(binding, around) if binding.spec else (Snapshot(binding, now=0.0), ())
     snapshot = replace(snapshot, workload=workloads.get(binding.workload) if binding.workload else None, frozen_by=_doubled(around))
     decision = decide(snapshot)
     findings = {kind: found for kind, found in decision.findings.items() if found.reason.name not in _WOULD_BE}
@@ -104,7 +101,7 @@ def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Wor
         if snapshot.frozen_by
         else Finding(reason("PluginsPending"), "The operator would apply the plugins.")
     )
-    return Case(snapshot, decision, findings, offline=True, notes=tuple(notes))
+    return Case(snapshot, decision, findings, offline=True, notes=notes)
 
 
 def _doubled(around: Surroundings) -> tuple[tuple[ObjectKey, str], ...]:

@@ -130,7 +130,7 @@ def _entry(found: Diagnosis) -> dict[str, str]:
         "code": found.code.code,
         "name": found.code.name,
         "severity": found.severity.value,
-        "object": _plain(found.object),
+        "object": _plain(found.subject),
         "cause": _plain(found.cause),
         "fix": _plain(found.fix),
         "page": found.code.page,

@@ -60,7 +60,7 @@ class Diagnosis:
     """One thing that is wrong: with which object, why, and what to do: a sentence, or a command to paste."""
 
     code: Code
-    object: str
+    subject: str
     cause: str
     fix: str
     severity: Severity

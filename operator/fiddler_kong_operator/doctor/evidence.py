@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from fiddler_kong_operator.api.conditions import ConditionType, Finding
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.decision import Decision
-from fiddler_kong_operator.plan.snapshot import KongWarning, ProbeResult, Snapshot
+from fiddler_kong_operator.plan.snapshot import ProbeResult, Snapshot
 from fiddler_kong_operator.plan.workload import Container
 
 from .running import Way
@@ -95,15 +95,14 @@ class Evidence:
     now: float = 0.0
     server: str = ""
     version: Look[str] = Look()
-    definition: Look[Manifest] = Look()
-    """The CustomResourceDefinition of FiddlerKongBinding."""
-    kong_definition: Look[Manifest] = Look()
-    """The CustomResourceDefinition of KongPlugin."""
+    served: Look[tuple[str, ...]] = Look()
+    """The versions of FiddlerKongBinding that the cluster serves; None where it does not know the kind."""
+    patches: Look[bool] = Look()
+    """Whether its KongPlugin has configPatches; None where it does not know the kind."""
     deployments: Look[tuple[Manifest, ...]] = Look(())
     """The operator's Deployments."""
     leases: Look[tuple[Manifest, ...]] = Look(())
     """The operator's Leases."""
-    refusals: tuple[KongWarning, ...] = ()
     unread: tuple[str, ...] = ()
     """A sentence for each kind that this user may not list."""
     cases: tuple[Case, ...] = ()

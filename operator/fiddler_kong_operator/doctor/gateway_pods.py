@@ -48,6 +48,8 @@ async def find_pods(client: Client, snapshot: Snapshot) -> Look[tuple[Pod, ...]]
         if raw.value is None:
             return Look(missing=raw.missing or f"{member.key} is gone", denied=raw.denied)
         selector = ",".join(f"{k}={v}" for k, v in mapping(mapping(raw.value, "spec"), "selector").get("matchLabels", {}).items())
+        if not selector:
+            return Look(missing=f"the selector of {member.key} has no labels")
         pods = await list_all(client, replace(POD, label_selector=selector), member.key.namespace)
         if pods.value is None:
             return Look(missing=pods.missing, denied=pods.denied)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.errors import Call
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.survey import Survey
-from fiddler_kong_operator.plan.kinds import INGRESS_CLASS
+from fiddler_kong_operator.plan.kinds import BINDING, INGRESS_CLASS, KONG_PLUGIN
 from fiddler_kong_operator.plan.snapshot import ProbeResult, Snapshot
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.target import ProbeTarget
 
-from .evidence import Case, Evidence, Look
+from .discovery import has_field, read_version, read_versions
+from .evidence import Case, Evidence, Look, Pod
 from .gateway_pods import ask_admin, find_controllers, find_pods, read_logs
 from .judgement import judge
-from .kinds import DEFINITION, LEASES, OPERATORS, SERVER
+from .kinds import LEASES, OPERATORS
 from .looking import find, list_all, look
 from .ways import ways_of
 
@@ -51,29 +49,26 @@ class Looker:
 
     async def _cluster(self, survey: Survey) -> Evidence:
         client = self.client
-        version, definition, kong, deployments, leases = await asyncio.gather(
-            look(self._version()),
-            find(client, DEFINITION, "", f"{names.PLURAL}.{names.GROUP}"),
-            find(client, DEFINITION, "", f"kongplugins.{names.KONG_GROUP}"),
+        version, served, patches, deployments, leases = await asyncio.gather(
+            look(read_version(client)),
+            look(read_versions(client, BINDING)),
+            look(has_field(client, KONG_PLUGIN, "configPatches")),
             list_all(client, OPERATORS, None),
             list_all(client, LEASES, None),
         )
         server = client.connection.server
-        return Evidence(client.clock(), server, version, definition, kong, deployments, leases, unread=tuple(survey.unread))
-
-    async def _version(self) -> str:
-        answer = json.loads(await self.client.read(Call("get", SERVER), "/version"))
-        return str(answer.get("gitVersion") or "unknown")
+        return Evidence(client.clock(), server, version, served, patches, deployments, leases, unread=tuple(survey.unread))
 
     async def _case(self, survey: Survey, snapshot: Snapshot) -> Case:
         case, key = judge(snapshot), snapshot.binding.key
         self.progress(f"{key}: the gateway's pods")
         pods = await find_pods(self.client, case.snapshot)
         workload = snapshot.binding.workload
-        neighbours = await find_controllers(self.client, workload.namespace) if workload else Look(())
+        neighbours: Look[tuple[Pod, ...]] = await find_controllers(self.client, workload.namespace) if workload else Look(())
         self.progress(f"{key}: logs and Admin API")
         spec = snapshot.binding.spec
-        exports = await read_logs(self.client, pods.value or (), spec.gateway.container) if spec else Look(())
+        container = spec.gateway.container if spec else ""
+        exports = await read_logs(self.client, pods.value or (), container)
         lacking = await ask_admin(self.client, pods.value or (), case.snapshot)
         self.progress(f"{key}: the trace endpoint")
         return replace(

@@ -81,6 +81,8 @@ def _as_operator(snapshot: Snapshot, reported: Mapping[str, Mapping[str, Any]]) 
 
 def _unapplied(snapshot: Snapshot, decision: Decision) -> Iterator[ObjectKey]:
     """What is missing. An object that only differs is not: the API server may have defaulted it, which the operator remembers."""
+    if snapshot.binding.deleting:
+        return
     if not decision.retreats:
         yield from (desired.key for desired in decision.plan.objects if desired.key not in snapshot.children)
     yield from (attachment.target for attachment in (*decision.plan.first, *decision.plan.attachments))

@@ -9,13 +9,12 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import LEASE, Kind
 from fiddler_kong_operator.plan.kinds import DEPLOYMENT
 
-__all__ = ["DEFINITION", "LEASES", "OPERATORS", "POD", "SERVER"]
+__all__ = ["LEASES", "OPERATORS", "POD", "SERVER"]
 
 POD: Final = Kind("Pod", "", "v1", "pods")
-DEFINITION: Final = Kind("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 OPERATORS: Final = replace(DEPLOYMENT, label_selector=f"app.kubernetes.io/name={names.APPLICATION}")
 """The operator's Deployments, by the label that chart and manifests set."""
 LEASES: Final = replace(LEASE, field_selector=f"metadata.name={names.APPLICATION}")
 """The operator's Leases."""
-SERVER: Final = Kind("version", "", "", "")
+SERVER: Final = Kind("", "", "", "")
 """The API server itself, for the text of errors."""

@@ -71,5 +71,5 @@ def running_plugins(seats: Iterable[Seat]) -> Iterator[Running]:
             by_type.setdefault(seat.type, []).append(seat)
     for kind, present in by_type.items():
         consumers = tuple(seat for seat in present if seat.level is Level.CONSUMER)
-        first, *rest = [seat for seat in present if seat.level is not Level.CONSUMER] or [None]
-        yield Running(kind, first, tuple(filter(None, rest)), consumers)
+        others = tuple(seat for seat in present if seat.level is not Level.CONSUMER)
+        yield Running(kind, others[0] if others else None, others[1:], consumers)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.kinds.consumers import ConsumerFacts
+from fiddler_kong_operator.observe.kinds.ingress_classes import IngressClassFacts
 from fiddler_kong_operator.observe.kinds.plugins import PluginFacts, facts_of
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_CLUSTER_PLUGIN, KONG_CONSUMER, SERVICE
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, INGRESS_CLASS, KONG_CLUSTER_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.references import carrier_of, entry_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding
 
@@ -38,14 +39,18 @@ def ways_to(cache: Cache, key: ObjectKey, ingress_class: str | None = None) -> I
     """The ways through one object. A Service to which nothing leads is a way that no call takes."""
     if key.kind != SERVICE.name:
         route = cache.value(key, Attachable)
-        services = dict.fromkeys(service for group in route.backends for service in group) if route else {}
-        if route:
-            yield from (_way(cache, route, service, ingress_class) for service in services or (None,))
+        yield from _through(cache, route, ingress_class) if route else ()
         return
-    routes = sorted(cache.indexes.leading_to[key])
-    known = [route for route in (cache.value(name, Attachable) for name in routes) if route]
-    if known or cache.value(key, Attachable):
-        yield from (_way(cache, route, key, ingress_class) for route in known or (None,))
+    found = (cache.value(name, Attachable) for name in sorted(cache.indexes.leading_to[key]))
+    routes = tuple(filter(None, found))
+    carrier = cache.value(key, Attachable)
+    if routes or carrier:
+        yield from (_way(cache, route, key, ingress_class) for route in routes or (None,))
+
+
+def _through(cache: Cache, route: Attachable, ingress_class: str | None) -> Iterator[Way]:
+    services = dict.fromkeys(service for group in route.backends for service in group)
+    return (_way(cache, route, service, ingress_class) for service in services or (None,))
 
 
 def _way(cache: Cache, route: Attachable | None, service: ObjectKey | None, ingress_class: str | None) -> Way:
@@ -78,8 +83,10 @@ def _globals(cache: Cache, ingress_class: str) -> Iterator[Seat]:
 
 
 def _consumers(cache: Cache, ingress_class: str) -> Iterator[Seat]:
+    classes = {key.name: facts.is_default for key, facts in cache.values(INGRESS_CLASS, IngressClassFacts)}
+    served = {ingress_class, *((None,) if classes.get(ingress_class, not classes) else ())}
     for namespace, name in sorted(cache.indexes.listed_by):
         for consumer in sorted(cache.indexes.listed_by[namespace, name]):
             facts = cache.value(consumer, ConsumerFacts)
-            if facts and facts.ingress_class in (None, ingress_class):
-                yield from _seats(cache, ObjectKey(KONG_CONSUMER.name, namespace, consumer.name), [name], Level.CONSUMER)
+            if facts and facts.ingress_class in served:
+                yield from _seats(cache, consumer, [name], Level.CONSUMER)

@@ -165,6 +165,12 @@ def test_each_fault_of_kongs_controller_is_named(more: dict[str, Any], snapshot:
     assert names(check("04", make_case(snapshot_of(**snapshot), **more))) == [name]
 
 
+def test_a_controller_whose_pods_may_not_be_listed_is_not_taken_for_silent() -> None:
+    outcome = check("04", make_case(snapshot_of(class_published=False), neighbours=BROKEN))
+
+    assert (outcome.state, names(outcome)) == ("unread", ["NotReadable"])
+
+
 @pytest.mark.parametrize(
     ("found", "name"),
     [(Look(), "IngressClassNotFound"), (Look({"spec": {"controller": "k8s.io/ingress-nginx"}}), "IngressClassOfOthers")],

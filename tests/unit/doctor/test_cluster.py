@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.doctor.evidence import Look
-from tests.unit.doctor.cases import BROKEN, check_cluster, definition, deployment, lease, make_evidence, names
+from tests.unit.doctor.cases import BROKEN, check_cluster, deployment, lease, make_evidence, names
 
 
 @pytest.mark.parametrize("area", ["01", "02", "03"])
@@ -19,10 +19,10 @@ def test_a_cluster_in_order_has_no_diagnosis(area: str) -> None:
     ("area", "found", "name"),
     [
         ("01", {"version": Look("v1.28.4")}, "ClusterTooOld"),
-        ("02", {"definition": Look()}, "DefinitionMissing"),
-        ("02", {"definition": Look(definition("v2"))}, "VersionNotServed"),
-        ("02", {"kong_definition": Look()}, "KongNotInstalled"),
-        ("02", {"kong_definition": Look(definition("v1"))}, "KongDefinitionOutdated"),
+        ("02", {"served": Look()}, "DefinitionMissing"),
+        ("02", {"served": Look(("v2",))}, "VersionNotServed"),
+        ("02", {"patches": Look()}, "KongNotInstalled"),
+        ("02", {"patches": Look(value=False)}, "KongDefinitionOutdated"),
         ("03", {"deployments": Look(()), "leases": Look(())}, "OperatorNotFound"),
         ("03", {"leases": Look((lease("2027-01-15T07:59:30Z"),))}, "OperatorNotRunning"),
         ("03", {"deployments": Look((deployment(ready=0),)), "leases": Look(())}, "OperatorNotRunning"),
@@ -52,7 +52,7 @@ def test_another_release_of_the_operator_is_worth_knowing_and_no_fault() -> None
     ("area", "found"),
     [
         ("01", {"unread": ("Secret cannot be listed: forbidden",)}),
-        ("02", {"definition": BROKEN}),
+        ("02", {"served": BROKEN}),
         ("03", {"leases": BROKEN}),
     ],
 )

@@ -30,7 +30,10 @@ class ProxiedCluster(WatchableCluster):
         super().__init__(*objects)
         self.connection = SimpleNamespace(server="https://cluster")  # type: ignore[assignment]
         self.pods = pods or []
-        self.answers: dict[str, Any] = {"/version": {"gitVersion": "v1.36.3"}}
+        self.answers: dict[str, Any] = {
+            "/version": {"gitVersion": "v1.36.3"},
+            "/apis/": {"versions": [{"version": "v1alpha1"}]},
+        }
         """Text, JSON or an error by a part of the path."""
         self.reads: list[str] = []
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from fiddler_kong_operator import __version__, names
 from fiddler_kong_operator.api import STORED
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
-from fiddler_kong_operator.doctor.evidence import Evidence
+from fiddler_kong_operator.doctor.evidence import Evidence, Look
 from fiddler_kong_operator.kube.objects import Manifest, seconds_of
 from fiddler_kong_operator.plan.objects.raw import mapping
 
@@ -41,38 +41,27 @@ def check_cluster(evidence: Evidence) -> Outcome:
 
 def check_definitions(evidence: Evidence) -> Outcome:
     """Whether the cluster knows our resource as this program does, and Kong's with what we use of it."""
-    missing = next((look for look in (evidence.definition, evidence.kong_definition) if look.missing), None)
-    diagnoses = (*_own_definition(evidence), *_kong_definition(evidence))
+    missing = next((look for look in (evidence.served, evidence.patches) if look.missing), None)
+    diagnoses = (*_own_definition(evidence.served), *_kong_definition(evidence.patches))
     if missing and not diagnoses:
         return could_not_look("CustomResourceDefinition", missing)
     return Outcome(diagnoses[0].cause if diagnoses else f"{names.KIND} {STORED.name}, KongPlugin with configPatches", diagnoses)
 
 
-def _own_definition(evidence: Evidence) -> Iterator[Diagnosis]:
+def _own_definition(served: Look[tuple[str, ...]]) -> Iterator[Diagnosis]:
     subject = f"CustomResourceDefinition {names.PLURAL}.{names.GROUP}"
-    if evidence.definition.missing:
+    if served.missing:
         return
-    if evidence.definition.value is None:
+    if served.value is None:
         yield diagnose("DefinitionMissing", subject)
-        return
-    served = [version.get("name") for version in evidence.definition.value["spec"]["versions"] if version.get("served")]
-    if STORED.name not in served:
-        yield diagnose("VersionNotServed", subject, f"The cluster serves {', '.join(map(str, served))}, not {STORED.name}.")
+    elif STORED.name not in served.value:
+        yield diagnose("VersionNotServed", subject, f"The cluster serves {', '.join(served.value)}, not {STORED.name}.")
 
 
-def _kong_definition(evidence: Evidence) -> Iterator[Diagnosis]:
-    subject = f"CustomResourceDefinition kongplugins.{names.KONG_GROUP}"
-    if evidence.kong_definition.missing:
-        return
-    if evidence.kong_definition.value is None:
-        yield diagnose("KongNotInstalled", subject)
-    elif not any(_has_patches(version) for version in evidence.kong_definition.value["spec"]["versions"]):
-        yield diagnose("KongDefinitionOutdated", subject)
-
-
-def _has_patches(version: Mapping[str, Any]) -> bool:
-    schema = mapping(mapping(dict(version), "schema"), "openAPIV3Schema")
-    return bool(version.get("served")) and "configPatches" in mapping(schema, "properties")
+def _kong_definition(patches: Look[bool]) -> Iterator[Diagnosis]:
+    if not patches.missing and not patches.value:
+        name = "KongNotInstalled" if patches.value is None else "KongDefinitionOutdated"
+        yield diagnose(name, f"CustomResourceDefinition kongplugins.{names.KONG_GROUP}")
 
 
 def check_operator(evidence: Evidence) -> Outcome:

@@ -30,6 +30,8 @@ def check_controller(case: Case) -> Outcome:
     signs = tuple(_signs(case))
     if signs:
         return Outcome(signs[0])
+    if case.neighbours.missing:
+        return could_not_look(case.snapshot.binding.workload, case.neighbours)
     text = f"no pod of it in the gateway's namespace, no event of it, and no Ingress of class {_class(case)} with an address"
     return Outcome(text, (diagnose("ControllerSilent", case.snapshot.binding.workload or "", f"{text[0].upper()}{text[1:]}."),))
 

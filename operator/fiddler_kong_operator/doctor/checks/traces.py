@@ -38,7 +38,7 @@ def _troubles(export: Export) -> Iterator[Diagnosis]:
 def check_endpoint(case: Case) -> Outcome:
     """Whether the trace endpoint answers: what the operator in the cluster says, and what it answers to this machine."""
     reported = case.reported.get(ConditionType.TRACE_ENDPOINT_REACHABLE, {})
-    here = case.probed and Finding(reason(case.probed.reason), case.probed.message)
+    here = Finding(reason(case.probed.reason), case.probed.message) if case.probed else None
     if here and here.reason.name in _FIDDLERS_WORD:
         return _labelled("From this machine", case, here)
     if reported and reported["reason"] != "ProbePending":

@@ -95,6 +95,22 @@ def test_a_fault_has_a_code_a_cause_a_fix_and_a_page(tmp_path: Path) -> None:
     assert page == "See:  docs/reference/diagnoses.md#fkb0705"
 
 
+def test_a_terminal_that_knows_only_ascii_gets_ascii(tmp_path: Path) -> None:
+    file = write(tmp_path, BINDING, secret("fiddler", "${FIDDLER_API_KEY}"))
+
+    result = CliRunner(charset="ascii").invoke(main, [*ARGUMENTS, str(file)])
+
+    assert "x Secrets" in result.output
+    assert result.output.isascii()
+
+
+def test_colours_are_for_terminals(tmp_path: Path) -> None:
+    arguments = [*ARGUMENTS, str(write(tmp_path, BINDING))]
+
+    assert "\x1b[" not in CliRunner().invoke(main, arguments).output
+    assert "\x1b[32m" in CliRunner().invoke(main, arguments, color=True).output
+
+
 def test_a_folder_is_read_file_by_file(tmp_path: Path) -> None:
     (tmp_path / "secrets.json").write_text(json.dumps(secret("fiddler", "Bearer key")))
     (tmp_path / "notes.txt").write_text("no object")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -179,13 +180,23 @@ BREAKS: Final = {
 }
 
 
+def until_named(arena: Arena, names: set[str]) -> str:
+    """Look until the doctor has found these; returns what it said then."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        result = doctor(arena)
+        if found(result) >= names:
+            return result.output
+        assert time.monotonic() < deadline, result.output
+        time.sleep(arena.poll)
+
+
 @pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS)
 def test_the_doctor_names_the_cause(clinic: Arena, broken: Break) -> None:
     made = broken.setup(clinic)
     clinic.put(*made)
     try:
-        clinic.until(lambda: found(doctor(clinic)) >= set(broken.named), f"{broken.named} in {doctor(clinic).output}", PATIENCE)
-        assert CANARY not in doctor(clinic).output
+        assert CANARY not in until_named(clinic, set(broken.named))
     finally:
         clinic.delete("FiddlerKongBinding", PATIENT)
         clinic.until_gone("FiddlerKongBinding", PATIENT)
@@ -250,6 +261,6 @@ def test_a_gateway_that_is_frozen_is_named(backstage: Stage) -> None:
         arena.until_ready(PATIENT)
         arena.put(foreign_plugin(arena, "cors"), service(arena), ingress(arena, plugins="cors,cors"))
 
-        arena.until(lambda: "GatewayFrozen" in found(doctor(arena)), "GatewayFrozen", PATIENCE)
+        until_named(arena, {"GatewayFrozen"})
 
         arena.delete("Ingress", "llm")

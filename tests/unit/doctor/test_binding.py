@@ -121,6 +121,12 @@ def test_each_fault_of_a_pod_is_named(pods: Look[tuple[Pod, ...]], name: str) ->
     assert names(check("09", make_case(pods=pods))) == [name]
 
 
+def test_pods_without_the_container_are_not_taken_for_fine() -> None:
+    case = make_case(snapshot_of(binding=make_binding(make_spec(container="kong"))), pods=Look((Pod(POD, ready=True),)))
+
+    assert check("09", case).state == "skipped"
+
+
 def test_a_pod_of_a_paused_rollout_gets_the_command_that_resumes_it() -> None:
     halt = Halt("paused", "is paused (spec.paused)", "Resume it: kubectl rollout resume {of.name}.")
     snapshot = snapshot_of(workload=make_workload(rollout=Rollout(complete=False, ready=True, halt=halt)))

@@ -28,6 +28,8 @@ def check_pods(case: Case) -> Outcome:
     if not case.pods.value:
         text = f"{key} has no pod."
         return Outcome(text, (diagnose("NoPod", key, text, f"{_kubectl(workload.key)} describe {_resource(workload.key)}"),))
+    if all(pod.container is None for pod in case.pods.value):
+        return Outcome(f"not looked at: no pod has the container {case.snapshot.binding.spec.gateway.container}", skipped=True)
     diagnoses = tuple(found for pod in case.pods.value for found in _wrong(case, workload, pod))
     if diagnoses:
         return Outcome(diagnoses[0].cause, diagnoses)

@@ -139,6 +139,16 @@ BY_REASON: Final = {
     "FKB1318": "NotOtlp",
     "FKB1319": "UnexpectedAnswer",
     "FKB1320": "AddressRefused",
+    "FKB1401": "Arriving",
+    "FKB1402": "ArrivingWithDefects",
+    "FKB1403": "AgentUnknown",
+    "FKB1404": "NoTracesYet",
+    "FKB1405": "NotLookedFor",
+    "FKB1406": "SpansNotReadable",
+    "FKB1407": "SpansNotQueried",
+    "FKB1408": "SpansNotRecognized",
+    "FKB1409": "SpansWithoutText",
+    "FKB1410": "SpansWithoutSessions",
     "FKB1601": "Ready",
 }
 """The reason of each code."""
@@ -146,13 +156,16 @@ BY_REASON: Final = {
 PENDING: Final = frozenset({"SecretsNotEvaluated", "GatewayNotEvaluated", "PluginsPending", "ProbePending"})
 """Reasons that only say that an earlier condition decides."""
 
+NOTICES: Final = frozenset({"ArrivingWithDefects", "AgentUnknown", "NoTracesYet", "NotLookedFor", "SpansNotReadable", "SpansNotQueried"})
+"""Reasons that are worth knowing and no fault: nobody may have called yet, or the key may only send."""
+
 PAGE_ROWS: Final = MappingProxyType(
     {
         "Kong fails to start": ("SecretValuePlaceholder", "InvalidSpec", "KongRefused"),
         "Traces not appearing in Fiddler": ("ApplicationNotFound", "SecretValuePlaceholder", "ExportUnauthorized", "ExportRefused"),
-        "Prompt and response content not showing": ("PayloadsOff",),
+        "Prompt and response content not showing": ("PayloadsOff", "SpansWithoutText"),
         "Spans not being emitted by Kong": ("GatewaySettingsMissing", "GatewaySettingConflict", "PodLacksSettings"),
-        "Span type showing as Unknown": ("OtherPluginRuns",),
+        "Span type showing as Unknown": ("SpansNotRecognized", "OtherPluginRuns"),
     }
 )
 """The rows of the integration page's troubleshooting section, with the names of the codes that say the cause."""
@@ -161,6 +174,8 @@ PAGE_ROWS: Final = MappingProxyType(
 def _severity(reason: Reason) -> Severity | None:
     if reason.name in PENDING or (reason.status == "True" and not reason.remedy):
         return None
+    if reason.name in NOTICES:
+        return Severity.NOTICE
     return Severity.ERROR if reason.status == "False" or reason.stalls else Severity.WARNING
 
 

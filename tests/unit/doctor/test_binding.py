@@ -240,5 +240,23 @@ def test_fiddlers_refusal_counts_wherever_it_was_asked_from() -> None:
     assert names(check("13", make_case(snapshot, probed=ProbeResult("Unauthorized", "401.")))) == ["Unauthorized"]
 
 
+@pytest.mark.parametrize(
+    ("name", "state", "told"),
+    [
+        ("Arriving", "fine", []),
+        ("AgentUnknown", "fine", ["AgentUnknown"]),
+        ("NoTracesYet", "skipped", ["NoTracesYet"]),
+        ("SpansNotReadable", "skipped", ["SpansNotReadable"]),
+        ("SpansNotRecognized", "error", ["SpansNotRecognized"]),
+        ("SpansWithoutText", "error", ["SpansWithoutText"]),
+        ("SpansWithoutSessions", "error", ["SpansWithoutSessions"]),
+    ],
+)
+def test_arrivals_are_what_the_operator_has_read_back(name: str, state: str, told: list[str]) -> None:
+    outcome = check("14", make_case(snapshot_of(binding=said(make_binding(), TracesArriving=name))))
+
+    assert (outcome.state, names(outcome)) == (state, told)
+
+
 def test_an_endpoint_that_nobody_could_ask_is_not_taken_for_fine() -> None:
     assert check("13", make_case()).state == "skipped"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from fiddler_kong_operator.api.conditions import ConditionType, Finding
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.doctor.codes import PENDING, code_of
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case, Look
@@ -13,8 +13,6 @@ from fiddler_kong_operator.doctor.fixes import fix_for
 from .contract import could_not_look, diagnose
 
 __all__ = ["check_arrivals", "check_binding", "check_condition", "check_plugins", "outcome_of", "tell"]
-
-_ARRIVING = "TracesArriving"
 
 
 def tell(case: Case, finding: Finding) -> Iterator[Diagnosis]:
@@ -74,10 +72,8 @@ def check_plugins(case: Case) -> Outcome:
 
 def check_arrivals(case: Case) -> Outcome:
     """Whether Fiddler has spans of the binding, as the operator reads them back."""
-    condition = case.reported.get(_ARRIVING)
+    condition = case.reported.get(ConditionType.TRACES_ARRIVING)
     if condition is None:
         return Outcome("The operator has not read spans back from Fiddler.", skipped=True)
-    message, name = str(condition.get("message") or ""), str(condition.get("reason"))
-    code = code_of(name)
-    diagnoses = (Diagnosis.of(code, case.snapshot.binding.key, message),) if code.severity else ()
-    return Outcome(message, diagnoses, skipped=condition.get("status") == "Unknown")
+    finding = Finding(reason(condition["reason"]), str(condition.get("message") or ""))
+    return Outcome(finding.message, tuple(tell(case, finding)), skipped=finding.status == "Unknown")

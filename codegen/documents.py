@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from inspect import getsource
 from typing import Any, Final
 
+from codegen.diagnoses import build_diagnoses
 from codegen.options import OPTIONS, Option
 from codegen.providers import build_providers
 from codegen.text import HEADER, table
@@ -36,6 +37,7 @@ def build_documents() -> dict[str, str]:
     pages = {
         "api": _api(),
         "conditions": _conditions(),
+        "diagnoses": build_diagnoses(),
         "kong-versions": _kong_versions(),
         "permissions": _permissions(),
         "providers": build_providers(),

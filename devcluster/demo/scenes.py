@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -29,6 +31,8 @@ _NAMESPACE: Final = "ai"
 _BINDING: Final = f"/apis/integrations.fiddler.ai/v1alpha1/namespaces/{_NAMESPACE}/fiddlerkongbindings/assistant"
 _DEPLOYMENT: Final = "/apis/apps/v1/namespaces/kong/deployments/kong-gateway"
 _SETTINGS: Final = ("KONG_TRACING_INSTRUMENTATIONS", "KONG_TRACING_SAMPLING_RATE", "KONG_UNTRUSTED_LUA")
+_GREEN, _RED = 0, 1
+"""Exit codes of the doctor."""
 _TURNS: Final = ("What is the capital of France?", "And how many people live there?", "Thanks. Which river runs through it?")
 
 
@@ -222,16 +226,31 @@ async def _until_traced(play: Play, session: str, wanted: list[str]) -> None:
 
 
 async def wrong_key(play: Play) -> None:
-    """Put a wrong key into the Secret, read the reason, put the right key back."""
-    play.narrator.scene("A wrong key in the Secret is reported")
+    """Put a wrong key into the Secret, let the doctor name the cause, put the right key back: from red to green."""
+    play.narrator.scene("A wrong key in the Secret: the doctor names cause and fix")
     await _put_key(play, "fdl_wrong.000000000000")
     await _until_ready(play, "False", "Unauthorized")
     await play.show("--namespace", _NAMESPACE, "get", "fkb")
-    play.narrator.say((await _condition(play, "Ready"))["message"])
+    await _doctor(play, _RED, "assistant")
     await _put_key(play, play.stage.keys.fiddler)
     await _until_ready(play, "True", "Ready")
-    play.narrator.done("with the right key the binding is Ready again")
-    await play.show("--namespace", _NAMESPACE, "get", "fkb")
+    await _doctor(play, _GREEN)
+    play.narrator.done("with the right key the binding is Ready again, and the doctor finds nothing")
+
+
+async def _doctor(play: Play, expected: int, *arguments: str) -> None:
+    """Run the doctor as a person would, and show what it says; SceneError where its exit code is another one."""
+    command = ("doctor", "--namespace", _NAMESPACE, *arguments)
+    program = (sys.executable, "-m", "fiddler_kong_operator", *command)
+    local = {"FIDDLER_KONG_PROBE_ALLOW_HTTP": "true", "FIDDLER_KONG_PROBE_ALLOWED_ADDRESSES": "127.0.0.0/8"}
+    environment = {**os.environ, **local, "KUBECONFIG": str(play.stage.cluster.kubeconfig)}
+    process = await asyncio.create_subprocess_exec(
+        *program, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    play.narrator.command(f"fiddler-kong {' '.join(command)}", output.decode())
+    if process.returncode != expected:
+        raise SceneError(f"the doctor ended with {process.returncode}, not {expected}")
 
 
 async def _put_key(play: Play, key: str) -> None:

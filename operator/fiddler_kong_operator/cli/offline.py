@@ -34,7 +34,7 @@ from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Wo
 
 from .documents import Document
 
-__all__ = ["REDACTED", "Outcome", "Surroundings", "render_declarative", "render_objects"]
+__all__ = ["REDACTED", "Outcome", "Surroundings", "gather_offline", "render_declarative", "render_objects"]
 
 REDACTED: Final = "<redacted>"
 _STAND_INS: Final = {"token": b"not-in-the-file", "service account": b'{"client_email": "", "private_key": ""}'}
@@ -113,6 +113,13 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
     missing = missing_names(snapshot, lua_withheld=False)
     by_hand = (missing.message,) if missing else ()
     return Outcome(binding, objects, notes=(*notes, *by_hand, _gateway_note(binding, spec)))
+
+
+def gather_offline(binding: Binding, around: Surroundings) -> tuple[Snapshot, tuple[str, ...]]:
+    """The snapshot of a valid binding as the files show it, without a gateway, and what had to be assumed."""
+    spec = _spec(binding)
+    snapshot = replace(_snapshot(binding, around), secrets=_secrets(binding, spec, around))
+    return snapshot, (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around))
 
 
 def render_declarative(binding: Binding, around: Surroundings) -> Outcome:

@@ -11,6 +11,7 @@ import yaml
 
 from fiddler_kong_operator.errors import Conflict, Expired, FiddlerKongError, FieldConflict, Gone, NotLeader, Refused, Stale, Transient
 from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.errors import Call
 from fiddler_kong_operator.kube.objects import LEASE, Manifest
 from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN, SECRET, SERVICE
 from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, Answer, ApiServer, answer, connected, hang_up, refusal, stream
@@ -149,6 +150,20 @@ async def test_an_answer_is_given_back_as_it_is() -> None:
 
 
 # Lists
+
+
+async def test_an_answer_that_is_no_object_is_read_up_to_its_limit() -> None:
+    call = Call("get", SERVICE, "ai", "chat")
+
+    async with connected(stream(b"one line\n", b"another\n"), stream(b"0123", b"456789")) as (server, client):
+        assert await client.read(call, "/logs", {"tailLines": 2}) == b"one line\nanother\n"
+        assert await client.read(call, "/logs", limit=6) == b"012345"
+
+    assert [(asked.path, asked.query) for asked in server.asked] == [("/logs", {"tailLines": "2"}), ("/logs", {})]
+
+
+async def test_an_answer_that_is_an_error_is_not_read() -> None:
+    assert isinstance(await failed(lambda client: client.read(Call("get", SERVICE), "/logs"), refusal(403)), Refused)
 
 
 async def test_a_list_goes_on_page_by_page() -> None:

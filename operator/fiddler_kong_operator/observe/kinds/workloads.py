@@ -19,7 +19,7 @@ from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, 
 from .contract import WATCH_VERBS, Urgency, WatchedKind, changed, prompt
 from .lineage import concerned, index_lineage, relatives
 
-__all__ = ["MOMENT", "WORKLOAD_KINDS", "is_borrowed", "reduce_workload", "rollout_urgency"]
+__all__ = ["MOMENT", "WORKLOAD_KINDS", "is_borrowed", "read_container", "reduce_workload", "rollout_urgency"]
 
 IMAGE_LIMIT: Final = 1024
 """Characters of an image reference that are kept, as many as a status has room for. Kubernetes sets no limit; real ones have below 400."""
@@ -50,7 +50,7 @@ def reduce_workload(
     before = known if known and known.uid == metadata.get("uid", "") else None
     taken_up = kind.operated or is_taken_up(raw) or (before is not None and before.taken_up and before.template == template)
     rollout = kind.rollout(raw) if taken_up else _outdated(kind.rollout(raw))
-    containers = tuple(_container(c) for c in kind.pod(raw).get("containers") or ())
+    containers = tuple(read_container(c) for c in kind.pod(raw).get("containers") or ())
     return Workload(
         key=key,
         uid=metadata.get("uid", ""),
@@ -96,7 +96,8 @@ def is_borrowed(raw: Manifest) -> bool:
     return not owners.isdisjoint({(names.FIELD_MANAGER, "Apply"), (names.RESTORING_MANAGER, "Update")})
 
 
-def _container(raw: Mapping[str, Any]) -> Container:
+def read_container(raw: Mapping[str, Any]) -> Container:
+    """A container of a pod template, or of a pod, with the env that decisions need."""
     entries = (entry for entry in raw.get("env") or () if entry["name"].startswith(_READ))
     sources = (source for entry in raw.get("envFrom") or () if (source := _source(entry)))
     image = (raw.get("image") or "")[:IMAGE_LIMIT]

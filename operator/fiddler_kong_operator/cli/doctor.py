@@ -1,0 +1,175 @@
+"""`fiddler-kong doctor`: says what is wrong between a call and its trace, with a cause and a fix."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.doctor.diagnosis import Severity
+from fiddler_kong_operator.doctor.gather import Looker
+from fiddler_kong_operator.doctor.report import Report, examine
+from fiddler_kong_operator.doctor.running import Way
+from fiddler_kong_operator.doctor.ways import find_ways
+from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.observe.survey import Survey
+from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.probe.otlp import TraceProber
+from fiddler_kong_operator.settings import ProbeSettings
+
+from .access import COULD_NOT_LOOK, Access, access_options, with_client
+from .doctor_files import examine_files
+from .doctor_output import FORMATS, show_report, show_ways
+from .options import probe_options, read_probe
+
+__all__ = ["doctor"]
+
+FOUND: Final = 1
+_PAUSE: Final = 2.0
+"""Seconds between two looks with --wait."""
+
+
+@click.command()
+@click.argument("binding", required=False)
+@access_options
+@click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="How to print it.")
+@click.option(
+    "--failure-threshold", type=click.Choice(["warning", "error"]), default="error", show_default=True, help="What gives exit code 1."
+)
+@click.option("--wait", is_flag=True, help="Look again until nothing is found, or until --timeout.")
+@click.option("--timeout", type=click.FloatRange(min=0), default=120.0, show_default=True, help="Seconds that --wait lasts.")
+@click.option(
+    "-f", "--filename", "files", multiple=True, type=click.Path(exists=True, path_type=Path), help="Check files; needs no cluster."
+)
+@click.option("--route", metavar="NAMESPACE/NAME", help="Show which plugins run on an Ingress, HTTPRoute or Service.")
+@click.option("--probe/--no-probe", "asks", default=True, show_default=True, help="Ask the trace endpoint from this machine too.")
+@probe_options("allow_http", "allowed_addresses", "ca_file")
+def doctor(binding: str | None, files: tuple[Path, ...], route: str | None, output: str, **options: Any) -> None:
+    """Say what keeps traces from Fiddler: from the cluster to the arrivals, each problem with its cause and a fix.
+
+    Without BINDING, it looks at all bindings of the namespace. It writes nothing. With -f, it says what would be wrong if these files were
+    applied.
+
+    Exit codes: 0 nothing found; 1 something at or above the threshold; 2 could not look, or not at everything.
+    """
+    access = Access(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
+    probe = read_probe({name: value for name, value in options.items() if name.startswith("probe_")})
+    if route:
+        show_ways(with_client(access, _Route(*_named(route, access)).look), output)
+        return
+    if files:
+        policy = EndpointPolicy(allow_http=probe.allow_http, allowed_addresses=probe.allowed_addresses)
+        report = examine_files(files, access.namespace or "default", binding, policy)
+    else:
+        prober = _prober(probe) if options["asks"] else None
+        visit = _Visit(access, binding, prober, probe, options["timeout"] if options["wait"] else 0.0, options["failure_threshold"])
+        report = with_client(access, visit.report)
+    show_report(report, output)
+    raise SystemExit(_exit_code(report, Severity(options["failure_threshold"])))
+
+
+def _exit_code(report: Report, threshold: Severity) -> int:
+    if report.reaches(threshold):
+        return FOUND
+    return COULD_NOT_LOOK if report.blind else 0
+
+
+def _prober(settings: ProbeSettings) -> TraceProber:
+    try:
+        return TraceProber(settings)
+    except OSError as error:
+        raise click.UsageError(f"--probe-ca-file: {settings.ca_file} cannot be read ({error.strerror}).") from None
+
+
+def _named(route: str, access: Access) -> tuple[str, str]:
+    namespace, slash, name = route.rpartition("/")
+    if not name:
+        raise click.UsageError("--route must be NAMESPACE/NAME, or NAME.")
+    return (namespace if slash else access.default_namespace), name
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """The plugins on one Ingress, HTTPRoute or Service."""
+
+    namespace: str
+    name: str
+
+    async def look(self, client: Client) -> Sequence[Way]:
+        """What runs there; the command ends where there is no such object."""
+        survey = await Survey.take(client, [self.namespace], on_bug=_tell)
+        ways = find_ways(survey.cache, self.namespace, self.name)
+        for sentence in survey.unread:
+            _tell(sentence)
+        if not ways:
+            _tell(
+                f"Error: there is no Ingress, HTTPRoute or Service {self.namespace}/{self.name} with plugins, or that leads to a Service."
+            )
+            raise SystemExit(COULD_NOT_LOOK)
+        return ways
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Looks at the bindings of a cluster, once or until nothing is found."""
+
+    access: Access
+    binding: str | None
+    prober: TraceProber | None
+    probe: ProbeSettings
+    timeout: float
+    threshold: str
+
+    async def report(self, client: Client) -> Report:
+        """The report of the last look."""
+        try:
+            return await self._repeat(client)
+        finally:
+            if self.prober:
+                self.prober.close()
+
+    async def _repeat(self, client: Client) -> Report:
+        until = asyncio.get_running_loop().time() + self.timeout
+        while True:
+            report = await self._look(client)
+            if not report.reaches(Severity(self.threshold)) or asyncio.get_running_loop().time() + _PAUSE > until:
+                return report
+            _progress("something is wrong; looking again")
+            await asyncio.sleep(_PAUSE)
+
+    async def _look(self, client: Client) -> Report:
+        _progress("listing the cluster's objects")
+        policy = EndpointPolicy(allow_http=self.probe.allow_http, allowed_addresses=self.probe.allowed_addresses)
+        survey = await Survey.take(client, self.access.scopes or [self.access.default_namespace], policy, _tell)
+        evidence = await Looker(client, self.prober, _progress).gather(survey, self._wanted(survey))
+        _progress("")
+        return examine(evidence)
+
+    def _wanted(self, survey: Survey) -> list[ObjectKey]:
+        found = sorted(key for key in survey.cache.keys(BINDING) if not self.access.scopes or key.namespace in self.access.scopes)
+        chosen = [key for key in found if self.binding in (None, key.name)]
+        where = f"in namespace {self.access.default_namespace}" if self.access.scopes else "in this cluster"
+        if not chosen and survey.cache.installed(BINDING) and survey.cache.readable(BINDING, self.access.default_namespace):
+            known = f" There are: {', '.join(key.name for key in found)}." if found else ""
+            _tell(f"There is no {names.KIND}{f' {self.binding}' if self.binding else ''} {where}.{known}")
+            if self.binding:
+                raise SystemExit(COULD_NOT_LOOK)
+        return chosen
+
+
+def _tell(sentence: str) -> None:
+    click.echo(sentence, err=True)
+
+
+def _progress(text: str) -> None:
+    """Show what takes long on a terminal, on one line; nothing anywhere else."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{f'... {text}' if text else ''}", err=True, nl=False)

@@ -1,0 +1,109 @@
+"""`doctor -f`: what would be wrong if these files were applied. Needs no cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.doctor.evidence import Case, Evidence
+from fiddler_kong_operator.doctor.report import Report, examine
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.kinds.workloads import reduce_workload
+from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.decision import decide
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
+from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
+from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from fiddler_kong_operator.plan.workload import Rollout, Workload
+
+from .documents import Document, DocumentError, read_documents
+from .offline import Surroundings, gather_offline
+from .strict import InvalidBindingError, parse_binding
+
+__all__ = ["examine_files"]
+
+_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+_WOULD_BE: Final = frozenset({"GatewayPending", "GatewayNotFound", "GatewayRollingOut"})
+"""Reasons that only say what the operator would do next, or that the file does not have the gateway."""
+
+
+def examine_files(paths: Sequence[Path], namespace: str, name: str | None, policy: EndpointPolicy) -> Report:
+    """The report about the bindings in these files, and in the files of these folders; click.UsageError where they cannot be read."""
+    documents = [document for path in paths for file in _files(path) for document in _read(file)]
+    bindings = [_parse(document, namespace) for document in documents if document.kind == names.KIND and name in (None, document.name)]
+    if not bindings:
+        raise click.UsageError(f"The files hold no {names.KIND}{f' named {name}' if name else ''}.")
+    others = [document for document in documents if document.kind != names.KIND]
+    around = Surroundings.gather([b for b in bindings if b.spec], others, namespace, policy)
+    workloads = dict(_workloads(others, namespace))
+    return examine(Evidence(cases=tuple(_case(binding, around, workloads) for binding in bindings)), cluster=False)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+    if not found:
+        raise click.UsageError(f"{path} has no YAML or JSON file.")
+    return found
+
+
+def _read(file: Path) -> list[Document]:
+    try:
+        return read_documents(file.read_text(encoding="utf-8"))
+    except DocumentError as error:
+        raise click.UsageError(f"{file}: {error}.") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file} is not UTF-8 text.") from None
+    except OSError as error:
+        raise click.UsageError(f"{file} cannot be read ({error.strerror}).") from None
+
+
+def _parse(document: Document, namespace: str) -> Binding:
+    """The binding; one that is invalid has no spec, and its errors."""
+    try:
+        return parse_binding(document, namespace)
+    except InvalidBindingError as error:
+        key = ObjectKey(names.KIND, document.namespace or namespace, document.name or "(without a name)")
+        return Binding(key, uid="", generation=1, created="", resource_version="", spec=None, invalid="; ".join(error.problems))
+
+
+def _workloads(documents: Iterable[Document], namespace: str) -> Iterator[tuple[ObjectKey, Workload]]:
+    for document in documents:
+        if document.kind in WORKLOADS and document.name:
+            key = ObjectKey(document.kind, document.namespace or namespace, document.name)
+            yield key, _workload(key, document.manifest)
+
+
+def _workload(key: ObjectKey, manifest: Manifest) -> Workload:
+    """A workload as it would run once it is applied and rolled out."""
+    try:
+        workload = reduce_workload(key, manifest)
+    except (AttributeError, KeyError, TypeError):
+        raise click.UsageError(f"{key} is not a valid {key.kind}.") from None
+    halt = workload.rollout.halt
+    return replace(workload, rollout=Rollout(complete=True, ready=True, halt=halt if halt and not halt.reported else None))
+
+
+def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Workload]) -> Case:
+    snapshot, notes = gather_offline(binding, around) if binding.spec else (Snapshot(binding, now=0.0), ())
+    snapshot = replace(snapshot, workload=workloads.get(binding.workload) if binding.workload else None, frozen_by=_doubled(around))
+    decision = decide(snapshot)
+    findings = {kind: found for kind, found in decision.findings.items() if found.reason.name not in _WOULD_BE}
+    findings[ConditionType.PLUGINS_PROGRAMMED] = (
+        evaluate_programming(snapshot, lua_withheld=False)
+        if snapshot.frozen_by
+        else Finding(reason("PluginsPending"), "The operator would apply the plugins.")
+    )
+    return Case(snapshot, decision, findings, offline=True, notes=notes)
+
+
+def _doubled(around: Surroundings) -> tuple[tuple[ObjectKey, str], ...]:
+    """Lists with a name twice, which freeze a gateway, where the files have the plugin."""
+    return tuple((key, name) for key, target in around.targets.items() for name in target.doubled if name in around.types_of([target]))

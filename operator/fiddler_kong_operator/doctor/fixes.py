@@ -1,0 +1,83 @@
+"""The fix of a condition's reason as a command to paste, where one can be written. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import Finding
+from fiddler_kong_operator.plan.keys import PluginKey
+from fiddler_kong_operator.plan.plugins import required_keys
+from fiddler_kong_operator.plan.snapshot import Snapshot
+
+__all__ = ["fix_for"]
+
+
+def fix_for(finding: Finding, snapshot: Snapshot) -> str:
+    """A command, or the remedy of the reason. Only for a binding whose spec is valid can there be a command."""
+    write = _COMMANDS.get(finding.reason.name) if snapshot.binding.spec else None
+    return (write(snapshot) if write else "") or finding.reason.remedy
+
+
+def _kubectl(namespace: str, *words: str) -> str:
+    return shlex.join(["kubectl", "--namespace", namespace, *words])
+
+
+def _create_secret(snapshot: Snapshot) -> str:
+    """For the first Secret that is missing, with every key that the binding takes from it."""
+    missing = [key.ref for key in _keys(snapshot) if snapshot.secrets.get(key.ref.name) is None]
+    if not missing:
+        return ""
+    keys = dict.fromkeys(ref.key for ref in missing if ref.name == missing[0].name)
+    values = (f"--from-literal={key}=..." for key in keys)
+    return _kubectl(snapshot.binding.namespace, "create", "secret", "generic", missing[0].name, *values)
+
+
+def _add_key(snapshot: Snapshot) -> str:
+    """For the first key that its Secret lacks."""
+    for key in _keys(snapshot):
+        data = snapshot.secrets.get(key.ref.name)
+        if data is not None and key.ref.key not in data:
+            patch = f'{{"stringData":{{"{key.ref.key}":"..."}}}}'
+            return _kubectl(snapshot.binding.namespace, "patch", "secret", key.ref.name, "--patch", patch)
+    return ""
+
+
+def _keys(snapshot: Snapshot) -> tuple[PluginKey, ...]:
+    return required_keys(snapshot.binding.spec) if snapshot.binding.spec else ()
+
+
+def _grant(snapshot: Snapshot) -> str:
+    return _on_workload(snapshot, "annotate", f"{names.GRANT_ANNOTATION}={snapshot.binding.namespace}", "--overwrite")
+
+
+def _resume(snapshot: Snapshot) -> str:
+    halt = snapshot.workload.halted("paused") if snapshot.workload else None
+    return _on_workload(snapshot, "rollout resume") if halt and "is paused" in halt.shown else ""
+
+
+def _scale(snapshot: Snapshot) -> str:
+    return _on_workload(snapshot, "scale", "--replicas=1")
+
+
+def _on_workload(snapshot: Snapshot, verb: str, *rest: str) -> str:
+    key = snapshot.binding.workload
+    return _kubectl(key.namespace, *verb.split(), f"{key.kind.lower()}/{key.name}", *rest) if key else ""
+
+
+def _unsuspend(snapshot: Snapshot) -> str:
+    key = snapshot.binding.key
+    return _kubectl(key.namespace, "patch", names.SHORT_NAME, key.name, "--type=merge", "--patch", '{"spec":{"suspend":false}}')
+
+
+_COMMANDS: Final[Mapping[str, Callable[[Snapshot], str]]] = {
+    "SecretNotFound": _create_secret,
+    "SecretKeyNotFound": _add_key,
+    "GatewayNotGranted": _grant,
+    "GatewayRolloutPaused": _resume,
+    "GatewayScaledToZero": _scale,
+    "Suspended": _unsuspend,
+}
+"""Each returns a command, or "" where none can be written."""

@@ -1,0 +1,139 @@
+"""The codes of what only the doctor sees: no condition of a binding says it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .diagnosis import Code, Severity
+
+__all__ = ["OWN"]
+
+_N, _W, _E = Severity
+
+# Rows are easier to read in this form than in the formatter's.
+# fmt: off
+OWN: Final = (
+    Code(
+        "FKB0101", "NotReadable", _N, "This user may not read what the check is about, so nobody knows whether it is fine.",
+        "Ask for the verb in the message, or let someone with more rights run the doctor.",
+    ),
+    Code(
+        "FKB0102", "ClusterTooOld", _E, "This version of Kubernetes is older than the operator needs.",
+        "Upgrade the cluster to Kubernetes 1.29 or later.",
+    ),
+    Code(
+        "FKB0201", "DefinitionMissing", _E, "The cluster does not know FiddlerKongBinding.",
+        "Install the operator's chart, or its manifests: docs/getting-started.md.",
+    ),
+    Code(
+        "FKB0202", "VersionNotServed", _E, "The cluster's definition of FiddlerKongBinding lacks the version that this program uses.",
+        "Install the resource definition of the same release as this program.",
+    ),
+    Code(
+        "FKB0301", "OperatorNotFound", _E, "Nothing shows that the operator is installed: no Deployment, no Lease.",
+        "Install the operator: docs/getting-started.md.",
+    ),
+    Code(
+        "FKB0302", "OperatorNotRunning", _E, "The operator is installed, but no replica of it leads, so no binding changes anything.",
+        "kubectl --namespace NAMESPACE get pods; then read the log of the pod that does not become ready.",
+    ),
+    Code(
+        "FKB0303", "OperatorVersionDiffers", _N, "The operator is of another release than this program, and may decide otherwise.",
+        "Use the program of the operator's release.",
+    ),
+    Code(
+        "FKB0401", "ControllerSilent", _W, "Nothing shows that Kong Ingress Controller serves this ingress class.",
+        "Check that its pods run, and that they serve the class.",
+    ),
+    Code(
+        "FKB0402", "ControllerNotReady", _E, "A pod of Kong Ingress Controller is not ready: changes may not reach Kong.",
+        "kubectl --namespace NAMESPACE describe pod NAME",
+    ),
+    Code(
+        "FKB0403", "ConfigurationRefused", _E, "Kong refuses its whole configuration because of an object: no change reaches it.",
+        "Correct the object in the message.",
+    ),
+    Code(
+        "FKB0501", "IngressClassOfOthers", _E, "The ingress class belongs to another controller than Kong's.",
+        "Set gateway.ingressClassName to a class whose spec.controller is ingress-controllers.konghq.com/kong.",
+    ),
+    Code(
+        "FKB0690", "NotSeen", _W, "The operator has not answered the present spec of the binding yet.",
+        "Wait some seconds. If it stays so, check the operator's log.",
+    ),
+    Code(
+        "FKB0691", "NotInFiles", _N, "The files do not hold an object that the binding refers to, so it is taken to be as needed.",
+        "Add the object to the files, or check it in the cluster.",
+    ),
+    Code(
+        "FKB0901", "PodLacksSettings", _E, "A pod of the gateway runs without settings that the binding needs: it sends no spans.",
+        "Finish the rollout: kubectl --namespace NAMESPACE rollout restart KIND/NAME",
+    ),
+    Code(
+        "FKB0902", "PodTooOld", _E, "A pod of the gateway runs a Kong that cannot emit GenAI spans.",
+        "Finish the rollout: kubectl --namespace NAMESPACE rollout status KIND/NAME",
+    ),
+    Code(
+        "FKB0903", "PodNotReady", _W, "A pod of the gateway is not ready.", "kubectl --namespace NAMESPACE describe pod NAME",
+    ),
+    Code(
+        "FKB0904", "NoPod", _E, "The gateway has no pod.", "kubectl --namespace NAMESPACE describe KIND/NAME",
+    ),
+    Code(
+        "FKB0905", "PodSettingsUnknown", _W, "A pod of the gateway takes a setting from a ConfigMap, a Secret or a field.",
+        "Put the plain values into the container's env.",
+    ),
+    Code(
+        "FKB1090", "NotApplied", _E, "Objects of the binding are missing, or a list lacks its plugins, and the operator has not made them.",
+        "Check that the operator runs, then its log.",
+    ),
+    Code(
+        "FKB1091", "NotInKong", _E, "Kong's Admin API does not have a plugin of the binding: a change has not reached this pod.",
+        "See the log of Kong Ingress Controller.",
+    ),
+    Code(
+        "FKB1101", "OtherPluginRuns", _W, "On a route another plugin of the same type runs in place of the binding's.",
+        "Take the other plugin off the more specific object, or check that its traces are not needed.",
+    ),
+    Code(
+        "FKB1102", "NothingLeadsThere", _W, "No Ingress or HTTPRoute leads to the Service with the plugins, so they never run.",
+        "Create an Ingress or HTTPRoute that leads to the Service.",
+    ),
+    Code(
+        "FKB1103", "PayloadsOff", _N, "payloads is Disabled: Fiddler shows tokens and models, but no text of prompts and answers.",
+        "Set spec.payloads: Captured, if the text may be stored in Fiddler (personal data).",
+    ),
+    Code(
+        "FKB1104", "SessionsOff", _N, "sessions.mode is Disabled: each call is a session of its own, unless the clients send root spans.",
+        "Set spec.sessions.mode: Header, and let the clients send X-Fiddler-Conversation-Id.",
+    ),
+    Code(
+        "FKB1105", "SamplingRateLow", _N, "tracing.samplingRate is below 1: Fiddler sees a part of the calls.",
+        "Set spec.tracing.samplingRate: 1.0 to see all of them.",
+    ),
+    Code(
+        "FKB1201", "ExportUnauthorized", _E, "The gateway's log says that the trace endpoint refuses Kong's key (401 or 403).",
+        "Put a valid key into the Secret of fiddler.apiKeySecretRef.",
+    ),
+    Code(
+        "FKB1202", "ExportRefused", _E, "The gateway's log says that the trace endpoint refuses Kong's exports (another 4xx).",
+        "Check fiddler.url, fiddler.export.endpoint and fiddler.applicationId.",
+    ),
+    Code(
+        "FKB1203", "ExportFailing", _W, "The gateway's log says that the trace endpoint answers with errors (429 or 5xx).",
+        "Wait; Kong tries again for a minute, then drops the spans.",
+    ),
+    Code(
+        "FKB1204", "ExportUnreachable", _E, "The gateway's log says that Kong cannot reach the trace endpoint: name, connection or TLS.",
+        "Check DNS, egress policies and the CA of the gateway's pods (KONG_LUA_SSL_TRUSTED_CERTIFICATE).",
+    ),
+    Code(
+        "FKB1205", "SpansDropped", _E, "The gateway's log says that Kong has dropped spans that it could not export.",
+        "Repair what keeps the exports from arriving; see the lines before it.",
+    ),
+    Code(
+        "FKB1390", "ProbeDiffers", _N, "From this machine the trace endpoint answers otherwise than to the operator in the cluster.",
+        "Kong's way counts: see the condition TraceEndpointReachable.",
+    ),
+)
+# fmt: on

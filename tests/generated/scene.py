@@ -5,6 +5,7 @@ None of these changes would harm anything if there were no binding: a refused pu
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -193,7 +194,7 @@ class Scene:
         return self.pool[self.dice.randrange(10**6)]
 
     def _offer(self, name: str, text: str, wanted: Spec) -> str:
-        spec = _filled(wanted)
+        spec = copy.deepcopy(wanted)
         spec["fiddler"] |= {"url": self.arena.stage.sink.url, "export": {"endpoint": self.arena.stage.sink.url}}
         for route in spec["routes"]:
             if "expose" in route:
@@ -204,7 +205,13 @@ class Scene:
         return f"binding {name} {text}"
 
     def _apply(self, name: str) -> None:
-        self.arena.put(self.arena.manifest(BINDING.api_version, BINDING.name, name, spec=self.bindings[name]))
+        """Create a binding, or replace its spec: server-side apply makes null of an object that loses its last field, and refuses that."""
+        spec = self.bindings[name]
+        if self.arena.get(BINDING.name, name) is None:
+            self.arena.create(self.arena.manifest(BINDING.api_version, BINDING.name, name, spec=spec))
+        else:
+            patch = [{"op": "replace", "path": "/spec", "value": spec}]
+            self.arena.stage.cluster.api.request("PATCH", self.arena.path(BINDING.name, name), patch, "application/json-patch+json")
 
     def share(self) -> str:
         """Give a rule of an HTTPRoute a further Service, an attached one if possible."""
@@ -284,11 +291,3 @@ class Scene:
         told = {name: {t: c["reason"] for t, c in self.arena.conditions(name).items()} for name in self.bindings}
         course = "; ".join(self.history)
         return f"# seed {self.seed}: {course}\n# {told}\n{yaml.safe_dump_all([*self._manifests(), *bindings])}"
-
-
-def _filled(value: Any) -> Any:
-    """A copy without empty objects, except as the value of an override: server-side apply makes null of an object that loses its last
-    field, and refuses that."""
-    if isinstance(value, dict):
-        return {name: filled for name, content in value.items() if (filled := _filled(content)) != {} or name == "value"}
-    return [_filled(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The generated part of charts/fiddler-kong-operator: metadata, CRD, roles, settings."""
+"""The generated part of charts/fiddler-kong-operator: metadata, README, CRD, roles, settings."""
 
 from __future__ import annotations
 

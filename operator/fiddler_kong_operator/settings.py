@@ -99,6 +99,10 @@ class Settings(BaseModel):
     metrics_host: str = "0.0.0.0"  # noqa: S104 - Prometheus asks from outside the pod's loopback
     """Address /metrics listens on."""
 
+    metrics_bindings: int = Field(default=1000, ge=0, le=10_000)
+    """Bindings, and likewise trace endpoints, that have series of their own in /metrics, failing ones first; the rest is only counted. 0
+    gives none of them any, and keeps their names out of it."""
+
     log_format: LogFormat = "text"
     """Format of log lines: text for people, or one JSON object per line for a log collector."""
 

@@ -235,7 +235,11 @@ def test_metrics_show_what_was_done_and_what_it_came_to(talkative: Arena) -> Non
     assert value("fiddler_kong_operator_reconcile_total", kind="FiddlerKongBinding", result="success") >= 1
     assert value("fiddler_kong_operator_bindings", condition="Ready", status="True") == 1
     assert value("fiddler_kong_operator_probe_total", reason="Reachable") >= 1
+    assert value("fiddler_kong_operator_gateway_rollouts_total", kind="Deployment", action="apply") == 1
     assert value("fiddler_kong_operator_leader") == 1
+    ready = {"binding_namespace": talkative.namespace, "binding": "assistant", "condition": "Ready", "status": "True", "reason": "Ready"}
+    assert value("fiddler_kong_operator_binding_condition", **ready) == 1
+    assert value("fiddler_kong_operator_probe_targets", endpoint=talkative.stage.sink.url, reason="Reachable") == 1
 
 
 def test_every_line_of_a_json_log_is_one_object(talkative: Arena) -> None:

@@ -84,3 +84,46 @@ podAntiAffinity:
 - {{ hasKey . "labelSelector" | ternary . (merge (dict "labelSelector" $selector) .) | toYaml | indent 2 | trim }}
 {{- end }}
 {{- end }}
+
+{{- /* Ends the rendering where something is asked of /metrics and metricsPort switches it off. */}}
+{{- define "fiddler-kong-operator.needMetrics" -}}
+{{- if not .Values.metricsPort }}
+{{- fail "monitoring needs /metrics: metricsPort must not be 0" }}
+{{- end }}
+{{- end }}
+
+{{- /* Metadata of an object of .Values.monitoring. Takes a list: the root, the object's values, a suffix of the name. */}}
+{{- define "fiddler-kong-operator.monitoringMetadata" -}}
+{{- $root := index . 0 }}
+{{- $values := index . 1 -}}
+name: {{ include "fiddler-kong-operator.fullname" $root }}{{ index . 2 }}
+namespace: {{ get $values "namespace" | default $root.Release.Namespace }}
+labels:
+  {{- include "fiddler-kong-operator.labels" $root | nindent 2 }}
+  {{- with get $values "labels" }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with get $values "annotations" }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* The endpoint of a monitor. */}}
+{{- define "fiddler-kong-operator.scrape" -}}
+port: metrics
+{{- with .interval }}
+interval: {{ . }}
+{{- end }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

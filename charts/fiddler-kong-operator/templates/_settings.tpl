@@ -6,6 +6,7 @@
 - --workers={{ .Values.workers }}
 - --lease-duration={{ .Values.leaseDuration }}
 - --metrics-port={{ .Values.metricsPort }}
+- --metrics-bindings={{ .Values.metricsBindings }}
 - --log-format={{ .Values.logFormat }}
 - --log-level={{ .Values.logLevel }}
 - --resync-interval={{ .Values.resyncInterval }}

@@ -105,7 +105,8 @@ class Informer:
         """`namespace` of None means every one; a cluster may lack `optional` kinds for good; `clock` is monotonic."""
         self._optional = optional
         self._client = client
-        self._kind = kind
+        self.kind = kind
+        """The kind."""
         self._namespace = namespace
         self._sink = sink
         self._clock = clock
@@ -129,7 +130,7 @@ class Informer:
     @property
     def name(self) -> str:
         """The kind and its namespace: `Secret` or `Secret in ai`."""
-        return self._kind.name + (f" in {self._namespace}" if self._namespace else "")
+        return self.kind.name + (f" in {self._namespace}" if self._namespace else "")
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -155,10 +156,10 @@ class Informer:
             return self._backoff.next(error.retry_after)
 
     async def _list(self) -> float:
-        self._version = await relist(self._client, self._kind, self._namespace, self._sink)
+        self._version = await relist(self._client, self.kind, self._namespace, self._sink)
         self._seen_alive()
         self.absent = False
-        self._sink.installed(self._kind, installed=True)
+        self._sink.installed(self.kind, installed=True)
         if not self._watch_refused:
             self._permitted()
         self.synced.set()
@@ -175,12 +176,12 @@ class Informer:
         return 0.0 if lasted else self._backoff.next()
 
     async def _follow(self) -> None:
-        async with contextlib.aclosing(self._client.watch(self._kind, self._namespace, self._version)) as events:
+        async with contextlib.aclosing(self._client.watch(self.kind, self._namespace, self._version)) as events:
             async for event in events:
                 self._seen_alive()
                 self._permitted()
                 if event.type != "BOOKMARK":
-                    self._sink.event(self._kind, event.type, event.object)
+                    self._sink.event(self.kind, event.type, event.object)
                 self._version = event.object["metadata"]["resourceVersion"]
         self._seen_alive()
         self._permitted()
@@ -193,18 +194,18 @@ class Informer:
         self._seen_alive()
         if not self.absent:
             level = logging.INFO if self._optional else logging.WARNING
-            name = f"{self._kind.plural}.{self._kind.group}"
+            name = f"{self.kind.plural}.{self.kind.group}"
             logger.log(level, "%s is not installed in this cluster; looking for it every %.0f s", name, ABSENT)
         self.absent, self._version = True, ""
-        self._sink.relisted(self._kind, self._namespace, frozenset(), str(2**63))
-        self._sink.installed(self._kind, installed=False)
+        self._sink.relisted(self.kind, self._namespace, frozenset(), str(2**63))
+        self._sink.installed(self.kind, installed=False)
         self._permitted()
         self.synced.set()
         return ABSENT
 
     def _permitted(self) -> None:
         if self.forbidden:
-            self._sink.forbidden(self._kind, self._namespace, None)
+            self._sink.forbidden(self.kind, self._namespace, None)
         self._refusals, self._watch_refused = 0, False
 
     def _refused(self, error: Refused) -> float:
@@ -213,14 +214,14 @@ class Informer:
         self._refusals, self._version = self._refusals + 1, ""
         if not self.forbidden:
             return SECOND_LOOK
-        self._sink.forbidden(self._kind, self._namespace, self._problem(error))
+        self._sink.forbidden(self.kind, self._namespace, self._problem(error))
         if self._refusals == _TOLD_AT:
             logger.error("%s", self._problem(error))
         self.synced.set()
         return max(PAUSES.cap, self._backoff.next())
 
     def _problem(self, error: Refused) -> str:
-        rule = f"apiGroups: [{self._kind.group!r}], resources: [{self._kind.plural}], verbs: [list, watch]"
+        rule = f"apiGroups: [{self.kind.group!r}], resources: [{self.kind.plural}], verbs: [list, watch]"
         scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
         return f"{self.name} cannot be watched: {error}. The operator's service account needs {scope} with the rule {{{rule}}}"
 

@@ -5,8 +5,10 @@ The metrics live in their own registry, to which product code adds its metrics.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final, Literal
 
 from aiohttp import web
@@ -25,6 +27,7 @@ from prometheus_client.registry import Collector
 
 from fiddler_kong_operator import __version__, names
 
+from .informer import Informer
 from .objects import ObjectKey
 from .page import PageServer
 from .queue import WorkQueue
@@ -38,6 +41,9 @@ PREFIX: Final = names.APPLICATION.replace("-", "_")
 
 ReconcileResult = Literal["success", "transient", "stale", "refused", "bug", "not_leader"]
 
+Read = Callable[[], Iterable[Metric]]
+"""Called in the event loop at each scrape: it must be quick. What it returns is iterated in another thread: that must be safe."""
+
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Buckets of durations; a request may take 30 seconds."""
 
@@ -49,6 +55,7 @@ class Metrics:
         """All counters are zero; `watch_queue`, `watch_leader` and `collect` add metrics that are read at each scrape."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # or each counter has a timestamp beside it; the switch is process-wide
         self.registry = CollectorRegistry()
+        self._reads: list[Read] = []
         ProcessCollector(registry=self.registry)
         self._reconcile_seconds = self.histogram("reconcile_duration_seconds", "Duration of a reconciliation.", "kind")
         self._reconciled = self.counter("reconcile", "Reconciliations.", "kind", "result")
@@ -66,13 +73,17 @@ class Metrics:
         """A new histogram of seconds."""
         return Histogram(name, text, labels, namespace=PREFIX, registry=self.registry, buckets=_SECONDS)
 
-    def collect(self, read: Callable[[], Iterable[Metric]]) -> None:
-        """Add metrics that `read` returns at each scrape. If it raises, they are missing from that scrape and a bug is counted."""
-        self.registry.register(_Reader(read, self.count_bug))
+    def collect(self, read: Read) -> None:
+        """Add metrics that are read at each scrape. If that raises, they are missing from that scrape and a bug is counted."""
+        self._reads.append(read)
 
     def watch_queue(self, queue: WorkQueue[ObjectKey]) -> None:
         """Add the figures of the queue."""
         self.collect(lambda: _queue_metrics(queue))
+
+    def watch_informers(self, informers: Callable[[], Iterable[Informer]]) -> None:
+        """Add which kinds may not be watched."""
+        self.collect(lambda: [_forbidden_metric(informers())])
 
     def watch_leader(self, leading: Callable[[], bool]) -> None:
         """Add whether this process leads."""
@@ -97,50 +108,65 @@ class Metrics:
         """Number of unexpected exceptions so far."""
         return int(sum(s.value for family in self._bugs.collect() for s in family.samples if s.name.endswith("_total")))
 
-    def render(self) -> bytes:
-        """The page of `/metrics`; never raises."""
-        return generate_latest(self.registry)
+    def take(self) -> Callable[[], bytes]:
+        """Take what changes, quickly; the result makes the page of `/metrics` from it in any thread. Neither raises."""
+        return partial(generate_latest, _Page(self.registry, [self._attempt(read) for read in self._reads], self._attempt))
+
+    def _attempt(self, read: Read) -> Iterable[Metric]:
+        try:
+            return read()
+        except Exception:  # the edge: one broken metric must not hide the others
+            self.count_bug("metrics")
+            logger.exception("a bug in the operator, please report it; some metrics are missing")
+            return ()
 
 
-class _Reader(Collector):
-    """Reads metrics at each scrape."""
+class _Page(Collector):
+    """What one scrape shows: the registry, and what was taken for it."""
 
-    def __init__(self, read: Callable[[], Iterable[Metric]], count_bug: Callable[[str], None]) -> None:
-        self._read = read
-        self._count_bug = count_bug
-
-    def describe(self) -> Iterable[Metric]:
-        """No names are claimed at registration: reading may not be possible yet."""
-        return ()
+    def __init__(self, registry: Collector, taken: Sequence[Iterable[Metric]], attempt: Callable[[Read], Iterable[Metric]]) -> None:
+        self._registry = registry
+        self._taken = taken
+        self._attempt = attempt
 
     def collect(self) -> Iterator[Metric]:
-        try:
-            yield from tuple(self._read())
-        except Exception:  # the edge: one broken metric must not hide the others
-            self._count_bug("metrics")
-            logger.exception("a bug in the operator, please report it; some metrics are missing")
+        yield from self._registry.collect()
+        for part in self._taken:
+            yield from self._attempt(partial(tuple, part))
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
 
 
-def _queue_metrics(queue: WorkQueue[ObjectKey]) -> Iterator[Metric]:
+def _forbidden_metric(informers: Iterable[Informer]) -> Metric:
+    metric = GaugeMetricFamily(f"{PREFIX}_watches_forbidden", "Watches that the API server forbids, by kind.", labels=["kind"])
+    numbers: dict[str, int] = {}
+    for informer in informers:
+        numbers[informer.kind.name] = numbers.get(informer.kind.name, 0) + informer.forbidden
+    for kind, number in numbers.items():
+        metric.add_metric([kind], number)
+    return metric
+
+
+def _queue_metrics(queue: WorkQueue[ObjectKey]) -> list[Metric]:
     depth = GaugeMetricFamily(f"{PREFIX}_queue_depth", "Keys that wait, by lane.", labels=["lane"])
     for lane, number in queue.depth.items():
         depth.add_metric([lane.value], number)
-    yield depth
-    yield _gauge("queue_oldest_seconds", "Time for which the oldest waiting key has waited.", queue.oldest_age)
-    yield _gauge("queue_delayed", "Keys that are queued later.", queue.delayed)
+    oldest = _gauge("queue_oldest_seconds", "Time for which the oldest waiting key has waited.", queue.oldest_age)
+    return [depth, oldest, _gauge("queue_delayed", "Keys that are queued later.", queue.delayed)]
 
 
 class MetricsServer(PageServer):
-    """Serves GET /metrics, and 404 for everything else; an async context manager."""
+    """Serves GET /metrics, and 404 for everything else; an async context manager. One page at a time is made, in a thread of its own."""
 
     def __init__(self, metrics: Metrics, host: str, port: int) -> None:
         """Port 0 switches it off."""
-        super().__init__("/metrics", lambda: _page(metrics), host, port, "--metrics-port")
+        super().__init__("/metrics", self._page, host, port, "--metrics-port")
+        self._metrics = metrics
+        self._turn = asyncio.Lock()
 
-
-def _page(metrics: Metrics) -> web.Response:
-    return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _page(self) -> web.Response:
+        async with self._turn:
+            body = await asyncio.to_thread(self._metrics.take())
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

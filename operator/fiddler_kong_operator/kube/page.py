@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 from aiohttp import web
@@ -15,7 +15,7 @@ __all__ = ["PageServer"]
 class PageServer:
     """Serves GET of one path, and 404 for everything else; an async context manager."""
 
-    def __init__(self, path: str, answer: Callable[[], web.Response], host: str, port: int, flag: str) -> None:
+    def __init__(self, path: str, answer: Callable[[], Awaitable[web.Response]], host: str, port: int, flag: str) -> None:
         """Port 0 switches it off; `flag` chooses another port."""
         self._path = path
         self._compose = answer
@@ -47,4 +47,4 @@ class PageServer:
             raise CannotListen(self._path, self._host, self._port, self._flag, error) from error
 
     async def _answer(self, _: web.Request) -> web.Response:
-        return self._compose()
+        return await self._compose()

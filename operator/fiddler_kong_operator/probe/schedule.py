@@ -12,9 +12,9 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from fiddler_kong_operator.kube.backoff import Doubling, jittered
 from fiddler_kong_operator.kube.fair import FairQueue
@@ -26,7 +26,7 @@ from fiddler_kong_operator.settings import ProbeSettings, Settings
 
 from .target import Answer, ProbeTarget
 
-__all__ = ["CHANGE_LIMIT", "CHANGE_WINDOW", "PATIENCE", "AskObserver", "Pace", "ProbeSchedule", "Schedule", "SpanSchedule"]
+__all__ = ["CHANGE_LIMIT", "CHANGE_WINDOW", "PATIENCE", "AskObserver", "Pace", "ProbeSchedule", "ProbeState", "Schedule", "SpanSchedule"]
 
 logger: Final = logging.getLogger(__name__)
 
@@ -62,6 +62,21 @@ class Pace:
     concurrency: int
 
 
+class ProbeState(NamedTuple):
+    """What is known of one target."""
+
+    target: ProbeTarget
+    reason: str | None
+    """Reason of the last result; None before the first."""
+    age: float
+    """Seconds since the last answer; before the first, since the target was wanted."""
+
+    @property
+    def endpoint(self) -> str:
+        """URL to which Kong sends the traces: Fiddler's, or the collector's."""
+        return self.target.collector or self.target.base
+
+
 @dataclass(slots=True, eq=False)
 class _Entry(Generic[R]):
     """One distinct target: the bindings that want it, its last result, and the timer of its next request."""
@@ -69,6 +84,8 @@ class _Entry(Generic[R]):
     target: ProbeTarget
     namespace: str
     """Namespace of the first binding that wanted it."""
+    answered: float
+    """When it last answered; before that, when it was first wanted."""
     timer: asyncio.TimerHandle | None = None
     keys: set[ObjectKey] = field(default_factory=set)
     result: R | None = None
@@ -139,7 +156,7 @@ class Schedule(ABC, Generic[R]):
                 slots.create_task(self._serve(), name=f"{self.name}-{number}")
 
     def _add(self, target: ProbeTarget, key: ObjectKey) -> _Entry[R]:
-        entry = self._entries[target] = _Entry[R](target, key.namespace)
+        entry = self._entries[target] = _Entry[R](target, key.namespace, self._clock())
         self._schedule(entry, self._changes.delay(key))
         return entry
 
@@ -187,6 +204,7 @@ class Schedule(ABC, Generic[R]):
         if answer is None:
             self._schedule(entry, self._pace.interval)
             return
+        entry.answered = self._clock()
         result = self._settle(entry.result, answer)
         entry.failures = 0 if self._is_good(result) else entry.failures + 1
         self._schedule(entry, self._pause(entry.failures, answer.retry_after))
@@ -220,6 +238,11 @@ class ProbeSchedule(Schedule[ProbeResult]):
     def pace(settings: ProbeSettings) -> Pace:
         """The administrator's choice."""
         return Pace(settings.interval, settings.retry_interval, settings.concurrency)
+
+    def states(self) -> Iterator[ProbeState]:
+        """Every target there is now. Another thread may iterate them: it finds results that are as old as the call, or newer."""
+        entries, now = tuple(self._entries.values()), self._clock()
+        return (ProbeState(e.target, e.result.reason if e.result else None, max(0.0, now - e.answered)) for e in entries)
 
     def _is_good(self, result: ProbeResult) -> bool:
         return result.reason == _REACHABLE

@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 
-__all__ = ["build_events", "build_farewell", "build_notice", "transitions"]
+__all__ = ["build_events", "build_farewell", "build_notice", "failures", "transitions"]
 
 MESSAGE_LIMIT: Final = 1024
 """Characters the API server accepts in an Event's message."""
@@ -64,6 +64,15 @@ def transitions(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         shown = kind not in _OF_KSTATUS if known else kind == ConditionType.READY
         if shown and (old.get("status"), old.get("reason")) != (condition["status"], condition["reason"]):
             yield f"{kind} is {condition['status']}, {condition['reason']}: {condition['message']}"
+
+
+def failures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Type and reason of each condition below Ready that is False now, and was not, or for another reason."""
+    known = {(c["type"], c.get("status"), c.get("reason")) for c in before.get("conditions") or ()}
+    for condition in after["conditions"]:
+        mark = condition["type"], condition["status"], condition["reason"]
+        if mark not in known and condition["status"] == "False" and condition["type"] != ConditionType.READY:
+            yield condition["type"], condition["reason"]
 
 
 def _event(binding: Binding, kind: str, name: str, message: str, now: float) -> Manifest:

@@ -29,6 +29,9 @@ __all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "GatewayOutcomes", "GatewayReconcil
 
 logger: Final = logging.getLogger(__name__)
 
+RolloutObserver = Callable[[str, str], None]
+"""Called with a workload's kind and the action of the plan (`apply`, `release`)."""
+
 RELEASE_DELAY: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
 under untrusted_lua=off fails every request), and a binding that is deleted and created again costs no rollout."""
@@ -56,10 +59,15 @@ TAKING: Final = 5.0
 class GatewayOutcomes:
     """The last failed write to each workload, for the bindings that name it."""
 
-    def __init__(self, wake: Callable[[ObjectKey], None]) -> None:
-        """`wake` is called with a workload's key when its outcome changed."""
+    def __init__(self, wake: Callable[[ObjectKey], None], on_rollout: RolloutObserver = lambda _kind, _action: None) -> None:
+        """`wake` is called with a workload's key when its outcome changed, `on_rollout` with each write that replaces its pods."""
         self._failures: dict[ObjectKey, Finding] = {}
         self._wake = wake
+        self._on_rollout = on_rollout
+
+    def rolled_out(self, workload: ObjectKey, action: str) -> None:
+        """Note a write that replaces the workload's pods."""
+        self._on_rollout(workload.kind, action)
 
     def failure(self, workload: ObjectKey | None) -> Finding | None:
         """Why the settings could not be written; None where they could."""
@@ -193,16 +201,17 @@ class GatewayReconciler:
             self._outcomes.note(key, Finding(reason("GatewayWriteFailing"), f"{key}: {error}. The operator tries again."))
             raise
         finally:
-            self._count_restart(workload)
+            self._count_restart(workload, plan)
         self._unneeded_since.pop(key, None)
         self._outcomes.note(key, None)
         return None
 
-    def _count_restart(self, workload: Workload) -> None:
+    def _count_restart(self, workload: Workload, plan: SettingsPlan) -> None:
         """Note that the pod template is another one than before the write."""
         written = self._feed.cache.value(workload.key, Workload)
         if written is None or written.template != workload.template:
             self._restarts.count(_identity(workload))
+            self._outcomes.rolled_out(workload.key, plan.action)
 
     async def _send(self, key: ObjectKey, plan: SettingsPlan) -> None:
         """Send the writes of a plan in order. The cache takes each answer at once, so that after a failure it holds what was written.

@@ -23,12 +23,15 @@ from fiddler_kong_operator.plan.status.compute import Details, conclude, shown_t
 from fiddler_kong_operator.write.applier import Applier
 
 from .arrivals import ArrivalsDesk
-from .events import build_events, build_notice, transitions
+from .events import build_events, build_notice, failures, transitions
 from .gateway import GatewayOutcomes
 
 __all__ = ["Reporter"]
 
 logger: Final = logging.getLogger(__name__)
+
+FailureObserver = Callable[[str, str], None]
+"""Called with the type and the reason of a condition that became False, or False for another reason."""
 
 STATUS_LIMIT: Final = 10
 STATUS_WINDOW: Final = 60.0
@@ -42,7 +45,7 @@ NOTICE_WINDOW: Final = 600.0
 class Reporter:
     """The status, the Events and the log lines of bindings."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads from, and whom it tells
         self,
         applier: Applier,
         gateways: GatewayOutcomes,
@@ -50,8 +53,11 @@ class Reporter:
         announce: Callable[[Manifest], None],
         clock: Callable[[], float],
         installation: str,
+        *,
+        on_failure: FailureObserver = lambda _type, _reason: None,
     ) -> None:
         """`announce` takes Events to be posted later, and must not block; `clock` is monotonic; `installation` marks the statuses."""
+        self._on_failure = on_failure
         self._installation = installation
         self._applier = applier
         self._gateways = gateways
@@ -105,6 +111,8 @@ class Reporter:
         """Log and announce the transitions that a new status shows."""
         for line in transitions(binding.status, status):
             logger.info("%s: %s", binding.key, line, extra={"object": str(binding.key)})
+        for type_, name in failures(binding.status, status):
+            self._on_failure(type_, name)
         for event in build_events(binding, status, now):
             self._announce(event)
 

@@ -33,5 +33,5 @@ class StartingServer(PageServer):
         super().__init__("/healthz", _starting, host, port, "--health-port")
 
 
-def _starting() -> web.Response:
+async def _starting() -> web.Response:
     return web.json_response({"operator": {"starting": "the bindings cannot be listed yet"}})

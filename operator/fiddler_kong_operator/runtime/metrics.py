@@ -1,9 +1,9 @@
-"""Prometheus metrics about bindings and probes."""
+"""Prometheus metrics about bindings, gateways and probes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final
@@ -12,25 +12,36 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.kube.metrics import PREFIX, Metrics
+from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.probe.schedule import ProbeState
+
+from .series import OTHER, binding_series, probe_series
 
 __all__ = ["BindingMetrics"]
 
 _FIELDS: Final = itemgetter("type", "status", "reason")
 _TYPES: Final = frozenset(ConditionType)
-_OTHER: Final = "Other"
-"""Stands for reasons of another release, or of another writer: the content of a status must not grow the number of series."""
 
 
 class BindingMetrics:
-    """Adds the metrics of bindings and probes to a controller's."""
+    """Adds the metrics of bindings, gateways and probes to a controller's."""
 
-    def __init__(self, metrics: Metrics, statuses: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        """`statuses` returns the status of each binding; it is called at each scrape."""
+    def __init__(self, metrics: Metrics, limit: int) -> None:
+        """At most `limit` bindings, and as many endpoints, get series of their own."""
         self._metrics = metrics
-        self._statuses = statuses
+        self._limit = limit
         self._probes = metrics.counter("probe", "Probes of trace endpoints.", "reason")
         self._probe_seconds = metrics.histogram("probe_duration_seconds", "Duration of a probe.")
-        metrics.collect(self._read)
+        self._rollouts = metrics.counter("gateway_rollouts", "Writes of the operator that replace a gateway's pods.", "kind", "action")
+        self._failures = metrics.counter("condition_failures", "Conditions of bindings that became False.", "condition", "reason")
+
+    def watch_bindings(self, bindings: Callable[[], Iterable[Binding]]) -> None:
+        """Add what the statuses of the bindings tell."""
+        self._metrics.collect(lambda: _binding_metrics(tuple(bindings()), self._limit))
+
+    def watch_probes(self, probes: Callable[[], Iterable[ProbeState]]) -> None:
+        """Add what the last probes have shown."""
+        self._metrics.collect(lambda: probe_series(probes(), self._limit))
 
     def count_probe(self, reason: str | None, seconds: float) -> None:
         """Note one probe: the schedule's `AskObserver`."""
@@ -45,15 +56,26 @@ class BindingMetrics:
         if look is None:
             self._metrics.count_bug("arrivals")
 
-    def _read(self) -> Iterator[Metric]:
-        by_condition = GaugeMetricFamily(f"{PREFIX}_bindings", "Bindings, by condition and its status.", labels=["condition", "status"])
-        by_reason = GaugeMetricFamily(f"{PREFIX}_bindings_ready_reason", "Bindings, by the reason of Ready.", labels=["reason"])
-        conditions, reasons = _count(self._statuses())
-        for (type_, value), number in conditions.items():
-            by_condition.add_metric([type_, value], number)
-        for reason, number in reasons.items():
-            by_reason.add_metric([reason], number)
-        yield from (by_condition, by_reason)
+    def count_rollout(self, kind: str, action: str) -> None:
+        """Note a write that replaces the pods of a workload of that kind."""
+        self._rollouts.labels(kind, action).inc()
+
+    def count_failure(self, condition: str, reason: str) -> None:
+        """Note that a condition became False."""
+        self._failures.labels(condition, reason).inc()
+
+
+def _binding_metrics(bindings: Sequence[Binding], limit: int) -> Iterator[Metric]:
+    """The counts of all, then the series of some."""
+    by_condition = GaugeMetricFamily(f"{PREFIX}_bindings", "Bindings, by condition and its status.", labels=["condition", "status"])
+    by_reason = GaugeMetricFamily(f"{PREFIX}_bindings_ready_reason", "Bindings, by the reason of Ready.", labels=["reason"])
+    conditions, reasons = _count(binding.status for binding in bindings)
+    for (type_, value), number in conditions.items():
+        by_condition.add_metric([type_, value], number)
+    for reason, number in reasons.items():
+        by_reason.add_metric([reason], number)
+    yield from (by_condition, by_reason)
+    yield from binding_series(bindings, limit)
 
 
 def _count(statuses: Iterable[Mapping[str, Any]]) -> tuple[Counter[tuple[str, str]], Counter[str]]:
@@ -65,5 +87,5 @@ def _count(statuses: Iterable[Mapping[str, Any]]) -> tuple[Counter[tuple[str, st
         if type_ in _TYPES:
             conditions[type_, value] += number
         if type_ == ConditionType.READY:
-            reasons[reason if reason in REASONS else _OTHER] += number
+            reasons[reason if reason in REASONS else OTHER] += number
     return conditions, reasons

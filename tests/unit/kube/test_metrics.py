@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
+import threading
 from collections.abc import Iterator
 
 import aiohttp
@@ -122,6 +124,43 @@ async def test_a_metric_that_cannot_be_read_is_a_bug_and_hides_no_other(port: in
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_the_event_loop_goes_on_while_a_page_is_made(port: int) -> None:
+    going, asked = threading.Event(), threading.Event()
+    waited: list[bool] = []
+
+    def read() -> Iterator[Metric]:
+        asked.set()
+        waited.append(going.wait(10))
+        yield Metric("slow", "Read while others work.", "gauge")
+
+    metrics = Metrics()
+    metrics.collect(read)
+    scraping = asyncio.create_task(scrape(metrics, port))
+    await asyncio.to_thread(asked.wait, 10)
+    going.set()
+    await scraping
+
+    assert waited == [True]
+
+
+async def test_a_crowd_of_scrapes_makes_one_page_at_a_time(port: int) -> None:
+    under_way, most = 0, 0
+
+    def read() -> Iterator[Metric]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        yield Metric("counted", "How many at once.", "gauge")
+        under_way -= 1
+
+    metrics = Metrics()
+    metrics.collect(read)
+    async with MetricsServer(metrics, HOST, port):
+        answers = await asyncio.gather(*(get(port) for _ in range(20)))
+
+    assert ({status for status, _, _ in answers}, most) == ({200}, 1)
+
+
 def test_names_follow_the_conventions() -> None:
     metrics = Metrics()
     metrics.watch_queue(WorkQueue())
@@ -129,7 +168,7 @@ def test_names_follow_the_conventions() -> None:
     metrics.count_reconciliation("Deployment", "success", 1)
     metrics.count_request("get", "Lease", 200, 1)
     metrics.count_bug("probe")
-    families = list(text_string_to_metric_families(metrics.render().decode()))
+    families = list(text_string_to_metric_families(metrics.take()().decode()))
     ours = [family for family in families if not family.name.startswith("process_")]
 
     assert len(ours) == 10

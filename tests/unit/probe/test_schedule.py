@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -330,6 +331,25 @@ def test_each_probe_is_observed_with_its_reason_and_duration() -> None:
         desk.schedule.want(key("b"), target("bad"))
         await asyncio.sleep(5)
         assert desk.observed == [("Reachable", 2), ("Unauthorized", 2)]
+        await desk.stop()
+
+    run(scenario())
+
+
+def test_the_state_of_each_target_tells_its_endpoint_its_result_and_the_age_of_its_last_answer() -> None:
+    async def scenario() -> None:
+        desk, collector = Desk(), "http://otel.example:4318"
+
+        def states() -> list[tuple[str, str | None, float]]:
+            return [(state.endpoint, state.reason, state.age) for state in desk.schedule.states()]
+
+        desk.schedule.want(key("a"), target())
+        desk.schedule.want(key("b"), replace(target("collected"), collector=collector))
+        assert states() == [("https://acme.example", None, 0), (collector, None, 0)]
+        await asyncio.sleep(20)
+        assert states() == [("https://acme.example", "Reachable", 20), (collector, "Reachable", 20)]
+        desk.schedule.forget(key("b"))
+        assert states() == [("https://acme.example", "Reachable", 20)]
         await desk.stop()
 
     run(scenario())

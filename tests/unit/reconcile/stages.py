@@ -92,13 +92,19 @@ class Stage:
         """The keys that were requeued because of it, with lane and delay."""
         self.cache = Cache(clock=wall)
         self.feed = Feed(self.cache, self._wake, _fail)
-        self.outcomes = GatewayOutcomes(self.told.append)
+        self.rollouts: list[tuple[str, str]] = []
+        """Kind and action of each write that replaces pods."""
+        self.failures: list[tuple[str, str]] = []
+        """Type and reason of each condition that became False."""
+        self.outcomes = GatewayOutcomes(self.told.append, lambda *rollout: self.rollouts.append(rollout))
         pace = ProbeSchedule.pace(ProbeSettings())
         self.probes = ProbeSchedule(self._ask, pace, self.woken.extend, clock=now, uniform=lambda: 0.5)
         self.arrivals = ArrivalsDesk(self._look, settings or Settings(), self._hear, now)
         reader, applier = Reader(self.feed, self.cluster, clock=wall), Applier(self.cluster, self.feed)
         installations = Installations(installation, self.cache, applier, self.events.append, now)
-        reporter = Reporter(applier, self.outcomes, self.arrivals, self.events.append, now, installation)
+        reporter = Reporter(
+            applier, self.outcomes, self.arrivals, self.events.append, now, installation, on_failure=lambda *f: self.failures.append(f)
+        )
         self._bindings = BindingReconciler(reader, applier, self.probes, reporter, installations, now)
         self._gateways = GatewayReconciler(self.cluster, self.feed, reader, self.outcomes, installations, now)
         self._asking = [asyncio.ensure_future(schedule.run()) for schedule in (self.probes, self.arrivals)]

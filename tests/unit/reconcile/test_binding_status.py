@@ -171,6 +171,7 @@ async def test_a_refused_write_to_the_gateway_is_shown_to_the_binding_that_waits
     assert stage.told == [GATEWAY]
     assert stage.condition("GatewayConfigured") == ("False", "GatewayWriteRefused")
     assert stage.condition("Stalled") == ("True", "GatewayWriteRefused")
+    assert stage.failures == [("GatewayConfigured", "GatewayWriteRefused")]
     assert "deployments.apps is forbidden" in stage.message("GatewayConfigured")
 
 

@@ -61,6 +61,17 @@ async def test_the_answer_to_a_write_is_seen_at_once() -> None:
     assert seen.resource_version == stage.cluster.objects[GATEWAY]["metadata"]["resourceVersion"]
 
 
+async def test_each_write_that_replaces_pods_is_told_with_its_cause() -> None:
+    stage = await borrowed()
+    assert stage.rollouts == [("Deployment", "apply")]
+    await stage.reconcile()
+    await elapse(RELEASE_DELAY)
+    await stage.reconcile()
+    await stage.reconcile()
+
+    assert stage.rollouts == [("Deployment", "apply"), ("Deployment", "release")]
+
+
 async def test_settings_that_are_right_already_are_left_to_their_owner() -> None:
     stage = GatewayStage(WANTED)
 

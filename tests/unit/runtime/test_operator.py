@@ -19,6 +19,7 @@ from fiddler_kong_operator.runtime.operator import Operator
 from fiddler_kong_operator.settings import Settings
 from tests.unit.observe.objects import ASSISTANT, ATTACHED, binding, spec
 from tests.unit.runtime.apis import WatchableCluster
+from tests.unit.runtime.pages import read
 from tests.unit.virtual_time import run
 
 KINDS = [
@@ -141,6 +142,20 @@ def test_a_forbidden_watch_holds_back_the_bindings_of_its_namespace_only() -> No
     }
     assert {name: c["Accepted"]["reason"] for name, c in conditions.items()} == {"assistant": "WatchForbidden", "other": "Accepted"}
     assert "list Secret ai: secrets is forbidden" in conditions["assistant"]["Accepted"]["message"]
+
+
+def test_a_forbidden_watch_is_a_metric() -> None:
+    cluster, metrics = WatchableCluster(binding()), Metrics()
+    cluster.errors["Secret in ai"] = [Refused("list Secret ai: secrets is forbidden", 403) for _ in range(100)]
+
+    async def scenario() -> None:
+        operator = Operator(Settings(namespaces=("ai", "kong")), cluster, metrics)
+        await list_everything(operator)
+        found = read(metrics, "watches_forbidden")
+        assert (found["Secret",], sum(found.values())) == (1, 1)
+        await operator.stop()
+
+    run(scenario())
 
 
 def test_a_namespace_whose_bindings_must_not_be_listed_holds_back_nobody_and_is_served_once_they_may() -> None:

@@ -122,7 +122,7 @@ def test_every_setting_has_a_flag_with_its_description() -> None:
     for flag in flags:
         assert f"--{flag.replace('_', '-')}" in text
         assert f"FIDDLER_KONG_{flag.upper()}" in text
-    models = (Settings, *groups.values())
+    models: tuple[type[BaseModel], ...] = (Settings, *groups.values())
     descriptions = [info.description for model in models for name, info in model.model_fields.items() if name not in groups]
     assert all(descriptions)
 

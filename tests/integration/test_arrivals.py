@@ -12,10 +12,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from fiddler_kong_operator import names
+from fiddler_kong_operator.cli import main
 from fiddler_kong_sink.faults import Fault, Surface
 from tests.integration.arena import Arena, Manifest
 from tests.integration.children import events, write_lines
@@ -25,6 +27,7 @@ from tests.integration.targets import attached_binding, foreign_plugin, ingress,
 FLAGS: Final = ("--arrivals-interval=1", "--probe-retry-interval=1")
 GATEWAY: Final = {"gateway.targetRef": {"namespace": "kong", "name": "kong-gateway"}}
 AGENT: Final = {"attributes": [{"name": "gen_ai.agent.name", "value": "support-bot"}]}
+LOOPBACK: Final = ("--probe-allow-http", "--probe-allowed-addresses=127.0.0.0/8")
 CONVERSATION: Final = {"X-Fiddler-Conversation-Id": "conversation-1"}
 
 
@@ -117,6 +120,20 @@ def test_an_ai_proxy_of_the_route_that_logs_no_text_is_named(arena: Arena) -> No
 
     found = until_arriving(arena, "False", "SpansWithoutText")
     assert "The ai-proxy of route openai is not the binding's: set logging.log_payloads in it to true." in found["message"]
+
+
+def test_a_canary_says_when_its_span_is_in_fiddler(arena: Arena) -> None:
+    bind(arena)
+    arena.until(lambda: call(arena) == 200, "a call that is answered")
+    config = str(arena.stage.cluster.kubeconfig)
+    place = ["--namespace", arena.namespace, "--kubeconfig", config, "--url", arena.stage.gateway.proxy_url]
+
+    result = CliRunner().invoke(main, ["canary", "assistant", *place, "--yes", *LOOPBACK])
+
+    assert result.exit_code == 0, result.output
+    assert f"POST {arena.stage.gateway.proxy_url}/{arena.namespace}: 200" in result.stdout
+    assert "text          captured" in result.stdout
+    assert "session       that of the conversation" in result.stdout
 
 
 def test_a_key_that_may_not_read_spans_is_no_fault(arena: Arena) -> None:

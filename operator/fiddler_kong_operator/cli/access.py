@@ -16,7 +16,7 @@ from fiddler_kong_operator.kube.contexts import current_namespace
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-__all__ = ["COULD_NOT_LOOK", "Access", "access_options", "with_client"]
+__all__ = ["COULD_NOT_LOOK", "Access", "access_options", "namespace_options", "with_client"]
 
 COULD_NOT_LOOK: Final = 2
 """Exit code of a command that could not reach the cluster, or may not read what it is about."""
@@ -44,8 +44,13 @@ class Access:
 
 def access_options(command: F) -> F:
     """--kubeconfig, --context, -n and -A; the command gets them as the parameters of `Access`."""
+    everywhere = click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Bindings of every namespace.")
+    return namespace_options(everywhere(command))
+
+
+def namespace_options(command: F) -> F:
+    """Those without -A."""
     for option in (
-        click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Bindings of every namespace."),
         click.option("-n", "--namespace", metavar="NAME", help="Namespace of the bindings; by default that of the context."),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
         click.option("--kubeconfig", type=click.Path(dir_okay=False), help="By default $KUBECONFIG, the pod's account, or ~/.kube/config."),

@@ -59,11 +59,11 @@ class SpanReader:
         """Release the resolver's threads."""
         self._sessions.close()
 
-    async def ask(self, target: ProbeTarget) -> Answer[Arrivals]:
-        """Look once, within `settings.timeout` seconds. Never raises because of the server."""
+    async def ask(self, target: ProbeTarget, session: str | None = None) -> Answer[Arrivals]:
+        """Look once, within `settings.timeout` seconds; only for spans of `session`, if given. Never raises because of the server."""
         try:
             async with asyncio.timeout(self._settings.timeout):
-                return await self._ask(target)
+                return await self._ask(target, session)
         except RefusedAddress:
             return _unanswered("has an address that the operator does not ask")
         except TimeoutError:
@@ -71,23 +71,25 @@ class SpanReader:
         except (aiohttp.ClientError, OSError, UnicodeError):  # their texts hold addresses, and may hold more
             return _unanswered("could not be reached")
 
-    async def _ask(self, target: ProbeTarget) -> Answer[Arrivals]:
+    async def _ask(self, target: ProbeTarget, wanted: str | None) -> Answer[Arrivals]:
         endpoint = parse_endpoint(target.url, allow_http=self._settings.allow_http, hop=target.hop)
         addresses = await self._sessions.addresses(endpoint)
         async with self._sessions.open(target, addresses) as session:
             for size in PAGES:
-                answer, whole = await self._query(session, target, size)
+                answer, whole = await self._query(session, target, size, wanted)
                 if whole:
                     return answer
         return _unanswered(f"answers with more than {BODY_LIMIT // 1024 // 1024} MiB for {PAGES[-1]} spans")
 
-    async def _query(self, session: aiohttp.ClientSession, target: ProbeTarget, size: int) -> tuple[Answer[Arrivals], bool]:
+    async def _query(
+        self, session: aiohttp.ClientSession, target: ProbeTarget, size: int, wanted: str | None
+    ) -> tuple[Answer[Arrivals], bool]:
         """The answer for one page, and whether it was short enough to be read as a whole."""
         now = self._now()
         body = _build_query(target.application_id, now, size)
         async with session.post(f"{target.base}/v3/spans/query", json=body, allow_redirects=False) as response:
             content = await read_at_most(response, BODY_LIMIT) if response.status == _OK else b""
-            found = judge_spans(response.status, content, now)
+            found = judge_spans(response.status, content, now, wanted)
             return Answer(found, self._sessions.retry_after(response)), len(content) <= BODY_LIMIT
 
 
@@ -96,8 +98,8 @@ def _build_query(application_id: str, now: float, size: int) -> dict[str, Any]:
     return {"application_id": application_id, **span, "ordering": "-start_time", "page_size": size, "offset": 0}
 
 
-def judge_spans(status: int, body: bytes, now: float) -> Arrivals:
-    """The result of an answer at `now`, in seconds since the epoch. Pure. Nothing of its text is kept."""
+def judge_spans(status: int, body: bytes, now: float, session: str | None = None) -> Arrivals:
+    """The result of an answer at `now`, in seconds since the epoch: of all spans, or those of `session`. Nothing of its text is kept."""
     if status in _REFUSALS:
         return Arrivals(Look.REFUSED, problem=f"answers {status}")
     if status != _OK:
@@ -106,7 +108,8 @@ def judge_spans(status: int, body: bytes, now: float) -> Arrivals:
     if items is None:
         return Arrivals(Look.UNANSWERED, problem="answers in a form that the operator does not know")
     times = (now - WINDOW, now + AHEAD)
-    found = (sighting for item in items if (sighting := _sighting(item)) and times[0] <= sighting.started <= times[1])
+    wanted = (item for item in items if isinstance(item, Mapping) and session in (None, item.get("session_id")))
+    found = (sighting for item in wanted if (sighting := _sighting(item)) and times[0] <= sighting.started <= times[1])
     latest = sorted(found, key=lambda sighting: sighting.started, reverse=True)
     return Arrivals(Look.READ, tuple(islice(latest, SAMPLE)))
 
@@ -121,10 +124,8 @@ def _items(body: bytes) -> list[Any] | None:
     return items if isinstance(items, list) else None
 
 
-def _sighting(item: Any) -> Sighting | None:
+def _sighting(item: Mapping[str, Any]) -> Sighting | None:
     """A span of Kong; None for what others send to the application, such as an agent's own spans, and for what has no time."""
-    if not isinstance(item, Mapping):
-        return None
     started, name = _seconds(item.get("start_time")), str(item.get("name") or "")
     operation = name.split(" ", 1)[0]
     if started is None:

@@ -101,7 +101,11 @@ def _summary(report: Report) -> str:
     unread = " Some checks could not look." if report.blind else ""
     if not counts[Severity.ERROR] and not counts[Severity.WARNING]:
         return f"Nothing wrong was found.{unread}"
-    return f"{counts[Severity.ERROR]} errors, {counts[Severity.WARNING]} warnings.{unread}"
+    return f"{_count(counts[Severity.ERROR], 'error')}, {_count(counts[Severity.WARNING], 'warning')}.{unread}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _plain(text: str) -> str:

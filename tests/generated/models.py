@@ -94,6 +94,8 @@ def _shared() -> Iterator[dict[str, Any]]:
     yield from ({"targets": _ALONE[:1], "balancer": {"algorithm": "lowest-latency", "latencyStrategy": kind}} for kind in latency)
     criteria = node_at(f"{_BALANCER}.failoverCriteria[]")["enum"]
     yield {"targets": _ALONE[:1], "balancer": {"algorithm": "consistent-hashing", "hashOnHeader": "X-User", "failoverCriteria": criteria}}
+    timeouts = {"connect": "5s", "read": "2m", "write": "1m30s"}
+    yield {"targets": _ALONE[:1], "balancer": {"retries": 2, "failTimeout": "15s", "timeouts": timeouts}}
 
 
 VARIANTS: Final = [*_calls(), *_others(), *_shared()]

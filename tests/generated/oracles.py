@@ -124,7 +124,8 @@ def _certificate(case: Case) -> Iterator[str]:
 def _names(case: Case) -> Iterator[str]:
     """The children are exactly those for the routes and sessions."""
     wanted: set[Key] = {("KongPlugin", f"{case.name}-opentelemetry")}
-    if case.spec["fiddler"].get("export", {}).get("credentials") != "Omit" or any(_refs(r.get("llm", {}).get("auth")) for r in case.routes):
+    models = (model for route in case.routes if "llm" in route for model in route["llm"].get("targets", [route["llm"]]))
+    if case.spec["fiddler"].get("export", {}).get("credentials") != "Omit" or any(_refs(model.get("auth")) for model in models):
         wanted.add(("Secret", f"{case.name}-kong-keys"))
     if _has_lua(case):
         wanted.add(("KongPlugin", f"{case.name}-pre-function"))

@@ -115,6 +115,7 @@ def test_an_ai_proxy_of_the_route_that_logs_no_text_is_named(arena: Arena) -> No
     arena.put(foreign_plugin(arena, "my-model", "ai-proxy", model), service(arena), ingress(arena, plugins="my-model"))
     arena.put(attached_binding(arena, "Ingress", changes={**GATEWAY, "routes.0.llm": None}))
     arena.until_ready()
+    arena.until_pushed(lambda pushed: {"opentelemetry", "pre-function"} <= set(pushed.types()), "our plugins")
 
     arena.until(lambda: call(arena, f"/{arena.namespace}-llm", **CONVERSATION) == 200, "a call that is answered")
 

@@ -81,7 +81,7 @@ def test_the_settings_are_applied_once_and_given_back(arena: Arena, kind: str) -
     arena.put(bound(arena, gateway))
     arena.until_ready()
 
-    assert ([write.code for write in gateway.writes()], gateway.replica_sets) == ([200], 2)
+    assert (gateway.codes(), gateway.replica_sets) == ([200], 2)
     assert {name: gateway.owners(name) for name in SETTINGS} == dict.fromkeys(SETTINGS, OPERATOR)
     assert all(map(has_settings, pods(gateway)))
     arena.until_pushed(lambda pushed: "pre-function" in pushed.types(), "pre-function is attached")

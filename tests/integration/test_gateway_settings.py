@@ -34,7 +34,7 @@ def test_the_settings_are_added_under_our_manager_in_one_write_and_one_rollout(a
     assert [entry for entry in gateway.entries if entry["name"] not in SETTINGS] == before
     assert {name: gateway.owners(name) for name in SETTINGS} == dict.fromkeys(SETTINGS, OPERATOR)
     assert gateway.owners("KONG_DATABASE") == {"kubectl"}
-    assert [write.code for write in gateway.writes()] == [200]
+    assert gateway.codes() == [200]
     assert gateway.replica_sets == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 from devcluster.audit import Mark, Write
@@ -91,6 +92,10 @@ class Gateway:
         """The operator's writes to it, including refused and unchanged ones, since the start of the test or a given moment."""
         found = self.arena.writes(since or self.start)
         return tuple(w for w in found if (w.resource, w.namespace, w.name) == (KINDS[self.kind].plural, self.arena.namespace, self.name))
+
+    def codes(self) -> list[int]:
+        """The HTTP status of each, without those for which somebody was faster (409): the operator tries again."""
+        return [write.code for write in self.writes() if write.code != HTTPStatus.CONFLICT]
 
     # Changes by others
 

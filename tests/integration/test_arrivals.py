@@ -47,9 +47,10 @@ def arena(backstage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
 
 
 def bind(arena: Arena, **changes: Any) -> None:
-    """The quick start's binding becomes Ready."""
+    """The quick start's binding becomes Ready, and Kong has all its plugins: pre-function comes last."""
     arena.put(arena.binding({**GATEWAY, **changes}))
     arena.until_ready()
+    arena.until_pushed(lambda pushed: pushed.types() == ["ai-proxy", "opentelemetry", "pre-function"], "all plugins")
 
 
 def call(arena: Arena, path: str = "", **headers: str) -> int:

@@ -53,10 +53,11 @@ class Overlay(Client):
         """The writes so far that changed anything."""
 
     def changes(self) -> Iterator[Change]:
-        """The objects that are not as they were, in the order of their first write."""
-        for key, now in self._now.items():
-            if now != self._before[key]:
-                yield Change(key, copy.deepcopy(self._before[key]), copy.deepcopy(now))
+        """The objects that are not as they were: the kinds in the order of their first write, each by name, since it is written at once."""
+        kinds = [*dict.fromkeys(key.kind for key in self._now)]
+        for key in sorted(self._now, key=lambda key: (kinds.index(key.kind), key)):
+            if self._now[key] != self._before[key]:
+                yield Change(key, copy.deepcopy(self._before[key]), copy.deepcopy(self._now[key]))
 
     async def assume(self, kind: Kind, raw: Manifest) -> Manifest:
         """Take an object as applied by a person, over the live one if there is one; returns it as it is then.

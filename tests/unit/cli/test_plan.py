@@ -90,8 +90,8 @@ def test_a_new_binding_shows_every_object_the_settings_and_the_restart() -> None
         "~Deployment kong/gateway",
         "+Secret ai/assistant-kong-keys",
         "+KongPlugin ai/assistant-openai-ai-proxy",
-        "+KongPlugin ai/assistant-pre-function",
         "+KongPlugin ai/assistant-opentelemetry",
+        "+KongPlugin ai/assistant-pre-function",
         "+Service ai/assistant-openai",
         "+Ingress ai/assistant-openai",
     ]

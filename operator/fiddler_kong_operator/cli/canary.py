@@ -70,7 +70,7 @@ def canary(binding: str, **options: Any) -> None:
     Exit codes: 0 the span arrived; 1 the call failed or its span did not arrive; 2 the binding cannot be read, or has no such route.
     """
     access = Access(options["kubeconfig"], options["context"], options["namespace"])
-    probe = read_probe({name: value for name, value in options.items() if name.startswith("probe_")})
+    probe = read_probe(options)
     trip = with_client(access, lambda client: _prepare(client, ObjectKey(BINDING.name, access.default_namespace, binding), options))
     if not options["yes"]:
         click.confirm(f"This sends one call to {trip.call.url}, which may cost tokens. Continue?", abort=True, err=True)

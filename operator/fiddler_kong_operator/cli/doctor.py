@@ -61,7 +61,7 @@ def doctor(binding: str | None, files: tuple[Path, ...], route: str | None, outp
     Exit codes: 0 nothing found; 1 something at or above the threshold; 2 could not look, or not at everything.
     """
     access = Access(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
-    probe = read_probe({name: value for name, value in options.items() if name.startswith("probe_")})
+    probe = read_probe(options)
     if route:
         show_ways(with_client(access, _Route(*_named(route, access)).look), output)
         return

@@ -77,8 +77,9 @@ def probe_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def read_probe(values: Mapping[str, Any]) -> ProbeSettings:
-    """The settings of the probe from the values of `probe_options`."""
-    given = {name.removeprefix("probe_"): _flat(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    """The settings of the probe from a command's values, among which are those of `probe_options`."""
+    own = {name.removeprefix("probe_"): value for name, value in values.items() if name.startswith("probe_")}
+    given = {name: _flat(value) if isinstance(value, tuple) else value for name, value in own.items()}
     try:
         return ProbeSettings.model_validate(given)
     except ValidationError as error:

@@ -110,7 +110,7 @@ def plan(bindings: tuple[str, ...], files: tuple[str, ...], *, delete: bool, **o
         raise click.UsageError("Give either -f FILE, or names of bindings; --delete goes with names.")
     if delete and not bindings:
         raise click.UsageError("--delete needs the names of bindings.")
-    probe = read_probe({name: value for name, value in options.items() if name.startswith("probe_")})
+    probe = read_probe(options)
     endpoints = EndpointPolicy(allow_http=probe.allow_http, allowed_addresses=probe.allowed_addresses)
     task, faulty = _task(files, access, endpoints) if files else (_Task(access, endpoints, named=bindings, delete=delete), False)
     raise SystemExit(_tell(with_client(access, task.run), faulty=faulty))

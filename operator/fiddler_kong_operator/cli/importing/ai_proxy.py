@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Manifest
+from fiddler_kong_operator.plan.plugins.ai_proxy import CATEGORIES
 
 from .entrances import duration
 from .kong_file import Plugin
@@ -23,17 +24,6 @@ _COMMON: Final = {
     "model_name_header": True,
 }
 """Kong's defaults for fields about every call."""
-
-_CATEGORIES: Final = {
-    "llm/v1/embeddings": "text/embeddings",
-    "audio/v1/audio/speech": "audio/speech",
-    "audio/v1/audio/transcriptions": "audio/transcription",
-    "audio/v1/audio/translations": "audio/transcription",
-    "image/v1/images/generations": "image/generation",
-    "image/v1/images/edits": "image/generation",
-    "video/v1/videos/generations": "video/generation",
-}
-"""What the operator sets as `genai_category`, where that is not the default."""
 
 _BALANCER: Final = {
     "algorithm": "algorithm",
@@ -166,4 +156,4 @@ def _route_type(model: ReadModel) -> Manifest:
 
 def _defaults(route_type: str) -> dict[str, Any]:
     """Values that need no override: those that the operator sets, or else Kong's defaults."""
-    return {**_COMMON, **({"genai_category": _CATEGORIES[route_type]} if route_type in _CATEGORIES else {})}
+    return {**_COMMON, **({"genai_category": CATEGORIES[route_type]} if route_type in CATEGORIES else {})}

@@ -15,11 +15,11 @@ from fiddler_kong_operator.plan.providers import provider_of
 
 from .contract import PluginInstance, PluginKind, Protection, RefusedField
 
-__all__ = ["AI_PROXY", "REFUSED_FIELDS", "build_common", "build_model"]
+__all__ = ["AI_PROXY", "CATEGORIES", "REFUSED_FIELDS", "build_common", "build_model"]
 
 _TYPE: Final = "ai-proxy"
 
-_CATEGORIES: Final = {
+CATEGORIES: Final = {
     "llm/v1/embeddings": "text/embeddings",
     "audio/v1/audio/speech": "audio/speech",
     "audio/v1/audio/transcriptions": "audio/transcription",
@@ -40,7 +40,7 @@ REFUSED_FIELDS: Final = (
 def build_common(llm: Llm) -> Manifest:
     """The part of the config that is about all calls of the route, whichever model answers."""
     return {
-        **({"genai_category": _CATEGORIES[llm.route_type]} if llm.route_type in _CATEGORIES else {}),
+        **({"genai_category": CATEGORIES[llm.route_type]} if llm.route_type in CATEGORIES else {}),
         **({"llm_format": llm.format} if llm.format != "openai" else {}),
     }
 

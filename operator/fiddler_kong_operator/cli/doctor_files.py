@@ -22,20 +22,20 @@ from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.workload import Rollout, Workload
 
-from .documents import Document, DocumentError, read_documents
+from .documents import Document
+from .files import read_files
 from .offline import Surroundings, gather_offline
 from .strict import InvalidBindingError, parse_binding
 
 __all__ = ["examine_files"]
 
-_SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _WOULD_BE: Final = frozenset({"GatewayPending", "GatewayNotFound", "GatewayRollingOut"})
 """Reasons that only say what the operator would do next, or that the file does not have the gateway."""
 
 
 def examine_files(paths: Sequence[Path], namespace: str, name: str | None, policy: EndpointPolicy) -> Report:
     """The report about the bindings in these files, and in the files of these folders; click.UsageError where they cannot be read."""
-    documents = [document for path in paths for file in _files(path) for document in _read(file)]
+    documents = read_files([str(path) for path in paths])
     bindings = [_parse(document, namespace) for document in documents if document.kind == names.KIND and name in (None, document.name)]
     if not bindings:
         raise click.UsageError(f"The files hold no {names.KIND}{f' named {name}' if name else ''}.")
@@ -43,26 +43,6 @@ def examine_files(paths: Sequence[Path], namespace: str, name: str | None, polic
     around = Surroundings.gather([b for b in bindings if b.spec], others, namespace, policy)
     workloads = dict(_workloads(others, namespace))
     return examine(Evidence(cases=tuple(_case(binding, around, workloads) for binding in bindings)), cluster=False)
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES and file.is_file())
-    if not found:
-        raise click.UsageError(f"{path} has no YAML or JSON file.")
-    return found
-
-
-def _read(file: Path) -> list[Document]:
-    try:
-        return read_documents(file.read_text(encoding="utf-8"))
-    except DocumentError as error:
-        raise click.UsageError(f"{file}: {error}.") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{file} is not UTF-8 text.") from None
-    except OSError as error:
-        raise click.UsageError(f"{file} cannot be read ({error.strerror}).") from None
 
 
 def _parse(document: Document, namespace: str) -> Binding:

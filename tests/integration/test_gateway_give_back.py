@@ -106,7 +106,7 @@ def delete_binding(gateway: Gateway) -> None:
 
 @pytest.fixture(scope="module")
 def cut(backstage: Stage) -> Iterator[Cut]:
-    operator = OperatorProcess(backstage.cluster, "--lease-duration=2", name="killed-operator")
+    operator = OperatorProcess(backstage.cluster, "--lease-duration=10", name="killed-operator")
     with operator, ExitStack() as stack:
         cut = Cut(*(Gateway(stack.enter_context(own_arena(backstage, operator))) for _ in range(3)))
         take_over(cut)

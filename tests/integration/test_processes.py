@@ -21,7 +21,7 @@ from tests.integration.arena import Arena
 from tests.integration.own import own_arena
 
 LEASE: Final = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fiddler-kong-operator"
-SHORT: Final = 2.0
+SHORT: Final = 5.0
 LONG: Final = 60.0
 """A lease longer than a test waits for the next leader: one that leads in time did not wait for the end of the lease."""
 

@@ -200,8 +200,9 @@ def _untold(actor: Actor, case: Case) -> list[str]:
 
 def _unprogrammed(case: Case) -> list[str]:
     """A binding may wait for its gateway, but not for one whose pods are being replaced: it would attach a plugin at any later moment."""
-    waits = case.reason("PluginsProgrammed") == "WaitingForGateway" and case.reason("GatewayConfigured") != "GatewayRollingOut"
-    return [] if case.holds("PluginsProgrammed") or (waits and not case.gateway_works) else [f"PluginsProgrammed: {case.conditions.get('PluginsProgrammed')}"]
+    replaced = case.reason("GatewayConfigured") == "GatewayRollingOut"
+    waits = case.reason("PluginsProgrammed") == "WaitingForGateway" and not case.gateway_works and not replaced
+    return [] if case.holds("PluginsProgrammed") or waits else [f"PluginsProgrammed: {case.conditions.get('PluginsProgrammed')}"]
 
 
 def _touched(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

@@ -31,8 +31,8 @@ def test_what_happens_while_the_operator_is_down_ends_the_same(world: World) -> 
     with ThreadPoolExecutor(6) as lanes:
         found = list(lanes.map(lambda scenario: Trial(world, scenario).play_down(), SCENARIOS))
 
-    problems = {scenario.name: problem for scenario, problem in zip(SCENARIOS, found, strict=True) if problem}
-    assert problems == {}
+    problems = [f"{scenario.name}: {line}" for scenario, problem in zip(SCENARIOS, found, strict=True) for line in problem or ()]
+    assert "\n".join(problems) == ""
 
 
 QUICK: Final = (Answer(409), Answer(429, retry_after=2), Answer(500), Answer(503, retry_after=1), Cut(), Late(3.0))

@@ -53,7 +53,7 @@ STEPS: Final = st.one_of(
     st.builds(Step, st.just("take the name"), st.sampled_from(["a-opentelemetry", "a-b-pre-function", "a-b-c-ai-proxy"])),
 )
 HISTORIES: Final = st.lists(STEPS, min_size=2, max_size=10)
-THOROUGH: Final = settings(max_examples=250, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+THOROUGH: Final = settings(max_examples=120, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 
 
 async def happen(model: Model, step: Step) -> None:

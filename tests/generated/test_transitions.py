@@ -52,8 +52,8 @@ def playing(stage: Stage, operator: OperatorProcess, namespaces: int, bindings: 
 
 
 def test_twenty_five_transitions_and_more(stage: Stage, operator: OperatorProcess) -> None:
-    with playing(stage, operator, namespaces=1, bindings=5, seed=1) as play:
-        for _ in range(5):
+    with playing(stage, operator, namespaces=1, bindings=8, seed=1) as play:
+        for _ in range(3):
             play.generation()
         play.end()
 

@@ -16,7 +16,7 @@ _LEADING: Final = {"api": 2, "apis": 3}
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `verb` is get, list, watch, create, update, patch, delete, or rehearse for a dry run; an apply is a `patch`."""
+    """One request. `verb` is get, list, watch, create, update, patch, delete, or dry-run; an apply is a `patch`."""
 
     verb: str
     resource: str
@@ -62,7 +62,7 @@ def read_call(method: str, target: str, body: bytes = b"") -> Call:
 
 def _verb(method: str, name: str, query: str) -> str:
     if "dryRun" in parse_qs(query):
-        return "rehearse"
+        return "dry-run"
     if method != "GET":
         return _VERBS.get(method, method.lower())
     if "watch" in parse_qs(query):

@@ -173,7 +173,7 @@ class Client:
         content_type = _STRATEGIC if strategic else _MERGE
         return await self._request(Call("patch", kind, namespace, name), "PATCH", path, _as_manager(manager), body, content_type)
 
-    async def rehearse_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+    async def dry_run_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         """The object as a merge patch would leave it, with defaults and webhooks; nothing is stored.
 
         Refused where a webhook does not support dry runs.

@@ -130,7 +130,7 @@ class Overlay(Client):
             return changed
         return self._keep(key, changed)
 
-    async def rehearse_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+    async def dry_run_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         """The object as a merge patch would leave it."""
         outcome: Manifest = merged(await self._pinned(kind, ObjectKey(kind.name, namespace, name), body), body)
         return copy.deepcopy(outcome)

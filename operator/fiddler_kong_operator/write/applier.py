@@ -134,7 +134,7 @@ class Applier:
             await self._objects.attach(item, snapshot.binding)
         else:
             first = snapshot.binding.key not in self._looked_at
-            if not await self._objects.put(item, snapshot, keep_data=item.key.kind == SECRET.name, rehearse=first):
+            if not await self._objects.put(item, snapshot, keep_data=item.key.kind == SECRET.name, dry_run=first):
                 return
         on_write(_key(item))
 

@@ -12,7 +12,7 @@ How an owned object is written, and why not by server-side apply:
   a field, and makes `data` one; while the data is right, it stays.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
-* After a start nothing is known of what a webhook makes of a write. So the repairs of a binding's first pass are rehearsed by a dry run: an
+* After a start nothing is known of what a webhook makes of a write. So the repairs of a binding's first pass are tried by a dry run: an
   object that would come out as it is needs no write.
 """
 
@@ -53,8 +53,8 @@ class ObjectWriter:
         self._feed = feed
         self._cache = feed.cache
 
-    async def put(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool = False, rehearse: bool = False) -> bool:
-        """Create or repair an object; False where it already was as wanted, or would (`rehearse`) become what it is.
+    async def put(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool = False, dry_run: bool = False) -> bool:
+        """Create or repair an object; False where it already was as wanted, or would (`dry_run`) become what it is.
 
         `keep_data` leaves entries in a Secret that are no longer wanted. Raises Stale where the snapshot was out of date,
         Stalled(NameTaken) for an object of another owner.
@@ -63,7 +63,7 @@ class ObjectWriter:
         if desired.key not in snapshot.children:
             await self._create(desired, binding)
             return True
-        if rehearse and await self._comes_out_as_it_is(desired, binding):
+        if dry_run and await self._comes_out_as_it_is(desired, binding):
             return False
         return await self._overwrite(desired, binding) or await self._repair(desired, snapshot, keep_data=keep_data)
 
@@ -100,8 +100,8 @@ class ObjectWriter:
             name, namespace, kind = desired.key.name, desired.key.namespace, KINDS[desired.key.kind]
             live = await self._client.get(kind, namespace, name)
             patch = repair_patch(live, desired.manifest) if belongs(live, binding) else None
-            rehearsed = await self._client.rehearse_patch(kind, namespace, name, patch) if patch else None
-            if rehearsed and content_digest(rehearsed) == content_digest(live):
+            outcome = await self._client.dry_run_patch(kind, namespace, name, patch) if patch else None
+            if outcome and content_digest(outcome) == content_digest(live):
                 self._feed.observe(live, binding.key)
                 self._note_defaults(desired, live, binding)
                 return True

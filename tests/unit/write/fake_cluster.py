@@ -78,7 +78,7 @@ class FakeCluster(Client):
         tracked = strategic or ("spec" in body and "managedFields" in live["metadata"])
         return self._keep(key, updated(live, changed, manager) if tracked else changed)
 
-    async def rehearse_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
+    async def dry_run_patch(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
         key = self._arrive("dry run", kind, namespace, name)
         outcome: Manifest = merged(copy.deepcopy(self._pinned(key, body)), body)
         if self.defaults:

@@ -21,7 +21,7 @@ from .kong_file import CARRIED, KongFile, Plugin, Route, read_kong_file
 from .models import Unfit
 from .naming import Namer
 from .opentelemetry import Destination, Given, read_destination
-from .pre_function import read_sessions
+from .pre_function import NOTHING, Stamps, read_stamps
 from .report import Remark, Report
 from .shown import shown_name
 
@@ -66,10 +66,10 @@ class Imported:
 
 @dataclass(slots=True)
 class _Group:
-    """Routes that go to one destination with the same headers of sessions."""
+    """Routes that go to one destination with the same stamps."""
 
     destination: Destination
-    headers: tuple[str, ...]
+    stamps: Stamps
     routes: list[tuple[Route, Entrance, ReadLlm | None]] = field(default_factory=list)
 
 
@@ -110,9 +110,9 @@ class _Reader:
         self._entrances = Entrances()
         self._llms: dict[Plugin, ReadLlm | Unfit] = {}
         self._destinations: dict[Plugin | None, Destination | None] = {}
-        self._headers: dict[Plugin, tuple[str, ...]] = {}
+        self._stamps: dict[Plugin, Stamps] = {}
         self._routes_of = Counter(route.service for route in file.routes)
-        self.groups: dict[tuple[str, tuple[str, ...]], _Group] = {}
+        self.groups: dict[tuple[str, Stamps], _Group] = {}
         self.used: set[Plugin] = set()
 
     def read(self, route: Route) -> None:
@@ -124,9 +124,9 @@ class _Reader:
             self._report.lose(route.part.place, _NO_FIDDLER if ai else _NO_AI)
             return
         self.used |= {plugin for plugin in (ai, exporter, function) if plugin}
-        headers = self._sessions(function) if function else ()
+        stamps = self._stamps_of(function) if function else NOTHING
         llm = self._llm(ai)
-        group = self.groups.setdefault((destination.identity, headers), _Group(destination, headers))
+        group = self.groups.setdefault((destination.identity, stamps), _Group(destination, stamps))
         alone = self._routes_of[route.service] == 1
         for entrance in self._entrances.of(route, alone=alone, attach=isinstance(llm, Unfit)):
             group.routes.append((route, entrance, None if isinstance(llm, Unfit) else llm))
@@ -138,10 +138,10 @@ class _Reader:
             self._destinations[plugin] = read_destination(plugin, self._given)
         return self._destinations[plugin]
 
-    def _sessions(self, plugin: Plugin) -> tuple[str, ...]:
-        if plugin not in self._headers:
-            self._headers[plugin] = read_sessions(plugin)
-        return self._headers[plugin]
+    def _stamps_of(self, plugin: Plugin) -> Stamps:
+        if plugin not in self._stamps:
+            self._stamps[plugin] = read_stamps(plugin)
+        return self._stamps[plugin]
 
     def _llm(self, plugin: Plugin) -> ReadLlm | Unfit:
         if plugin not in self._llms:
@@ -167,7 +167,7 @@ def _drafts(groups: Iterable[_Group], choices: Choices, namer: Namer, report: Re
     for group in groups:
         for start in range(0, len(group.routes), _MOST_ROUTES):
             routes = tuple(_named(group.routes[start : start + _MOST_ROUTES], report))
-            yield Draft(namer.name(choices.name), choices.namespace, choices.target, group.destination, group.headers, routes)
+            yield Draft(namer.name(choices.name), choices.namespace, choices.target, group.destination, group.stamps, routes)
 
 
 def _named(routes: Iterable[tuple[Route, Entrance, ReadLlm | None]], report: Report) -> Iterator[NamedRoute]:

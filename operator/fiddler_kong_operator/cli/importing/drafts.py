@@ -21,6 +21,7 @@ from .entrances import Entrance
 from .kong_file import Route
 from .opentelemetry import Destination
 from .overriding import Operation
+from .pre_function import Stamps
 from .report import Report
 from .secrets import Secrets
 
@@ -65,8 +66,7 @@ class Draft:
     target: Manifest
     """`spec.gateway.targetRef`."""
     destination: Destination
-    headers: tuple[str, ...]
-    """Of `sessions`; none where it is disabled."""
+    stamps: Stamps
     routes: tuple[NamedRoute, ...]
     refused: frozenset[Operation] = frozenset()
 
@@ -94,7 +94,7 @@ class Draft:
             "gateway": {"targetRef": self.target},
             "routes": [_route(route, payloads=payloads) for route in self.routes],
             "payloads": _payloads(payloads),
-            "sessions": {"mode": "Header", "headers": list(self.headers)} if self.headers else {"mode": "Disabled"},
+            **self.stamps.fields,
             **({"tracing": self.destination.tracing} if self.destination.tracing else {}),
             **({"overrides": [override.manifest for override in self.overrides]} if self.overrides else {}),
         }

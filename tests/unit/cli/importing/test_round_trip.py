@@ -97,3 +97,54 @@ def test_what_render_makes_of_an_imported_file_can_be_imported_again() -> None:
     again = run_import(replaced(yaml.safe_load(result.stdout), keys))
 
     assert (again.code, again.bindings, again.keys) == (0, once.bindings, once.keys)
+
+
+ATTRIBUTES: list[Json] = [
+    {"name": "gen_ai.agent.name", "value": "support - bot #1 (a|b)"},
+    {"name": "fiddler.session.user.team", "fromHeader": "X-Team"},
+    {"name": "fiddler.span.user.tier_2", "value": "--gold"},
+]
+
+
+def attributed(*, sessions: str) -> tuple[Outcome, Json]:
+    """What is imported from the integration page, with attributes; and the file that is rendered from it."""
+    once = run_import(SHAPES[0].file)
+    (binding,) = once.bindings
+    binding["spec"] |= {"attributes": ATTRIBUTES, "sessions": {"mode": sessions}}
+    text = CliRunner().invoke(main, ["render", "--format", "kong", "-"], input=yaml.safe_dump(binding))
+    spec = parse_binding(Document(binding), "default").spec
+    assert spec
+    keys = {shown: once.keys[ref.name, ref.key] for ref, shown in placeholders(spec).items()}
+    return once, replaced(yaml.safe_load(text.stdout), keys)
+
+
+@pytest.mark.parametrize("sessions", ["Header", "Disabled"])
+def test_attributes_come_back_from_the_operators_own_lua(sessions: str) -> None:
+    _, file = attributed(sessions=sessions)
+
+    outcome = run_import(file)
+
+    assert (outcome.code, outcome.spec["attributes"], outcome.spec["sessions"]["mode"]) == (0, ATTRIBUTES, sessions), outcome.stderr
+    (binding,) = outcome.bindings
+    assert rendered(outcome, binding) == file["plugins"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "old", "new"),
+    [
+        ("access", "return function()", "os.execute() return function()"),
+        ("access", '"--gold",', '"--gold", os.execute(),'),
+        ("log", "pcall(stamp_all)", "pcall(os.execute)"),
+    ],
+)
+def test_lua_that_was_changed_is_never_carried_over_and_always_reported(phase: str, old: str, new: str) -> None:
+    _, file = attributed(sessions="Header")
+    (function,) = [plugin for plugin in file["plugins"] if plugin["name"] == "pre-function"]
+    assert old in function["config"][phase][1]
+    function["config"][phase][1] = function["config"][phase][1].replace(old, new)
+
+    outcome = run_import(file)
+
+    assert outcome.code == 1
+    assert f"config.{phase}[1]: is Lua" in outcome.stderr
+    assert "os.execute" not in outcome.stdout

@@ -10,7 +10,8 @@
     ├── Refused       the API server refused the object itself (HTTP 400, 403, 422): message says why
     ├── NotLeader     the lease was lost: nothing may be written any more
     ├── NoCluster     no usable kubeconfig or service account: the process cannot start
-    └── CannotListen  a port of this process is taken: the process cannot start
+    ├── CannotListen  a port of this process is taken: the process cannot start
+    └── CannotTrust   the CA bundle of the probe cannot be read: the process cannot start
 
 Anything that is not a `FiddlerKongError` is a bug: logged with its traceback, counted and retried, never shown as "not ready".
 """
@@ -22,6 +23,7 @@ from enum import StrEnum
 
 __all__ = [
     "CannotListen",
+    "CannotTrust",
     "Conflict",
     "Denial",
     "Expired",
@@ -125,3 +127,11 @@ class CannotListen(FiddlerKongError):
         """`page` cannot be served there because of `error`; `flag` sets another port."""
         cause = str(error.strerror or error).rpartition(": ")[2]
         super().__init__(f"{page} cannot listen on {host}:{port} ({cause}); choose another port with {flag}, or 0 for none")
+
+
+class CannotTrust(FiddlerKongError):
+    """The CA bundle of the probe cannot be read, or is not PEM: the process cannot start."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        """`path` is that of --probe-ca-file, which failed with `error`."""
+        super().__init__(f"--probe-ca-file: {path} cannot be read ({error.strerror})")

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
-from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.contexts import current_namespace
+
+from .values import NAMESPACE
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-__all__ = ["COULD_NOT_LOOK", "Access", "access_options", "namespace_options", "with_client"]
-
-COULD_NOT_LOOK: Final = 2
-"""Exit code of a command that could not reach the cluster, or may not read what it is about."""
+__all__ = ["Access", "access_options", "namespace_options", "with_client"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,9 @@ def access_options(command: F) -> F:
 def namespace_options(command: F) -> F:
     """Those without -A."""
     for option in (
-        click.option("-n", "--namespace", metavar="NAME", help="Namespace of the bindings; by default that of the context."),
+        click.option(
+            "-n", "--namespace", type=NAMESPACE, metavar="NAME", help="Namespace of the bindings; by default that of the context."
+        ),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
         click.option("--kubeconfig", type=click.Path(dir_okay=False), help="By default $KUBECONFIG, the pod's account, or ~/.kube/config."),
     ):
@@ -60,9 +60,9 @@ def namespace_options(command: F) -> F:
 
 
 def with_client(access: Access, work: Callable[[Client], Awaitable[T]]) -> T:
-    """Run the work with a client. An error of the cluster ends the command in a sentence, with `COULD_NOT_LOOK`.
+    """Run the work with a client. A caller in this process can bring one, as the object of click's context.
 
-    A caller in this process can bring a client, as the object of click's context.
+    FiddlerKongError for what the cluster refuses or does not answer, which `group` tells.
     """
     given = click.get_current_context().find_object(Client)
 
@@ -70,11 +70,7 @@ def with_client(access: Access, work: Callable[[Client], Awaitable[T]]) -> T:
         async with given or await Client.connect(access.kubeconfig, access.context, fence=_write_nothing) as client:
             return await work(client)
 
-    try:
-        return asyncio.run(connected())
-    except FiddlerKongError as error:
-        click.echo(f"Error: {error}", err=True)
-        raise SystemExit(COULD_NOT_LOOK) from None
+    return asyncio.run(connected())
 
 
 def _write_nothing() -> NoReturn:

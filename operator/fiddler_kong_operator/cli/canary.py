@@ -27,10 +27,11 @@ from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.probe.arrivals import SpanReader
 from fiddler_kong_operator.probe.canary import Call, make_call
 from fiddler_kong_operator.probe.target import ProbeTarget
-from fiddler_kong_operator.settings import ProbeSettings
 
-from .access import COULD_NOT_LOOK, Access, namespace_options, with_client
+from .access import Access, namespace_options, with_client
 from .options import probe_options, read_probe
+from .telling import refusal, tell
+from .values import BINDING_NAME, Seconds
 
 __all__ = ["canary"]
 
@@ -50,14 +51,14 @@ _HINTS: Final = {
 
 
 @click.command()
-@click.argument("binding")
+@click.argument("binding", type=BINDING_NAME)
 @namespace_options
 @click.option("--url", required=True, metavar="URL", help="Kong's proxy, such as http://localhost:8000 after kubectl port-forward.")
 @click.option("--route", metavar="NAME", help="The route of the binding to call; by default its only one.")
 @click.option("--path", metavar="PATH", help="The path to call, for a route that attaches to objects of yours.")
 @click.option("--host", metavar="NAME", help="The Host header; by default that of the route.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header, such as a client's key; repeatable.")
-@click.option("--timeout", type=click.FloatRange(1), default=120.0, show_default=True, help="Seconds for the call, and for its span.")
+@click.option("--timeout", type=Seconds(1), default=120.0, show_default=True, help="Seconds for the call, and for its span.")
 @click.option("--insecure", is_flag=True, help="Do not check the gateway's certificate.")
 @click.option("--yes", is_flag=True, help="Do not ask: the call may cost tokens.")
 @probe_options("allow_http", "allowed_addresses", "ca_file")
@@ -67,14 +68,18 @@ def canary(binding: str, **options: Any) -> None:
     The call has a conversation id of its own. Fiddler is asked for its span with the binding's key, which you must be allowed to read.
     Nothing is written to the cluster.
 
-    Exit codes: 0 the span arrived; 1 the call failed or its span did not arrive; 2 the binding cannot be read, or has no such route.
+    Exit codes: 0 the span arrived; 1 the call failed or its span did not arrive; 2 nothing was sent: the binding cannot be read, it has
+    no such route, or the question was not answered with yes.
     """
     access = Access(options["kubeconfig"], options["context"], options["namespace"])
-    probe = read_probe(options)
-    trip = with_client(access, lambda client: _prepare(client, ObjectKey(BINDING.name, access.default_namespace, binding), options))
-    if not options["yes"]:
-        click.confirm(f"This sends one call to {trip.call.url}, which may cost tokens. Continue?", abort=True, err=True)
-    raise SystemExit(asyncio.run(_travel(trip, probe, options["timeout"])))
+    reader = SpanReader(read_probe(options))
+    try:
+        trip = with_client(access, lambda client: _prepare(client, ObjectKey(BINDING.name, access.default_namespace, binding), options))
+        if not options["yes"] and not _agrees(trip):
+            raise refusal("nothing was sent. --yes sends the call without asking.")
+        raise SystemExit(asyncio.run(_travel(trip, reader, options["timeout"])))
+    finally:
+        reader.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +96,17 @@ async def _prepare(client: Client, key: ObjectKey, options: dict[str, Any]) -> _
     try:
         binding = reduce_binding(key, await client.get(BINDING, key.namespace, key.name))
     except Gone:
-        raise _refusal(f"There is no {names.KIND} {key.namespace}/{key.name}.") from None
+        raise refusal(f"There is no {names.KIND} {key.namespace}/{key.name}.") from None
     if binding.spec is None:
-        raise _refusal(f"{key} is invalid: {binding.invalid}")
+        raise refusal(f"{key} is invalid: {binding.invalid}")
     target = await _target(client, binding, binding.spec)
     route = _route(binding.spec, options["route"])
     session = f"canary-{secrets.token_hex(8)}" if binding.spec.sessions.mode == "Header" else None
     stamped = {binding.spec.sessions.headers[0]: session} if session else {}
     path, host = options["path"] or _path(route), options["host"] or (route.expose.host if route.expose else None)
-    headers = {**({"Host": host} if host else {}), **stamped, **dict(map(_header, options["headers"]))}
+    given = dict(map(_header, options["headers"]))
+    own = {**({"Host": host} if host else {}), **stamped}
+    headers = {**{name: text for name, text in given.items() if name.lower() not in map(str.lower, own)}, **own}
     return _Trip(Call(f"{options['url'].rstrip('/')}{path}", headers, not options["insecure"]), target, session)
 
 
@@ -112,7 +119,7 @@ async def _target(client: Client, binding: Binding, spec: BindingSpec) -> ProbeT
             found[key.name] = None
     keys = resolve_keys(spec, found)
     if isinstance(keys, Finding):
-        raise _refusal(f"{keys.reason.name}: {keys.message}")
+        raise refusal(f"{keys.reason.name}: {keys.message}")
     return ProbeTarget.of(spec.fiddler, keys.fiddler, None).to_read()
 
 
@@ -120,9 +127,9 @@ def _route(spec: BindingSpec, name: str | None) -> Route:
     """The route to call: that of the name, or the only one that takes chats in OpenAI's form."""
     fit = [route for route in spec.routes if route.name == name or (name is None and not _misfit(route))]
     if len(fit) != 1:
-        raise _refusal(f"Choose a route with --route: {', '.join(route.name for route in spec.routes)}.")
+        raise refusal(f"Choose a route with --route: {', '.join(route.name for route in spec.routes)}.")
     if problem := _misfit(fit[0]):
-        raise _refusal(f"Route {fit[0].name} {problem}: this command sends only chats in OpenAI's form. Send a call of your own.")
+        raise refusal(f"Route {fit[0].name} {problem}: this command sends only chats in OpenAI's form. Send a call of your own.")
     return fit[0]
 
 
@@ -135,8 +142,16 @@ def _misfit(route: Route) -> str:
 
 def _path(route: Route) -> str:
     if route.expose is None:
-        raise _refusal(f"Route {route.name} attaches to an object of yours: say its path with --path.")
+        raise refusal(f"Route {route.name} attaches to an object of yours: say its path with --path.")
     return route.expose.path
+
+
+def _agrees(trip: _Trip) -> bool:
+    """Whether the user wants the call; not where nobody can answer."""
+    try:
+        return click.confirm(f"This sends one call to {trip.call.url}, which may cost tokens. Continue?", err=True)
+    except click.Abort:
+        return False
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -146,39 +161,33 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _refusal(sentence: str) -> SystemExit:
-    click.echo(f"Error: {sentence}", err=True)
-    return SystemExit(COULD_NOT_LOOK)
-
-
-async def _travel(trip: _Trip, probe: ProbeSettings, seconds: float) -> int:
+async def _travel(trip: _Trip, reader: SpanReader, seconds: float) -> int:
     """Make the call and wait for its span, a line for each step; returns the exit code."""
     click.echo(f"conversation  {trip.session or 'none: the binding stamps no conversation id'}")
     started = time.time()
     result = await make_call(trip.call, seconds)
     click.echo(f"call          POST {trip.call.url}: {result.problem or result.status} ({result.seconds:.1f} s)")
     if result.status is None or result.status // 100 != 2:  # noqa: PLR2004 - the class of success
-        click.echo(f"No span is to be expected: {_HINTS.get(result.status or 0, 'see the log of the gateway')}.", err=True)
+        tell(f"No span is to be expected: {_HINTS.get(result.status or 0, 'see the log of the gateway')}.")
         return NOT_ARRIVED
-    seen, waited = await _await_span(trip, probe, started, seconds)
+    seen, waited = await _await_span(trip, reader, started, seconds)
     for line in _told(seen, waited):
         click.echo(line)
     return 0 if seen.seen else NOT_ARRIVED
 
 
-async def _await_span(trip: _Trip, probe: ProbeSettings, started: float, seconds: float) -> tuple[Summary, float]:
-    """What Fiddler shows of the call, and the seconds since it was sent. A key that may not read spans ends the wait."""
-    reader = SpanReader(probe)
-    try:
-        while True:
-            answer = await reader.ask(trip.target, trip.session)
-            found = answer.result.since(0.0 if trip.session else started)
-            waited = time.time() - started
-            if found.seen or found.look is Look.REFUSED or waited + _PAUSE > seconds:
-                return found, waited
-            await asyncio.sleep(max(_PAUSE, answer.retry_after or 0.0))
-    finally:
-        reader.close()
+async def _await_span(trip: _Trip, reader: SpanReader, started: float, seconds: float) -> tuple[Summary, float]:
+    """What Fiddler shows of the call, and the seconds since it was sent.
+
+    A key that may not read spans ends the wait, and so does a server that asks to be left alone for longer than it would last.
+    """
+    while True:
+        answer = await reader.ask(trip.target, trip.session)
+        found = answer.result.since(0.0 if trip.session else started)
+        waited, pause = time.time() - started, max(_PAUSE, answer.retry_after or 0.0)
+        if found.seen or found.look is Look.REFUSED or waited + pause > seconds:
+            return found, waited
+        await asyncio.sleep(pause)
 
 
 def _told(seen: Summary, waited: float) -> Iterator[str]:

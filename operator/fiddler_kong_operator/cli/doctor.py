@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -25,10 +24,12 @@ from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.settings import ProbeSettings
 
-from .access import COULD_NOT_LOOK, Access, access_options, with_client
+from .access import Access, access_options, with_client
 from .doctor_files import examine_files
 from .doctor_output import FORMATS, show_report, show_ways
 from .options import probe_options, read_probe
+from .telling import COULD_NOT_LOOK, refusal, tell, tell_bug
+from .values import BINDING_NAME, Seconds
 
 __all__ = ["doctor"]
 
@@ -38,21 +39,26 @@ _PAUSE: Final = 2.0
 
 
 @click.command()
-@click.argument("binding", required=False)
+@click.argument("binding", type=BINDING_NAME, required=False)
 @access_options
 @click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="How to print it.")
 @click.option(
     "--failure-threshold", type=click.Choice(["warning", "error"]), default="error", show_default=True, help="What gives exit code 1."
 )
 @click.option("--wait", is_flag=True, help="Look again until nothing is found, or until --timeout.")
-@click.option("--timeout", type=click.FloatRange(min=0), default=120.0, show_default=True, help="Seconds that --wait lasts.")
+@click.option("--timeout", type=Seconds(min=0), default=120.0, show_default=True, help="Seconds that --wait lasts.")
 @click.option(
-    "-f", "--filename", "files", multiple=True, type=click.Path(exists=True, path_type=Path), help="Check files; needs no cluster."
+    "-f",
+    "--filename",
+    "files",
+    multiple=True,
+    type=click.Path(exists=True, allow_dash=True),
+    help="Check files (- for standard input); needs no cluster.",
 )
 @click.option("--route", metavar="NAMESPACE/NAME", help="Show which plugins run on an Ingress, HTTPRoute or Service.")
 @click.option("--probe/--no-probe", "asks", default=True, show_default=True, help="Ask the trace endpoint from this machine too.")
 @probe_options("allow_http", "allowed_addresses", "ca_file")
-def doctor(binding: str | None, files: tuple[Path, ...], route: str | None, output: str, **options: Any) -> None:
+def doctor(binding: str | None, files: tuple[str, ...], route: str | None, output: str, **options: Any) -> None:
     """Say what keeps traces from Fiddler: from the cluster to the arrivals, each problem with its cause and a fix.
 
     Without BINDING, it looks at all bindings of the namespace. It writes nothing. With -f, it says what would be wrong if these files were
@@ -66,10 +72,9 @@ def doctor(binding: str | None, files: tuple[Path, ...], route: str | None, outp
         show_ways(with_client(access, _Route(*_named(route, access)).look), output)
         return
     if files:
-        policy = EndpointPolicy(allow_http=probe.allow_http, allowed_addresses=probe.allowed_addresses)
-        report = examine_files(files, access.namespace or "default", binding, policy)
+        report = examine_files(files, access.namespace or "default", binding, EndpointPolicy.of(probe))
     else:
-        prober = _prober(probe) if options["asks"] else None
+        prober = TraceProber(probe) if options["asks"] else None
         visit = _Visit(access, binding, prober, probe, options["timeout"] if options["wait"] else 0.0, options["failure_threshold"])
         report = with_client(access, visit.report)
     show_report(report, output)
@@ -80,13 +85,6 @@ def _exit_code(report: Report, threshold: Severity) -> int:
     if report.reaches(threshold):
         return FOUND
     return COULD_NOT_LOOK if report.blind else 0
-
-
-def _prober(settings: ProbeSettings) -> TraceProber:
-    try:
-        return TraceProber(settings)
-    except OSError as error:
-        raise click.UsageError(f"--probe-ca-file: {settings.ca_file} cannot be read ({error.strerror}).") from None
 
 
 def _named(route: str, access: Access) -> tuple[str, str]:
@@ -105,15 +103,13 @@ class _Route:
 
     async def look(self, client: Client) -> Sequence[Way]:
         """What runs there; the command ends where there is no such object."""
-        survey = await Survey.take(client, [self.namespace], on_bug=_tell)
+        survey = await Survey.take(client, [self.namespace], on_bug=tell_bug)
         ways = find_ways(survey.cache, self.namespace, self.name)
         for sentence in survey.unread:
-            _tell(sentence)
+            tell(sentence)
         if not ways:
-            _tell(
-                f"Error: there is no Ingress, HTTPRoute or Service {self.namespace}/{self.name} with plugins, or that leads to a Service."
-            )
-            raise SystemExit(COULD_NOT_LOOK)
+            where = f"{self.namespace}/{self.name}"
+            raise refusal(f"there is no Ingress, HTTPRoute or Service {where} with plugins, or that leads to a Service.")
         return ways
 
 
@@ -133,6 +129,7 @@ class _Visit:
         try:
             return await self._repeat(client)
         finally:
+            _progress("")
             if self.prober:
                 self.prober.close()
 
@@ -147,10 +144,10 @@ class _Visit:
 
     async def _look(self, client: Client) -> Report:
         _progress("listing the cluster's objects")
-        policy = EndpointPolicy(allow_http=self.probe.allow_http, allowed_addresses=self.probe.allowed_addresses)
-        survey = await Survey.take(client, self.access.scopes or [self.access.default_namespace], policy, _tell)
-        evidence = await Looker(client, self.prober, _progress).gather(survey, self._wanted(survey))
+        scopes = self.access.scopes or [self.access.default_namespace]
+        survey = await Survey.take(client, scopes, EndpointPolicy.of(self.probe), tell_bug)
         _progress("")
+        evidence = await Looker(client, self.prober, _progress).gather(survey, self._wanted(survey))
         return examine(evidence)
 
     def _wanted(self, survey: Survey) -> list[ObjectKey]:
@@ -159,14 +156,10 @@ class _Visit:
         where = f"in namespace {self.access.default_namespace}" if self.access.scopes else "in this cluster"
         if not chosen and survey.cache.installed(BINDING) and survey.cache.readable(BINDING, self.access.default_namespace):
             known = f" There are: {', '.join(key.name for key in found)}." if found else ""
-            _tell(f"There is no {names.KIND}{f' {self.binding}' if self.binding else ''} {where}.{known}")
+            tell(f"There is no {names.KIND}{f' {self.binding}' if self.binding else ''} {where}.{known}")
             if self.binding:
                 raise SystemExit(COULD_NOT_LOOK)
         return chosen
-
-
-def _tell(sentence: str) -> None:
-    click.echo(sentence, err=True)
 
 
 def _progress(text: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import click
@@ -23,7 +22,7 @@ from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.workload import Rollout, Workload
 
 from .documents import Document
-from .files import read_files
+from .files import read_files, understood
 from .offline import Surroundings, gather_offline
 from .strict import InvalidBindingError, parse_binding
 
@@ -33,9 +32,9 @@ _WOULD_BE: Final = frozenset({"GatewayPending", "GatewayNotFound", "GatewayRolli
 """Reasons that only say what the operator would do next, or that the file does not have the gateway."""
 
 
-def examine_files(paths: Sequence[Path], namespace: str, name: str | None, policy: EndpointPolicy) -> Report:
+def examine_files(paths: Sequence[str], namespace: str, name: str | None, policy: EndpointPolicy) -> Report:
     """The report about the bindings in these files, and in the files of these folders; click.UsageError where they cannot be read."""
-    documents = read_files([str(path) for path in paths])
+    documents = read_files(paths)
     bindings = [_parse(document, namespace) for document in documents if document.kind == names.KIND and name in (None, document.name)]
     if not bindings:
         raise click.UsageError(f"The files hold no {names.KIND}{f' named {name}' if name else ''}.")
@@ -63,10 +62,7 @@ def _workloads(documents: Iterable[Document], namespace: str) -> Iterator[tuple[
 
 def _workload(key: ObjectKey, manifest: Manifest) -> Workload:
     """A workload as it would run once it is applied and rolled out."""
-    try:
-        workload = reduce_workload(key, manifest)
-    except (AttributeError, KeyError, TypeError):
-        raise click.UsageError(f"{key} is not a valid {key.kind}.") from None
+    workload = understood(key, manifest, reduce_workload)
     halt = workload.rollout.halt
     return replace(workload, rollout=Rollout(complete=True, ready=True, halt=halt if halt and not halt.reported else None))
 
@@ -86,4 +82,4 @@ def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Wor
 
 def _doubled(around: Surroundings) -> tuple[tuple[ObjectKey, str], ...]:
     """Lists with a name twice, which freeze a gateway, where the files have the plugin."""
-    return tuple((key, name) for key, target in around.targets.items() for name in target.doubled if name in around.types_of([target]))
+    return tuple((key, name) for key, target in around.targets.items() for name in target.doubled if name in around.listed([target]).facts)

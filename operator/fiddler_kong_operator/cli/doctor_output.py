@@ -15,6 +15,8 @@ from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Severity, State
 from fiddler_kong_operator.doctor.report import Line, Report
 from fiddler_kong_operator.doctor.running import Running, Way
 
+from .telling import plain
+
 __all__ = ["FORMATS", "show_report", "show_ways"]
 
 _MARKS: Final = {State.FINE: "✓", State.WARNING: "!", State.ERROR: "✗", State.SKIPPED: "-", State.UNREAD: "-"}
@@ -64,7 +66,7 @@ def _text(report: Report) -> Iterator[str]:
         if line.binding != subject:
             yield from ([""] if subject is not None else [])
             subject = line.binding
-            yield click.style(f"Binding {subject}" if subject else "Cluster", bold=True)
+            yield click.style(plain(f"Binding {subject}") if subject else "Cluster", bold=True)
         yield from _line(line, marks)
     yield ""
     yield _summary(report)
@@ -82,16 +84,16 @@ def _line(line: Line, marks: Mapping[State, str]) -> Iterator[str]:
     state = line.outcome.state
     mark = click.style(marks[state], fg=_COLOURS[state], bold=True)
     bad = [found for found in line.outcome.diagnoses if found.severity is not Severity.NOTICE]
-    yield f"  {mark} {line.title:<20} {_plain(line.outcome.said) if not bad else f'{bad[0].code.code} {bad[0].code.cause}'}"
+    yield f"  {mark} {line.title:<20} {plain(line.outcome.said) if not bad else f'{bad[0].code.code} {bad[0].code.cause}'}"
     for found in line.outcome.diagnoses:
         yield from _diagnosis(found)
 
 
 def _diagnosis(found: Diagnosis) -> Iterator[str]:
     label = {Severity.NOTICE: "Note", Severity.WARNING: "Cause", Severity.ERROR: "Cause"}[found.severity]
-    yield f"{_INDENT}{label}: {_plain(found.cause)} ({found.code.code})"
+    yield f"{_INDENT}{label}: {plain(found.cause)} ({found.code.code})"
     if found.fix:
-        yield f"{_INDENT}Fix:  {_plain(found.fix)}"
+        yield f"{_INDENT}Fix:  {plain(found.fix)}"
     if found.severity is not Severity.NOTICE:
         yield f"{_INDENT}See:  {found.code.page}"
 
@@ -108,19 +110,14 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _plain(text: str) -> str:
-    """On one line, of printable characters: parts of it come from others."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
-
-
 def _document(report: Report) -> dict[str, Any]:
     checks = [
         {
             "area": line.area,
             "check": line.title,
-            "binding": line.binding or None,
+            "binding": plain(line.binding) or None,
             "state": line.outcome.state.value,
-            "message": _plain(line.outcome.said),
+            "message": plain(line.outcome.said),
             "diagnoses": [_entry(found) for found in line.outcome.diagnoses],
         }
         for line in report.lines
@@ -134,9 +131,9 @@ def _entry(found: Diagnosis) -> dict[str, str]:
         "code": found.code.code,
         "name": found.code.name,
         "severity": found.severity.value,
-        "object": _plain(found.subject),
-        "cause": _plain(found.cause),
-        "fix": _plain(found.fix),
+        "object": plain(found.subject),
+        "cause": plain(found.cause),
+        "fix": plain(found.fix),
         "page": found.code.page,
     }
 
@@ -152,7 +149,7 @@ def _table(way: Way) -> Iterator[str]:
 def _rows(running: Running) -> Iterator[tuple[str, ...]]:
     for seat in (*running.consumers, *([running.seat] if running.seat else [])):
         hidden = running.shadowed if seat is running.seat else ()
-        yield running.type, seat.plugin, seat.level.value, str(seat.on), ", ".join(map(str, hidden))
+        yield plain(running.type), seat.plugin, seat.level.value, str(seat.on), ", ".join(map(str, hidden))
 
 
 def _way(way: Way) -> dict[str, Any]:
@@ -161,7 +158,7 @@ def _way(way: Way) -> dict[str, Any]:
         "service": str(way.service) if way.service else None,
         "plugins": [
             {
-                "type": running.type,
+                "type": plain(running.type),
                 "plugin": running.seat.plugin if running.seat else None,
                 "level": running.seat.level.value if running.seat else None,
                 "on": str(running.seat.on) if running.seat else None,

@@ -57,7 +57,11 @@ class Evidence:
     """A namespace does not show its Secrets: a key in a text of others would not be recognised."""
 
     async def gather(self, scopes: Sequence[str]) -> None:
-        """Everything about the bindings of these namespaces, () for all, and about the operator."""
+        """Everything about the bindings of these namespaces, () for all, and about the operator.
+
+        Raises Transient where the API server does not even tell its version: every other read would wait as long.
+        """
+        await self._cluster()
         bindings = [raw for scope in scopes or (None,) for raw in await self._all(BINDING, scope)]
         for raw in bindings:
             await self._around(raw)
@@ -66,7 +70,7 @@ class Evidence:
         await self._values(spaces)
         await self._children(sorted({raw["metadata"]["namespace"] for raw in bindings}))
         await self._events(spaces)
-        await self._versions()
+        await self._definitions()
         for pod in pods:
             await self._voice(pod)
 
@@ -133,12 +137,18 @@ class Evidence:
         for namespace in namespaces:
             await self._all(EVENT, namespace, lambda raw: _subject(raw) in known)
 
-    async def _versions(self) -> None:
-        for kind in (kind for kind in KINDS.values() if "." in kind.group and not kind.group.endswith(".k8s.io")):
-            await self._one(_DEFINITION, "", f"{kind.plural}.{kind.group}")
-        answer = await self._try("the cluster's version", self.client.read(Call("get", _VERSION), "/version"))
+    async def _cluster(self) -> None:
+        try:
+            answer = await self.client.read(Call("get", _VERSION), "/version")
+        except (Refused, Gone) as error:
+            self.missing.append(f"the cluster's version: {error}")
+            answer = b""
         cluster = {name: value for name, value in _parsed(answer).items() if name in _VERSION_FIELDS}
         self.texts["versions.yaml"] = print_yaml([{"fiddler-kong": __version__, "cluster": cluster}])
+
+    async def _definitions(self) -> None:
+        for kind in (kind for kind in KINDS.values() if "." in kind.group and not kind.group.endswith(".k8s.io")):
+            await self._one(_DEFINITION, "", f"{kind.plural}.{kind.group}")
 
     async def _voice(self, pod: Manifest) -> None:
         """The logs and the metrics of a pod of the operator."""

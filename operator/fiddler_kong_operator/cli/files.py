@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 import click
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import Document, DocumentError, read_documents
 from .strict import InvalidBindingError, parse_binding
+from .telling import tell
 
-__all__ = ["coloured", "parse_bindings", "read_file", "read_files", "title"]
+__all__ = ["parse_bindings", "read_file", "read_files", "title", "understood"]
+
+T = TypeVar("T")
 
 _ENDINGS: Final = frozenset({".json", ".yaml", ".yml"})
 """The files of a directory that are read, as kubectl does."""
@@ -22,25 +26,27 @@ _ENDINGS: Final = frozenset({".json", ".yaml", ".yml"})
 
 def read_files(paths: Sequence[str]) -> list[Document]:
     """The objects of files, of directories (not those within), and of standard input for `-`; click.UsageError as `read_file`."""
-    return [document for path in paths for file in _files(path) for document in _read(file)]
+    documents: list[Document] = []
+    for path in paths:
+        try:
+            documents += (document for file in _files(path) for document in _read(file))
+        except OSError as error:
+            raise click.UsageError(f"{error.filename or path} cannot be read: {error.strerror}.") from None
+    return documents
 
 
-def _files(path: str) -> Iterator[str]:
+def _files(path: str) -> list[str]:
     if path == "-" or not Path(path).is_dir():
-        yield path
-        return
+        return [path]
     found = sorted(str(file) for file in Path(path).iterdir() if file.suffix in _ENDINGS and file.is_file())
     if not found:
         raise click.UsageError(f"{path} holds no file that ends in {', '.join(sorted(_ENDINGS))}.")
-    yield from found
+    return found
 
 
 def _read(path: str) -> list[Document]:
-    try:
-        with click.open_file(path, encoding="utf-8") as file:
-            return read_file(file)
-    except OSError as error:
-        raise click.UsageError(f"{path} cannot be read: {error.strerror}.") from None
+    with click.open_file(path, encoding="utf-8") as file:
+        return read_file(file)
 
 
 def read_file(file: IO[str]) -> list[Document]:
@@ -59,13 +65,13 @@ def parse_bindings(documents: Sequence[Document], namespace: str) -> tuple[list[
     faulty = False
     for document in documents:
         for line, word in document.legacy_booleans:
-            _tell(document, namespace, f'line {line}: kubectl reads {word} without quotes as a boolean; write "{word}".')
+            tell(f'line {line}: kubectl reads {word} without quotes as a boolean; write "{word}".', _title(document, namespace))
         try:
             binding = parse_binding(document, namespace)
         except InvalidBindingError as error:
             faulty = True
             for problem in error.problems:
-                _tell(document, namespace, f"{coloured('InvalidSpec', 'red')}: {_sentence(problem)}")
+                tell(_sentence(problem), _title(document, namespace), "InvalidSpec")
         else:
             if str(binding.key) in bindings:
                 raise click.UsageError(f"{binding.key} stands in the file twice.")
@@ -77,14 +83,16 @@ def _sentence(text: str) -> str:
     return text if text.endswith("?") else f"{text}."
 
 
-def _tell(document: Document, namespace: str, text: str) -> None:
-    key = f"{document.namespace or namespace}/{document.name}" if document.name else "(without a name)"
-    click.echo(f"{names.KIND} {key}: {text}", err=True)
+def _title(document: Document, namespace: str) -> str:
+    return f"{names.KIND} {f'{document.namespace or namespace}/{document.name}' if document.name else '(without a name)'}"
 
 
-def coloured(text: str, colour: str) -> str:
-    """The text in bold and in a colour, which click leaves out where the output is no terminal."""
-    return click.style(text, fg=colour, bold=True)
+def understood(key: ObjectKey, manifest: Manifest, read: Callable[[ObjectKey, Manifest], T]) -> T:
+    """What the operator takes from an object; click.UsageError for one that no API server would accept."""
+    try:
+        return read(key, manifest)
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise click.UsageError(f"{key} is not a valid {key.kind}.") from None
 
 
 def title(file: IO[str]) -> str:

@@ -9,6 +9,9 @@ from typing import Any, Final, NoReturn
 import click
 
 from fiddler_kong_operator import __version__
+from fiddler_kong_operator.errors import FiddlerKongError
+
+from .telling import INTERRUPTED, refusal
 
 __all__ = ["COMMANDS", "main"]
 
@@ -43,6 +46,16 @@ class LazyGroup(click.Group):
             return _not_installed()
         command = getattr(module, _identifier(cmd_name))
         return command if isinstance(command, click.Command) else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. An error of this project's ends it in a sentence, Ctrl-C with the code that a shell gives it."""
+        try:
+            return super().invoke(ctx)
+        except FiddlerKongError as error:
+            raise refusal(str(error)) from None
+        except KeyboardInterrupt:
+            click.echo("\nInterrupted.", err=True)
+            raise SystemExit(INTERRUPTED) from None
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> click.Context:
         """The context, under the name the user typed: kubectl starts its plugin as `kubectl-fiddler_kong`."""

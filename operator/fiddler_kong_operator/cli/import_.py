@@ -17,6 +17,8 @@ from .importing import Choices, Given, Imported, import_kong, is_kong_file
 from .importing.key_file import write_keys
 from .importing.naming import slug
 from .render import print_manifests, print_yaml
+from .telling import tell
+from .values import NAMESPACE
 
 __all__ = ["import_"]
 
@@ -44,7 +46,7 @@ class Target(click.ParamType[Manifest]):
 
 @click.command("import")
 @click.argument("file", type=click.File(encoding="utf-8"))
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of the bindings and Secrets.")
+@click.option("-n", "--namespace", type=NAMESPACE, default="default", show_default=True, help="Namespace of the bindings and Secrets.")
 @click.option("--name", help="Name of the binding; the file's name if left out. A second binding gets a number.")
 @click.option(
     "--gateway",
@@ -91,7 +93,7 @@ def import_(  # noqa: PLR0913 - one for each option of the command
     base = next(found for found in (slug(wish, _LONGEST_NAME) for wish in names) if found)
     policy = EndpointPolicy(allow_http=allow_http)
     imported = import_kong(content, Choices(namespace, gateway, base, Given(fiddler_url, application_id), policy))
-    note = _write(imported.secrets, secrets_file, replace=force)
+    note = _write(imported.secrets, secrets_file, title(file), replace=force)
     _report(imported, note)
     print_manifests(imported.bindings, output)
     if not imported.bindings or any(remark.lost for remark in imported.remarks):
@@ -108,10 +110,12 @@ def _read(file: TextIO) -> Manifest:
     return content
 
 
-def _write(secrets: Sequence[Manifest], path: Path, *, replace: bool) -> str:
-    """Write the keys, if there are any; the sentence that says where they are."""
+def _write(secrets: Sequence[Manifest], path: Path, source: str, *, replace: bool) -> str:
+    """Write the keys, if there are any; the sentence that says where they are. `source` is the name of the imported file."""
     if not secrets:
         return ""
+    if path.exists() and Path(source).exists() and path.samefile(source):
+        raise click.UsageError(f"{path} is the file to import. Name another --secrets-file.")
     if str(path) == "-":
         raise click.UsageError("Keys never go to standard output: name another --secrets-file.")
     try:
@@ -125,8 +129,8 @@ def _write(secrets: Sequence[Manifest], path: Path, *, replace: bool) -> str:
 
 def _report(imported: Imported, note: str) -> None:
     for remark in imported.remarks:
-        click.echo(f"{'' if remark.lost else 'Note: '}{remark}", err=True)
+        tell(f"{'' if remark.lost else 'Note: '}{remark}")
     if not imported.bindings:
-        click.echo("Nothing to import: no route of the file has both an ai-proxy and a destination in Fiddler.", err=True)
+        tell("Nothing to import: no route of the file has both an ai-proxy and a destination in Fiddler.")
     if note:
-        click.echo(note, err=True)
+        tell(note)

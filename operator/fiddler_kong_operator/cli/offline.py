@@ -15,6 +15,8 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec, SecretKeyRef
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.observe.kinds.plugins import PluginFacts, facts_of, reduce_plugin
+from fiddler_kong_operator.observe.surroundings import OtherPlugins
 from fiddler_kong_operator.plan.acceptance.checks import Acceptance, evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
@@ -24,15 +26,15 @@ from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, rea
 from fiddler_kong_operator.plan.objects.build import build
 from fiddler_kong_operator.plan.objects.declarative import build_declarative, placeholders
 from fiddler_kong_operator.plan.objects.desired import Attachment
-from fiddler_kong_operator.plan.own_models import ANSWERING_TYPES, OwnModels, read_models
 from fiddler_kong_operator.plan.plugins import required_keys
-from fiddler_kong_operator.plan.references import attach_targets, entry_of, exposed_routes, named_plugin, place_of
+from fiddler_kong_operator.plan.references import attach_targets, entry_of, exposed_routes, place_of
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 from fiddler_kong_operator.plan.status.verified import missing_names
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Workload
 
 from .documents import Document
+from .files import understood
 
 __all__ = ["REDACTED", "Outcome", "Surroundings", "gather_offline", "render_declarative", "render_objects"]
 
@@ -60,39 +62,24 @@ class Surroundings:
     bindings: tuple[Binding, ...]
     secrets: Mapping[tuple[str, str], Mapping[str, bytes]] = field(default_factory=dict, repr=False)
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
-    plugin_types: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """`plugin` type by namespace and name; "" is the namespace of KongClusterPlugins."""
-    plugin_models: Mapping[tuple[str, str], OwnModels] = field(default_factory=dict)
-    """The models of plugins that answer calls, by the same names."""
+    plugins: Mapping[ObjectKey, PluginFacts] = field(default_factory=dict)
     endpoints: EndpointPolicy = STRICT
 
-    def types_of(self, lists: Iterable[Attachable]) -> dict[str, str]:
-        """The types of the listed plugins that the file has, by name as listed."""
-        return {name: self.plugin_types[place] for name, place in self._places(lists).items()}
-
-    def models_of(self, lists: Iterable[Attachable]) -> dict[str, OwnModels]:
-        """The models of those that answer calls. One that is disabled has none."""
-        places = {name: place for name, place in self._places(lists).items() if self.plugin_types[place] in ANSWERING_TYPES}
-        return {name: self.plugin_models[place] for name, place in places.items() if self.plugin_models[place] != ()}
-
-    def _places(self, lists: Iterable[Attachable]) -> dict[str, tuple[str, str]]:
-        """Where the file has the listed plugins; a KongPlugin takes precedence."""
-        listed = {name: named_plugin(target.key, name) for target in lists for name in (*target.plugins, *target.filters)}
-        places = {name: ((key.namespace, key.name), ("", name)) for name, key in listed.items()}
-        return {name: place for name, both in places.items() for place in reversed(both) if place in self.plugin_types}
+    def listed(self, lists: Iterable[Attachable]) -> OtherPlugins:
+        """The listed plugins that the file has."""
+        return OtherPlugins.on(lists, lambda target, name: facts_of(lambda key, _: self.plugins.get(key), target, name))
 
     @classmethod
     def gather(
         cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str, endpoints: EndpointPolicy = STRICT
     ) -> Surroundings:
-        """From the documents that are not bindings; `namespace` is for a document that names none."""
-        objects = {ObjectKey(d.kind, d.namespace or namespace, d.name): d.manifest for d in documents}
+        """From the documents that are not bindings; `namespace` is for a document that names none. click.UsageError as `understood`."""
+        objects = {_key(document, namespace): document.manifest for document in documents}
         return cls(
             tuple(bindings),
             {(key.namespace, key.name): _secret_data(m) for key, m in objects.items() if key.kind == SECRET.name},
-            {key: read_attachable(key, m) for key, m in objects.items() if key.kind in ATTACHABLES},
-            {_plugin_place(key): str(m.get("plugin")) for key, m in objects.items() if key.kind in _PLUGINS},
-            {_plugin_place(key): read_models(m) for key, m in objects.items() if key.kind in _PLUGINS},
+            {key: understood(key, m, read_attachable) for key, m in objects.items() if key.kind in ATTACHABLES},
+            {key: understood(key, m, reduce_plugin) for key, m in objects.items() if key.kind in _PLUGINS},
             endpoints,
         )
 
@@ -155,13 +142,14 @@ def _snapshot(binding: Binding, around: Surroundings) -> Snapshot:
     routes = tuple(target for target in around.targets.values() if target.backends)
     behind = {key: around.targets[key] for target in wanted.values() for key in _led_to(target) if key in around.targets}
     lists = (*(route for route in routes if route.key.namespace == binding.namespace), *behind.values(), *wanted.values())
+    plugins = around.listed(lists)
     return Snapshot(
         binding,
         now=0.0,
         siblings=others,
         targets=wanted,
-        plugin_types=around.types_of(lists),
-        models=around.models_of(lists) or None,  # where the file has none, the cluster may
+        plugin_types=plugins.types,
+        models=plugins.models or None,  # where the file has none, the cluster may
         ingresses=tuple(ingresses),
         routes=routes,
         behind=behind,
@@ -211,7 +199,7 @@ def _assumptions(binding: Binding, around: Surroundings) -> Iterator[str]:
         if target is None:
             yield f"{key} is not in the file; it is taken to exist and to have no plugins."
         for name in target.plugins if target else ():
-            if target and name not in around.types_of([target]):
+            if target and name not in around.listed([target]).facts:
                 yield f"{key} lists {name}, which is not in the file. If the cluster has a plugin of that name, add it to the file."
 
 
@@ -265,5 +253,5 @@ def _decode(value: Any) -> bytes:
         return b"\xff"
 
 
-def _plugin_place(key: ObjectKey) -> tuple[str, str]:
-    return ("" if key.kind == KONG_CLUSTER_PLUGIN.name else key.namespace), key.name
+def _key(document: Document, namespace: str) -> ObjectKey:
+    return ObjectKey(document.kind, "" if document.kind == KONG_CLUSTER_PLUGIN.name else document.namespace or namespace, document.name)

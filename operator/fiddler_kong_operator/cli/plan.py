@@ -19,14 +19,17 @@ from fiddler_kong_operator.observe.kinds import WATCHED
 from fiddler_kong_operator.observe.survey import Survey
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.kinds import BINDING, EVENT, SECRET
+from fiddler_kong_operator.plan.objects.raw import mapping
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.reconcile.rehearsal import Rehearsal
 
-from .access import COULD_NOT_LOOK, Access, access_options, with_client
+from .access import Access, access_options, with_client
 from .changes import diff, restarts, verb
 from .documents import Document
-from .files import coloured, parse_bindings, read_files
+from .files import parse_bindings, read_files
 from .options import probe_options, read_probe
+from .telling import COULD_NOT_LOOK, tell, tell_bug
+from .values import BINDING_NAME
 
 __all__ = ["plan"]
 
@@ -54,8 +57,8 @@ class _Task:
     async def run(self, client: Client) -> _Outcome:
         """Look, and let the operator's passes run in memory."""
         overlay = Overlay(client)
-        survey = await Survey.take(overlay, self.namespaces, self.endpoints, _bug)
-        rehearsal = Rehearsal(overlay, survey.cache, self.endpoints, _bug)
+        survey = await Survey.take(overlay, self.namespaces, self.endpoints, tell_bug)
+        rehearsal = Rehearsal(overlay, survey.cache, self.endpoints, tell_bug)
         problems: list[str] = []
         for kind, raw in (*self.around, *((BINDING, _manifest(binding)) for binding in self.bindings)):
             try:
@@ -90,7 +93,7 @@ class _Outcome:
 
 
 @click.command()
-@click.argument("bindings", metavar="[BINDING]...", nargs=-1)
+@click.argument("bindings", type=BINDING_NAME, metavar="[BINDING]...", nargs=-1)
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE", help="A file or directory of objects; - for standard input.")
 @click.option("--delete", is_flag=True, help="Plan the deletion of the bindings named.")
 @probe_options("allow_http", "allowed_addresses")
@@ -110,8 +113,7 @@ def plan(bindings: tuple[str, ...], files: tuple[str, ...], *, delete: bool, **o
         raise click.UsageError("Give either -f FILE, or names of bindings; --delete goes with names.")
     if delete and not bindings:
         raise click.UsageError("--delete needs the names of bindings.")
-    probe = read_probe(options)
-    endpoints = EndpointPolicy(allow_http=probe.allow_http, allowed_addresses=probe.allowed_addresses)
+    endpoints = EndpointPolicy.of(read_probe(options))
     task, faulty = _task(files, access, endpoints) if files else (_Task(access, endpoints, named=bindings, delete=delete), False)
     raise SystemExit(_tell(with_client(access, task.run), faulty=faulty))
 
@@ -124,7 +126,7 @@ def _task(files: Sequence[str], access: Access, endpoints: EndpointPolicy) -> tu
     around = [(document, _kind(document)) for document in documents if document.kind != names.KIND]
     ignored = sorted({document.kind or "objects without a kind" for document, kind in around if kind is None})
     if ignored:
-        click.echo(f"Ignored: {', '.join(ignored)}.", err=True)
+        tell(f"Ignored: {', '.join(ignored)}.")
     assumed = tuple((kind, _placed(document, kind, namespace)) for document, kind in around if kind)
     if not bindings and not assumed:
         raise click.UsageError(f"{', '.join(files)}: nothing in there concerns the operator.")
@@ -140,10 +142,11 @@ def _kind(document: Document) -> Kind | None:
 
 def _placed(document: Document, kind: Kind, namespace: str) -> Manifest:
     """The object with its namespace, and without the fields that the API server would convert."""
-    metadata = {**document.metadata, **({"namespace": document.namespace or namespace} if kind.namespaced else {})}
+    metadata = {**document.metadata, "name": document.name, **({"namespace": document.namespace or namespace} if kind.namespaced else {})}
     manifest = {**document.manifest, "metadata": metadata}
     if kind == SECRET and isinstance(plain := manifest.pop("stringData", None), dict):
-        manifest["data"] = {**(manifest.get("data") or {}), **{n: base64.b64encode(str(v).encode()).decode() for n, v in plain.items()}}
+        encoded = {name: base64.b64encode(str(value).encode()).decode() for name, value in plain.items()}
+        manifest["data"] = {**mapping(manifest, "data"), **encoded}
     return manifest
 
 
@@ -159,21 +162,15 @@ def _notes(survey: Survey) -> Iterator[str]:
     yield from (f"{text}." for text in survey.unread)
 
 
-def _bug(kind: str) -> None:
-    click.echo(f"A {kind} of the cluster has a form that nobody foresaw, and is left out: please report it.", err=True)
-
-
 def _tell(outcome: _Outcome, *, faulty: bool) -> int:
     """Print it; returns the exit code."""
     shown = [(change, lines) for change in outcome.changes if (lines := diff(change))]
     for line in (line for _, lines in shown for line in lines):
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
-    for text in _summary([change for change, _ in shown]):
-        click.echo(text, err=True)
-    for text in (*outcome.notes, *outcome.problems):
-        click.echo(text, err=True)
+    for text in (*_summary([change for change, _ in shown]), *outcome.notes, *outcome.problems):
+        tell(text)
     for key, reason, message in outcome.findings:
-        click.echo(f"{key}: {coloured(reason, 'red')}: {message}", err=True)
+        tell(message, key, reason)
     if faulty or outcome.problems or outcome.findings:
         return COULD_NOT_LOOK
     return DIFFERENCES if shown else 0

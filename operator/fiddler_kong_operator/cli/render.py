@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TextIO
 
 import click
@@ -17,8 +17,10 @@ from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.snapshot import Binding
 
 from .documents import LEGACY_BOOLEANS, Document
-from .files import coloured, parse_bindings, read_file, title
+from .files import parse_bindings, read_file, title
 from .offline import Outcome, Surroundings, render_declarative, render_objects
+from .telling import tell
+from .values import NAMESPACE
 
 __all__ = ["print_manifests", "print_yaml", "render"]
 
@@ -33,7 +35,7 @@ _FORMATS: Final = "kubernetes: the operator's objects; kong: Kong's declarative 
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--format", "format_", type=click.Choice(list(_RENDERERS)), default="kubernetes", show_default=True, help=_FORMATS)
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print it.")
-@click.option("-n", "--namespace", default="default", show_default=True, help="Namespace of objects that name none.")
+@click.option("-n", "--namespace", type=NAMESPACE, default="default", show_default=True, help="Namespace of objects that name none.")
 @click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
 @click.option("--allow-http", is_flag=True, help="Accept http:// for fiddler.url, as run --probe-allow-http does.")
 def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, *, allow_http: bool) -> None:
@@ -52,23 +54,25 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
         raise click.UsageError(f"{title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
     around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, EndpointPolicy(allow_http=allow_http))
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
-    for line in (*_ignored(documents), *(line for outcome in outcomes for line in _report(outcome))):
-        click.echo(line, err=True)
+    _tell_ignored(documents)
+    for outcome in outcomes:
+        _tell(outcome)
     print_manifests([manifest for outcome in outcomes for manifest in outcome.printed], output, bare=format_ == "kong")
     if faulty or any(outcome.refused for outcome in outcomes):
         raise SystemExit(REFUSED)
 
 
-def _ignored(documents: Sequence[Document]) -> Iterator[str]:
+def _tell_ignored(documents: Sequence[Document]) -> None:
     kinds = sorted({document.kind or "objects without a kind" for document in documents} - _USED)
     if kinds:
-        yield f"Ignored: {', '.join(kinds)}."
+        tell(f"Ignored: {', '.join(kinds)}.")
 
 
-def _report(outcome: Outcome) -> Iterator[str]:
-    key = outcome.binding.key
-    yield from (f"{key}: {coloured(finding.reason.name, 'red')}: {finding.message}" for finding in outcome.refused)
-    yield from (f"{key}: {note}" for note in outcome.notes)
+def _tell(outcome: Outcome) -> None:
+    for finding in outcome.refused:
+        tell(finding.message, outcome.binding.key, finding.reason.name)
+    for note in outcome.notes:
+        tell(note, outcome.binding.key)
 
 
 def print_manifests(manifests: Sequence[Manifest], output: str, *, bare: bool = False) -> None:

@@ -15,8 +15,9 @@ import click
 
 from fiddler_kong_operator.kube.client import Client
 
-from .access import COULD_NOT_LOOK, Access, access_options, with_client
+from .access import Access, access_options, with_client
 from .evidence import Evidence
+from .telling import refusal, tell
 
 __all__ = ["support_bundle"]
 
@@ -74,10 +75,9 @@ def support_bundle(output: Path | None, **options: Any) -> None:
 
     bundle = with_client(access, gather)
     for text in bundle.missing:
-        click.echo(f"Not in it: {text}", err=True)
+        tell(f"Not in it: {text}")
     if bundle.empty:
-        click.echo("Error: the cluster shows nothing that belongs in a bundle.", err=True)
-        raise SystemExit(COULD_NOT_LOOK)
+        raise refusal("the cluster shows nothing that belongs in a bundle.")
     _write(path, bundle)
     click.echo(f"{path}: {len(bundle.files)} files. Read it before you pass it on.")
 
@@ -93,5 +93,4 @@ def _write(path: Path, bundle: _Bundle) -> None:
                 member.size, member.mode, member.mtime = len(content), _OWNER_ONLY, int(now)
                 archive.addfile(member, io.BytesIO(content))
     except OSError as error:
-        click.echo(f"Error: {path} cannot be written: {error.strerror}.", err=True)
-        raise SystemExit(COULD_NOT_LOOK) from None
+        raise refusal(f"{path} cannot be written: {error.strerror}.") from None

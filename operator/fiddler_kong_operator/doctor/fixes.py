@@ -12,7 +12,7 @@ from fiddler_kong_operator.plan.keys import PluginKey
 from fiddler_kong_operator.plan.plugins import required_keys
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
-__all__ = ["fix_for"]
+__all__ = ["fix_for", "kubectl"]
 
 
 def fix_for(finding: Finding, snapshot: Snapshot) -> str:
@@ -21,7 +21,8 @@ def fix_for(finding: Finding, snapshot: Snapshot) -> str:
     return (write(snapshot) if write else "") or finding.reason.remedy
 
 
-def _kubectl(namespace: str, *words: str) -> str:
+def kubectl(namespace: str, *words: str) -> str:
+    """A command to paste. Its words may come from others: none of them becomes a command of its own."""
     return shlex.join(["kubectl", "--namespace", namespace, *words])
 
 
@@ -32,7 +33,7 @@ def _create_secret(snapshot: Snapshot) -> str:
         return ""
     keys = dict.fromkeys(ref.key for ref in missing if ref.name == missing[0].name)
     values = (f"--from-literal={key}=..." for key in keys)
-    return _kubectl(snapshot.binding.namespace, "create", "secret", "generic", missing[0].name, *values)
+    return kubectl(snapshot.binding.namespace, "create", "secret", "generic", missing[0].name, *values)
 
 
 def _add_key(snapshot: Snapshot) -> str:
@@ -41,7 +42,7 @@ def _add_key(snapshot: Snapshot) -> str:
         data = snapshot.secrets.get(key.ref.name)
         if data is not None and key.ref.key not in data:
             patch = f'{{"stringData":{{"{key.ref.key}":"..."}}}}'
-            return _kubectl(snapshot.binding.namespace, "patch", "secret", key.ref.name, "--patch", patch)
+            return kubectl(snapshot.binding.namespace, "patch", "secret", key.ref.name, "--patch", patch)
     return ""
 
 
@@ -64,12 +65,12 @@ def _scale(snapshot: Snapshot) -> str:
 
 def _on_workload(snapshot: Snapshot, verb: str, *rest: str) -> str:
     key = snapshot.binding.workload
-    return _kubectl(key.namespace, *verb.split(), f"{key.kind.lower()}/{key.name}", *rest) if key else ""
+    return kubectl(key.namespace, *verb.split(), f"{key.kind.lower()}/{key.name}", *rest) if key else ""
 
 
 def _unsuspend(snapshot: Snapshot) -> str:
     key = snapshot.binding.key
-    return _kubectl(key.namespace, "patch", names.SHORT_NAME, key.name, "--type=merge", "--patch", '{"spec":{"suspend":false}}')
+    return kubectl(key.namespace, "patch", names.SHORT_NAME, key.name, "--type=merge", "--patch", '{"spec":{"suspend":false}}')
 
 
 _COMMANDS: Final[Mapping[str, Callable[[Snapshot], str]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -35,6 +35,8 @@ class Looker:
     client: Client
     prober: TraceProber | None
     progress: Progress = lambda _: None
+    answers: dict[ProbeTarget, ProbeResult] = field(default_factory=dict)
+    """The trace endpoints that were asked: one that many bindings share is asked once."""
 
     async def gather(self, survey: Survey, wanted: Sequence[ObjectKey]) -> Evidence:
         """The evidence about the cluster and these bindings."""
@@ -91,4 +93,7 @@ class Looker:
         spec, keys = case.snapshot.binding.spec, case.decision.keys
         if self.prober is None or spec is None or keys is None:
             return None
-        return (await self.prober.ask(ProbeTarget.of(spec.fiddler, keys.fiddler, case.decision.gateway.verify_depth))).result
+        target = ProbeTarget.of(spec.fiddler, keys.fiddler, case.decision.gateway.verify_depth)
+        if target not in self.answers:
+            self.answers[target] = (await self.prober.ask(target)).result
+        return self.answers[target]

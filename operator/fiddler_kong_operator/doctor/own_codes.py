@@ -14,8 +14,8 @@ _N, _W, _E = Severity
 # fmt: off
 OWN: Final = (
     Code(
-        "FKB0101", "NotReadable", _N, "This user may not read what the check is about, so nobody knows whether it is fine.",
-        "Ask for the verb in the message, or let someone with more rights run the doctor.",
+        "FKB0101", "NotReadable", _N, "You may not read what the check is about, or the cluster fails to show it: it may be fine or not.",
+        "Ask for the verb in the message, or repair what it names; or let someone with more rights run the doctor.",
     ),
     Code(
         "FKB0102", "ClusterTooOld", _E, "This version of Kubernetes is older than the operator needs.",

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any, Final
@@ -71,6 +72,14 @@ async def load_configuration(kubeconfig: str | None = None, context: str | None 
     return configuration
 
 
+def _trust(configuration: Configuration) -> ssl.SSLContext:
+    try:
+        context: ssl.SSLContext = RESTClientObject(configuration).ssl_context
+    except OSError as error:  # ssl.SSLError is one too
+        raise NoCluster(f"No access to a cluster: the kubeconfig's certificates cannot be used ({error.strerror}). {_REMEDY}") from error
+    return context
+
+
 def _behind_proxy(host: str) -> bool:
     """Whether the environment names a proxy for the API server. aiohttp starts a thread for each request to look for one."""
     parts = urlsplit(host)
@@ -85,10 +94,10 @@ class Connection:
     """
 
     def __init__(self, configuration: Configuration, load: Loader) -> None:
-        """`load` is called for new credentials after an HTTP 401."""
+        """`load` is called for new credentials after an HTTP 401. NoCluster where the certificates of the configuration are none."""
         self._configuration = configuration
         self._load = load
-        self._tls = RESTClientObject(configuration).ssl_context
+        self._tls = _trust(configuration)
         self._session: aiohttp.ClientSession | None = None
         self._renewing = asyncio.Lock()
 

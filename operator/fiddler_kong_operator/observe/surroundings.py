@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.exports import Exports
@@ -43,6 +43,12 @@ class OtherPlugins:
 
     facts: Mapping[str, PluginFacts]
 
+    @classmethod
+    def on(cls, lists: Iterable[Attachable], find: Callable[[ObjectKey, str], PluginFacts | None]) -> Self:
+        """Those that are found, by name as written in the lists; `find` takes the object with the list, and the name."""
+        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
+        return cls({name: found for name, target in written.items() if (found := find(target, name))})
+
     @property
     def types(self) -> dict[str, str]:
         """The type of each."""
@@ -76,8 +82,7 @@ class Surroundings:
 
         One that Kong leaves out has the type "".
         """
-        written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
-        return OtherPlugins({name: found for name, target in written.items() if (found := self._facts(target, name))})
+        return OtherPlugins.on(lists, self._facts)
 
     def everywhere(self, binding: Binding) -> OtherPlugins:
         """The enabled global KongClusterPlugins of the binding's class."""

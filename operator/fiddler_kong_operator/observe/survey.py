@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from fiddler_kong_operator.errors import Gone, Refused
+from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import relist
 from fiddler_kong_operator.kube.objects import Kind
@@ -31,7 +31,7 @@ class Survey:
     reader: Reader
     fallback: tuple[str, ...] = ()
     unread: list[str] = field(default_factory=list)
-    """A sentence for each kind, and namespace, that this user may not list."""
+    """A sentence for each kind, and namespace, that this user may not list, or that the API server fails to list."""
     partial: set[str] = field(default_factory=set)
     """The kinds that this user may list only in the `fallback` namespaces, by name."""
 
@@ -41,7 +41,8 @@ class Survey:
     ) -> Self:
         """List everything; where this user may not list a kind everywhere, in the `fallback` namespaces.
 
-        Raises Transient and Expired where the API server does not answer; `on_bug` is called with the kind of an unforeseen object.
+        Raises Transient and Expired where the API server does not list the bindings; `on_bug` is called with the kind of an unforeseen
+        object.
         """
         feed = Feed(Cache(client.clock), lambda *_: None, on_bug)
         survey = cls(client, feed, Reader(feed, client, endpoints=endpoints, clock=client.clock), tuple(fallback))
@@ -68,11 +69,13 @@ class Survey:
                 self.feed.forbidden(kind, scope, text)
 
     async def _list(self, kind: Kind, scope: str | None) -> str | None:
-        """List it in one namespace or everywhere; returns why this user may not."""
+        """List it in one namespace or everywhere; returns why that is not possible: one kind's failing webhook hides no other kind."""
         try:
             await relist(self.client, kind, scope, self.feed)
         except Gone:
             self.feed.installed(kind, installed=False)
-        except Refused as error:
+        except (Refused, Transient, Expired) as error:
+            if kind == BINDING and not isinstance(error, Refused):
+                raise
             return f"{kind.name}{f' in {scope}' if scope else ''} cannot be listed: {error}"
         return None

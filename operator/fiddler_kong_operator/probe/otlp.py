@@ -54,7 +54,7 @@ class TraceProber:
     """Probes trace endpoints. One for the whole process; it holds no connection and no state about targets."""
 
     def __init__(self, settings: ProbeSettings, *, resolve: Resolve | None = None, wall_clock: Callable[[], float] = time.time) -> None:
-        """Read the CA bundle; OSError if it cannot be read. `resolve` and `wall_clock` (seconds since the epoch) are for tests."""
+        """Read the CA bundle; CannotTrust if it cannot be read. `resolve` and `wall_clock` (seconds since the epoch) are for tests."""
         self._settings = settings
         self._sessions = Sessions(settings, settings.concurrency, resolve, wall_clock)
         self._now = wall_clock

@@ -36,7 +36,7 @@ class Sessions:
     """Opens the sessions. It holds no connection and no state about targets."""
 
     def __init__(self, settings: ProbeSettings, threads: int, resolve: Resolve | None, wall_clock: Callable[[], float]) -> None:
-        """Read the CA bundle; OSError if it cannot be read. Without `resolve`, at most `threads` names are resolved at once.
+        """Read the CA bundle; CannotTrust if it cannot be read. Without `resolve`, at most `threads` names are resolved at once.
 
         `wall_clock` returns seconds since the epoch.
         """

@@ -6,6 +6,8 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from fiddler_kong_operator.errors import CannotTrust
+
 __all__ = ["TrustStore"]
 
 _NO_CHECK_TIME: Final = 0x200000
@@ -16,10 +18,13 @@ class TrustStore:
     """The TLS context; it is built again when the bundle changes on disk (a mounted ConfigMap is replaced in place)."""
 
     def __init__(self, ca_file: str | None) -> None:
-        """Read the bundle; OSError or ssl.SSLError if it is missing or not PEM."""
+        """Read the bundle; CannotTrust if it is missing or not PEM."""
         self._path = Path(ca_file) if ca_file else None
-        self._stamp = self._modified()
-        self._context = self._load()
+        try:
+            self._stamp = self._modified()
+            self._context = self._load()
+        except OSError as error:  # ssl.SSLError is one too
+            raise CannotTrust(str(ca_file), error) from error
 
     def context(self) -> ssl.SSLContext:
         """The context to connect with. While a changed bundle cannot be read, the former context stays in use."""

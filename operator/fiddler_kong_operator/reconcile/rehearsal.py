@@ -38,6 +38,11 @@ _STRIDE: Final = 60
 
 _UNPROCESSABLE: Final = 422
 
+_FORMS: Final = (AttributeError, LookupError, TypeError, ValueError)
+"""Raised where an object has a form that no API server accepts, by whoever reads or changes it."""
+
+_PARTS: Final = ("spec", "data", "config")
+
 _DECIDED: Final = (
     ConditionType.ACCEPTED,
     ConditionType.SECRETS_RESOLVED,
@@ -53,17 +58,18 @@ class Rehearsal:
     def __init__(self, overlay: Overlay, cache: Cache, endpoints: EndpointPolicy, on_bug: Callable[[str], None]) -> None:
         """`on_bug` is called with the kind of an unforeseen object."""
         clock, applier = _hurrying(), Applier(overlay, feed := Feed(cache, self._requeue, on_bug))
-        own = next(iter(sorted(cache.indexes.marked_by)), "rehearsal")
         reader = Reader(feed, overlay, endpoints=endpoints, clock=cache.clock)
         outcomes = GatewayOutcomes(lambda workload: self._requeue(cache.indexes.wanted_by[workload]))
-        installations = Installations(own, cache, applier, _ignore, clock)
+        installations = _Whichever("rehearsal", cache, applier, _ignore, clock)
         probes = ProbeSchedule(_ask_nobody, ProbeSchedule.pace(ProbeSettings()), _ignore, clock=clock)
         arrivals = ArrivalsDesk(_ask_nobody, Settings(arrivals=ArrivalsSettings(interval=0)), _ignore, clock)
-        reporter = Reporter(applier, outcomes, arrivals, _ignore, clock, own)
+        reporter = Reporter(applier, outcomes, arrivals, _ignore, clock, installations.own)
         self._bindings = BindingReconciler(reader, applier, probes, reporter, installations, clock)
         self._gateways = GatewayReconciler(overlay, feed, reader, outcomes, installations, clock)
         self._overlay, self._cache, self._feed = overlay, cache, feed
         self._queue: dict[ObjectKey, None] = {}
+        self._around: list[str] = []
+        """The objects that were assumed around the bindings: nobody has checked the form of all that is in them."""
 
     @property
     def concerned(self) -> list[ObjectKey]:
@@ -73,9 +79,11 @@ class Rehearsal:
     async def assume(self, kind: Kind, raw: Manifest) -> None:
         """Take an object as applied. Raises Refused for one of a form that no API server accepts."""
         try:
+            _require_objects(raw)
             self._feed.observe(await self._overlay.assume(kind, raw))
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except _FORMS:
             raise Refused(f"{kind.key(raw)} is malformed", _UNPROCESSABLE) from None
+        self._around += [str(kind.key(raw))] if kind != BINDING else []
 
     async def assume_deletion(self, key: ObjectKey) -> None:
         """Take a binding as deleted: by a person, and by the garbage collector. Gone where it does not exist."""
@@ -128,6 +136,10 @@ class Rehearsal:
             self._requeue([key])
         except FiddlerKongError as error:
             failures[key] = f"{key}: {error}"
+        except _FORMS:
+            if not self._around:
+                raise
+            failures[key] = f"{key} cannot be planned: one of {', '.join(self._around)} has a form that no API server accepts."
         if self._overlay.writes > before:
             self._requeue([key])
             if key.kind in WORKLOADS:
@@ -152,6 +164,27 @@ class Rehearsal:
 
     def _requeue(self, keys: Iterable[ObjectKey], _lane: object = None, _delay: float = 0.0) -> None:
         self._queue |= dict.fromkeys(sorted(keys))
+
+
+def _require_objects(raw: Manifest) -> None:
+    """TypeError where a part is no object that every API server takes for one; what is below them is left to those who read it."""
+    parts = (*(raw.get(name) for name in _PARTS), *(raw["metadata"].get(name) for name in ("labels", "annotations")))
+    if any(not isinstance(part, dict) for part in parts if part is not None):
+        raise TypeError("not an object")
+
+
+class _Whichever(Installations):
+    """The installation that serves the binding at hand: several may be at work, each in namespaces of its own, and share a gateway."""
+
+    def concerned_with(self, workload: ObjectKey) -> bool:
+        """Never: the others' bindings are not seen by it."""
+        del workload
+        return False
+
+    async def wait(self, key: ObjectKey) -> float:
+        """No time: the binding is its own."""
+        del key
+        return 0.0
 
 
 def _hurrying() -> Callable[[], float]:

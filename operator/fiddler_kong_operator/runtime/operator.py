@@ -70,7 +70,7 @@ class Operator:
         product.watch_probes(self._probes.states)
         self._arrivals = ArrivalsDesk(self._spans.ask, settings, self._requeue, clock, on_ask=product.count_look)
         self._recorder = Recorder(client, clock, metrics.count_bug)
-        endpoints = EndpointPolicy(settings.probe.allow_http, settings.probe.allowed_addresses)
+        endpoints = EndpointPolicy.of(settings.probe)
         reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints, clock=client.clock)
         outcomes = GatewayOutcomes(self._requeue_tenants, product.count_rollout)
         applier, announce = Applier(client, self._feed), self._recorder.record

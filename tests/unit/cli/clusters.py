@@ -21,7 +21,8 @@ _KINDS = {**KINDS, "Lease": LEASE, "Pod": POD}
 
 
 class SmallCluster:
-    """Objects by their path. `texts` are answers that are no objects; `forbidden` are plurals that this user may not read."""
+    """Objects by their path. `texts` are answers that are no objects; `forbidden` are plurals that this user may not read,
+    `failing` those for which a webhook fails."""
 
     def __init__(self, *objects: Manifest) -> None:
         self.objects: list[Manifest] = []
@@ -33,6 +34,7 @@ class SmallCluster:
             },
         }
         self.forbidden: set[str] = set()
+        self.failing: set[str] = set()
         self.methods: set[str] = set()
         self.put(*objects)
 
@@ -49,6 +51,8 @@ class SmallCluster:
         plural = next((part for part in path.split("/")[2:] if part in collections), "")
         if plural in self.forbidden:
             return 403, _failure(403, f'{plural} is forbidden: User "someone" cannot list resource "{plural}"')
+        if plural in self.failing:
+            return 500, _failure(500, f"conversion webhook for {plural} failed")
         if path.endswith(f"/{plural}") and plural:
             root, _, namespace = path.removesuffix(f"/{plural}").partition("/namespaces/")
             items = [raw for raw in self.objects if _collection(raw) == f"{root}/{plural}" and namespace in ("", _namespace(raw))]

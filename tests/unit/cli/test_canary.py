@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final
 
 import click.testing
@@ -29,6 +30,8 @@ class World:
     url: str = ""
     status: int = 200
     reading: int = 200
+    wait: str = "0"
+    """Retry-After of Fiddler's answers."""
     span: dict[str, Any] | None = field(default_factory=lambda: {"span_type": "llm", "input": "x"})
     calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
@@ -54,6 +57,7 @@ def world() -> Iterator[World]:
             body = json.dumps(content).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Retry-After", known.wait)
             self.end_headers()
             self.wfile.write(body)
 
@@ -95,10 +99,15 @@ def test_it_calls_the_route_and_says_when_the_span_is_in_fiddler(world: World) -
     assert world.keys == {"Bearer canary-fiddler-key"}
 
 
-def test_it_asks_before_the_call_costs_tokens(world: World) -> None:
-    assert canary(world, given="n\n").exit_code == 1
-    assert world.calls == []
+@pytest.mark.parametrize("answer", ["n\n", ""], ids=["no", "nobody there"])
+def test_without_a_yes_nothing_is_sent(world: World, answer: str) -> None:
+    result = canary(world, given=answer)
 
+    assert (result.exit_code, world.calls) == (2, [])
+    assert result.stderr.endswith("Error: nothing was sent. --yes sends the call without asking.\n")
+
+
+def test_it_asks_before_the_call_costs_tokens(world: World) -> None:
     asked = canary(world, given="y\n")
 
     assert asked.exit_code == 0
@@ -210,3 +219,47 @@ def test_a_header_without_a_colon_is_wrong_use(world: World) -> None:
 
     assert result.exit_code == 2
     assert "must be 'NAME: VALUE'" in result.stderr
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["missing", "not PEM"])
+def test_a_ca_bundle_that_cannot_be_read_is_named_before_anything_is_sent(world: World, tmp_path: Path, content: str | None) -> None:
+    bundle = tmp_path / "ca.pem"
+    if content:
+        bundle.write_text(content)
+
+    result = canary(world, "--yes", f"--probe-ca-file={bundle}")
+
+    assert (result.exit_code, world.calls) == (2, [])
+    assert f"--probe-ca-file: {bundle} cannot be read" in result.stderr
+
+
+def test_a_fiddler_that_asks_to_be_left_alone_for_longer_than_the_timeout_ends_the_wait(world: World) -> None:
+    world.reading, world.wait = 429, "3600"
+
+    result = canary(world, "--yes")
+
+    assert result.exit_code == 1
+    assert "unknown: Fiddler answers 429" in result.stdout
+
+
+def test_the_conversation_that_is_waited_for_is_the_one_that_is_sent(world: World) -> None:
+    result = canary(world, "--yes", "--header", "x-fiddler-conversation-id: of-the-user")
+
+    assert result.exit_code == 0
+    assert world.calls[0][1]["x-fiddler-conversation-id"].startswith("canary-")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0"])
+def test_a_timeout_is_a_number_of_seconds(seconds: str) -> None:
+    result = CliRunner().invoke(main, ["canary", "assistant", "--url", "http://localhost", f"--timeout={seconds}"])
+
+    assert result.exit_code == 2
+    assert "Invalid value for '--timeout'" in result.stderr
+
+
+@pytest.mark.parametrize("args", [["../secrets"], ["a?b"], ["assistant", "-n", "ai/x"]])
+def test_only_what_can_be_a_name_is_asked_for(args: list[str]) -> None:
+    result = CliRunner().invoke(main, ["canary", "--url", "http://localhost", *args])
+
+    assert result.exit_code == 2
+    assert "cannot be the name of an object in Kubernetes" in result.stderr

@@ -192,3 +192,27 @@ def test_a_route_needs_a_name(route: str) -> None:
 
     assert result.exit_code == 2
     assert "--route must be NAMESPACE/NAME, or NAME." in result.output
+
+
+def test_the_files_may_come_by_standard_input() -> None:
+    text = yaml.safe_dump_all([BINDING, secret("fiddler"), secret("openai"), GATEWAY])
+
+    result = CliRunner().invoke(main, [*ARGUMENTS, "-"], input=text)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_a_name_in_a_file_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    result = doctor(tmp_path, {**BINDING, "metadata": {"name": "a\x1b]0;owned\x07"}})
+
+    assert "Binding default/a ]0;owned" in result.stdout
+    assert "\x1b]" not in result.output
+
+
+@pytest.mark.parametrize(("kind", "field"), [("KongPlugin", "plugin"), ("KongPlugin", "metadata"), ("KongClusterPlugin", "disabled")])
+def test_an_object_of_no_valid_form_is_named(tmp_path: Path, kind: str, field: str) -> None:
+    odd = {"kind": kind, "metadata": {"name": "odd"}, "plugin": "ai-proxy", field: ["x"]}
+
+    result = doctor(tmp_path, BINDING, odd)
+
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

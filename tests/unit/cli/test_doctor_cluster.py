@@ -151,3 +151,47 @@ def test_a_route_that_is_not_there_could_not_be_looked_at(kubeconfig: str) -> No
 
     assert result.exit_code == 2
     assert "there is no Ingress, HTTPRoute or Service ai/absent" in result.stderr
+
+
+def test_one_kind_that_cannot_be_listed_hides_none_of_the_others(kubeconfig: str, cluster: SmallCluster) -> None:
+    cluster.failing = {"kongplugins"}
+
+    result = doctor(kubeconfig, "--output=json")
+
+    assert {"NotReadable", "GatewayNotGranted"} <= found(result)
+    assert "conversion webhook for kongplugins failed" in result.stdout
+
+
+def test_a_cluster_that_does_not_list_the_bindings_could_not_be_looked_at(kubeconfig: str, cluster: SmallCluster) -> None:
+    cluster.failing = {"fiddlerkongbindings"}
+
+    result = doctor(kubeconfig)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: list FiddlerKongBinding: conversion webhook for fiddlerkongbindings failed\n"
+
+
+def test_certificates_of_a_kubeconfig_that_are_none_end_in_a_sentence(kubeconfig: str) -> None:
+    file = Path(kubeconfig)
+    file.write_text(file.read_text().replace("server: http:", "certificate-authority-data: aGVsbG8=\n    server: https:"))
+
+    result = doctor(kubeconfig)
+
+    assert result.exit_code == 2
+    assert "Error: No access to a cluster: the kubeconfig's certificates cannot be used" in result.stderr
+
+
+def test_what_a_tenant_calls_a_plugin_cannot_write_to_the_terminal(kubeconfig: str, cluster: SmallCluster) -> None:
+    cluster.put(service("chat", plugins="theirs"), leading(ingress("shop"), "chat"), plugin("theirs", type_="x\x1b]0;owned\x07"))
+
+    result = doctor(kubeconfig, "--route=ai/shop")
+
+    assert "x ]0;owned" in result.stdout
+    assert result.stdout.replace("\n", "").isprintable()
+
+
+@pytest.mark.usefixtures("routed")
+def test_a_ca_bundle_that_cannot_be_read_is_named(kubeconfig: str) -> None:
+    result = CliRunner().invoke(main, ["doctor", "--kubeconfig", kubeconfig, "--probe-ca-file=/nowhere"])
+
+    assert (result.exit_code, result.stderr) == (2, "Error: --probe-ca-file: /nowhere cannot be read (No such file or directory)\n")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import pytest
@@ -13,7 +14,9 @@ from fiddler_kong_operator import __version__
 from fiddler_kong_operator.cli import main
 from fiddler_kong_operator.cli.group import COMMANDS
 from fiddler_kong_operator.cli.options import read_settings, settings_options
+from fiddler_kong_operator.errors import FiddlerKongError
 from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
+from tests.unit.write.fake_cluster import FakeCluster
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,6 +54,24 @@ def test_every_command_explains_itself(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (FiddlerKongError("list Secret: forbidden\x1b[2J"), 2, "Error: list Secret: forbidden [2J\n"),
+        (KeyboardInterrupt(), 130, "\nInterrupted.\n"),
+    ],
+    ids=["an error of the cluster", "ctrl-c"],
+)
+def test_whatever_ends_a_command_ends_it_in_a_sentence(raised: BaseException, code: int, said: str) -> None:
+    class Interrupted(FakeCluster):
+        def list_pages(self, *_: object) -> NoReturn:
+            raise raised
+
+    result = CliRunner().invoke(main, ["plan", "-n", "ai"], obj=Interrupted())
+
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", said)
 
 
 @pytest.fixture

@@ -298,11 +298,46 @@ def test_a_cluster_without_the_definition_gets_a_plan_and_a_hint() -> None:
 
 def test_a_cluster_that_does_not_answer_ends_in_a_sentence() -> None:
     cluster = cluster_of()
-    cluster.errors["Service"] = [Transient("list Service: no answer from the API server")]
+    cluster.errors["FiddlerKongBinding"] = [Transient("list FiddlerKongBinding: no answer from the API server")]
 
     result = planned(cluster, binding())
 
-    assert (result.stderr, result.exit_code) == ("Error: list Service: no answer from the API server\n", 2)
+    assert (result.stderr, result.exit_code) == ("Error: list FiddlerKongBinding: no answer from the API server\n", 2)
+
+
+def marked(name: str, installation: str, **places: str) -> Manifest:
+    """A binding that an installation of the operator serves."""
+    made = binding(name, spec_=spec({**EXPOSED, "expose": {"path": f"/{name}"}}), **places)
+    return {**made, "status": {"installation": installation}}
+
+
+@pytest.mark.parametrize("named", [["assistant"], ["other"], []])
+def test_a_gateway_that_bindings_of_two_installations_share_is_planned(named: list[str]) -> None:
+    result = plan(cluster_of(marked("assistant", "a"), marked("other", "b")), *named)
+
+    assert "~Deployment kong/gateway" in touched(result)
+    assert result.exit_code == 1
+
+
+def test_a_part_of_no_valid_form_that_only_a_write_meets_ends_in_a_sentence() -> None:
+    odd = gateway()
+    odd["spec"]["template"] = ["canary"]
+
+    result = planned(cluster_of(), odd, binding())
+
+    assert result.exit_code == 2
+    assert "Deployment kong/gateway" in result.stderr
+
+
+@pytest.mark.parametrize("part", ["metadata", "spec", "data"])
+def test_an_object_of_a_file_with_parts_of_no_valid_form_is_left_out(part: str) -> None:
+    odd = service("chat")
+    odd |= {"metadata": {**odd["metadata"], "annotations": ["x"]}} if part == "metadata" else {part: ["x"]}
+
+    result = planned(cluster_of(), odd, binding(spec_=spec(ATTACHED)))
+
+    assert "Left out: Service ai/chat is malformed." in result.stderr
+    assert result.exit_code == 2
 
 
 def test_a_binding_that_is_not_there_is_named() -> None:
@@ -321,6 +356,8 @@ def test_a_binding_that_is_not_there_is_named() -> None:
         (["-f", "-"], "", "nothing in there concerns the operator"),
         (["-f", "/no/such/file"], "", "/no/such/file cannot be read: No such file or directory."),
         (["-f", "."], "", "holds no file that ends in .json, .yaml, .yml."),
+        (["-f", "x" * 5000], "", "cannot be read: File name too long."),
+        (["../x"], "", "'../x' cannot be the name of an object in Kubernetes."),
     ],
 )
 def test_wrong_use_ends_in_a_sentence(args: list[str], given: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,9 +39,12 @@ class Readable(WatchableCluster):
         """`others` are of kinds that the operator does not know."""
         super().__init__(*objects)
         self.pages = dict(pages or {})
+        self.silent = False
         self.objects |= dict(others or {})
 
     async def read(self, call: Call, path: str, query: Mapping[str, Any] | None = None, limit: int = 1 << 20) -> bytes:
+        if self.silent:
+            raise Transient(f"{call}: no answer from the API server")
         key = f"{path}?previous" if (query or {}).get("previous") else path
         if key not in self.pages:
             raise Gone(f"{call}: not found")
@@ -180,15 +183,13 @@ def test_where_the_secrets_cannot_be_read_no_text_of_others_is_shown(tmp_path: P
 
 def test_what_may_not_be_read_is_noted_and_the_rest_goes_on(tmp_path: Path) -> None:
     cluster = everything()
-    cluster.pages.clear()
+    cluster.pages = {"/version": "{}"}
     for place in ("Pod in kong", "Event in ai", f"Deployment in {HOME}"):
         cluster.errors[place] = [Refused(f"list {place}: forbidden", 403)]
 
     result, files = bundle(cluster, tmp_path)
 
-    assert [
-        text for text in ("Pods in kong", "Events in ai", "the cluster's version", "log of Pod") if text not in files["index.txt"]
-    ] == []
+    assert [text for text in ("Pods in kong", "Events in ai", "log of Pod") if text not in files["index.txt"]] == []
     assert "objects/FiddlerKongBinding.yaml" in files
     assert result.exit_code == 0
 
@@ -210,6 +211,16 @@ def test_a_cluster_that_shows_nothing_ends_in_a_sentence(error: Exception, messa
     assert f"Not in it: {message}" in result.stderr
     assert result.stderr.endswith("Error: the cluster shows nothing that belongs in a bundle.\n")
     assert (files, result.exit_code) == ({}, 2)
+
+
+def test_a_cluster_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+    cluster = everything()
+    cluster.silent = True
+
+    result, files = bundle(cluster, tmp_path)
+
+    assert (result.stderr, result.exit_code) == ("Error: get Version: no answer from the API server\n", 2)
+    assert (files, cluster.lists) == ({}, [])
 
 
 def test_an_archive_that_is_there_is_not_replaced(tmp_path: Path) -> None:

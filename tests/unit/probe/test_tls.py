@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from fiddler_kong_operator.errors import CannotTrust
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.settings import ProbeSettings
@@ -142,5 +143,5 @@ async def test_a_replaced_ca_bundle_is_used_without_a_restart(ca: trustme.CA, tm
 
 
 def test_a_missing_ca_bundle_is_noticed_at_start() -> None:
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(CannotTrust, match=r"--probe-ca-file: /nowhere/ca\.pem cannot be read"):
         TraceProber(ProbeSettings(ca_file="/nowhere/ca.pem"))

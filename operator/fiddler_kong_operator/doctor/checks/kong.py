@@ -7,6 +7,7 @@ from typing import Final
 
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case
+from fiddler_kong_operator.doctor.fixes import kubectl
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import INGRESS_CLASS
 from fiddler_kong_operator.plan.objects.raw import mapping
@@ -42,14 +43,14 @@ def _refusals(case: Case) -> Iterator[Diagnosis]:
     own = {*snapshot.children, *snapshot.targets}
     for warning in snapshot.refusals:
         if warning.about not in own and is_recent(warning, snapshot.now) and warning.last_seen > snapshot.taken_at:
-            where = f"kubectl --namespace {warning.about.namespace} events --for={warning.about.kind.lower()}/{warning.about.name}"
+            where = kubectl(warning.about.namespace, "events", f"--for={warning.about.kind.lower()}/{warning.about.name}")
             yield diagnose("ConfigurationRefused", warning.about, f"Kong refuses its configuration because of {warning.about}.", where)
 
 
 def _not_ready(case: Case) -> Iterator[Diagnosis]:
     for pod in case.neighbours.value or ():
         if pod.controller and not pod.ready:
-            fix = f"kubectl --namespace {pod.key.namespace} describe pod {pod.key.name}"
+            fix = kubectl(pod.key.namespace, "describe", "pod", pod.key.name)
             yield diagnose("ControllerNotReady", pod.key, f"{pod.key} is not ready.", fix)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case, Pod
+from fiddler_kong_operator.doctor.fixes import kubectl
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.env import Observation, SettingState, needed_settings, observe_setting
 from fiddler_kong_operator.plan.gateway.version import parse_image
@@ -27,7 +28,7 @@ def check_pods(case: Case) -> Outcome:
         return could_not_look(key, case.pods)
     if not case.pods.value:
         text = f"{key} has no pod."
-        return Outcome(text, (diagnose("NoPod", key, text, f"{_kubectl(workload.key)} describe {_resource(workload.key)}"),))
+        return Outcome(text, (diagnose("NoPod", key, text, kubectl(workload.key.namespace, "describe", _resource(workload.key))),))
     if all(pod.container is None for pod in case.pods.value):
         return Outcome(f"not looked at: no pod has the container {case.snapshot.binding.spec.gateway.container}", skipped=True)
     diagnoses = tuple(found for pod in case.pods.value for found in _wrong(case, workload, pod))
@@ -38,7 +39,7 @@ def check_pods(case: Case) -> Outcome:
 
 
 def _wrong(case: Case, workload: Workload, pod: Pod) -> Iterator[Diagnosis]:
-    spec, where = case.snapshot.binding.spec, _kubectl(pod.key)
+    spec = case.snapshot.binding.spec
     if spec is None or pod.container is None:
         return
     found = [observe_setting(workload, pod.container, setting) for setting in needed_settings(spec)]
@@ -52,7 +53,7 @@ def _wrong(case: Case, workload: Workload, pod: Pod) -> Iterator[Diagnosis]:
     if not image.supported:
         yield diagnose("PodTooOld", pod.key, f"{pod.key} runs Kong {image.version}.", _restart(workload))
     if not pod.ready:
-        yield diagnose("PodNotReady", pod.key, f"{pod.key} is not ready.", f"{where} describe pod {pod.key.name}")
+        yield diagnose("PodNotReady", pod.key, f"{pod.key} is not ready.", kubectl(pod.key.namespace, "describe", "pod", pod.key.name))
 
 
 def _shown(container: Container, found: Observation) -> str:
@@ -65,11 +66,7 @@ def _restart(workload: Workload) -> str:
     halt = workload.halted("paused", "manual", "stuck")
     if halt:
         return halt.remedy
-    return f"{_kubectl(workload.key)} rollout status {_resource(workload.key)}"
-
-
-def _kubectl(key: ObjectKey) -> str:
-    return f"kubectl --namespace {key.namespace}"
+    return kubectl(workload.key.namespace, "rollout", "status", _resource(workload.key))
 
 
 def _resource(key: ObjectKey) -> str:

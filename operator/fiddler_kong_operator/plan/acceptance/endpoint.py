@@ -24,8 +24,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
+
+from fiddler_kong_operator.settings import ProbeSettings
 
 from .addresses import (
     Address,
@@ -77,6 +79,11 @@ class EndpointPolicy:
 
     allow_http: bool = False
     allowed_addresses: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: ProbeSettings) -> Self:
+        """Those that the settings of the probe allow."""
+        return cls(settings.allow_http, settings.allowed_addresses)
 
 
 STRICT: Final = EndpointPolicy()

@@ -145,3 +145,14 @@ def test_a_key_that_only_another_field_gives_away_is_not_printed() -> None:
     assert "canaryonly" not in outcome.stdout + outcome.stderr
     assert "is not printed, because a key of the file stands in another field too" in outcome.stderr
     assert (outcome.code, outcome.bindings, outcome.secrets) == (1, [], [])
+
+
+def test_the_file_to_import_is_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "kong.yaml"
+    file.write_text(json.dumps(page()))
+
+    result = CliRunner().invoke(main, ["import", str(file), "--secrets-file", str(file), "--force"])
+
+    assert result.exit_code == 2
+    assert "is the file to import" in result.stderr
+    assert json.loads(file.read_text()) == page()

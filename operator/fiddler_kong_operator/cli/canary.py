@@ -31,7 +31,7 @@ from fiddler_kong_operator.probe.target import ProbeTarget
 from .access import Access, namespace_options, with_client
 from .options import probe_options, read_probe
 from .telling import refusal, tell
-from .values import BINDING_NAME, Seconds
+from .values import BINDING_NAME, Seconds, WebAddress
 
 __all__ = ["canary"]
 
@@ -53,7 +53,9 @@ _HINTS: Final = {
 @click.command()
 @click.argument("binding", type=BINDING_NAME)
 @namespace_options
-@click.option("--url", required=True, metavar="URL", help="Kong's proxy, such as http://localhost:8000 after kubectl port-forward.")
+@click.option(
+    "--url", type=WebAddress(), required=True, metavar="URL", help="Kong's proxy, such as http://localhost:8000 after kubectl port-forward."
+)
 @click.option("--route", metavar="NAME", help="The route of the binding to call; by default its only one.")
 @click.option("--path", metavar="PATH", help="The path to call, for a route that attaches to objects of yours.")
 @click.option("--host", metavar="NAME", help="The Host header; by default that of the route.")
@@ -107,7 +109,7 @@ async def _prepare(client: Client, key: ObjectKey, options: dict[str, Any]) -> _
     given = dict(map(_header, options["headers"]))
     own = {**({"Host": host} if host else {}), **stamped}
     headers = {**{name: text for name, text in given.items() if name.lower() not in map(str.lower, own)}, **own}
-    return _Trip(Call(f"{options['url'].rstrip('/')}{path}", headers, not options["insecure"]), target, session)
+    return _Trip(Call(f"{options['url']}/{path.lstrip('/')}", headers, not options["insecure"]), target, session)
 
 
 async def _target(client: Client, binding: Binding, spec: BindingSpec) -> ProbeTarget:

@@ -89,7 +89,7 @@ def _exit_code(report: Report, threshold: Severity) -> int:
 
 def _named(route: str, access: Access) -> tuple[str, str]:
     namespace, slash, name = route.rpartition("/")
-    if not name:
+    if not name or "/" in namespace:
         raise click.UsageError("--route must be NAMESPACE/NAME, or NAME.")
     return (namespace if slash else access.default_namespace), name
 

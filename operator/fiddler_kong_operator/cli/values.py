@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 
-__all__ = ["BINDING_NAME", "NAMESPACE", "Seconds"]
+__all__ = ["BINDING_NAME", "NAMESPACE", "Seconds", "WebAddress"]
 
 
 class _Name(click.ParamType[str]):
@@ -43,3 +44,20 @@ class Seconds(click.FloatRange):
         if not math.isfinite(found):
             self.fail(f"{value} is no number of seconds.", param, ctx)
         return found
+
+
+class WebAddress(click.ParamType[str]):
+    """A URL of a server, with a path perhaps. It is shown, so that it must hold no password."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The URL without a slash at its end."""
+        try:
+            parts = urlsplit(value)
+            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        except ValueError:
+            fits = False
+        if not fits:
+            self.fail("must be http:// or https://, a host and perhaps a port, without user or password.", param, ctx)
+        return value.rstrip("/")

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from yarl import URL
+
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.survey import Survey
@@ -58,7 +60,7 @@ class Looker:
             list_all(client, OPERATORS, None),
             list_all(client, LEASES, None),
         )
-        server = client.connection.server
+        server = str(URL(client.connection.server).with_user(None))
         return Evidence(client.clock(), server, version, served, patches, deployments, leases, unread=tuple(survey.unread))
 
     async def _case(self, survey: Survey, snapshot: Snapshot) -> Case:

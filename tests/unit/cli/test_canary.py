@@ -263,3 +263,13 @@ def test_only_what_can_be_a_name_is_asked_for(args: list[str]) -> None:
 
     assert result.exit_code == 2
     assert "cannot be the name of an object in Kubernetes" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "", "ftp://gateway", "http://", "http://[::1", "http://u:canary-provider-key@gateway", "http://h:x"]
+)
+def test_the_address_of_the_gateway_must_be_one(world: World, url: str) -> None:
+    result = canary(world, "--yes", "--url", url)
+
+    assert result.exit_code == 2
+    assert "must be http:// or https://, a host" in result.stderr

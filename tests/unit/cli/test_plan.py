@@ -305,9 +305,9 @@ def test_a_cluster_that_does_not_answer_ends_in_a_sentence() -> None:
     assert (result.stderr, result.exit_code) == ("Error: list FiddlerKongBinding: no answer from the API server\n", 2)
 
 
-def marked(name: str, installation: str, **places: str) -> Manifest:
+def marked(name: str, installation: str) -> Manifest:
     """A binding that an installation of the operator serves."""
-    made = binding(name, spec_=spec({**EXPOSED, "expose": {"path": f"/{name}"}}), **places)
+    made = binding(name, spec_=spec({**EXPOSED, "expose": {"path": f"/{name}"}}))
     return {**made, "status": {"installation": installation}}
 
 

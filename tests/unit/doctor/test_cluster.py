@@ -42,6 +42,14 @@ def test_an_operator_outside_of_its_deployment_leads() -> None:
     assert names(check_cluster("03", make_evidence(deployments=Look((deployment(ready=0),))))) == []
 
 
+def test_every_leader_is_named_with_its_namespace() -> None:
+    other = {**lease(), "metadata": {"name": "fiddler-kong-operator", "namespace": "shop"}}
+
+    outcome = check_cluster("03", make_evidence(leases=Look((lease(), other))))
+
+    assert outcome.said == "operator-1 leads in operators, operator-1 leads in shop"
+
+
 def test_another_release_of_the_operator_is_worth_knowing_and_no_fault() -> None:
     outcome = check_cluster("03", make_evidence(deployments=Look((deployment(version="9.9.9"),))))
 

@@ -16,7 +16,9 @@ from fiddler_kong_operator.kube.client import Page
 from fiddler_kong_operator.kube.errors import Call
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.observe.survey import Survey
-from tests.unit.observe.objects import ASSISTANT, binding, deployment, ingress, leading, plugin, secret, service
+from fiddler_kong_operator.probe.otlp import TraceProber
+from fiddler_kong_operator.settings import ProbeSettings
+from tests.unit.observe.objects import ASSISTANT, EXPOSED, binding, deployment, ingress, leading, plugin, secret, service, spec
 from tests.unit.runtime.apis import WatchableCluster
 
 CANARY = "canary-VERY-secret-0123456789"
@@ -128,6 +130,28 @@ async def test_pods_that_may_not_be_listed_are_said_with_the_permission() -> Non
 
     assert report.blind
     assert "list Pod kong: pods is forbidden" in {found.cause for found in report.diagnoses}
+
+
+async def test_an_endpoint_that_several_bindings_share_is_asked_once() -> None:
+    client, asked = cluster(), list[str]()
+    client.put(binding("other", spec_=spec({**EXPOSED, "expose": {"path": "/other"}})))
+
+    async def resolve(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        raise OSError(host)
+
+    looker = Looker(client, TraceProber(ProbeSettings(), resolve=resolve))
+    evidence = await looker.gather(await Survey.take(client), [ASSISTANT, ASSISTANT._replace(name="other")])
+
+    assert [case.probed and case.probed.reason for case in evidence.cases] == ["NameNotResolved"] * 2
+    assert len(asked) == 1
+
+
+async def test_a_password_in_the_address_of_the_cluster_does_not_show() -> None:
+    client = cluster()
+    client.connection = SimpleNamespace(server=f"https://someone:{CANARY}@cluster/k8s")  # type: ignore[assignment]
+
+    assert (await look(client)).server == "https://cluster/k8s"
 
 
 def attached() -> list[Manifest]:

@@ -73,7 +73,7 @@ def check_operator(evidence: Evidence) -> Outcome:
     ready = [d for d in deployments if mapping(d, "status").get("readyReplicas")]
     notes = tuple(_other_releases(deployments))
     if leading:
-        return Outcome(f"{_text(leading[0]['spec'].get('holderIdentity'))} leads", notes)
+        return Outcome(", ".join(map(_leader, leading)), notes)
     if ready and not leases:
         return Outcome(f"{_named(ready[0])} runs, without leader election", notes)
     if not deployments and not leases:
@@ -86,6 +86,11 @@ def _is_fresh(lease: Manifest, now: float) -> bool:
     spec = lease.get("spec") or {}
     until = seconds_of(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0) + GRACE
     return bool(spec.get("holderIdentity")) and until > now
+
+
+def _leader(lease: Manifest) -> str:
+    """With its namespace: anybody may make a Lease of this name in one of theirs."""
+    return f"{_text(lease['spec'].get('holderIdentity'))} leads in {lease['metadata']['namespace']}"
 
 
 def _other_releases(deployments: tuple[Manifest, ...]) -> Iterator[Diagnosis]:

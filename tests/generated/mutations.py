@@ -70,7 +70,8 @@ def _faults(value: Any, node: Schema) -> Iterator[tuple[str, Any, tuple[str, ...
     if kind == "string" and "enum" not in node:
         yield from _text_faults(value, node)
     if kind == "array":
-        yield "too many", [*value, *[value[-1] if value else {}] * (node["maxItems"] + 1 - len(value))], ("at most", "must have")
+        if value:
+            yield "too many", [*value, *value[-1:] * (node["maxItems"] + 1 - len(value))], ("at most", "must have")
         if node.get("minItems"):
             yield "none", [], ("at least",)
 

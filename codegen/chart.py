@@ -36,6 +36,8 @@ CRD_ANNOTATIONS: Final = """\
     {{- end }}
   {{- end }}
 """
+LISTED: Final = "    resources:\n      - secrets\n    verbs:\n      - get\n"
+LISTING: Final = "      - list\n      - watch\n"
 CLUSTER_KINDS: Final = "-cluster-kinds"
 CHART_DEFAULTS: Final = {"logFormat": "json"}
 """Defaults of the chart that differ from the program's: in a cluster, logs are collected."""
@@ -140,7 +142,12 @@ def _roles_template() -> str:
 
 
 def _role(kind: str, permitted: list[dict[str, Any]], namespace: str = "", suffix: str = "") -> str:
-    return _head(kind, namespace, suffix) + dump({"rules": permitted})
+    return _head(kind, namespace, suffix) + _conditional(dump({"rules": permitted}))
+
+
+def _conditional(text: str) -> str:
+    """Secrets are listed and watched unless `secrets.access` is `get`."""
+    return text.replace(f"{LISTED}{LISTING}", f'{LISTED}{{{{- if eq $.Values.secrets.access "watch" }}}}\n{LISTING}{{{{- end }}}}\n')
 
 
 def _role_binding(kind: str, namespace: str = "", suffix: str = "") -> str:

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-__all__ = ["ArrivalsSettings", "LogFormat", "ProbeSettings", "Settings"]
+__all__ = ["ArrivalsSettings", "LogFormat", "ProbeSettings", "SecretsAccess", "SecretsSettings", "Settings"]
 
 LogFormat = Literal["text", "json"]
+SecretsAccess = Literal["watch", "get"]
 
 
 def _network(text: str) -> str:
@@ -66,6 +67,19 @@ class ArrivalsSettings(BaseModel):
     """Looks that run at the same time."""
 
 
+class SecretsSettings(BaseModel):
+    """How Secrets are observed."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    access: SecretsAccess = "watch"
+    """How Secrets are observed: `watch` lists and watches them; `get` only reads those that a binding names or makes, by name, for clusters
+    in which nobody may list Secrets."""
+
+    interval: float = Field(default=60.0, ge=1, le=300)
+    """With `get`: seconds within which a changed Secret is noticed; stretched by up to 10 %."""
+
+
 class Settings(BaseModel):
     """The operator's settings; each is a flag of `fiddler-kong run` and a value of the Helm chart."""
 
@@ -114,6 +128,8 @@ class Settings(BaseModel):
 
     drain_timeout: float = Field(default=20.0, ge=0)
     """Seconds that running reconciliations get to finish after SIGTERM."""
+
+    secrets: SecretsSettings = SecretsSettings()
 
     probe: ProbeSettings = ProbeSettings()
 

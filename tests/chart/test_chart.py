@@ -108,6 +108,43 @@ def test_on_openshift_no_user_or_group_is_fixed(helm: Helm) -> None:
     assert there["containers"] == everywhere["containers"]
 
 
+def test_the_test_pod_runs_as_the_operator_does_but_is_not_selected_as_one(helm: Helm) -> None:
+    documents = helm.template("watchNamespaces={ai,shop}", "readClusterKinds=true", "nodeSelector.a=b")
+    test, selector = only(documents, "Pod"), only(documents, "Deployment")["spec"]["selector"]["matchLabels"]
+    mine, theirs = test["spec"]["containers"][0], container(documents)
+    alike = {*pod(documents)} - {"containers", "terminationGracePeriodSeconds"}
+
+    assert test["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert not selector.items() <= test["metadata"]["labels"].items()
+    assert {key: test["spec"][key] for key in alike} == {key: pod(documents)[key] for key in alike}
+    assert {key: mine[key] for key in ("image", "env", "securityContext")} == {
+        key: theirs[key] for key in ("image", "env", "securityContext")
+    }
+    assert mine["args"] == [
+        "check",
+        "--namespaces=ai,shop",
+        "--lease-namespace=$(POD_NAMESPACE)",
+        "--secrets-access=watch",
+        "--read-cluster-kinds",
+    ]
+    assert {*mine["args"][1:]} <= {*theirs["args"]}
+
+
+def test_without_leader_election_the_test_looks_for_no_lease(helm: Helm) -> None:
+    (made,) = only(rendered(helm, "single"), "Pod")["spec"]["containers"]
+
+    assert made["args"] == ["check", "--secrets-access=watch"]
+
+
+@pytest.mark.parametrize("settings", [(), ("watchNamespaces={ai}",)], ids=["cluster", "namespaced"])
+def test_with_get_no_role_permits_to_list_or_watch_secrets(helm: Helm, settings: tuple[str, ...]) -> None:
+    documents = helm.template("secrets.access=get", *settings)
+    granted = [rule["verbs"] for d in documents if d["kind"].endswith("Role") for rule in d["rules"] if "secrets" in rule["resources"]]
+
+    assert granted == [["get", "create", "patch", "delete"]]
+    assert "--secrets-access=get" in container(documents)["args"]
+
+
 def test_the_network_policy_by_default_admits_what_the_operator_needs_from_and_to_anywhere(helm: Helm) -> None:
     spec = only(helm.template("networkPolicy.enabled=true"), "NetworkPolicy")["spec"]
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from devcluster import Cluster
 from fiddler_kong_operator import __version__
 from fiddler_kong_operator.observe.rbac import Scope, rules
 from tests.chart.rendering import CHART, NAMESPACE, VALUES, Helm, container, only
+from tests.crd.release import Release
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,11 +38,14 @@ def chart_namespace(cluster: Cluster) -> Iterator[str]:
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 def test_what_the_chart_renders_is_accepted(cluster: Cluster, chart_namespace: str, values: Path) -> None:
     """With every file of values, and without a warning of the namespace's level `restricted`."""
-    rendered = yaml.safe_dump_all(template(cluster, values=values, namespace=chart_namespace))
+    documents = template(cluster, values=values, namespace=chart_namespace)
+    rendered = yaml.safe_dump_all(documents)
+    cluster.api.apply([document for document in documents if document["kind"] == "ServiceAccount"])  # a pod needs one that exists
 
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-", stdin=rendered)
 
     assert "deployment.apps/fiddler-kong-operator serverside-applied" in applied
+    assert "pod/fiddler-kong-operator-test serverside-applied" in applied
 
 
 def test_cluster_wide_roles_are_the_table(cluster: Cluster) -> None:
@@ -58,7 +59,7 @@ def test_cluster_wide_roles_are_the_table(cluster: Cluster) -> None:
 def test_namespaced_mode_has_only_roles(cluster: Cluster) -> None:
     documents = template(cluster, "watchNamespaces={ai,kong}", "crds.enabled=false")
 
-    assert kinds(documents) == {"ServiceAccount", "Role", "RoleBinding", "Deployment"}
+    assert kinds(documents) == {"ServiceAccount", "Role", "RoleBinding", "Deployment", "Pod"}
     roles = {(d["metadata"]["namespace"], d["metadata"]["name"]): d["rules"] for d in documents if d["kind"] == "Role"}
     assert roles == {
         ("ai", "fiddler-kong-operator"): rules(Scope.WATCHED),
@@ -82,23 +83,6 @@ def by_helm(cluster: Cluster, namespace: str) -> Iterator[Release]:
     release = Release(cluster, namespace)
     yield release
     release.run("uninstall")
-
-
-@dataclass(frozen=True)
-class Release:
-    """A release of the chart, named like its namespace."""
-
-    cluster: Cluster
-    namespace: str
-
-    def run(self, verb: str, *flags: str | Path) -> subprocess.CompletedProcess[str]:
-        access = (f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={self.namespace}")
-        return Helm(self.cluster.program("helm")).run(verb, self.namespace, *flags, *access)
-
-    def deployment(self) -> dict[str, Any]:
-        name = f"{self.namespace}-fiddler-kong-operator"
-        found: dict[str, Any] = json.loads(self.cluster.kubectl("--namespace", self.namespace, "get", "deployment", name, "--output=json"))
-        return found
 
 
 NO_PODS = ("--set=replicaCount=0", "--set=rbac.create=false")

@@ -39,6 +39,14 @@ def test_the_chart_takes_the_values_of_the_sample(file: str, kind: str, path: tu
     assert only(rendered, "CustomResourceDefinition")["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
 
 
+def test_in_an_app_of_apps_the_operator_comes_before_the_bindings() -> None:
+    def waves(*files: str) -> set[int]:
+        found = (documents(ARGO / file)[0]["metadata"].get("annotations") or {} for file in files)
+        return {int(annotations.get("argocd.argoproj.io/sync-wave", "0")) for annotations in found}
+
+    assert max(waves("operator.yaml")) < min(waves(*(f"bindings-{way}.yaml" for way in ("client-side", "server-side", "replace"))))
+
+
 def test_the_three_ways_to_apply_bindings_differ_in_one_option() -> None:
     specs = {}
     for way in ("client-side", "server-side", "replace"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import pytest
@@ -11,7 +11,11 @@ import pytest
 from devcluster.errors import ApiError
 from fiddler_kong_operator.reconcile.gateway import REVERT_LIMIT
 from tests.integration.arena import SETTINGS, Arena
+from tests.integration.gitops import ARGO_CLIENT_SIDE, ARGO_REPLACE, ARGO_SERVER_SIDE, FLUX_HELM, FLUX_KUSTOMIZE, Way
 from tests.integration.workload import INSTRUMENTATIONS, LUA, OPERATOR, RATE, Gateway
+
+Undo = Callable[[Gateway], object]
+"""Changes the settings back."""
 
 OVERRIDE: Final = {"gateway.conflicts": "Override"}
 THEIRS: Final = {RATE: "0.5", LUA: "sandbox"}
@@ -108,15 +112,16 @@ def test_override_of_one_binding_is_kept_when_it_is_withdrawn(taken_over: Gatewa
     assert taken_over.settings == SETTINGS
 
 
-def keep_forcing(gateway: Gateway) -> None:
-    gateway.upgrade(THEIRS, "argocd", force=True)
+def keep_writing(way: Way, env: Mapping[str, str]) -> Undo:
+    """The tool writes the gateway as it is in Git."""
+    return lambda gateway: way.write(gateway.arena, gateway.arena.gateway(env=env))
 
 
 def keep_removing(gateway: Gateway) -> None:
     gateway.drop()
 
 
-def fight(gateway: Gateway, undo: Callable[[Gateway], None]) -> None:
+def fight(gateway: Gateway, undo: Undo) -> None:
     """Remove the settings each time the operator sets them, until it gives up."""
 
     def given_up() -> bool:
@@ -127,16 +132,19 @@ def fight(gateway: Gateway, undo: Callable[[Gateway], None]) -> None:
     gateway.arena.until(given_up, "the operator gives up")
 
 
-FIGHTS: list[tuple[str, dict[str, str], Callable[[Gateway], None]]] = [
-    ("forces its own values", {"gateway.conflicts": "Override"}, keep_forcing),
-    ("removes ours", {}, keep_removing),
-]
+FIGHTS: Final[Mapping[str, tuple[dict[str, str], Undo, str]]] = {
+    "Argo CD, client-side": (OVERRIDE, keep_writing(ARGO_CLIENT_SIDE, THEIRS), "argocd-controller"),
+    "Argo CD, server-side": (OVERRIDE, keep_writing(ARGO_SERVER_SIDE, THEIRS), "argocd-controller"),
+    "Argo CD, Replace": ({}, keep_writing(ARGO_REPLACE, {}), "a client that removes them"),
+    "Flux, Kustomization": (OVERRIDE, keep_writing(FLUX_KUSTOMIZE, THEIRS), "kustomize-controller"),
+    "Flux, HelmRelease": (OVERRIDE, keep_writing(FLUX_HELM, THEIRS), "helm-controller"),
+    "a person": ({}, keep_removing, "a client that removes them"),
+}
+"""The binding, how its settings are changed back, and who is named for it."""
 
 
-@pytest.mark.parametrize(("changes", "undo"), [fight[1:] for fight in FIGHTS], ids=[fight[0] for fight in FIGHTS])
-def test_the_operator_stops_after_a_few_reverts_by_another_client(
-    gateway: Gateway, changes: dict[str, str], undo: Callable[[Gateway], None]
-) -> None:
+@pytest.mark.parametrize(("changes", "undo", "who"), FIGHTS.values(), ids=FIGHTS)
+def test_the_operator_stops_after_a_few_reverts_by_another_client(gateway: Gateway, changes: dict[str, str], undo: Undo, who: str) -> None:
     arena = gateway.arena
     arena.put(arena.binding(changes))
 
@@ -144,11 +152,11 @@ def test_the_operator_stops_after_a_few_reverts_by_another_client(
 
     message = arena.conditions()["Stalled"]["message"]
     assert f"Deployment {arena.namespace}/kong-gateway was written {REVERT_LIMIT} times" in message
+    assert f"changed back each time by {who}" in message
     for helm_value in ("env.tracing_instrumentations", "env.tracing_sampling_rate", "env.untrusted_lua"):
         assert helm_value in message
     arena.until_quiet()
-    effective = gateway.codes()
-    assert effective == [200] * REVERT_LIMIT
+    assert gateway.codes() == [200] * REVERT_LIMIT
 
 
 def test_after_giving_up_the_right_values_make_the_binding_ready(gateway: Gateway) -> None:

@@ -1,4 +1,7 @@
-"""Every sample becomes Ready, with the objects that its comment asks for and with this stage's addresses in place of placeholders."""
+"""Every sample becomes Ready and shows no difference to GitOps tools.
+
+The objects that its comment asks for are there, and this stage's addresses stand in place of placeholders.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import yaml
 from devcluster.stage import APPLICATION_ID
 from tests.integration.arena import Arena, Manifest, changed
 from tests.integration.children import provide_gateway
+from tests.integration.gitops import differences
 from tests.integration.kong_operator import gateway_objects
 from tests.integration.targets import foreign_plugin, http_route, ingress, service
 
@@ -66,3 +70,4 @@ def test_every_sample_becomes_ready_and_reaches_kong(arena: Arena, sample: Path)
     overridden = [operation["value"] for override in binding["spec"].get("overrides", ()) for operation in override["patch"]]
     sizes = {plugin["config"]["queue"]["max_batch_size"] for plugin in pushed.plugins if plugin["name"] == "opentelemetry"}
     assert sizes == set(overridden or [200])
+    assert differences(arena, binding) == []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
+from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, SecretsSettings, Settings
 
 
 def test_everything_is_closed_unless_the_administrator_opens_it() -> None:
@@ -27,6 +27,7 @@ def test_the_drain_ends_before_kopf_and_the_pod_do() -> None:
         {"metrics_port": 65536}, {"log_format": "xml"}, {"log_level": "trace"}, {"resync_interval": 0.5},
         {"drain_timeout": -1}, {"probe": {"timeout": 0}}, {"probe": {"timeout": 61}},
         {"probe": {"interval": 0}}, {"probe": {"retry_interval": 0}}, {"probe": {"concurrency": 0}}, {"probe": {"concurrency": 65}},
+        {"secrets": {"access": "list"}}, {"secrets": {"interval": 0.5}}, {"secrets": {"interval": 301}},
         {"arrivals": {"interval": -1}}, {"arrivals": {"interval": 0.5}},
         {"arrivals": {"concurrency": 0}}, {"arrivals": {"concurrency": 65}},
     ],
@@ -58,6 +59,8 @@ def test_settings_cannot_be_changed() -> None:
         ProbeSettings().allow_http = True  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("model", [Settings, ProbeSettings, ArrivalsSettings])
-def test_every_setting_is_described(model: type[Settings | ProbeSettings | ArrivalsSettings]) -> None:
-    assert [name for name, info in model.model_fields.items() if name not in {"probe", "arrivals"} and not info.description] == []
+@pytest.mark.parametrize("model", [Settings, ProbeSettings, ArrivalsSettings, SecretsSettings])
+def test_every_setting_is_described(model: type[Settings | ProbeSettings | ArrivalsSettings | SecretsSettings]) -> None:
+    assert [
+        name for name, info in model.model_fields.items() if name not in {"probe", "arrivals", "secrets"} and not info.description
+    ] == []

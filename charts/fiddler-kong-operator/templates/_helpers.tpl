@@ -85,6 +85,80 @@ podAntiAffinity:
 {{- end }}
 {{- end }}
 
+{{- /* The flags that say where the operator works. */}}
+{{- define "fiddler-kong-operator.scope" -}}
+{{- with .Values.watchNamespaces }}
+- --namespaces={{ join "," . }}
+{{- end }}
+{{- if .Values.leaderElection }}
+- --lease-namespace=$(POD_NAMESPACE)
+{{- end }}
+{{- end }}
+
+{{- /* What the pods of the operator and of the test have in common. */}}
+{{- define "fiddler-kong-operator.pod" -}}
+serviceAccountName: {{ include "fiddler-kong-operator.serviceAccountName" . }}
+{{- if not .Values.serviceAccount.automountServiceAccountToken }}
+automountServiceAccountToken: false
+{{- end }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "fiddler-kong-operator.podSecurityContext" . | nindent 2 }}
+{{- with .Values.extraVolumes }}
+volumes:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* What their containers have in common. */}}
+{{- define "fiddler-kong-operator.container" -}}
+image: {{ include "fiddler-kong-operator.image" . | quote }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+env:
+  - name: POD_NAMESPACE
+    valueFrom:
+      fieldRef:
+        fieldPath: metadata.namespace
+  {{- with .Values.extraEnv }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with .Values.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- include "fiddler-kong-operator.securityContext" . | nindent 2 }}
+{{- with .Values.extraVolumeMounts }}
+volumeMounts:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- /* Ends the rendering where something is asked of /metrics and metricsPort switches it off. */}}
 {{- define "fiddler-kong-operator.needMetrics" -}}
 {{- if not .Values.metricsPort }}

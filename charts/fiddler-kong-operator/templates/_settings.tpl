@@ -11,6 +11,8 @@
 - --log-level={{ .Values.logLevel }}
 - --resync-interval={{ .Values.resyncInterval }}
 - --drain-timeout={{ .Values.drainTimeout }}
+- --secrets-access={{ .Values.secrets.access }}
+- --secrets-interval={{ .Values.secrets.interval }}
 {{- if .Values.probe.allowHttp }}
 - --probe-allow-http
 {{- end }}

@@ -7,6 +7,7 @@ a nested object's default becomes `{}`, so that the API server fills in the defa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
@@ -134,8 +135,14 @@ def build_schema(model: type[ApiModel]) -> Schema:
     return _structural(raw | _ruled(model.RULES), raw.get("$defs", {}), _rules_by_name(model))
 
 
-def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
-    """One node and all below it, rewritten."""
+def _structural(
+    node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]], *, filled: bool = True
+) -> Schema:
+    """One node and all below it, rewritten.
+
+    Items of a list that is applied as a whole get no defaults (`filled`): a GitOps controller would see a difference for ever. The types
+    fill them in when the operator reads them.
+    """
     node = _resolved(node, defs, rules)
     schema = {key: value for key, value in node.items() if key not in _DROPPED}
     for strict, bound in _BOUNDS.items():
@@ -146,12 +153,14 @@ def _structural(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapp
     if "const" in node:
         schema["enum"] = [node["const"]]
     if "items" in node:
-        schema["items"] = _structural(node["items"], defs, rules)
+        merged = filled and node.get("x-kubernetes-list-type") == "map"
+        schema["items"] = _structural(node["items"], defs, rules, filled=merged)
     if "properties" in node:
-        schema["properties"] = {name: _structural(child, defs, rules) for name, child in node["properties"].items()}
+        schema["properties"] = {name: _structural(child, defs, rules, filled=filled) for name, child in node["properties"].items()}
     if "type" not in schema:
         schema["x-kubernetes-preserve-unknown-fields"] = True
-    return _ordered(schema | _default(node, schema))
+    default = _default(node, schema)
+    return _ordered(schema | (default if filled else _told(default, schema)))
 
 
 def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
@@ -176,6 +185,14 @@ def _default(node: Mapping[str, Any], schema: Schema) -> Schema:
     if default is None or default == []:
         return {}
     return {"default": {} if schema.get("type") == "object" else default}
+
+
+def _told(default: Schema, schema: Schema) -> Schema:
+    """A default in words, where the server does not fill it in."""
+    if default.get("default") in (None, {}):
+        return {}
+    value = json.dumps(default["default"]).strip('"')
+    return {"description": f"{schema['description']} The default is `{value}`."}
 
 
 def _ruled(rules: tuple[Rule, ...]) -> Schema:

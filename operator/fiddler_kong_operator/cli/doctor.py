@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ from .options import probe_options, read_probe
 from .telling import COULD_NOT_LOOK, refusal, tell, tell_bug
 from .values import BINDING_NAME, Seconds
 
-__all__ = ["doctor"]
+__all__ = ["doctor", "exit_code", "look_again"]
 
 FOUND: Final = 1
 _PAUSE: Final = 2.0
@@ -78,10 +78,22 @@ def doctor(binding: str | None, files: tuple[str, ...], route: str | None, outpu
         visit = _Visit(access, binding, prober, probe, options["timeout"] if options["wait"] else 0.0, options["failure_threshold"])
         report = with_client(access, visit.report)
     show_report(report, output)
-    raise SystemExit(_exit_code(report, Severity(options["failure_threshold"])))
+    raise SystemExit(exit_code(report, Severity(options["failure_threshold"])))
 
 
-def _exit_code(report: Report, threshold: Severity) -> int:
+async def look_again(look: Callable[[], Awaitable[Report]], threshold: Severity, timeout: float) -> Report:  # noqa: ASYNC109 - for several
+    """Look until nothing is as bad as the threshold, or for `timeout` seconds; returns the last report."""
+    until = asyncio.get_running_loop().time() + timeout
+    while True:
+        report = await look()
+        if not report.reaches(threshold) or asyncio.get_running_loop().time() + _PAUSE > until:
+            return report
+        _progress("something is wrong; looking again")
+        await asyncio.sleep(_PAUSE)
+
+
+def exit_code(report: Report, threshold: Severity) -> int:
+    """1 for something as bad as the threshold, 2 where a check could not look."""
     if report.reaches(threshold):
         return FOUND
     return COULD_NOT_LOOK if report.blind else 0
@@ -127,20 +139,11 @@ class _Visit:
     async def report(self, client: Client) -> Report:
         """The report of the last look."""
         try:
-            return await self._repeat(client)
+            return await look_again(lambda: self._look(client), Severity(self.threshold), self.timeout)
         finally:
             _progress("")
             if self.prober:
                 self.prober.close()
-
-    async def _repeat(self, client: Client) -> Report:
-        until = asyncio.get_running_loop().time() + self.timeout
-        while True:
-            report = await self._look(client)
-            if not report.reaches(Severity(self.threshold)) or asyncio.get_running_loop().time() + _PAUSE > until:
-                return report
-            _progress("something is wrong; looking again")
-            await asyncio.sleep(_PAUSE)
 
     async def _look(self, client: Client) -> Report:
         _progress("listing the cluster's objects")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -14,7 +14,10 @@ from pydantic.fields import FieldInfo
 
 from fiddler_kong_operator.settings import ProbeSettings, Settings
 
-__all__ = ["Setting", "leaves", "probe_options", "read_probe", "read_settings", "settings_options"]
+__all__ = ["Setting", "flat", "leaves", "probe_options", "read_probe", "read_settings", "setting_options", "settings_options"]
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Changes a command."""
 
 ENV_PREFIX: Final = "FIDDLER_KONG"
 
@@ -65,12 +68,22 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def probe_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def probe_options(*names: str) -> Decorator:
     """Give a command the options of `run` for these settings of the probe."""
+    return _chosen(leaves(ProbeSettings, ("probe",)), names)
+
+
+def setting_options(*names: str) -> Decorator:
+    """Give a command the options of `run` for these settings."""
+    return _chosen(leaves(Settings), names)
+
+
+def _chosen(among: Iterable[tuple[tuple[str, ...], FieldInfo]], names: Collection[str]) -> Decorator:
+    chosen = [Setting(path, info) for path, info in among if path[-1] in names]
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
-        for path, info in reversed(list(leaves(ProbeSettings, ("probe",)))):
-            command = _option(Setting(path, info))(command) if path[-1] in names else command
+        for setting in reversed(chosen):
+            command = _option(setting)(command)
         return command
 
     return give
@@ -79,7 +92,7 @@ def probe_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
 def read_probe(values: Mapping[str, Any]) -> ProbeSettings:
     """The settings of the probe from a command's values, among which are those of `probe_options`."""
     own = {name.removeprefix("probe_"): value for name, value in values.items() if name.startswith("probe_")}
-    given = {name: _flat(value) if isinstance(value, tuple) else value for name, value in own.items()}
+    given = {name: flat(value) if isinstance(value, tuple) else value for name, value in own.items()}
     try:
         return ProbeSettings.model_validate(given)
     except ValidationError as error:
@@ -95,7 +108,7 @@ def read_settings(values: Mapping[str, Any]) -> Settings:
         branch = tree
         for step in path[:-1]:
             branch = branch.setdefault(step, {})
-        branch[path[-1]] = _flat(value) if isinstance(value, tuple) else value
+        branch[path[-1]] = flat(value) if isinstance(value, tuple) else value
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -138,7 +151,8 @@ def _help(setting: Setting) -> str:
     return " ".join((setting.info.description or "").replace("`", "").split())
 
 
-def _flat(value: tuple[Any, ...]) -> tuple[Any, ...]:
+def flat(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values of an option that was given several times, each of which may be a list."""
     return tuple(word for words in value for word in (words if isinstance(words, tuple) else (words,)))
 
 

@@ -105,4 +105,6 @@ class Evidence:
     """The operator's Leases."""
     unread: tuple[str, ...] = ()
     """A sentence for each kind that this user may not list."""
+    lacking: tuple[str, ...] = ()
+    """Verbs and resource of each permission that the operator's own account lacks; looked at only by that account."""
     cases: tuple[Case, ...] = ()

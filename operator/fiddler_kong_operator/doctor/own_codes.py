@@ -42,6 +42,10 @@ OWN: Final = (
         "Use the program of the operator's release.",
     ),
     Code(
+        "FKB0304", "AccountLacksPermissions", _E, "The operator's account lacks permissions that the operator needs.",
+        "Bind the roles of the same release to it: docs/reference/permissions.md.",
+    ),
+    Code(
         "FKB0401", "ControllerSilent", _W, "Nothing shows that Kong Ingress Controller serves this ingress class.",
         "Check that its pods run, and that they serve the class.",
     ),

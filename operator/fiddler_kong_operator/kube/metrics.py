@@ -27,9 +27,9 @@ from prometheus_client.registry import Collector
 
 from fiddler_kong_operator import __version__, names
 
-from .informer import Informer
 from .objects import ObjectKey
 from .page import PageServer
+from .poller import Observer
 from .queue import WorkQueue
 
 __all__ = ["PREFIX", "Metrics", "MetricsServer", "ReconcileResult"]
@@ -81,7 +81,7 @@ class Metrics:
         """Add the figures of the queue."""
         self.collect(lambda: _queue_metrics(queue))
 
-    def watch_informers(self, informers: Callable[[], Iterable[Informer]]) -> None:
+    def watch_informers(self, informers: Callable[[], Iterable[Observer]]) -> None:
         """Add which kinds may not be watched."""
         self.collect(lambda: [_forbidden_metric(informers())])
 
@@ -139,7 +139,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
 
 
-def _forbidden_metric(informers: Iterable[Informer]) -> Metric:
+def _forbidden_metric(informers: Iterable[Observer]) -> Metric:
     metric = GaugeMetricFamily(f"{PREFIX}_watches_forbidden", "Watches that the API server forbids, by kind.", labels=["kind"])
     numbers: dict[str, int] = {}
     for informer in informers:

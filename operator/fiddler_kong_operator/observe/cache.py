@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey, version_of
 from fiddler_kong_operator.plan.kinds import BINDING
-from fiddler_kong_operator.plan.references import references_of, wanted_children
+from fiddler_kong_operator.plan.references import children_of, references_of, wanted_children
 from fiddler_kong_operator.plan.snapshot import Binding, Child
 
 from .groups import DemandGroups
@@ -166,6 +166,11 @@ class Cache:
         """Keys of every cached object of a kind that exists."""
         records = self._records.of_kind(kind.name)
         return frozenset(key for key, record in records.items() if record.uid and namespace in (None, key.namespace))
+
+    def wanted(self, kind: Kind) -> list[tuple[ObjectKey, str]]:
+        """The objects of a kind that bindings refer to, or would make, each with its uid ("" where it is not cached)."""
+        made = {key for _, binding in self.values(BINDING, Binding) for key in children_of(binding)}
+        return [(key, self.uid(key)) for key in sorted(made.union(self.indexes.wanted_by)) if key.kind == kind.name]
 
     def uid(self, key: ObjectKey) -> str:
         """The uid of the cached object; "" where there is none."""

@@ -9,16 +9,20 @@ Manifests, the chart and the test "verbs used = verbs granted" are made from the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import LEASE
+from fiddler_kong_operator.plan.kinds import SECRET
+from fiddler_kong_operator.settings import SecretsAccess
 
 from .kinds import WATCHED, WatchedKind
 
-__all__ = ["GRANTS", "Grant", "Scope", "rules"]
+__all__ = ["GRANTS", "Grant", "Scope", "grants", "rules"]
+
+_LISTING: Final = ("list", "watch")
 
 
 class Scope(StrEnum):
@@ -53,10 +57,18 @@ GRANTS: Final = (
 """Every permission the operator has."""
 
 
-def rules(*scopes: Scope) -> list[dict[str, Any]]:
+def grants(secrets: SecretsAccess = "watch") -> tuple[Grant, ...]:
+    """Every permission that the operator needs with this access to Secrets."""
+    if secrets == "watch":
+        return GRANTS
+    unlisted = tuple(verb for verb in WATCHED[SECRET.name].verbs if verb not in _LISTING)
+    return tuple(replace(grant, verbs=unlisted) if grant.resources == (SECRET.plural,) else grant for grant in GRANTS)
+
+
+def rules(*scopes: Scope, secrets: SecretsAccess = "watch") -> list[dict[str, Any]]:
     """The `rules` of a Role or ClusterRole that grants every row of these scopes."""
     return [
         {"apiGroups": [grant.group], "resources": list(grant.resources), "verbs": list(grant.verbs)}
-        for grant in GRANTS
+        for grant in grants(secrets)
         if grant.scope in scopes
     ]

@@ -18,6 +18,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
+from fiddler_kong_operator.plan.gateway.env import SETTINGS
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings, spelled_out
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.workload import Workload
@@ -126,7 +127,7 @@ class GatewayReconciler:
             self._unneeded_since.pop(key, None)
             self._outcomes.note(key, None)
             return None
-        wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(key, plan) or self._pace(workload, plan)
+        wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(workload, plan) or self._pace(workload, plan)
         return wait or await self._write(workload, plan)
 
     def _forget_writes(self, key: ObjectKey) -> None:
@@ -162,18 +163,20 @@ class GatewayReconciler:
             self._outcomes.note(workload.key, Finding(reason("GatewayPending"), message))
         return wait
 
-    def _pause(self, key: ObjectKey, plan: SettingsPlan) -> float:
+    def _pause(self, workload: Workload, plan: SettingsPlan) -> float:
         """Seconds without a write because another manager keeps reverting the settings; 0 where none does.
 
         Only repeated writes of the same settings count. Other settings are a new demand of the bindings, and their release is one too: a
         fight over the settings must not prevent it.
         """
+        key = workload.key
         if key in self._applied and self._applied[key].settings != plan.settings:
             self._limiter.forget(key)
         wait = self._limiter.delay(key)
         if wait:
             message = (
-                f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time. "
+                f"{key} was written {REVERT_LIMIT} times within {REVERT_WINDOW / 60:.0f} minutes and changed back each time "
+                f"by {_reverters(workload)}. "
                 "Set the tracing settings where that manager gets its values "
                 "(Helm: env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua)."
             )
@@ -242,3 +245,9 @@ def _content(plan: SettingsPlan) -> bytes:
 
 def _identity(workload: Workload) -> tuple[ObjectKey, str]:
     return workload.key, workload.uid
+
+
+def _reverters(workload: Workload) -> str:
+    """Who changes the settings back: the managers that own a value now. managedFields do not show a client that removes values."""
+    owners = {who for (_, name), managers in workload.env_managers.items() if name in SETTINGS for who in managers}
+    return ", ".join(sorted(owners - {names.FIELD_MANAGER})) or "a client that removes them (kubectl get --show-managed-fields lists all)"

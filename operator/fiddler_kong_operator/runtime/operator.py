@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.backoff import Doubling
@@ -12,6 +13,7 @@ from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.informer import Informer, Resync
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.poller import Observer, Poller
 from fiddler_kong_operator.kube.queue import Lane, WorkQueue
 from fiddler_kong_operator.kube.recorder import Recorder
 from fiddler_kong_operator.observe.cache import Cache
@@ -20,7 +22,7 @@ from fiddler_kong_operator.observe.kinds import INFORMED
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
-from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.plan.kinds import BINDING, SECRET
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.probe.arrivals import SpanReader
 from fiddler_kong_operator.probe.otlp import TraceProber
@@ -58,13 +60,13 @@ class Operator:
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace, backoff=RETRIES)
         self._cache = Cache(client.clock)
         self._feed = Feed(self._cache, self._requeue, metrics.count_bug)
-        self._informers = _informers(client, self._feed, settings)
+        self._observers = _observers(client, self._feed, settings)
         self._resync = Resync(client, BINDING, scopes, self._feed, settings.resync_interval)
         self._prober, self._spans = TraceProber(settings.probe), SpanReader(settings.probe)
         product = BindingMetrics(metrics, settings.metrics_bindings)
         product.watch_bindings(lambda: (binding for _, binding in self._cache.values(BINDING, Binding)))
         metrics.watch_queue(self._queue)
-        metrics.watch_informers(lambda: self._informers)
+        metrics.watch_informers(lambda: self._observers)
         pace = ProbeSchedule.pace(settings.probe)
         self._probes = ProbeSchedule(self._prober.ask, pace, self._requeue, on_ask=product.count_probe)
         product.watch_probes(self._probes.states)
@@ -92,12 +94,12 @@ class Operator:
         await self._resync.once()
         refused = sorted(filter(None, self._resync.refused))
         self.namespaces = tuple(namespace for namespace in self._settings.namespaces if namespace not in refused)
-        self._informers += tuple(Informer(self._client, BINDING, namespace, self._feed) for namespace in refused)
+        self._observers += tuple(Informer(self._client, BINDING, namespace, self._feed) for namespace in refused)
 
     async def list_others(self) -> None:
         """Start to observe, and wait until every other kind has been listed once: the barrier before any write."""
-        self._run({"resync": self._resync.run()} | {f"informer {informer.name}": informer.run() for informer in self._informers})
-        listed = asyncio.gather(*(informer.synced.wait() for informer in self._informers))
+        self._run({"resync": self._resync.run()} | {f"informer {observer.name}": observer.run() for observer in self._observers})
+        listed = asyncio.gather(*(observer.synced.wait() for observer in self._observers))
         await first_of(listed, self.failure())
 
     def start(self) -> None:
@@ -140,7 +142,7 @@ class Operator:
 
     def problems(self) -> list[str]:
         """A sentence for each watch or worker that is stuck; empty while healthy."""
-        watches = ((informer.name, informer.last_activity) for informer in self._informers)
+        watches = ((observer.name, observer.last_activity) for observer in self._observers)
         return find_stuck(watches, self._queue.working_since(), time.monotonic())
 
     def report(self) -> dict[str, Any]:
@@ -149,7 +151,7 @@ class Operator:
         ages = {"delayed": self._queue.delayed, "oldest_waiting_seconds": round(self._queue.oldest_age, 3)}
         asked = {"probes": len(self._probes), "arrivals": len(self._arrivals)}
         held = {"objects": len(self._cache), **asked, "tasks": len(asyncio.all_tasks())}
-        forbidden = [informer.name for informer in self._informers if informer.forbidden]
+        forbidden = [observer.name for observer in self._observers if observer.forbidden]
         return {**waiting, **ages, **held, "bugs": self._metrics.bugs, "forbidden": forbidden}
 
     def _run(self, runs: Mapping[str, Coroutine[Any, Any, None]]) -> None:
@@ -168,17 +170,23 @@ class Operator:
         self._requeue(self._cache.indexes.wanted_by[workload], Lane.BACKGROUND)
 
 
-def _informers(client: Client, feed: Feed, settings: Settings) -> tuple[Informer, ...]:
-    """One for each kind and scope. A Role cannot permit cluster-scoped kinds; without a ClusterRole they count as not readable."""
+def _observers(client: Client, feed: Feed, settings: Settings) -> tuple[Observer, ...]:
+    """One for each kind and scope; one for Secrets that must not be listed.
+
+    A Role cannot permit cluster-scoped kinds; without a ClusterRole they count as not readable.
+    """
     cluster = not settings.namespaces or settings.read_cluster_kinds
-    informers: list[Informer] = []
+    observers: list[Observer] = []
     for row in INFORMED:
+        if row.kind == SECRET and settings.secrets.access == "get":
+            observers.append(Poller(client, SECRET, feed, partial(feed.cache.wanted, SECRET), settings.secrets.interval))
+            continue
         scopes = settings.namespaces if row.kind.namespaced and settings.namespaces else (None,)
         if row.kind.namespaced or cluster:
-            informers += [Informer(client, row.kind, scope, feed, optional=row.optional) for scope in scopes]
+            observers += [Informer(client, row.kind, scope, feed, optional=row.optional) for scope in scopes]
         else:
             feed.forbidden(row.kind, None, f"{row.kind.name} is watched only in the whole cluster or with --read-cluster-kinds")
-    return tuple(informers)
+    return tuple(observers)
 
 
 async def first_of(*waits: Awaitable[object]) -> None:

@@ -111,6 +111,14 @@ def test_a_list_of_named_things_is_a_map_by_name(path: str) -> None:
     assert (node["x-kubernetes-list-type"], node["x-kubernetes-list-map-keys"]) == ("map", ["name"])
 
 
+def test_no_default_is_filled_into_a_list_that_is_applied_as_a_whole() -> None:
+    """Argo CD's comparison of a server-side apply takes such a list as it is in Git: it would be out of sync for ever."""
+    whole = [path for path, node in NODES.items() if node.get("type") == "array" and node.get("x-kubernetes-list-type") != "map"]
+
+    assert "spec.routes[].llm.targets" in whole
+    assert [path for path, node in NODES.items() if "default" in node and path.startswith(tuple(f"{above}[]" for above in whole))] == []
+
+
 def test_no_text_is_refused_with_a_regular_expression() -> None:
     assert [path for path, node in NODES.items() if "pattern" in node] == []
 

@@ -1,4 +1,5 @@
-"""An API server on loopback, for commands that connect to a cluster themselves. It serves objects, and knows no write."""
+"""An API server on loopback, for commands that connect to a cluster themselves. It serves objects, and knows no write but
+reviews of permissions, which store nothing."""
 
 from __future__ import annotations
 
@@ -35,6 +36,8 @@ class SmallCluster:
         }
         self.forbidden: set[str] = set()
         self.failing: set[str] = set()
+        self.denied: set[tuple[str, str]] = set()
+        """Verb and resource of what a review of one's own permissions does not allow."""
         self.methods: set[str] = set()
         self.put(*objects)
 
@@ -42,6 +45,11 @@ class SmallCluster:
         """Add objects, or replace those of the same name."""
         for raw in objects:
             self.objects = [known for known in self.objects if _path(known) != _path(raw)] + [raw]
+
+    def review(self, asked: Manifest) -> Manifest:
+        """The answer to a SelfSubjectAccessReview."""
+        attributes = asked["spec"]["resourceAttributes"]
+        return {**asked, "status": {"allowed": (attributes["verb"], attributes["resource"]) not in self.denied}}
 
     def answer(self, path: str) -> tuple[int, Any]:
         """Status and content for a path."""
@@ -84,7 +92,14 @@ def serving(cluster: SmallCluster, folder: Path) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             cluster.methods.add(self.command)
-            code, content = cluster.answer(urlsplit(self.path).path)
+            self.send(*cluster.answer(urlsplit(self.path).path))
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert asked["kind"] == "SelfSubjectAccessReview"
+            self.send(201, cluster.review(asked))
+
+        def send(self, code: int, content: Any) -> None:
             body = (content if isinstance(content, str) else json.dumps(content)).encode()
             self.send_response(code)
             self.send_header("Content-Length", str(len(body)))

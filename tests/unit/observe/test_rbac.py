@@ -4,7 +4,7 @@ import pytest
 
 from fiddler_kong_operator.kube.objects import LEASE, Kind
 from fiddler_kong_operator.observe.kinds import INFORMED
-from fiddler_kong_operator.observe.rbac import GRANTS, Grant, Scope, rules
+from fiddler_kong_operator.observe.rbac import GRANTS, Grant, Scope, grants, rules
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 
 VERBS = {"get", "list", "watch", "create", "update", "patch", "delete"}
@@ -71,3 +71,11 @@ def test_rules_can_be_changed_without_changing_the_table() -> None:
     rules(Scope.OWN)[0]["verbs"].append("delete")
 
     assert "delete" not in granted(LEASE, Scope.OWN)
+
+
+def test_with_get_secrets_are_neither_listed_nor_watched_and_nothing_else_differs() -> None:
+    differ = [(watch, get) for watch, get in zip(GRANTS, grants("get"), strict=True) if watch != get]
+
+    ((watch, get),) = differ
+    assert (watch.resources, {*watch.verbs} - {*get.verbs}) == (("secrets",), {"list", "watch"})
+    assert grants("watch") == GRANTS

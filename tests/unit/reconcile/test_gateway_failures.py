@@ -42,9 +42,24 @@ async def test_settings_that_are_reverted_again_and_again_are_left_alone() -> No
 
     reason, message = stage.failure
     assert (reason, REVERT_LIMIT) == ("GatewaySettingsReverted", len(stage.writes))
-    assert message.startswith("Deployment kong/gateway was written 4 times within 10 minutes and changed back each time.")
+    assert message.startswith(
+        "Deployment kong/gateway was written 4 times within 10 minutes and changed back each time by a client that removes them"
+    )
     assert "env.tracing_instrumentations, env.tracing_sampling_rate, env.untrusted_lua" in message
     assert stage.told == [GATEWAY]
+
+
+async def test_the_manager_whose_values_come_back_is_named() -> None:
+    stage = GatewayStage()
+    stage.bind(conflicts="Override")
+    for _ in range(REVERT_LIMIT):
+        assert await stage.reconcile() is None
+        stage.set_env("kustomize-controller", {"name": "KONG_TRACING_SAMPLING_RATE", "value": "0.5"})
+        await elapse(1)
+
+    await stage.reconcile()
+
+    assert "changed back each time by kustomize-controller. Set the tracing settings where that manager" in stage.failure[1]
 
 
 async def test_a_new_demand_is_no_fight() -> None:

@@ -85,6 +85,19 @@ async def test_the_barrier_holds_until_the_last_kind_was_listed() -> None:
         await asyncio.wait_for(listing, 10)
 
 
+async def test_secrets_that_must_not_be_listed_are_read_by_name_before_anything_else() -> None:
+    cluster = WatchableCluster(binding())
+    async with operating(cluster, secrets={"access": "get"}) as operator:
+        await list_everything(operator)
+
+        assert sorted(cluster.lists) == sorted(set(KINDS) - {"Secret"})
+        assert {str(key) for verb, key in cluster.calls if verb == "get"} == {
+            "Secret ai/fiddler",
+            "Secret ai/openai",
+            "Secret ai/assistant-kong-keys",
+        }
+
+
 async def test_namespaced_kinds_are_listed_in_each_namespace_that_is_watched() -> None:
     cluster = WatchableCluster(binding(), binding("unseen", namespace="secret"))
     async with operating(cluster, "ai", "kong") as operator:

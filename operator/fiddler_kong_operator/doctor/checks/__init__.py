@@ -7,7 +7,7 @@ from typing import Final
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.doctor.evidence import Case, Evidence
 
-from .cluster import check_cluster, check_definitions, check_operator
+from .cluster import check_cluster, check_definitions, check_operator, check_permissions
 from .conditions import check_arrivals, check_binding, check_condition, check_plugins
 from .contract import Check
 from .kong import check_controller, check_ingress_class
@@ -15,7 +15,7 @@ from .pods import check_pods
 from .routes import check_running
 from .traces import check_endpoint, check_exporter
 
-__all__ = ["BINDING_CHECKS", "CLUSTER_CHECKS", "Check"]
+__all__ = ["BINDING_CHECKS", "CLUSTER_CHECKS", "INSTALLATION_CHECKS", "Check"]
 
 CLUSTER_CHECKS: Final[tuple[Check[Evidence], ...]] = (
     Check("01", check_cluster),
@@ -23,6 +23,9 @@ CLUSTER_CHECKS: Final[tuple[Check[Evidence], ...]] = (
     Check("03", check_operator),
 )
 """Checks of the cluster, made once."""
+
+INSTALLATION_CHECKS: Final[tuple[Check[Evidence], ...]] = (*CLUSTER_CHECKS[:2], Check("03", check_permissions), *CLUSTER_CHECKS[2:])
+"""Checks of an installation, by the operator's own account."""
 
 BINDING_CHECKS: Final[tuple[Check[Case], ...]] = (
     Check("04", check_controller),

@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.objects.raw import mapping
 
 from .contract import could_not_look, diagnose
 
-__all__ = ["check_cluster", "check_definitions", "check_operator"]
+__all__ = ["check_cluster", "check_definitions", "check_operator", "check_permissions"]
 
 MINIMUM: Final = (1, 29)
 """The oldest Kubernetes that the operator needs."""
@@ -62,6 +62,13 @@ def _kong_definition(patches: Look[bool]) -> Iterator[Diagnosis]:
     if not patches.missing and not patches.value:
         name = "KongNotInstalled" if patches.value is None else "KongDefinitionOutdated"
         yield diagnose(name, f"CustomResourceDefinition kongplugins.{names.KONG_GROUP}")
+
+
+def check_permissions(evidence: Evidence) -> Outcome:
+    """Whether the account that looks may do what the operator does."""
+    lacking = evidence.lacking
+    diagnoses = tuple(diagnose("AccountLacksPermissions", evidence.server, f"The account may not {what}.") for what in lacking)
+    return Outcome(diagnoses[0].cause if diagnoses else "its account has every permission", diagnoses)
 
 
 def check_operator(evidence: Evidence) -> Outcome:

@@ -42,5 +42,5 @@ SECRETS: Final = WatchedKind(
     triggers=_triggers,
     keep=never,
     verbs=CHILD_VERBS,
-    why="Read the keys a binding refers to; keep its derived Secret.",
+    why="Read the keys a binding refers to; keep its derived Secret. Not list and watch with --secrets-access=get.",
 )

@@ -78,6 +78,11 @@ class Overlay(Client):
                 )
         return self._taken(key, assumed)
 
+    def forget(self, key: ObjectKey) -> None:
+        """Take an object for what it is in the cluster again."""
+        self._now.pop(key, None)
+        self._before.pop(key, None)
+
     async def assume_deletion(self, kind: Kind, namespace: str, name: str) -> Manifest:
         """Take an object as deleted by a person, and waiting for its finalizers; returns it as it is then."""
         live = await self.get(kind, namespace, name)

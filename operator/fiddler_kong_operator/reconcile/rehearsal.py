@@ -82,6 +82,7 @@ class Rehearsal:
             _require_objects(raw)
             self._feed.observe(await self._overlay.assume(kind, raw))
         except _FORMS:
+            self._overlay.forget(kind.key(raw))
             raise Refused(f"{kind.key(raw)} is malformed", _UNPROCESSABLE) from None
         self._around += [str(kind.key(raw))] if kind != BINDING else []
 

@@ -319,14 +319,21 @@ def test_a_gateway_that_bindings_of_two_installations_share_is_planned(named: li
     assert result.exit_code == 1
 
 
-def test_a_part_of_no_valid_form_that_only_a_write_meets_ends_in_a_sentence() -> None:
+def test_a_gateway_of_a_file_that_no_server_would_take_is_the_one_of_the_cluster() -> None:
     odd = gateway()
     odd["spec"]["template"] = ["canary"]
 
     result = planned(cluster_of(), odd, binding())
 
-    assert result.exit_code == 2
+    assert "Left out: Deployment kong/gateway is malformed." in result.stderr
+    assert (touched(result)[0], result.exit_code) == ("~Deployment kong/gateway", 2)
+
+
+def test_a_part_of_no_valid_form_that_only_a_write_meets_ends_in_a_sentence() -> None:
+    result = planned(cluster_of(), gateway({"value": "canary"}), binding())
+
     assert "Deployment kong/gateway" in result.stderr
+    assert result.exit_code == 2
 
 
 @pytest.mark.parametrize("part", ["metadata", "spec", "data"])

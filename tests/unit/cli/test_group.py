@@ -15,7 +15,7 @@ from fiddler_kong_operator.cli import main
 from fiddler_kong_operator.cli.group import COMMANDS
 from fiddler_kong_operator.cli.options import read_settings, settings_options
 from fiddler_kong_operator.errors import FiddlerKongError
-from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
+from fiddler_kong_operator.settings import ProbeSettings, Settings
 from tests.unit.write.fake_cluster import FakeCluster
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -137,7 +137,8 @@ def test_without_flags_the_settings_are_the_defaults() -> None:
 
 def test_every_setting_has_a_flag_with_its_description() -> None:
     text = CliRunner().invoke(main, ["run", "--help"], terminal_width=300).stdout
-    groups: dict[str, type[BaseModel]] = {"probe": ProbeSettings, "arrivals": ArrivalsSettings}
+    kinds = {name: info.annotation for name, info in Settings.model_fields.items()}
+    groups = {name: kind for name, kind in kinds.items() if isinstance(kind, type) and issubclass(kind, BaseModel)}
     flags = [name for name in Settings.model_fields if name not in groups]
     flags += [f"{group}_{name}" for group, model in groups.items() for name in model.model_fields]
     for flag in flags:

@@ -21,6 +21,7 @@ from fiddler_kong_operator.cli import main
 from fiddler_kong_sink.faults import Fault, Surface
 from tests.integration.arena import Arena, Manifest
 from tests.integration.children import events, write_lines
+from tests.integration.diagnoses import diagnosed
 from tests.integration.own import own_arena
 from tests.integration.targets import attached_binding, foreign_plugin, ingress, service
 
@@ -104,6 +105,7 @@ def test_calls_without_a_conversation_id_are_named(arena: Arena) -> None:
     assert "send the header X-Fiddler-Conversation-Id" in until_arriving(arena, "False", "SpansWithoutSessions")["message"]
     assert arena.conditions()["Ready"]["status"] == "True"
     arena.until(lambda: warned(arena) == ["SpansWithoutSessions"], "the event")
+    assert "SpansWithoutSessions" in diagnosed(arena)
 
 
 def test_an_ai_proxy_of_the_route_that_logs_no_text_is_named(arena: Arena) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tests.integration.arena import Arena, Manifest, changed
+from tests.integration.diagnoses import diagnosed
 from tests.integration.pushed import Pushed
 from tests.integration.targets import (
     ANNOTATION,
@@ -363,6 +364,7 @@ def test_kongs_refusal_is_reported_in_its_own_words_until_it_is_repaired(refusin
     assert "unknown field" in refused["message"]
     assert arena.conditions()["Stalled"]["reason"] == "KongRefused"
     assert arena.existing("FiddlerKongBinding", "assistant")["status"]["routes"] == "0/1"
+    assert "KongRefused" in diagnosed(arena)
 
     arena.put(arena.binding())
 

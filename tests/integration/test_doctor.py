@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from fiddler_kong_operator.cli import main
 from tests.integration.arena import SETTINGS, Arena, Manifest
+from tests.integration.diagnoses import doctor, found
 from tests.integration.own import own_arena
 from tests.integration.targets import attached_binding, foreign_plugin, ingress, service
 
@@ -25,7 +26,6 @@ Setup = Callable[[Arena], list[Manifest]]
 CANARY: Final = "canary-VERY-secret-0123456789"
 PATIENT: Final = "patient"
 PATIENCE: Final = 60.0
-PROBE: Final = ("--probe-allow-http", "--probe-allowed-addresses=127.0.0.0/8")
 OTHER_ID: Final = "11111111-1111-4111-8111-111111111111"
 
 
@@ -40,17 +40,6 @@ def clinic(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
         yield arena
     finally:
         arena.close()
-
-
-def doctor(arena: Arena, *options: str, name: str = PATIENT, kubeconfig: str | None = None) -> Result:
-    config = kubeconfig or str(arena.stage.cluster.kubeconfig)
-    command = ["doctor", name, "--namespace", arena.namespace, "--kubeconfig", config, "--output=json", *PROBE, *options]
-    return CliRunner().invoke(main, command)
-
-
-def found(result: Result) -> set[str]:
-    """The names of the codes that a look has found."""
-    return {entry["name"] for check in json.loads(result.stdout)["checks"] for entry in check["diagnoses"]}
 
 
 def patient(arena: Arena, changes: dict[str, Any] | None = None) -> Manifest:
@@ -184,7 +173,7 @@ def until_named(arena: Arena, names: set[str]) -> str:
     """Look until the doctor has found these; returns what it said then."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        result = doctor(arena)
+        result = doctor(arena, name=PATIENT)
         if found(result) >= names:
             return result.output
         assert time.monotonic() < deadline, result.output
@@ -205,7 +194,7 @@ def test_the_doctor_names_the_cause(clinic: Arena, broken: Break) -> None:
 
 
 def test_a_cluster_in_order_has_no_fault(clinic: Arena) -> None:
-    result = doctor(clinic, name="assistant")
+    result = doctor(clinic)
 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["states"]["error"] == 0
@@ -213,10 +202,10 @@ def test_a_cluster_in_order_has_no_fault(clinic: Arena) -> None:
 
 def test_from_red_to_green(clinic: Arena) -> None:
     clinic.put(*with_key(CANARY)(clinic))
-    red = doctor(clinic)
+    red = doctor(clinic, name=PATIENT)
     clinic.put(clinic.secret("odd", clinic.stage.keys.fiddler))
 
-    green = doctor(clinic, "--wait")
+    green = doctor(clinic, "--wait", name=PATIENT)
 
     clinic.delete("FiddlerKongBinding", PATIENT)
     assert (red.exit_code, found(red) & {"Unauthorized"}) == (1, {"Unauthorized"})
@@ -236,7 +225,7 @@ def test_the_plugins_of_a_route_come_with_their_level(clinic: Arena) -> None:
 def test_a_user_without_rights_learns_which_are_missing(clinic: Arena) -> None:
     config = clinic.stage.cluster.kubeconfig_for_service_account(clinic.namespace, "default")
 
-    result = doctor(clinic, name="assistant", kubeconfig=str(config))
+    result = doctor(clinic, kubeconfig=str(config))
 
     assert result.exit_code in {1, 2}
     assert "NotReadable" in found(result)
@@ -249,7 +238,7 @@ def test_an_operator_that_does_not_run_is_named(backstage: Stage) -> None:
         arena.until_ready(PATIENT)
         operator.stop()
 
-        stopped = found(doctor(arena))
+        stopped = found(doctor(arena, name=PATIENT))
 
         operator.start()
         assert "OperatorNotRunning" in stopped

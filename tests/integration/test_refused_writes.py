@@ -13,6 +13,7 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.ports import free_ports
 from devcluster.stage import Stage
 from tests.integration.arena import Arena, Manifest
+from tests.integration.diagnoses import diagnosed
 from tests.integration.own import own_arena
 from tests.integration.targets import attached_binding, service
 
@@ -180,6 +181,7 @@ def test_a_definition_without_config_patches_is_named_and_the_new_one_is_used_wi
             assert "Kong Ingress Controller 3.1" in found["message"]
             assert 'unknown field "configPatches"' in found["message"]
             assert arena.get("KongPlugin", "assistant-opentelemetry") is None
+            assert "KongDefinitionOutdated" in diagnosed(arena)
         finally:
             api.request("PATCH", DEFINITION, {"spec": definition["spec"]}, "application/merge-patch+json")
 

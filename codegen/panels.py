@@ -106,12 +106,12 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
         (
             Panel(
                 "Targets by result",
-                (Query("sum by (endpoint, reason) (M:probe_targets{})", "{{endpoint}} {{reason}}"),),
+                (Query("sum by (trace_endpoint, reason) (M:probe_targets{})", "{{trace_endpoint}} {{reason}}"),),
                 "A target is an endpoint with an application and a key.",
             ),
             Panel(
                 "Age of the last answer",
-                (Query("max by (endpoint) (M:probe_age_seconds{})", "{{endpoint}}"),),
+                (Query("max by (trace_endpoint) (M:probe_age_seconds{})", "{{trace_endpoint}}"),),
                 "Of the oldest target.",
                 unit="s",
             ),

@@ -146,6 +146,7 @@ _ALL: Final = (
     ),
     Component("kind", GoModule.named("kind"), "sigs.k8s.io/kind", "sigs.k8s.io/kind"),
     Component("kstatus", GoModule.named("kstatus"), ".", "sigs.k8s.io/cli-utils"),
+    Component("promql", GoModule.named("promql"), ".", "github.com/prometheus/prometheus"),
 )
 
 COMPONENTS: Final[dict[str, Component]] = {component.name: component for component in _ALL}

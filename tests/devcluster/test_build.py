@@ -103,6 +103,7 @@ def test_versions_come_from_the_pins() -> None:
         "helm": "v3.22.0",
         "kind": "v0.33.0",
         "kstatus": "v0.37.2",
+        "promql": "v0.315.1",
     }
 
 

@@ -239,7 +239,7 @@ def test_metrics_show_what_was_done_and_what_it_came_to(talkative: Arena) -> Non
     assert value("fiddler_kong_operator_leader") == 1
     ready = {"binding_namespace": talkative.namespace, "binding": "assistant", "condition": "Ready", "status": "True", "reason": "Ready"}
     assert value("fiddler_kong_operator_binding_condition", **ready) == 1
-    assert value("fiddler_kong_operator_probe_targets", endpoint=talkative.stage.sink.url, reason="Reachable") == 1
+    assert value("fiddler_kong_operator_probe_targets", trace_endpoint=talkative.stage.sink.url, reason="Reachable") == 1
 
 
 def test_every_line_of_a_json_log_is_one_object(talkative: Arena) -> None:

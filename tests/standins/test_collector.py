@@ -34,7 +34,7 @@ class Way:
 async def way() -> AsyncIterator[Way]:
     fiddler, platform = Receiver(), Receiver()
     async with fiddler.listener, platform.listener:
-        behind = {"otlphttp/fiddler": fiddler, "otlphttp/platform": platform}
+        behind = {"otlp_http/fiddler": fiddler, "otlp_http/platform": platform}
         collector = CollectorStandIn(CONFIG, {name: f"{receiver.listener.url}/v1/traces" for name, receiver in behind.items()})
         async with collector.listener:
             yield Way(collector, fiddler, platform)

@@ -25,6 +25,8 @@ PANELS: Final = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row
 RUNBOOKS: Final = (ROOT / "docs/runbooks.md").read_text()
 
 OF_TARGET: Final = {"namespace", "pod", "instance", "job"}
+OF_PROMETHEUS_OPERATOR: Final = OF_TARGET | {"service", "container", "endpoint", "node", "name"}
+"""The labels that a scrape sets: those of a metric with the same name would be hidden."""
 OF_HISTOGRAM: Final = ("_bucket", "_count", "_sum")
 CALL: Final = re.compile(r"\b((?:fiddler_kong_operator|process)_\w+)\{([^}]*)\}")
 MATCHER: Final = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
@@ -91,6 +93,10 @@ def test_an_expression_compares_labels_with_values_that_exist(asked: Asked) -> N
 @pytest.mark.parametrize("asked", EVERY, ids=lambda asked: asked.title)
 def test_an_expression_asks_for_one_installation_only(asked: Asked) -> None:
     assert [name for name, matchers in CALL.findall(asked.expression) if not matchers.startswith("namespace=")] == []
+
+
+def test_no_label_of_a_metric_is_hidden_by_one_that_the_scrape_sets() -> None:
+    assert {name: found.labels & OF_PROMETHEUS_OPERATOR for name, found in METRICS.items() if found.labels & OF_PROMETHEUS_OPERATOR} == {}
 
 
 def test_every_metric_is_in_an_alert_or_a_panel() -> None:

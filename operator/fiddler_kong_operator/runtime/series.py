@@ -22,7 +22,8 @@ OTHER: Final = "Other"
 
 _PENDING: Final = "ProbePending"
 _BINDING: Final = ["binding_namespace", "binding"]
-"""`namespace` and `name` are labels of the scraped pod in many installations, and would hide these."""
+_ENDPOINT: Final = "trace_endpoint"
+"""`namespace`, `name` and `endpoint` are labels of the scraped pod in many installations, and would hide these."""
 
 _TYPES: Final = frozenset(ConditionType)
 
@@ -50,8 +51,8 @@ def binding_series(bindings: Sequence[Binding], limit: int) -> Iterator[Metric]:
 
 def probe_series(probes: Iterable[ProbeState], limit: int) -> Iterator[Metric]:
     """The results of at most `limit` endpoints, and how many were left out."""
-    targets = GaugeMetricFamily(f"{PREFIX}_probe_targets", "Probed targets, by endpoint and last result.", labels=["endpoint", "reason"])
-    age = GaugeMetricFamily(f"{PREFIX}_probe_age_seconds", "Time since the target that waited longest has answered.", labels=["endpoint"])
+    targets = GaugeMetricFamily(f"{PREFIX}_probe_targets", "Probed targets, by endpoint and last result.", labels=[_ENDPOINT, "reason"])
+    age = GaugeMetricFamily(f"{PREFIX}_probe_age_seconds", "Time since the target that waited longest has answered.", labels=[_ENDPOINT])
     results: dict[str, Counter[str]] = {}
     ages: dict[str, float] = {}
     for probe in probes:

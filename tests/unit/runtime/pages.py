@@ -46,11 +46,11 @@ def probed(url: str = "https://acme.example", reason: str | None = "Reachable", 
     return ProbeState(ProbeTarget(url, "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11", CANARY, "a Secret"), reason, age)
 
 
-def full_page() -> str:
-    """A page with at least one sample of each metric."""
+def full_page(*more: Binding) -> str:
+    """A page with at least one sample of each metric, of a binding that is Ready and `more`."""
     metrics = Metrics()
     product = BindingMetrics(metrics, limit=10)
-    product.watch_bindings(lambda: [bound(traced="2026-01-01T00:00:00Z")])
+    product.watch_bindings(lambda: [bound(traced="2026-01-01T00:00:00Z"), *more])
     product.watch_probes(lambda: [probed()])
     cluster = WatchableCluster()
     informer = Informer(cluster, SECRET, None, Feed(Cache(), lambda *_: None, lambda _: None))

@@ -114,10 +114,10 @@ def test_the_targets_of_an_endpoint_are_counted_by_their_last_result_and_the_old
     metrics = probing(*acme, probed("https://eu.example", "Reachable", 2))
 
     assert read(metrics, "probe_targets") == {
-        ("https://acme.example", "Reachable"): 1,
-        ("https://acme.example", "Unauthorized"): 1,
-        ("https://acme.example", "ProbePending"): 1,
-        ("https://eu.example", "Reachable"): 1,
+        ("Reachable", "https://acme.example"): 1,
+        ("Unauthorized", "https://acme.example"): 1,
+        ("ProbePending", "https://acme.example"): 1,
+        ("Reachable", "https://eu.example"): 1,
     }
     assert read(metrics, "probe_age_seconds") == {("https://acme.example",): 70, ("https://eu.example",): 2}
     assert read(metrics, "endpoints_omitted") == {(): 0}

@@ -40,7 +40,7 @@ def test_what_the_chart_renders_is_accepted(cluster: Cluster, chart_namespace: s
     """With every file of values, and without a warning of the namespace's level `restricted`."""
     documents = template(cluster, values=values, namespace=chart_namespace)
     rendered = yaml.safe_dump_all(documents)
-    cluster.api.apply([document for document in documents if document["kind"] == "ServiceAccount"])  # a pod needs one that exists
+    cluster.apply(only(documents, "ServiceAccount"))  # a pod needs one that exists
 
     applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-", stdin=rendered)
 

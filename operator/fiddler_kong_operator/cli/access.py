@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import click
 
 from fiddler_kong_operator.kube.client import Client
+from fiddler_kong_operator.kube.connection import Fence
 from fiddler_kong_operator.kube.contexts import current_namespace
 
 from .values import NAMESPACE
@@ -17,7 +18,9 @@ from .values import NAMESPACE
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-__all__ = ["Access", "access_options", "namespace_options", "with_client"]
+__all__ = ["Access", "access_options", "namespace_options", "scope_options", "with_client"]
+
+_everywhere: Final = click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Bindings of every namespace.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,20 @@ class Access:
 
 def access_options(command: F) -> F:
     """--kubeconfig, --context, -n and -A; the command gets them as the parameters of `Access`."""
-    everywhere = click.option("-A", "--all-namespaces", "everywhere", is_flag=True, help="Bindings of every namespace.")
-    return namespace_options(everywhere(command))
+    return namespace_options(_everywhere(command))
 
 
-def namespace_options(command: F) -> F:
-    """Those without -A."""
+def scope_options(command: F) -> F:
+    """The same with an -n that can be repeated: the parameter `namespace` is a tuple."""
+    return namespace_options(_everywhere(command), several=True)
+
+
+def namespace_options(command: F, *, several: bool = False) -> F:
+    """Those without -A; -n can be repeated where there may be several."""
+    repeatable = "; repeatable" if several else ""
+    described = f"Namespace of the bindings; by default that of the context{repeatable}."
     for option in (
-        click.option(
-            "-n", "--namespace", type=NAMESPACE, metavar="NAME", help="Namespace of the bindings; by default that of the context."
-        ),
+        click.option("-n", "--namespace", type=NAMESPACE, metavar="NAME", multiple=several, help=described),
         click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
         click.option("--kubeconfig", type=click.Path(dir_okay=False), help="By default $KUBECONFIG, the pod's account, or ~/.kube/config."),
     ):
@@ -59,19 +66,19 @@ def namespace_options(command: F) -> F:
     return command
 
 
-def with_client(access: Access, work: Callable[[Client], Awaitable[T]]) -> T:
-    """Run the work with a client. A caller in this process can bring one, as the object of click's context.
+def _write_nothing() -> NoReturn:
+    raise RuntimeError("this command writes nothing")
+
+
+def with_client(access: Access, work: Callable[[Client], Awaitable[T]], fence: Fence = _write_nothing) -> T:
+    """Run the work with a client, whose writes pass the fence. A caller in this process can bring one, as the object of click's context.
 
     FiddlerKongError for what the cluster refuses or does not answer, which `group` tells.
     """
     given = click.get_current_context().find_object(Client)
 
     async def connected() -> T:
-        async with given or await Client.connect(access.kubeconfig, access.context, fence=_write_nothing) as client:
+        async with given or await Client.connect(access.kubeconfig, access.context, fence=fence) as client:
             return await work(client)
 
     return asyncio.run(connected())
-
-
-def _write_nothing() -> NoReturn:
-    raise RuntimeError("this command writes nothing")

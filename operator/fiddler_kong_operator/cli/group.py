@@ -19,7 +19,7 @@ PACKAGE: Final = "fiddler_kong_operator.cli"
 SINK: Final = "fiddler_kong_sink"
 """A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
-COMMANDS: Final = ("canary", "check", "completion", "doctor", "import", "plan", "render", "run", "sink", "support-bundle")
+COMMANDS: Final = ("canary", "check", "completion", "doctor", "import", "plan", "render", "run", "sink", "support-bundle", "uninstall")
 """Every command. The sink's is in its own package; another one's module, and the click command in it, have its name in Python's form."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"

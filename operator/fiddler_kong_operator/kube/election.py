@@ -32,9 +32,9 @@ from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refu
 
 from .backoff import jittered
 from .client import Client
-from .objects import LEASE, Manifest
+from .objects import LEASE, Manifest, seconds_of
 
-__all__ = ["LeaseElector", "NoElection", "suspend_aware_clock"]
+__all__ = ["LeaseElector", "NoElection", "is_held", "suspend_aware_clock"]
 
 logger: Final = logging.getLogger(__name__)
 
@@ -48,6 +48,16 @@ RETRIES: Final = 10.0
 """Attempts in one duration while renewals fail."""
 
 JITTER: Final = 0.2
+
+GRACE: Final = 5.0
+"""Seconds by which the times in a Lease may be late: clocks and busy machines."""
+
+
+def is_held(lease: Manifest, now: float) -> bool:
+    """Whether somebody holds a Lease, as far as its times tell (`now` in seconds since the epoch). Only an elector knows for certain."""
+    spec = _spec(lease)
+    until = seconds_of(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0) + GRACE
+    return bool(spec.get("holderIdentity")) and until > now
 
 
 def suspend_aware_clock() -> float:

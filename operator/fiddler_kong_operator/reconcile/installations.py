@@ -18,9 +18,12 @@ from fiddler_kong_operator.write.applier import Applier
 
 from .events import build_farewell
 
-__all__ = ["LOOK", "Installations"]
+__all__ = ["LOOK", "WITHOUT_LEASE", "Installations"]
 
 logger: Final = logging.getLogger(__name__)
+
+WITHOUT_LEASE: Final = "without-lease"
+"""The name of an installation that elects no leader; any other one is the namespace of its Lease."""
 
 LOOK: Final = 60.0
 """Seconds between looks at a binding that another installation has taken. It is taken back if its spec is not answered for as long."""

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import suppress
 from itertools import count
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from fiddler_kong_operator.api.conditions import ConditionType
-from fiddler_kong_operator.errors import FiddlerKongError, Refused, Stale
+from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Stale
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.overlay import Overlay
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
-from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import Binding
-from fiddler_kong_operator.probe.schedule import ProbeSchedule
-from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
-from fiddler_kong_operator.write.applier import Applier
 
-from .arrivals import ArrivalsDesk
-from .binding import BindingReconciler
-from .gateway import GatewayOutcomes, GatewayReconciler
-from .installations import Installations
-from .report import Reporter
+from .passes import Passes
 
 __all__ = ["Rehearsal"]
 
@@ -55,18 +48,22 @@ _DECIDED: Final = (
 class Rehearsal:
     """The operator over a cache that was filled before, its writes in an overlay."""
 
-    def __init__(self, overlay: Overlay, cache: Cache, endpoints: EndpointPolicy, on_bug: Callable[[str], None]) -> None:
-        """`on_bug` is called with the kind of an unforeseen object."""
-        clock, applier = _hurrying(), Applier(overlay, feed := Feed(cache, self._requeue, on_bug))
-        reader = Reader(feed, overlay, endpoints=endpoints, clock=cache.clock)
-        outcomes = GatewayOutcomes(lambda workload: self._requeue(cache.indexes.wanted_by[workload]))
-        installations = _Whichever("rehearsal", cache, applier, _ignore, clock)
-        probes = ProbeSchedule(_ask_nobody, ProbeSchedule.pace(ProbeSettings()), _ignore, clock=clock)
-        arrivals = ArrivalsDesk(_ask_nobody, Settings(arrivals=ArrivalsSettings(interval=0)), _ignore, clock)
-        reporter = Reporter(applier, outcomes, arrivals, _ignore, clock, installations.own)
-        self._bindings = BindingReconciler(reader, applier, probes, reporter, installations, clock)
-        self._gateways = GatewayReconciler(overlay, feed, reader, outcomes, installations, clock)
-        self._overlay, self._cache, self._feed = overlay, cache, feed
+    def __init__(
+        self,
+        overlay: Overlay,
+        cache: Cache,
+        endpoints: EndpointPolicy,
+        on_bug: Callable[[str], None],
+        own: str | None = None,
+        only: Container[ObjectKey] | None = None,
+    ) -> None:
+        """`on_bug` is called with the kind of an unforeseen object. `own` is the installation, by default each binding's own one.
+
+        Of the bindings, only those of `only` are reconciled.
+        """
+        self._feed = Feed(cache, self._requeue, on_bug)
+        self._passes = Passes(overlay, self._feed, own, endpoints, self._requeue, _hurrying())
+        self._overlay, self._cache, self._only = overlay, cache, only
         self._queue: dict[ObjectKey, None] = {}
         self._around: list[str] = []
         """The objects that were assumed around the bindings: nobody has checked the form of all that is in them."""
@@ -94,7 +91,8 @@ class Rehearsal:
             return
         uid = deleted["metadata"]["uid"]
         for child in sorted(self._cache.indexes.owned_by[uid], key=str):
-            await self._overlay.delete(KINDS[child.kind], child.namespace, child.name, uid=self._cache.uid(child))
+            with suppress(Gone, Stale):  # the garbage collector may be at work
+                await self._overlay.delete(KINDS[child.kind], child.namespace, child.name, uid=self._cache.uid(child))
         self._feed.forget(key, uid)
 
     async def settle(self, keys: Iterable[ObjectKey]) -> list[str]:
@@ -132,7 +130,7 @@ class Rehearsal:
         before = self._overlay.writes
         failures.pop(key, None)
         try:
-            await (self._bindings if key.kind == BINDING.name else self._gateways).reconcile(key)
+            await self._passes.run(key)
         except Stale:
             self._requeue([key])
         except FiddlerKongError as error:
@@ -164,7 +162,7 @@ class Rehearsal:
             yield from self._made_from(made)
 
     def _requeue(self, keys: Iterable[ObjectKey], _lane: object = None, _delay: float = 0.0) -> None:
-        self._queue |= dict.fromkeys(sorted(keys))
+        self._queue |= dict.fromkeys(key for key in sorted(keys) if self._only is None or key.kind != BINDING.name or key in self._only)
 
 
 def _require_objects(raw: Manifest) -> None:
@@ -174,28 +172,6 @@ def _require_objects(raw: Manifest) -> None:
         raise TypeError("not an object")
 
 
-class _Whichever(Installations):
-    """The installation that serves the binding at hand: several may be at work, each in namespaces of its own, and share a gateway."""
-
-    def concerned_with(self, workload: ObjectKey) -> bool:
-        """Never: the others' bindings are not seen by it."""
-        del workload
-        return False
-
-    async def wait(self, key: ObjectKey) -> float:
-        """No time: the binding is its own."""
-        del key
-        return 0.0
-
-
 def _hurrying() -> Callable[[], float]:
     ticks = count(step=_STRIDE)
     return lambda: float(next(ticks))
-
-
-def _ignore(*_: object) -> None:
-    """Neither Events nor probes: nobody is to see them."""
-
-
-async def _ask_nobody(*_: Any) -> NoReturn:
-    raise AssertionError("a rehearsal probes nothing")

@@ -30,7 +30,7 @@ from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.reconcile.arrivals import ArrivalsDesk
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
 from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
-from fiddler_kong_operator.reconcile.installations import Installations
+from fiddler_kong_operator.reconcile.installations import WITHOUT_LEASE, Installations
 from fiddler_kong_operator.reconcile.report import Reporter
 from fiddler_kong_operator.settings import Settings
 from fiddler_kong_operator.write.applier import Applier
@@ -76,7 +76,7 @@ class Operator:
         reader = Reader(self._feed, client, namespaces=settings.namespaces, endpoints=endpoints, clock=client.clock)
         outcomes = GatewayOutcomes(self._requeue_tenants, product.count_rollout)
         applier, announce = Applier(client, self._feed), self._recorder.record
-        installations = Installations(settings.lease_namespace or "without-lease", self._cache, applier, announce, clock)
+        installations = Installations(settings.lease_namespace or WITHOUT_LEASE, self._cache, applier, announce, clock)
         reporter = Reporter(applier, outcomes, self._arrivals, announce, clock, installations.own, on_failure=product.count_failure)
         bindings = BindingReconciler(reader, applier, self._probes, reporter, installations, clock)
         gateways = GatewayReconciler(client, self._feed, reader, outcomes, installations, clock)

@@ -10,7 +10,8 @@ from fiddler_kong_operator import __version__, names
 from fiddler_kong_operator.api import STORED
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Evidence, Look
-from fiddler_kong_operator.kube.objects import Manifest, seconds_of
+from fiddler_kong_operator.kube.election import is_held
+from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.objects.raw import mapping
 
 from .contract import could_not_look, diagnose
@@ -19,9 +20,6 @@ __all__ = ["check_cluster", "check_definitions", "check_operator", "check_permis
 
 MINIMUM: Final = (1, 29)
 """The oldest Kubernetes that the operator needs."""
-
-GRACE: Final = 5.0
-"""Seconds by which a Lease may be late: clocks and busy machines."""
 
 _NUMBERS: Final = re.compile(r"v?(\d+)\.(\d+)")
 _VERSION_LABEL: Final = "app.kubernetes.io/version"
@@ -76,7 +74,7 @@ def check_operator(evidence: Evidence) -> Outcome:
     deployments, leases = evidence.deployments.value, evidence.leases.value
     if deployments is None or leases is None:
         return could_not_look(names.APPLICATION, evidence.deployments if deployments is None else evidence.leases)
-    leading = [lease for lease in leases if _is_fresh(lease, evidence.now)]
+    leading = [lease for lease in leases if is_held(lease, evidence.now)]
     ready = [d for d in deployments if mapping(d, "status").get("readyReplicas")]
     notes = tuple(_other_releases(deployments))
     if leading:
@@ -87,12 +85,6 @@ def check_operator(evidence: Evidence) -> Outcome:
         return _failed("OperatorNotFound", names.APPLICATION, "Found neither its Deployment nor its Lease.")
     subject = _named((*deployments, *leases)[0])
     return _failed("OperatorNotRunning", subject, f"{subject}: no replica holds the Lease now.", _look_at((*deployments, *leases)[0]))
-
-
-def _is_fresh(lease: Manifest, now: float) -> bool:
-    spec = lease.get("spec") or {}
-    until = seconds_of(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0) + GRACE
-    return bool(spec.get("holderIdentity")) and until > now
 
 
 def _leader(lease: Manifest) -> str:

@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.workload import Workload
 
 from .env import needed_lua
 
-__all__ = ["demand", "demanded_settings", "granted", "seniority", "settings_rival", "tenancy_of", "tenants"]
+__all__ = ["demand", "demanded_settings", "granted", "granted_namespaces", "seniority", "settings_rival", "tenancy_of", "tenants"]
 
 
 def granted(binding: Binding, workload: Workload) -> bool:
@@ -28,8 +28,13 @@ def granted(binding: Binding, workload: Workload) -> bool:
 
 
 def _is_named(namespace: str, workload: Workload) -> bool:
-    allowed = {entry.strip() for entry in (workload.grant or "").split(",")}
-    return not allowed.isdisjoint({"*", namespace}) or (workload.owner is not None and _is_named(namespace, workload.owner))
+    return not granted_namespaces(workload).isdisjoint({"*", namespace})
+
+
+def granted_namespaces(workload: Workload) -> frozenset[str]:
+    """The namespaces that the grants on a workload, and on what it is made from, name; `*` for all."""
+    allowed = frozenset(entry.strip() for entry in (workload.grant or "").split(","))
+    return allowed | (granted_namespaces(workload.owner) if workload.owner else frozenset())
 
 
 def seniority(binding: Binding) -> tuple[str, str, str]:

@@ -1,5 +1,5 @@
 # The operator's image: Python, the locked run-time packages, and the package itself. Nothing else; no shell is needed at run time.
-# Build it from the checkout: docker build --tag registry.example.com/fiddler-kong-operator:0.1.0 .
+# `make image` builds it with podman. With another engine: docker build --tag registry.example.com/fiddler-kong-operator:0.1.0 .
 #
 # BASE should be named by its digest. It needs Python 3.11 or later and certificates; BUILD_BASE also needs venv and a shell, and the
 # same Python at the same path. A package index of your own, and its certificate, come as the secrets `pip` (a pip.conf) and `ca`:

@@ -8,11 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
-PATHS := operator sink codegen $(wildcard devcluster benchmarks docs/examples) tests
+PATHS := operator sink codegen $(wildcard devcluster benchmarks release docs/examples) tests
 TESTS ?= tests
+IMAGE ?= localhost/fiddler-kong-operator
 MINUTES ?= 10
 
-.PHONY: help install generate verify lint format demo test test-e2e test-faults soak devcluster-up devcluster-down bench lock clean
+.PHONY: help install generate verify lint format demo test test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,22 @@ lock: $(STAMP) ## Resolve the requirement files again (UPGRADE=--upgrade for new
 	@$(LOCK) $(UPGRADE) --group build --output-file requirements/build.txt
 	@$(LOCK) $(UPGRADE) pyproject.toml sink/pyproject.toml --group dev --constraints requirements/runtime.txt \
 		--constraints sink/requirements.txt --output-file requirements/dev.txt
+
+release-check: verify ## Say what keeps this checkout from being released (TAG=v1.2.3 when that tag is built)
+	@$(BIN)/python -m release check $(if $(TAG),--tag=$(TAG))
+
+release-files: $(STAMP) ## Write the files of a release to dist/, for a published image (REPOSITORY=... DIGEST=sha256:...)
+	@$(BIN)/python -m release files --repository=$(REPOSITORY) --digest=$(DIGEST)
+
+image: ## Build the operator's image with podman (IMAGE=name; BASE=image@digest for another base)
+	@scripts/build-image $(IMAGE)
+
+test-image: $(STAMP) image ## Run the operator in its image, with a read-only root, against a real control plane
+	@$(BIN)/python -m devcluster build >/dev/null
+	@IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/image/running_image.py
+
+sbom: $(STAMP) ## Write the operator's bill of materials to dist/
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m release sbom
 
 clean: ## Remove the virtual environment and the tools' caches
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

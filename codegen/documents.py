@@ -8,6 +8,7 @@ from inspect import getsource
 from typing import Any, Final
 
 from codegen.diagnoses import build_diagnoses
+from codegen.licences import build_licences
 from codegen.options import OPTIONS, Option
 from codegen.providers import build_providers
 from codegen.text import HEADER, table
@@ -39,6 +40,7 @@ def build_documents() -> dict[str, str]:
         "conditions": _conditions(),
         "diagnoses": build_diagnoses(),
         "kong-versions": _kong_versions(),
+        "licences": build_licences(),
         "permissions": _permissions(),
         "providers": build_providers(),
         "settings": _settings(),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .state import ClusterState
 
 _DEFAULT_NAME: Final = "default"
-_BUILT_BY_DEFAULT: Final = (*CONTROL_PLANE, "kong-ingress-controller", "helm", "kstatus", "promql")
+_BUILT_BY_DEFAULT: Final = (*CONTROL_PLANE, "kong-ingress-controller", "helm", "kstatus", "promql", "actionlint", "olm")
 _INTERRUPTED: Final = 130
 
 

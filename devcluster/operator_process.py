@@ -68,10 +68,15 @@ class OperatorProcess:
     def start(self) -> Self:
         """Start it and wait until its health endpoint says no longer that it starts."""
         kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, _ACCOUNT)
-        command = [sys.executable, "-m", "fiddler_kong_operator", "run", *self._arguments()]
+        command = [*self.program(kubeconfig), "run", *self._arguments()]
         self._process = self._cluster.start_process(self._name, command, {"KUBECONFIG": str(kubeconfig), **_allocator_settings()})
         wait_until(self._has_started, "The operator's start", _START_SECONDS, self._process.check)
         return self
+
+    def program(self, kubeconfig: Path) -> list[str]:
+        """The words before `run`. The process has `kubeconfig` as $KUBECONFIG; a subclass that runs a container passes it in."""
+        del kubeconfig
+        return [sys.executable, "-m", "fiddler_kong_operator"]
 
     @property
     def process(self) -> Process:

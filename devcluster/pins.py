@@ -145,8 +145,10 @@ _ALL: Final = (
         (("helm.sh/helm/v3/internal/version.version", "{version}"),),
     ),
     Component("kind", GoModule.named("kind"), "sigs.k8s.io/kind", "sigs.k8s.io/kind"),
+    Component("actionlint", GoModule.named("actionlint"), "github.com/rhysd/actionlint/cmd/actionlint", "github.com/rhysd/actionlint"),
     Component("kstatus", GoModule.named("kstatus"), ".", "sigs.k8s.io/cli-utils"),
     Component("promql", GoModule.named("promql"), ".", "github.com/prometheus/prometheus"),
+    Component("olm", GoModule.named("olm"), ".", "github.com/operator-framework/api"),
 )
 
 COMPONENTS: Final[dict[str, Component]] = {component.name: component for component in _ALL}

@@ -102,8 +102,10 @@ def test_versions_come_from_the_pins() -> None:
         "kong-ingress-controller": "v3.4.0",
         "helm": "v3.22.0",
         "kind": "v0.33.0",
+        "actionlint": "v1.7.12",
         "kstatus": "v0.37.2",
         "promql": "v0.315.1",
+        "olm": "v0.38.0",
     }
 
 

@@ -11,6 +11,7 @@ from fiddler_kong_operator.errors import Gone
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.overlay import Change, Overlay
+from fiddler_kong_operator.kube.rights import Right
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.kinds.bindings import reduce_binding
 from fiddler_kong_operator.observe.lineage import find_workload
@@ -22,8 +23,6 @@ from fiddler_kong_operator.plan.kinds import BINDING, KINDS, OWNED
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Workload
 from fiddler_kong_operator.reconcile.rehearsal import Rehearsal
-
-from .rights import Right
 
 __all__ = ["Scope", "View", "find_bindings", "look"]
 

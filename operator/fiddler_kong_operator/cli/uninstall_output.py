@@ -11,6 +11,7 @@ import click
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.overlay import Change
+from fiddler_kong_operator.kube.rights import Right
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 
@@ -18,7 +19,6 @@ from .changes import restarts
 from .doctor_output import FORMATS
 from .installation import Installation
 from .removal import View
-from .rights import Right
 from .sources import source_of
 from .telling import plain, tell
 

@@ -16,6 +16,7 @@ from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Stal
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.election import LeaseElector, NoElection
 from fiddler_kong_operator.kube.objects import LEASE, Manifest, ObjectKey
+from fiddler_kong_operator.kube.rights import Right
 from fiddler_kong_operator.observe.survey import Survey
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
@@ -24,7 +25,7 @@ from fiddler_kong_operator.runtime.operator import first_of
 
 from .installation import Installation, find_installation
 from .removal import Scope, View, find_bindings, look
-from .rights import Right, missing_rights
+from .rights import missing_rights
 from .sources import source_of
 from .uninstall_output import Outcome
 

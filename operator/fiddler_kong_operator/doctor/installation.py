@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.objects import LEASE, Kind, Manifest
+from fiddler_kong_operator.kube.objects import LEASE, Manifest
+from fiddler_kong_operator.kube.rights import Right, is_allowed
 from fiddler_kong_operator.observe.rbac import Grant, Scope, grants
 from fiddler_kong_operator.plan.kinds import BINDING, KONG_PLUGIN
-from fiddler_kong_operator.plan.objects.raw import mapping
 from fiddler_kong_operator.settings import SecretsAccess
 
 from .checks import INSTALLATION_CHECKS
@@ -22,9 +21,6 @@ from .looking import find, look
 from .report import Line, Report
 
 __all__ = ["Installation"]
-
-REVIEW: Final = Kind("SelfSubjectAccessReview", "authorization.k8s.io", "v1", "selfsubjectaccessreviews", namespaced=False, fenced=False)
-"""A question about one's own permissions. It is created, but nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +53,18 @@ class Installation:
         found = []
         for grant in grants(self.secrets_access):
             for namespace in self._namespaces(grant):
-                verbs = await _missing_verbs(client, grant, namespace)
-                if verbs:
-                    found.append(f"{', '.join(verbs)} {_resource(grant)}{f' in namespace {namespace}' if namespace else ''}")
+                rights = [Right(namespace, grant.group, grant.resources[0], verb) for verb in grant.verbs]
+                allowed = await asyncio.gather(*(is_allowed(client, right) for right in rights))
+                missing = [right for right, yes in zip(rights, allowed, strict=True) if not yes]
+                if missing:
+                    found.append(f"{', '.join(right.verb for right in missing)} {missing[0].place}")
         return tuple(found)
 
-    def _namespaces(self, grant: Grant) -> Iterator[str | None]:
-        """Where the operator needs a grant; None for the whole cluster."""
+    def _namespaces(self, grant: Grant) -> Iterator[str]:
+        """Where the operator needs a grant; "" for the whole cluster."""
         if grant.scope is Scope.OWN:
             yield from filter(None, [self.lease_namespace])
         elif grant.scope is Scope.CLUSTER:
-            yield from (None,) if self.read_cluster_kinds or not self.namespaces else ()
+            yield from ("",) if self.read_cluster_kinds or not self.namespaces else ()
         else:
-            yield from self.namespaces or (None,)
-
-
-def _resource(grant: Grant) -> str:
-    return ".".join(filter(None, (grant.resources[0], grant.group)))
-
-
-async def _missing_verbs(client: Client, grant: Grant, namespace: str | None) -> list[str]:
-    allowed = await asyncio.gather(*(_may(client, grant, verb, namespace) for verb in grant.verbs))
-    return [verb for verb, permitted in zip(grant.verbs, allowed, strict=True) if not permitted]
-
-
-async def _may(client: Client, grant: Grant, verb: str, namespace: str | None) -> bool:
-    resource, _, subresource = grant.resources[0].partition("/")
-    asked = {"verb": verb, "group": grant.group, "resource": resource, "subresource": subresource, "namespace": namespace or ""}
-    review = {"apiVersion": REVIEW.api_version, "kind": REVIEW.name, "metadata": {}, "spec": {"resourceAttributes": asked}}
-    return bool(mapping(await client.create(REVIEW, review), "status").get("allowed"))
+            yield from self.namespaces or ("",)

@@ -46,7 +46,7 @@ def test_each_missing_permission_is_named_with_its_namespace(kubeconfig: str, cl
         "list, watch secrets in namespace ai.",
         "list, watch secrets in namespace shop.",
         "patch fiddlerkongbindings.integrations.fiddler.ai in namespace ai.",
-        "patch fiddlerkongbindings/status.integrations.fiddler.ai in namespace ai.",
+        "patch fiddlerkongbindings.integrations.fiddler.ai/status in namespace ai.",
         "update leases.coordination.k8s.io in namespace operators.",
     ):
         assert f"The account may not {what}" in result.output

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen import chart, documents, gitops, manifests, monitoring
+from codegen import chart, documents, gitops, manifests, monitoring, pictures
 
 __all__ = ["build_outputs"]
 
@@ -15,4 +15,5 @@ def build_outputs() -> dict[str, str]:
         | chart.build_chart()
         | documents.build_documents()
         | gitops.build_gitops()
+        | pictures.build_pictures()
     )

@@ -15,8 +15,11 @@ _CSS: Final = """\
 .md-grid { max-width: 76rem }
 .md-typeset p:has(> img) { overflow-x: auto }
 .md-typeset img[src$=".svg"] { display: block; margin: 0 auto; height: auto }
-.md-typeset table:not([class]) td:first-child code { word-break: normal }
+@media screen and (min-width: 45em) {
+  .md-typeset table:not([class]) td:first-child code { word-break: normal }
+}
 @media screen and (max-width: 44.9375em) {
+  .md-typeset table:not([class]) td:first-child { min-width: 7.5rem }
   .md-typeset p > img[src$=".svg"] { max-width: none; width: 34rem }
 }
 """
@@ -104,8 +107,8 @@ def _states() -> str:
 
 def _attach() -> str:
     boxes = {
-        "yours": Box((150, 125), ("yours: the object in attachTo",), "group", (260, 190)),
-        "object": Box((150, 130), ("Service, Ingress", "or HTTPRoute"), size=(210, 80)),
+        "yours": Box((150, 125), ("yours: the object in attachTo",), "group", (244, 190)),
+        "object": Box((150, 130), ("Service, Ingress", "or HTTPRoute"), size=(206, 80)),
         "plugins": Box((590, 125), ("the binding's KongPlugins",), "group", (320, 190)),
         "otel": Box((590, 80), ("opentelemetry", "exports the spans"), "ours", (290, 46)),
         "pre": Box((590, 132), ("pre-function", "stamps session and attributes"), "ours", (290, 46)),
@@ -149,5 +152,5 @@ def _event() -> str:
         "records": Box((870, 150), ("observe", "records"), size=(110, 52)),
     }
     pairs = ("kopf handlers", "handlers operator", "operator feed", "feed queue", "feed cache", "cache row", "row records")
-    arrows = (*(Arrow(*pair.split()) for pair in pairs), Arrow("informer", "feed", by=((465, 150), (465, 74))))
+    arrows = (*(Arrow(start, end) for start, end in map(str.split, pairs)), Arrow("informer", "feed", by=((465, 150), (465, 74))))
     return draw_boxes("The way of an event to the queue", (950, 200), boxes, arrows)

@@ -25,7 +25,8 @@ _REPOSITORY: Final = "repository/"
 """Folder of the site with the files from outside docs/."""
 
 _FENCE: Final = re.compile(r"^( *)```.*?^ *```$", re.MULTILINE | re.DOTALL)
-_LINK: Final = re.compile(r"(\]\()([^)\s#]+)")
+_LINK: Final = re.compile(r"\[([^\]]*)\]\(([^)\s#]+)")
+_TITLE: Final = re.compile(r"^# (.*)$", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^(?:- |\d+\. )\[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _ITEM: Final = re.compile(r"(?:-|\d+\.) +")
 _LANGUAGES: Final = {".lua": "lua", ".py": "python", ".yaml": "yaml"}
@@ -79,16 +80,25 @@ def _content(path: str) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links to files into links to their places on the site, and lists into Python-Markdown's."""
+    """Turn links to files into links to their places on the site, by their titles, and lists into Python-Markdown's."""
     del config
     here = page.file.src_uri
-    source = _source(here, files)
+    source = _source(here)
 
     def moved(link: re.Match[str]) -> str:
-        place = _place(_join(source, link[2]))
-        return f"{link[1]}{relpath(place, PurePosixPath(here).parent)}" if files.get_file_from_path(place) else link[0]
+        path = _join(source, link[2])
+        place = _place(path)
+        if files.get_file_from_path(place) is None:
+            return link[0]
+        return f"[{_name(link[1], path)}]({relpath(place, PurePosixPath(here).parent)}"
 
     return "".join(part if part.lstrip().startswith("```") else _LINK.sub(moved, part) for part in _parts(_fit_lists(markdown)))
+
+
+def _name(text: str, path: str) -> str:
+    """The text of a link: the title of the page where it is only the name of its file."""
+    title = _TITLE.search((_ROOT / path).read_text()) if text.endswith(".md") and " " not in text else None
+    return title[1] if title else text
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -133,9 +143,8 @@ def _place(path: str) -> str:
     return _REPOSITORY + (page if page.endswith(".md") else f"{page}.md")
 
 
-def _source(place: str, files: Files) -> str:
+def _source(place: str) -> str:
     """The file of the checkout from which a page was made."""
-    del files
     if not place.startswith(_REPOSITORY):
         return _DOCS + place
     path = place.removeprefix(_REPOSITORY)

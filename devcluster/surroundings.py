@@ -37,7 +37,7 @@ class Surroundings:
         """Create the gateway's Deployment, start the stand-ins and Kong Ingress Controller. All end with the cluster."""
         cluster.apply(_MANIFESTS / "gateway.yaml", _MANIFESTS / "gateway-api.yaml")
         file = _file(cluster.layout)
-        command = [sys.executable, "-m", "devcluster.standins", cluster.kubeconfig, file]
+        command = [sys.executable, "-m", "devcluster.standins", str(cluster.kubeconfig), str(file)]
         process = cluster.start_process("stand-ins", command, {"PYTHONPATH": str(PROJECT_ROOT)})
         wait_until(file.exists, "The start of the stand-ins", _START_SECONDS, process.check)
         started = cls.read(file)

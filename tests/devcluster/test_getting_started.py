@@ -22,7 +22,7 @@ PAGE: Final = PROJECT_ROOT / "docs" / "getting-started.md"
 PROMISED: Final = (
     "fiddlerkongbinding.integrations.fiddler.ai/assistant condition met",
     "assistant   True    Ready    1/1      3.13.0.3   Reachable",
-    '"content": "The capital of France is Paris."',
+    '"The capital of France is Paris."',
     "\nThe capital of France is Paris.\n",
     "text          captured",
     "session       that of the conversation",

@@ -22,8 +22,8 @@ PAGE: Final = PROJECT_ROOT / "docs" / "getting-started.md"
 PROMISED: Final = (
     "fiddlerkongbinding.integrations.fiddler.ai/assistant condition met",
     "assistant   True    Ready    1/1      3.13.0.3   Reachable",
-    '"The capital of France is Paris."',
-    "\nThe capital of France is Paris.\n",
+    '"content": "The capital of France is Paris. This was turn 1."',
+    "\nThe capital of France is Paris. This was turn 1.\n",
     "text          captured",
     "session       that of the conversation",
     'deployment "kong-gateway" successfully rolled out',

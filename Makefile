@@ -13,7 +13,7 @@ TESTS ?= tests
 IMAGE ?= localhost/fiddler-kong-operator
 MINUTES ?= 10
 
-.PHONY: help install generate verify lint format demo test test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image clean
+.PHONY: help install generate verify lint format site demo test test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: $(STAMP) ## Format the code and repair what ruff can repair
 	@$(BIN)/ruff format $(PATHS)
 	@$(BIN)/ruff check --fix $(PATHS)
 
+site: $(STAMP) ## Build the documentation site into build/site; open build/site/index.html
+	@$(BIN)/mkdocs build --strict --quiet
+
 demo: $(STAMP) ## See it work: a real control plane, a conversation, its session (KEEP=1 leaves it running)
 	@$(BIN)/python -m devcluster.demo
 
@@ -57,7 +60,7 @@ test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long
 soak: $(STAMP) ## Churn and faults for ten minutes: no leak, no needless write (MINUTES=60 takes longer)
 	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 tests/soak/soak.py
 
-devcluster-up: $(STAMP) ## Start a real control plane on this machine
+devcluster-up: $(STAMP) ## Start a real control plane on this machine, with a gateway and stand-ins
 	@$(BIN)/python -m devcluster up
 
 devcluster-down: $(STAMP) ## Stop it

@@ -5,6 +5,7 @@
     api.conditions (registry of reasons)      docs/reference/conditions.md
     observe.rbac (table of permissions)       manifests/install/rbac.yaml, the chart's templates/roles.yaml, docs/reference/permissions.md
     requirements/, sink/requirements.txt      docs/reference/licences.md
+    pictures                                  docs/pictures
     settings                                  the chart's values.yaml and values.schema.json, docs/reference/settings.md
 
 `python -m codegen` writes them, `python -m codegen --verify` fails if one differs. Each generator is a pure function that returns texts.

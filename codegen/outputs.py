@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codegen import chart, documents, gitops, manifests, monitoring, olm
+from codegen import chart, documents, gitops, manifests, monitoring, olm, pictures
 
 __all__ = ["build_outputs"]
 
@@ -16,4 +16,5 @@ def build_outputs() -> dict[str, str]:
         | documents.build_documents()
         | gitops.build_gitops()
         | olm.build_bundle()
+        | pictures.build_pictures()
     )

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from . import state
@@ -17,13 +18,14 @@ from .endings import run_to_the_end
 from .errors import DevClusterError
 from .pins import COMPONENTS, CONTROL_PLANE, GATEWAY_API_CRDS, KONG_CRDS
 from .progress import Reporter, elapsed_text
+from .surroundings import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .state import ClusterState
 
-_DEFAULT_NAME: Final = "default"
+_DEFAULT_NAME: Final = os.environ.get("DEVCLUSTER_NAME", "default")
 _BUILT_BY_DEFAULT: Final = (*CONTROL_PLANE, "kong-ingress-controller", "helm", "kstatus", "promql", "actionlint", "olm")
 _INTERRUPTED: Final = 130
 
@@ -46,11 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devcluster", description="A real Kubernetes control plane on this machine.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     up = verbs.add_parser("up", help="start a cluster and leave it running")
-    up.add_argument("--kong-admin-url", metavar="URL", help="also run Kong Ingress Controller against this Kong Admin API")
+    up.add_argument("--kong-admin-url", metavar="URL", help="run Kong Ingress Controller against this Kong, without stand-ins")
     down = verbs.add_parser("down", help="stop a cluster that `up` started")
     down.add_argument("--all", action="store_true", help="stop every cluster that `up` started")
     verbs.add_parser("status", help="list the clusters and their processes")
-    env = verbs.add_parser("env", help="print shell lines that point kubectl at a cluster: eval $(python -m devcluster env)")
+    env = verbs.add_parser("env", help='print shell lines that point kubectl at a cluster: eval "$(python -m devcluster env)"')
     build = verbs.add_parser("build", help="build the programs without starting anything")
     build.add_argument("component", nargs="*", default=list(_BUILT_BY_DEFAULT), help=f"of: {', '.join(COMPONENTS)}")
     run = verbs.add_parser("run", help="start a cluster, run a command with its KUBECONFIG, then stop the cluster")
@@ -58,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (up, down, env):
         verb.add_argument("--name", default=_DEFAULT_NAME, help="name of the cluster (default: %(default)s)")
     for verb in (up, run):
-        verb.add_argument("--no-kong", action="store_true", help="do not install Kong's resource definitions")
+        verb.add_argument("--no-kong", action="store_true", help="the control plane only, without Kong's resource definitions")
     return parser
 
 
@@ -66,17 +68,25 @@ def _up(options: argparse.Namespace, reporter: Reporter) -> int:
     started = time.monotonic()
     cluster = Cluster.start(options.name, kong=not options.no_kong, persistent=True, reporter=reporter)
     try:
-        if options.kong_admin_url:
-            cluster.start_kong_controller(options.kong_admin_url)
+        surroundings = _surround(cluster, options)
     except BaseException:
         cluster.stop()
         raise
     name = "" if options.name == _DEFAULT_NAME else f" --name {options.name}"
     reporter.line(f"Cluster {options.name!r} is up after {elapsed_text(time.monotonic() - started)}: {cluster.server}")
-    reporter.line(f"  logs   {cluster.logs}")
-    reporter.line(f"  use    eval $({_prog()} env{name})")
-    reporter.line(f"  stop   {_prog()} down{name}")
+    if surroundings:
+        reporter.line(f"  gateway    {surroundings.gateway} (a stand-in for Kong: Deployment kong-gateway in namespace kong)")
+        reporter.line(f"  fiddler    {surroundings.sink} (a stand-in: open it in a browser to see the sessions)")
+    reporter.line(f"  logs       {cluster.logs}")
+    reporter.line(f'  use it     eval "$({_prog()} env{name})"')
+    reporter.line(f"  stop it    {_prog()} down{name}")
     return 0
+
+
+def _surround(cluster: Cluster, options: argparse.Namespace) -> Surroundings | None:
+    if options.kong_admin_url:
+        cluster.start_kong_controller(options.kong_admin_url)
+    return None if options.no_kong or options.kong_admin_url else Surroundings.start(cluster)
 
 
 def _down(options: argparse.Namespace, reporter: Reporter) -> int:
@@ -130,8 +140,13 @@ def _run(options: argparse.Namespace, reporter: Reporter) -> int:
 
 
 def _environment(found: ClusterState) -> dict[str, str]:
-    folders = dict.fromkeys(str(program.parent) for program in found.programs)
-    return {"KUBECONFIG": str(found.layout.kubeconfig("admin")), "PATH": os.pathsep.join([*folders, os.environ.get("PATH", "")])}
+    folders = dict.fromkeys(str(program.parent) for program in (*found.programs, Path(sys.executable)))
+    surroundings = Surroundings.find(found.layout)
+    return {
+        "KUBECONFIG": str(found.layout.kubeconfig("admin")),
+        "PATH": os.pathsep.join([*folders, os.environ.get("PATH", "")]),
+        **(surroundings.environment if surroundings else {}),
+    }
 
 
 def _prog() -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .cluster import Cluster
     from .kic import KongController
 
-__all__ = ["APPLICATION_ID", "GATEWAY", "Keys", "Stage"]
+__all__ = ["APPLICATION_ID", "GATEWAY", "Keys", "Stage", "make_sink"]
 
 _MANIFESTS: Final = Path(__file__).resolve().parent / "manifests"
 GATEWAY: Final = _MANIFESTS / "gateway.yaml"
@@ -44,6 +44,12 @@ class Keys:
     provider: str = "sk-demo-0123456789abcdef"
 
 
+def make_sink(keys: Keys, port: int = 0) -> Sink:
+    """The stand-in for Fiddler with one application, not yet started. Port 0 means a free one."""
+    application = Application(id=UUID(APPLICATION_ID), name="assistant", project="demo")
+    return Sink(SinkSettings(port=port, api_key=SecretStr(keys.fiddler), applications=(application,)))
+
+
 class Stage:
     """`async with Stage(cluster) as stage`; the cluster must have been started with Kong's resource definitions."""
 
@@ -51,8 +57,7 @@ class Stage:
         """`sink_port` 0 means a free port."""
         self.cluster = cluster
         self.keys = keys or Keys()
-        application = Application(id=UUID(APPLICATION_ID), name="assistant", project="demo")
-        self.sink = Sink(SinkSettings(port=sink_port, api_key=SecretStr(self.keys.fiddler), applications=(application,)))
+        self.sink = make_sink(self.keys, sink_port)
         self.provider = ProviderStandIn(self.keys.provider)
         self._stack = AsyncExitStack()
         self.gateway: GatewayStandIn

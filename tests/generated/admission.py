@@ -34,6 +34,6 @@ class Admission:
 
 def rendered(manifest: Manifest) -> tuple[int, str]:
     """Exit code and output of `fiddler-kong render` for a file with this object."""
-    result = CliRunner().invoke(render, ["-", "--allow-http", "--output=json"], input=json.dumps(manifest))
+    result = CliRunner().invoke(render, ["-", "--probe-allow-http", "--output=json"], input=json.dumps(manifest))
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stderr

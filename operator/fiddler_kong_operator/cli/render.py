@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import click
 import yaml
@@ -19,6 +19,7 @@ from fiddler_kong_operator.plan.snapshot import Binding
 from .documents import LEGACY_BOOLEANS, Document
 from .files import parse_bindings, read_file, title
 from .offline import Outcome, Surroundings, render_declarative, render_objects
+from .options import probe_options, read_probe
 from .telling import tell
 from .values import NAMESPACE
 
@@ -37,8 +38,8 @@ _FORMATS: Final = "kubernetes: the operator's objects; kong: Kong's declarative 
 @click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print it.")
 @click.option("-n", "--namespace", type=NAMESPACE, default="default", show_default=True, help="Namespace of objects that name none.")
 @click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
-@click.option("--allow-http", is_flag=True, help="Accept http:// for fiddler.url, as run --probe-allow-http does.")
-def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, *, allow_http: bool) -> None:
+@probe_options("allow_http", "allowed_addresses")
+def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, **options: Any) -> None:
     """Print the objects that the operator would create for the bindings in FILE (- for standard input). Needs no cluster.
 
     FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses, HTTPRoutes and KongPlugins around
@@ -52,7 +53,9 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
         raise click.UsageError(f"{title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
     if format_ == "kong" and len(bindings) > 1:
         raise click.UsageError(f"{title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
-    around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, EndpointPolicy(allow_http=allow_http))
+    probe = read_probe(options)
+    endpoints = EndpointPolicy(allow_http=probe.allow_http, allowed_addresses=probe.allowed_addresses)
+    around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, endpoints)
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
     _tell_ignored(documents)
     for outcome in outcomes:

@@ -23,7 +23,7 @@ OWN: Final = (
     ),
     Code(
         "FKB0201", "DefinitionMissing", _E, "The cluster does not know FiddlerKongBinding.",
-        "Install the operator's chart, or its manifests: docs/getting-started.md.",
+        "Install the operator's chart, or its manifests: docs/install.md.",
     ),
     Code(
         "FKB0202", "VersionNotServed", _E, "The cluster's definition of FiddlerKongBinding lacks the version that this program uses.",
@@ -31,7 +31,7 @@ OWN: Final = (
     ),
     Code(
         "FKB0301", "OperatorNotFound", _E, "Nothing shows that the operator is installed: no Deployment, no Lease.",
-        "Install the operator: docs/getting-started.md.",
+        "Install the operator: docs/install.md.",
     ),
     Code(
         "FKB0302", "OperatorNotRunning", _E, "The operator is installed, but no replica of it leads, so no binding changes anything.",

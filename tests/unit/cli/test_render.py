@@ -238,7 +238,7 @@ def test_a_url_in_clear_is_refused_unless_it_is_allowed() -> None:
 
     refused = render(clear)
     assert (refused.exit_code, refused.stdout, "EndpointRefused" in refused.stderr) == (1, "", True)
-    assert render(clear, args=("--allow-http",)).exit_code == 0
+    assert render(clear, args=("--probe-allow-http",)).exit_code == 0
 
 
 def test_kongs_file_has_room_for_one_binding() -> None:

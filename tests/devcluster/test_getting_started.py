@@ -49,7 +49,8 @@ def name() -> Iterator[str]:
 def test_the_commands_of_getting_started_lead_to_a_trace_without_showing_a_key(name: str, tmp_path: Path) -> None:
     path = os.pathsep.join(filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "DEVCLUSTER_NAME": name, "PYTHONPATH": path}
-    shell = ["/bin/bash", "-e", "-u", "-o", "pipefail", "-c", commands()]
+    typed_in_one_shell = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n" + commands()  # a failure leaves no operator
+    shell = ["/bin/bash", "-e", "-u", "-o", "pipefail", "-c", typed_in_one_shell]
 
     typed = subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 

@@ -83,10 +83,15 @@ def _marks() -> Mapping[State, str]:
 def _line(line: Line, marks: Mapping[State, str]) -> Iterator[str]:
     state = line.outcome.state
     mark = click.style(marks[state], fg=_COLOURS[state], bold=True)
-    bad = [found for found in line.outcome.diagnoses if found.severity is not Severity.NOTICE]
-    yield f"  {mark} {line.title:<20} {plain(line.outcome.said) if not bad else f'{bad[0].code.code} {bad[0].code.cause}'}"
+    named = next((found for found in line.outcome.diagnoses if _is_told_below(found, line)), None)
+    yield f"  {mark} {line.title:<20} {f'{named.code.code} {named.code.cause}' if named else plain(line.outcome.said)}"
     for found in line.outcome.diagnoses:
         yield from _diagnosis(found)
+
+
+def _is_told_below(found: Diagnosis, line: Line) -> bool:
+    """Whether a diagnosis says all that the check has to say, so that its first line only needs the code."""
+    return found.severity is not Severity.NOTICE or found.cause == line.outcome.said
 
 
 def _diagnosis(found: Diagnosis) -> Iterator[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -170,6 +171,21 @@ def refusal(kind: str = "KongPlugin") -> KongWarning:
 )
 def test_each_fault_of_kongs_controller_is_named(more: dict[str, Any], snapshot: dict[str, Any], name: str) -> None:
     assert names(check("04", make_case(snapshot_of(**snapshot), **more))) == [name]
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds_ago", "published", "refused"),
+    [("True", 2, True, False), ("True", 9, True, True), ("Unknown", 2, True, True), ("True", 2, False, True)],
+)
+def test_a_refusal_is_over_once_kong_has_confirmed_the_binding_after_it(
+    *, status: str, seconds_ago: int, published: bool, refused: bool
+) -> None:
+    """Also where the event of the success is missing, as Kubernetes drops events of a pod that has many."""
+    since = datetime.fromtimestamp(NOW - seconds_ago, UTC).isoformat()
+    reported = {ConditionType.PLUGINS_PROGRAMMED: {"status": status, "lastTransitionTime": since}}
+    snapshot = snapshot_of(refusals=(refusal(),), class_published=published)
+
+    assert ("ConfigurationRefused" in names(check("04", make_case(snapshot, reported=reported)))) == refused
 
 
 def test_what_an_event_says_it_is_about_is_no_command_of_its_own() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case
 from fiddler_kong_operator.doctor.fixes import kubectl
-from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.plan.kinds import INGRESS_CLASS
 from fiddler_kong_operator.plan.objects.raw import mapping
 from fiddler_kong_operator.plan.status.warnings import is_recent
@@ -41,10 +42,21 @@ def _refusals(case: Case) -> Iterator[Diagnosis]:
     """Refusals by Kong that no condition of the binding tells: those about objects of others."""
     snapshot = case.snapshot
     own = {*snapshot.children, *snapshot.targets}
+    taken = max(snapshot.taken_at, _confirmed_at(case))
     for warning in snapshot.refusals:
-        if warning.about not in own and is_recent(warning, snapshot.now) and warning.last_seen > snapshot.taken_at:
+        if warning.about not in own and is_recent(warning, snapshot.now) and warning.last_seen > taken:
             where = kubectl(warning.about.namespace, "events", f"--for={warning.about.kind.lower()}/{warning.about.name}")
             yield diagnose("ConfigurationRefused", warning.about, f"Kong refuses its configuration because of {warning.about}.", where)
+
+
+def _confirmed_at(case: Case) -> float:
+    """The time at which the binding's routes were last confirmed by Kong, which takes no route while it refuses its configuration.
+
+    The event of a success may be missing: after about 25 events of one pod, Kubernetes' recorder drops those that follow for minutes.
+    """
+    condition = case.reported.get(ConditionType.PLUGINS_PROGRAMMED) or {}
+    confirmed = case.snapshot.class_published and condition.get("status") == "True"
+    return seconds_of(condition.get("lastTransitionTime")) if confirmed else 0.0
 
 
 def _not_ready(case: Case) -> Iterator[Diagnosis]:

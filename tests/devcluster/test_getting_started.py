@@ -26,6 +26,8 @@ PROMISED: Final = (
     "\nThe capital of France is Paris. This was turn 1.\n",
     "text          captured",
     "session       that of the conversation",
+    "leads in default",
+    "Nothing wrong was found.",
     'deployment "kong-gateway" successfully rolled out',
 )
 

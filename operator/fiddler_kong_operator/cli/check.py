@@ -13,13 +13,14 @@ from .access import Access, with_client
 from .doctor import exit_code, look_again
 from .doctor_output import show_report
 from .options import flat, setting_options
+from .values import Seconds
 
 __all__ = ["check"]
 
 
 @click.command()
 @setting_options("namespaces", "read_cluster_kinds", "lease_namespace", "access")
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait until nothing is wrong.")
+@click.option("--timeout", type=Seconds(min=0), default=60.0, show_default=True, help="Seconds to wait until nothing is wrong.")
 def check(timeout: float, namespaces: tuple[Any, ...], **options: Any) -> None:
     """Say whether the operator can work: the resource definitions, its permissions, and that a replica leads.
 

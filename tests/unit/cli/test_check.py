@@ -94,3 +94,11 @@ def test_an_api_server_without_an_answer_is_said(kubeconfig: str, cluster: Small
     cluster.texts["/version"] = "none"
 
     assert check(kubeconfig, LEASE).exit_code == 2
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_an_endless_wait_is_no_number_of_seconds(kubeconfig: str, seconds: str) -> None:
+    result = check(kubeconfig, LEASE, f"--timeout={seconds}")
+
+    assert result.exit_code == 2
+    assert f"{seconds} is no number of seconds." in result.output

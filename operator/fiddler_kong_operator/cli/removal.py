@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,13 +128,10 @@ async def look(client: Client, scope: Scope, on_bug: Report, without: Collection
     others = not whole or bool(cache.keys(BINDING) - {BINDING.key(raw) for raw in bindings})
     grants = tuple(sorted(k for row in WORKLOADS.values() for k, w in cache.values(row.kind, Workload) if w.grant))
     rehearsal = Rehearsal(overlay, cache, STRICT, on_bug, scope.installation, present)
-    problems: list[str] = []
     for key in present:
-        try:
+        with suppress(Gone):
             await rehearsal.assume_deletion(key)
-        except Gone:
-            continue
-    problems += await rehearsal.settle([*workloads, *(key for key in present if cache.binding(key))])
+    problems = await rehearsal.settle([*workloads, *(key for key in present if cache.binding(key))])
     problems += [f"{key}: {message}" for key in present for reason, message in rehearsal.findings(key) if reason == "DeletionBlocked"]
     keys, notes = (*present, *workloads), (*(f"{text}." for text in survey.unread), *left_alone)
     return View(tuple(bindings), tuple(overlay.changes()), orphans, keys, notes, tuple(problems), others, grants, places)

@@ -27,6 +27,7 @@ from .installation import Installation, find_installation
 from .removal import Scope, View, find_bindings, look
 from .rights import missing_rights
 from .sources import source_of
+from .telling import tell_bug
 from .uninstall_output import Outcome
 
 __all__ = ["Uninstallation"]
@@ -60,7 +61,7 @@ class Uninstallation:
         bindings = await find_bindings(client, self.scope.namespaces)
         installation = await find_installation(client, bindings, self.chosen)
         self.scope = replace(self.scope, installation=installation.name)
-        before = await look(client, self.scope, self._bug)
+        before = await look(client, self.scope, tell_bug)
         self.scope = replace(self.scope, places=before.places)
         missing = await missing_rights(client, self._rights(before, installation))
         if not self.yes or missing:
@@ -69,9 +70,6 @@ class Uninstallation:
         self.problems |= await self._delete(client, before.bindings)
         after = await self._carry_out(client, before)
         return Outcome.carried_out(before, after, await find_installation(client, bindings, self.chosen), self.problems)
-
-    def _bug(self, kind: str) -> None:
-        self.tell(f"A {kind} of the cluster has a form that nobody foresaw, and is left out: please report it.")
 
     def _rights(self, view: View, installation: Installation) -> set[Right]:
         alone = installation.runs is False
@@ -97,14 +95,14 @@ class Uninstallation:
         started, clock = client.clock(), asyncio.get_running_loop().time
         until, known = clock() + self.timeout, {raw["metadata"]["uid"] for raw in before.bindings}
         for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
-            view = await look(client, self.scope, self._bug)
+            view = await look(client, self.scope, tell_bug)
             installation = await find_installation(client, before.bindings, self.scope.installation or None)
             if installation.runs is False and await self._work(client, installation, view, until - clock()):
-                view = await look(client, self.scope, self._bug)
+                view = await look(client, self.scope, tell_bug)
             self.problems |= _recreated(view, known)
             if installation.runs is not False:
                 self.problems |= _blocked(view, started if client.clock() < started + REFUSED_RETRY + pause else 0.0)
-            if not view.items or (self.problems and not (await look(client, self.scope, self._bug, self.problems)).items):
+            if not view.items or (self.problems and not (await look(client, self.scope, tell_bug, self.problems)).items):
                 return view
             if clock() >= until:
                 return replace(view, problems=(*view.problems, *_held_by_others(view), self._late(installation)))
@@ -120,8 +118,8 @@ class Uninstallation:
         try:
             async with asyncio.timeout(seconds):
                 await elector.acquire()
-            survey = await Survey.take(client, view.places, on_bug=self._bug)
-            give_back = GiveBack(client, survey.cache, self.scope.installation, self._bug)
+            survey = await Survey.take(client, view.places, on_bug=tell_bug)
+            give_back = GiveBack(client, survey.cache, self.scope.installation, tell_bug)
             work = asyncio.ensure_future(give_back.settle(keys, seconds))
             await first_of(work, elector.keep())
             self.problems |= work.result()

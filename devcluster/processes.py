@@ -29,6 +29,9 @@ _STARTED_FIELD: Final = 19
 
 _GRACE_SECONDS: Final = 3.0
 
+_ENVIRONMENT: Final = {"GOGC": "400"}
+"""For the Go programs, whose heaps are small: fewer collections save a quarter of the API server's CPU time, for 300 MB of memory."""
+
 
 @dataclass(frozen=True)
 class ProcessRecord:
@@ -126,7 +129,7 @@ class ProcessSet:
         with log.open("ab") as output:
             popen = subprocess.Popen(
                 [*launcher, *command],
-                env={**os.environ, **(environment or {})},
+                env={**_ENVIRONMENT, **os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

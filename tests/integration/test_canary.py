@@ -62,7 +62,7 @@ def sinks() -> Iterator[dict[str, Sink]]:
         yield {"open": takes_all, "strict": takes_none}
 
 
-@pytest.fixture(scope="module", params=["text", "json"])
+@pytest.fixture(scope="module", params=["text", pytest.param("json", marks=pytest.mark.exhaustive)])
 def story(request: pytest.FixtureRequest, backstage: Stage, sinks: dict[str, Sink]) -> Story:
     """Play every event once, and collect every visible text."""
     flags = ("--log-level=debug", f"--log-format={request.param}")

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 
-from devcluster import Cluster
-from devcluster.operator_process import OperatorProcess, install
+from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import events, object_lines, provide_gateway, write_lines
@@ -28,11 +26,9 @@ NEW_BINDING = [
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """A separate cluster, in which the operator can be stopped."""
-    with Cluster.start() as cluster, start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(Stage(cluster)) as own:
-        install(cluster)
-        yield own
+def stage(backstage: Stage) -> Stage:
+    """One in which the operator can be stopped."""
+    return backstage
 
 
 @pytest.fixture(scope="module")

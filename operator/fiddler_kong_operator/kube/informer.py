@@ -6,7 +6,7 @@
   list are reported as deleted.
 * The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after a
   while does not lengthen the back-off.
-* A kind that is not installed (404) counts as listed, and is looked for every 30 s. So does one whose watch is forbidden (403), after a
+* A kind that is not installed (404) counts as listed, and is looked for every 10 s. So does one whose watch is forbidden (403), after a
   second attempt: the sink is told, since it no longer learns what changes.
 
 `Resync` lists a kind that others watch (kopf), and so finds the deletions that their watch misses.
@@ -44,7 +44,7 @@ SECOND_LOOK: Final = 5.0
 _TOLD_AT: Final = 2
 """The refusal in a row from which on a kind counts as forbidden."""
 
-ABSENT: Final = 30.0
+ABSENT: Final = 10.0
 """Seconds between looks for a kind that is not installed."""
 
 SHORT_WATCH: Final = 1.0

@@ -160,7 +160,7 @@ def test_pauses_stay_finite_for_ever() -> None:
 
 async def test_a_kind_that_is_not_installed_counts_as_listed_and_is_looked_for() -> None:
     play = await played([Gone("no such kind")], [Gone("no such kind")], [NOTHING], kind=KONG_PLUGIN)
-    assert play.clock.slept == [30.0, 30.0]
+    assert play.clock.slept == [10.0, 10.0]
     assert play.notes.lines == [f"complete at {2**63}:", "KongPlugin missing"] * 2 + ["complete at 10:", "KongPlugin there"]
     assert play.informer.synced.is_set()
 
@@ -180,7 +180,7 @@ async def test_a_kind_that_is_removed_while_watched_is_listed_when_it_is_back() 
 async def test_a_missing_kind_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     await played([Gone("no")], [Gone("no")], [NOTHING], [Gone("no")], kind=KONG_PLUGIN)
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert said == ["kongplugins.configuration.konghq.com is not installed in this cluster; looking for it every 30 s"] * 2
+    assert said == ["kongplugins.configuration.konghq.com is not installed in this cluster; looking for it every 10 s"] * 2
 
 
 async def test_a_missing_permission_is_reported_after_a_second_attempt_and_no_longer_holds_back_the_start() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tests.generated.case import Case, Oracle
 
-__all__ = ["DURATIONS", "MODEL_ORACLES", "of_models", "same"]
+__all__ = ["MODEL_ORACLES", "milliseconds", "of_models", "same"]
 
 _OPTIONS: Final = {
     "maxTokens": "max_tokens",
@@ -53,8 +53,8 @@ _BALANCER: Final[dict[str, tuple[str, Any]]] = {
 }
 """The option of Kong for each field of `balancer`, and its default."""
 
-DURATIONS: Final = {"1ms": 1, "30s": 30_000, "1m30s": 90_000, "596h": 2_145_600_000}
-"""The generated durations in milliseconds."""
+_DURATIONS: Final = {"1ms": 1, "5s": 5000, "15s": 15_000, "30s": 30_000, "1m30s": 90_000, "2m": 120_000, "596h": 2_145_600_000}
+"""Every generated duration in milliseconds."""
 
 _HOSTS: Final = {
     "anthropic": "api.anthropic.com",
@@ -80,6 +80,11 @@ _IDENTITY_FIELDS: Final = (
 def same(what: str, found: Any, expected: Any) -> Iterator[str]:
     if found != expected:
         yield f"{what} is {found!r}, not {expected!r}"
+
+
+def milliseconds(duration: str | None, default: int) -> int:
+    """Of a generated duration; KeyError for one that the table lacks."""
+    return default if duration is None else _DURATIONS[duration]
 
 
 def of_models(check: Callable[[Case, dict[str, Any], Mapping[str, Any]], Iterator[str]]) -> Oracle:
@@ -200,8 +205,8 @@ def _balancer(route: dict[str, Any]) -> dict[str, Any]:
     return {
         **{option: given.get(field, default) for field, (option, default) in _BALANCER.items()},
         "retries": given.get("retries", expose.get("retries", 5)),
-        "fail_timeout": DURATIONS.get(given.get("failTimeout", ""), 10_000),
-        **{f"{name}_timeout": DURATIONS.get(timeouts.get(name, ""), 60_000) for name in ("connect", "read", "write")},
+        "fail_timeout": milliseconds(given.get("failTimeout"), 10_000),
+        **{f"{name}_timeout": milliseconds(timeouts.get(name), 60_000) for name in ("connect", "read", "write")},
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tests.generated.case import Case, Key, Oracle
-from tests.generated.model_oracles import DURATIONS, MODEL_ORACLES, same
+from tests.generated.model_oracles import MODEL_ORACLES, milliseconds, same
 from tests.generated.overriding import overridden
 
 __all__ = ["ORACLES", "problems"]
@@ -181,7 +181,7 @@ def _connection(case: Case) -> Iterator[str]:
         service, given = case.service(route), route["expose"].get("timeouts", {})
         if service:
             for name in ("connect", "read", "write"):
-                wanted = DURATIONS.get(given.get(name), 60_000)
+                wanted = milliseconds(given.get(name), 60_000)
                 yield from same(f"{name}_timeout of {route['name']}", service[f"{name}_timeout"], wanted)
             yield from same(f"retries of {route['name']}", service["retries"], route["expose"].get("retries", 5))
 

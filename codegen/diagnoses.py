@@ -13,10 +13,10 @@ __all__ = ["build_diagnoses"]
 
 _INTRODUCTION: Final = """# Diagnoses
 
-Every code that [`fiddler-kong doctor`](../doctor.md) may show. A code keeps its meaning; new ones are added. A code with the name of a
-reason stands for that reason in the conditions of a binding: [conditions.md](conditions.md).
+This page has every code that [`fiddler-kong doctor`](../doctor.md) may show. A code never changes its meaning. If a code has the name of a
+reason, the doctor has found that reason in the conditions of a binding: [conditions.md](conditions.md).
 
-An *error* keeps traces from Fiddler, a *warning* may, a *notice* is worth knowing.
+An *error* keeps traces from Fiddler, a *warning* may keep them from Fiddler, and a *notice* is only information.
 
 """
 

@@ -27,8 +27,8 @@ Schema = dict[str, Any]
 BOUNDS: Final = {"minimum": "at least", "maximum": "at most", "maxLength": "at most … characters", "maxItems": "at most … entries"}
 
 SCOPES: Final = {
-    Scope.WATCHED: "In every namespace the operator watches",
-    Scope.CLUSTER: "Cluster-scoped resources, only where the whole cluster is watched",
+    Scope.WATCHED: "In every namespace that the operator watches",
+    Scope.CLUSTER: "Cluster-scoped resources, only if the operator watches the whole cluster",
     Scope.OWN: "In the operator's own namespace",
 }
 
@@ -54,9 +54,9 @@ def _api() -> str:
     rules = "".join(f"- `{path}` {message}\n" for path, message in (*((r.field, r.message) for r in NAME_RULES), *_rules(spec, "spec")))
     return (
         f"# {names.KIND} ({STORED.api_version})\n\n"
-        "`kubectl explain fiddlerkongbinding.spec --recursive` shows the same in a cluster. Fields marked * are required.\n\n"
+        "In a cluster, `kubectl explain fiddlerkongbinding.spec --recursive` shows the same. Fields marked * are required.\n\n"
         f"## spec\n\n{table(header, _fields(spec, 'spec'))}\n"
-        f"## Rules\n\nThe API server refuses a binding that breaks one of these. Names of routes must differ.\n\n{rules}\n"
+        f"## Rules\n\nThe API server refuses a binding that breaks one of these rules, or that has two routes with the same name.\n\n{rules}\n"
         f"## status\n\n{table(header, _fields(status, 'status'))}"
     )
 
@@ -95,12 +95,12 @@ def _conditions() -> str:
     sections = "".join(_section(kind) for kind in dict.fromkeys(entry.type for entry in REASONS.values()))
     return (
         "# Conditions and reasons\n\n"
-        "Every binding shows these conditions from the first write on. A reason belongs to one condition and fixes its status.\n"
-        "`Ready` carries the reason of the first condition that is `False`, else of the first that is `Unknown`. The message in the\n"
-        "status is more precise than the sentence here: it names the object and the field.\n\n"
-        "A reason marked *stalled* needs a person to act; the binding then also has the kstatus condition `Stalled`. With the other\n"
-        "reasons the operator works or waits, and the binding has the condition `Reconciling`. `Suspended` and\n"
-        "`GatewayVersionUnknown` come with neither. Both conditions are absent while they are not true.\n\n"
+        "Every binding has these conditions from the first status on. Each reason belongs to one condition and has one status.\n"
+        "`Ready` has the reason of the first condition that is `False`, or if none is, of the first that is `Unknown`. The message in\n"
+        "the status says more than the sentence here: it names the object and the field.\n\n"
+        "If a reason is marked *stalled*, a person must act, and the binding also has the kstatus condition `Stalled`. For any other\n"
+        "reason that is not `True`, the operator works or waits, and the binding has the condition `Reconciling`. `Suspended` and\n"
+        "`GatewayVersionUnknown` set neither. Both conditions are absent while they are not true.\n\n"
         f"{sections}"
     )
 
@@ -122,14 +122,14 @@ def _reason_row(entry: Reason) -> tuple[str, str, str, str]:
 
 
 def _kong_versions() -> str:
-    header = ("Kong", "Defect", "Concerns", "Fixed in")
+    header = ("Kong", "Defect", "Affects", "Fixed in")
     verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
     return (
         "# Known defects by Kong version\n\n"
         f"GenAI spans need the image `kong/kong-gateway` in version {MINIMUM} or later. The operator reads the version from the image's\n"
-        "tag, or from `gateway.kongVersion`. It names the defects of the gateway's version that concern the binding in the message of\n"
-        "`GatewayConfigured`; one that spoils what Fiddler shows also gives it the reason `GatewayVersionAdvised`. Session grouping was\n"
-        f"tried on {verified}. The operator knows nothing of minor versions that are not in this table.\n\n"
+        "tag, or from `gateway.kongVersion`. The message of `GatewayConfigured` names the defects of this version that affect the\n"
+        "binding. If Fiddler shows wrong data because of a defect, the reason is `GatewayVersionAdvised`. Session grouping was\n"
+        f"verified on {verified}. The operator knows no defects of minor versions that are not in this table.\n\n"
         f"{table(header, map(_defect, DEFECTS))}"
     )
 
@@ -148,7 +148,7 @@ def _defect(defect: Defect) -> tuple[str, ...]:
 def _permissions() -> str:
     header = ("Group", "Resources", "Verbs", "Why")
     sections = "".join(f"## {title}\n\n{table(header, _grants(scope))}\n" for scope, title in SCOPES.items())
-    return f"# Permissions of the operator\n\nNothing else is granted, and everything granted is used.\n\n{sections}"
+    return f"# Permissions of the operator\n\nThe operator has no other permissions, and uses each of these.\n\n{sections}"
 
 
 def _grants(scope: Scope) -> Iterator[tuple[str, ...]]:

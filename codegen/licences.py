@@ -26,7 +26,7 @@ def build_licences() -> str:
     """The page without its header."""
     return (
         "# Licences\n\n"
-        "The packages that are installed with the operator and with the sink, and the licences that they state. The operator and the sink "
+        "These packages are installed with the operator or the sink, with the licences that they state. The operator and the sink "
         "themselves are Apache-2.0. An image also contains the packages of its base.\n\n"
         f"{table(('Package', 'Version', 'Licence', 'In'), _rows())}"
     )

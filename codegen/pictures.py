@@ -44,7 +44,7 @@ def _data_path() -> str:
         Arrow("operator", "kong", "3 tracing\nsettings", by=((212, 302), (212, 82))),
         Arrow("operator", "fiddler", "probe", by=((670, 320),), dashed=True),
     )
-    return draw_boxes("Calls go from the application over Kong to the provider, traces from Kong to Fiddler", (780, 374), boxes, arrows)
+    return draw_boxes("Calls go from the application through Kong to the provider, and traces go from Kong to Fiddler", (780, 374), boxes, arrows)
 
 
 def _sequence() -> str:
@@ -82,7 +82,7 @@ def _states() -> str:
         Arrow("new", "reconciling"),
         Arrow("reconciling", "ready", "every condition holds", by=((500, 48),)),
         Arrow("ready", "reconciling", "change of the spec, fault", by=((500, 80),)),
-        Arrow("reconciling", "stalled", "only a person can help", by=((500, 172),)),
+        Arrow("reconciling", "stalled", "a person must act", by=((500, 172),)),
         Arrow("stalled", "reconciling", "the cause is gone", by=((500, 202),)),
         Arrow("ready", "stalled", "clash", by=((680, 125),)),
         Arrow("stalled", "ready", "cause gone", by=((740, 125),)),
@@ -96,7 +96,7 @@ def _attach() -> str:
         "object": Box((150, 130), ("Service, Ingress", "or HTTPRoute"), size=(206, 80)),
         "plugins": Box((590, 125), ("the binding's KongPlugins",), "group", (320, 190)),
         "otel": Box((590, 80), ("opentelemetry", "exports the spans"), "ours", (290, 46)),
-        "pre": Box((590, 132), ("pre-function", "stamps session and attributes"), "ours", (290, 46)),
+        "pre": Box((590, 132), ("pre-function", "sets session and attributes"), "ours", (290, 46)),
         "proxy": Box((590, 184), ("ai-proxy", "only with llm in the route"), "ours", (290, 46)),
     }
     arrows = (Arrow("object", "plugins", "konghq.com/plugins", by=((350, 130),)),)
@@ -119,7 +119,7 @@ def _pass() -> str:
         Arrow("apply", "api"),
         Arrow("status", "api", by=((777, 50),)),
         Arrow("api", "event", "watch", by=((300, 50),), dashed=True),
-        Arrow("status", "queue", "wake later", by=((777, 235), (75, 235)), dashed=True),
+        Arrow("status", "queue", "requeue later", by=((777, 235), (75, 235)), dashed=True),
     )
     return draw_boxes("One pass: gather, decide, apply, probe, status", (870, 262), boxes, arrows)
 
@@ -138,4 +138,4 @@ def _event() -> str:
     }
     pairs = ("kopf handlers", "handlers operator", "operator feed", "feed queue", "feed cache", "cache row", "row records")
     arrows = (*(Arrow(start, end) for start, end in map(str.split, pairs)), Arrow("informer", "feed", by=((465, 150), (465, 74))))
-    return draw_boxes("The way of an event to the queue", (950, 200), boxes, arrows)
+    return draw_boxes("The modules between an event and the queue", (950, 200), boxes, arrows)

@@ -14,30 +14,30 @@ _FIRST: Final = KNOWN_MINORS[0]
 
 _INTRODUCTION: Final = """# LLM providers
 
-A row for each value of `llm.provider`. Names of fields are relative to `llm`. None of the providers was called in the tests, and no
-real Kong was: the table follows Kong's published schema and documentation, and the providers' own.
+This table has a row for each value of `llm.provider`. Names of fields are relative to `llm`. The tests call no provider and no real Kong:
+the table follows Kong's published schema and documentation, and the documentation of the providers.
 
-`auth.secretRef` names the bare key; the operator adds the header and the prefix. `auth.headerName`, `auth.headerPrefix` and
-`auth.paramName` say otherwise. Only a server of your own (`options.upstreamUrl`) may have no `auth`.
+`auth.secretRef` names the bare key; the operator adds the header and the prefix. To change them, set `auth.headerName`, `auth.headerPrefix` or
+`auth.paramName`. Only your own server (`options.upstreamUrl`) may have no `auth`.
 
 """
 
 _IDENTITIES: Final = """
 ## Identities instead of keys
 
-`{}` takes the identity that the *gateway's* pods have. The operator cannot see or check it. The gateway's pods need:
+`{}` uses the identity of the *gateway's* pods. The operator cannot check it. The gateway's pods need:
 
 - for `auth.aws: {}` a service account with a role (IRSA, EKS Pod Identity), the role of an instance, or `AWS_*` variables in the
   gateway's container; with `assumeRoleArn` also the permission `sts:AssumeRole`;
-- for `auth.azure: {}` a managed identity (AKS workload identity, or the node's) with the role *Cognitive Services OpenAI User*;
-  `clientId` names one that the user assigned;
-- for `auth.gcp: {}` a Kubernetes service account that is bound to one of Google Cloud (workload identity), or
+- for `auth.azure: {}` a managed identity (AKS workload identity, or the identity of the node) with the role *Cognitive Services OpenAI User*;
+  `clientId` names a user-assigned identity;
+- for `auth.gcp: {}` a Kubernetes service account that is bound to a service account of Google Cloud (workload identity), or
   `GCP_SERVICE_ACCOUNT` in the gateway's container, with the role *Vertex AI User*.
 
 ## Route types without token counts
 
-Kong counts no tokens of `llm/v1/assistants`, `llm/v1/batches`, `llm/v1/files` and of audio, so Fiddler shows such calls without them.
-The message of `Accepted` says so for each such route. `preserve` makes no GenAI span and is not offered.
+Kong counts no tokens for `llm/v1/assistants`, `llm/v1/batches`, `llm/v1/files` and audio, so Fiddler shows these calls without tokens.
+The message of `Accepted` says so for each such route. The operator does not offer `preserve`, because Kong makes no GenAI span for it.
 """
 
 

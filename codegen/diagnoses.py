@@ -13,8 +13,8 @@ __all__ = ["build_diagnoses"]
 
 _INTRODUCTION: Final = """# Diagnoses
 
-This page has every code that [`fiddler-kong doctor`](../doctor.md) may show. A code never changes its meaning. If a code has the name of a
-reason, the doctor has found that reason in the conditions of a binding: [conditions.md](conditions.md).
+This page has every code that [`fiddler-kong doctor`](../doctor.md) may show. A code never changes its meaning. A code with the name of a
+reason says that the binding has this reason: [conditions.md](conditions.md).
 
 An *error* keeps traces from Fiddler, a *warning* may keep them from Fiddler, and a *notice* is only information.
 

@@ -27,8 +27,8 @@ Schema = dict[str, Any]
 BOUNDS: Final = {"minimum": "at least", "maximum": "at most", "maxLength": "at most … characters", "maxItems": "at most … entries"}
 
 SCOPES: Final = {
-    Scope.WATCHED: "In every namespace that the operator watches",
-    Scope.CLUSTER: "Cluster-scoped resources, only if the operator watches the whole cluster",
+    Scope.WATCHED: "In every namespace the operator watches",
+    Scope.CLUSTER: "Cluster-scoped resources, if the whole cluster is watched or with readClusterKinds",
     Scope.OWN: "In the operator's own namespace",
 }
 
@@ -56,7 +56,8 @@ def _api() -> str:
         f"# {names.KIND} ({STORED.api_version})\n\n"
         "In a cluster, `kubectl explain fiddlerkongbinding.spec --recursive` shows the same. Fields marked * are required.\n\n"
         f"## spec\n\n{table(header, _fields(spec, 'spec'))}\n"
-        f"## Rules\n\nThe API server refuses a binding that breaks one of these rules, or that has two routes with the same name.\n\n{rules}\n"
+        "## Rules\n\nThe API server refuses a binding that breaks one of these rules, or that has two routes with the same name.\n\n"
+        f"{rules}\n"
         f"## status\n\n{table(header, _fields(status, 'status'))}"
     )
 

@@ -44,7 +44,8 @@ def _data_path() -> str:
         Arrow("operator", "kong", "3 tracing\nsettings", by=((212, 302), (212, 82))),
         Arrow("operator", "fiddler", "probe", by=((670, 320),), dashed=True),
     )
-    return draw_boxes("Calls go from the application through Kong to the provider, and traces go from Kong to Fiddler", (780, 374), boxes, arrows)
+    title = "Calls go from the application through Kong to the provider, and traces go from Kong to Fiddler"
+    return draw_boxes(title, (780, 374), boxes, arrows)
 
 
 def _sequence() -> str:

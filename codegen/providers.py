@@ -14,11 +14,11 @@ _FIRST: Final = KNOWN_MINORS[0]
 
 _INTRODUCTION: Final = """# LLM providers
 
-This table has a row for each value of `llm.provider`. Names of fields are relative to `llm`. The tests call no provider and no real Kong:
-the table follows Kong's published schema and documentation, and the documentation of the providers.
+This table has a row for each value of `llm.provider`. Names of fields are relative to `llm`. The tests call no provider and no real
+Kong: the table follows Kong's published schema and documentation, and the documentation of the providers.
 
-`auth.secretRef` names the bare key; the operator adds the header and the prefix. To change them, set `auth.headerName`, `auth.headerPrefix` or
-`auth.paramName`. Only your own server (`options.upstreamUrl`) may have no `auth`.
+`auth.secretRef` names the bare key; the operator adds the header and the prefix. To change them, set `auth.headerName`,
+`auth.headerPrefix` or `auth.paramName`. Only your own server (`options.upstreamUrl`) may have no `auth`.
 
 """
 
@@ -29,8 +29,8 @@ _IDENTITIES: Final = """
 
 - for `auth.aws: {}` a service account with a role (IRSA, EKS Pod Identity), the role of an instance, or `AWS_*` variables in the
   gateway's container; with `assumeRoleArn` also the permission `sts:AssumeRole`;
-- for `auth.azure: {}` a managed identity (AKS workload identity, or the identity of the node) with the role *Cognitive Services OpenAI User*;
-  `clientId` names a user-assigned identity;
+- for `auth.azure: {}` a managed identity (AKS workload identity, or the identity of the node) with the role *Cognitive Services OpenAI
+  User*; `clientId` names a user-assigned identity;
 - for `auth.gcp: {}` a Kubernetes service account that is bound to a service account of Google Cloud (workload identity), or
   `GCP_SERVICE_ACCOUNT` in the gateway's container, with the role *Vertex AI User*.
 

@@ -56,6 +56,8 @@ gateway for all its users, and a binding can ask for another value as often as i
 TAKING: Final = 5.0
 """Seconds until the next look at a workload of which another installation's bindings are not yet taken, or never will be."""
 
+_WRITTEN: Final = {"apply": "the operator's settings are set", "release": "the operator's settings are taken back"}
+
 
 class GatewayOutcomes:
     """The last failed write to each workload, for the bindings that name it."""
@@ -67,7 +69,8 @@ class GatewayOutcomes:
         self._on_rollout = on_rollout
 
     def rolled_out(self, workload: ObjectKey, action: str) -> None:
-        """Note a write that replaces the workload's pods."""
+        """Note a write that replaces the workload's pods. Once the last binding is gone, only the log tells why they were."""
+        logger.info("%s: %s; its pods are replaced", workload, _WRITTEN[action], extra={"object": str(workload)})
         self._on_rollout(workload.kind, action)
 
     def failure(self, workload: ObjectKey | None) -> Finding | None:

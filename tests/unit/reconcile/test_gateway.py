@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -162,3 +163,17 @@ async def test_the_grace_starts_again_even_where_nothing_could_be_written_in_bet
     stage.delete(ASSISTANT)
 
     assert await stage.reconcile() == RELEASE_DELAY
+
+
+async def test_each_rollout_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        stage = await borrowed()
+        await stage.reconcile()
+        await elapse(RELEASE_DELAY)
+        await stage.reconcile()
+
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway")]
+    assert lines == [
+        f"{GATEWAY}: the operator's settings are set; its pods are replaced",
+        f"{GATEWAY}: the operator's settings are taken back; its pods are replaced",
+    ]

@@ -690,6 +690,15 @@ def test_an_object_that_only_bears_our_labels_is_somebodys(owner: str | None, ex
     assert expected == evaluate_acceptance(make_snapshot(children=children)).finding.reason.name
 
 
+def test_all_taken_names_are_listed_with_the_command_for_a_restore_from_a_backup() -> None:
+    restored = child("Secret", "assistant-kong-keys", None, written=False) | child("Service", "assistant-openai", None, written=False)
+
+    message = evaluate_acceptance(make_snapshot(children=restored)).finding.message
+
+    assert "do not belong to this binding: Secret assistant-kong-keys; Service assistant-openai. Rename the binding" in message
+    assert "`kubectl delete secret,service --namespace kong --selector integrations.fiddler.ai/binding=assistant`" in message
+
+
 def test_a_plugin_that_lost_its_owner_does_not_clash_with_itself() -> None:
     snapshot = attached(
         "assistant-opentelemetry",

@@ -260,6 +260,18 @@ async def test_of_a_first_status_the_log_has_one_line(caplog: pytest.LogCaptureF
     assert [line.partition(", ")[0] for line in lines] == ["FiddlerKongBinding ai/assistant: Ready is True"]
 
 
+async def test_a_deletion_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    stage = attaching()
+    await stage.converge()
+    with caplog.at_level(logging.DEBUG):
+        stage.request_deletion()
+        for _ in range(2):
+            await stage.reconcile()
+
+    assert stage.log[-1] == "finalizers -"
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_a_failed_write_to_a_gateway_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     stage = GatewayStage()
     stage.errors[GATEWAY.kind] = Refused("apply Deployment kong/gateway: denied", 403)

@@ -9,17 +9,19 @@ from typing import Final
 import click
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.doctor.evidence import Case, Evidence
 from fiddler_kong_operator.doctor.report import Report, examine
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.workloads import reduce_workload
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
-from fiddler_kong_operator.plan.decision import decide
+from fiddler_kong_operator.plan.decision import Decision, decide
+from fiddler_kong_operator.plan.gateway.env import needed_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
-from fiddler_kong_operator.plan.workload import Rollout, Workload
+from fiddler_kong_operator.plan.workload import EnvEntry, Rollout, Workload
 
 from .documents import Document
 from .files import read_files, understood
@@ -70,14 +72,35 @@ def _workload(key: ObjectKey, manifest: Manifest) -> Workload:
 def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Workload]) -> Case:
     snapshot, notes = gather_offline(binding, around) if binding.spec else (Snapshot(binding, now=0.0), ())
     snapshot = replace(snapshot, workload=workloads.get(binding.workload) if binding.workload else None, frozen_by=_doubled(around))
-    decision = decide(snapshot)
+    decision = _decide(snapshot)
     findings = {kind: found for kind, found in decision.findings.items() if found.reason.name not in _WOULD_BE}
-    findings[ConditionType.PLUGINS_PROGRAMMED] = (
-        evaluate_programming(snapshot, lua_withheld=False)
-        if snapshot.frozen_by
-        else Finding(reason("PluginsPending"), "The operator would apply the plugins.")
-    )
+    if snapshot.frozen_by:
+        findings[ConditionType.PLUGINS_PROGRAMMED] = evaluate_programming(snapshot, lua_withheld=False)
+    findings.setdefault(ConditionType.PLUGINS_PROGRAMMED, Finding(reason("PluginsPending"), "The operator would apply the plugins."))
     return Case(snapshot, decision, findings, offline=True, notes=notes)
+
+
+def _decide(snapshot: Snapshot) -> Decision:
+    """The decision once the operator has set what the gateway lacks: until then, that hides what else keeps it from serving."""
+    kind, workload, spec = ConditionType.GATEWAY_CONFIGURED, snapshot.workload, snapshot.binding.spec
+    decision = decide(snapshot)
+    before = decision.findings[kind]
+    if before.reason.name != "GatewayPending" or workload is None or spec is None:
+        return decision
+    decision = decide(replace(snapshot, workload=_with_settings(workload, spec)))
+    after = decision.findings[kind]
+    return replace(decision, findings={**decision.findings, kind: Finding(after.reason, f"{before.message} {after.message}")})
+
+
+def _with_settings(workload: Workload, spec: BindingSpec) -> Workload:
+    needed = {setting.name: EnvEntry(setting.name, setting.value) for setting in needed_settings(spec)}
+    containers = (
+        replace(container, env=(*(entry for entry in container.env if entry.name not in needed), *needed.values()))
+        if container.name == spec.gateway.container
+        else container
+        for container in workload.containers
+    )
+    return replace(workload, containers=tuple(containers))
 
 
 def _doubled(around: Surroundings) -> tuple[tuple[ObjectKey, str], ...]:

@@ -47,6 +47,7 @@ def test_files_in_order_have_no_fault(tmp_path: Path) -> None:
     assert "Nothing wrong was found." in result.output
 
 
+OWN_IMAGE = json.loads(json.dumps(GATEWAY).replace("kong/kong-gateway:3.13.0.7", "registry.example.net/edge/ai-gateway:1.4.2"))
 OLD_KONG = json.loads(json.dumps(GATEWAY).replace("3.13.0.7", "3.9.0.1"))
 NO_GRANT = {**GATEWAY, "metadata": {"name": "kong-gateway", "namespace": "kong"}}
 DOUBLED = {
@@ -72,6 +73,7 @@ LIMITS = {
         ([BINDING, secret("fiddler", f"Bearer {CANARY}")], "SecretValuePrefixed"),
         ([BINDING, NO_GRANT], "GatewayNotGranted"),
         ([BINDING, OLD_KONG], "GatewayVersionUnsupported"),
+        ([BINDING, OWN_IMAGE], "GatewayVersionUnknown"),
         ([binding(spec__gateway__container="kong"), GATEWAY], "GatewayContainerNotFound"),
         ([binding(spec__suspend=True)], "Suspended"),
         ([BINDING, DOUBLED, LIMITS], "GatewayFrozen"),
@@ -83,6 +85,21 @@ def test_each_fault_of_the_files_is_named_before_they_are_applied(tmp_path: Path
     assert found(result) >= {name}
     assert result.exit_code == 1
     assert CANARY not in result.output
+
+
+def test_a_gateway_that_lacks_only_the_settings_is_fine_and_what_will_be_set_is_said(tmp_path: Path) -> None:
+    result = doctor(tmp_path, BINDING, secret("fiddler"), secret("openai"), GATEWAY)
+
+    line = next(row for row in result.output.splitlines() if "Gateway  " in row)
+    assert line.strip().startswith("✓ Gateway              About to set KONG_TRACING_INSTRUMENTATIONS=all")
+    assert "Deployment kong/kong-gateway runs Kong 3.13.0.7 with the needed settings" in line
+
+
+def test_plugins_of_a_refused_binding_are_not_said_to_be_applied(tmp_path: Path) -> None:
+    result = doctor(tmp_path, binding(spec__fiddler__url="http://acme.example"))
+
+    assert "Nothing is changed while the binding is not accepted" in result.output
+    assert "would apply the plugins" not in result.output
 
 
 def test_a_fault_has_a_code_a_cause_a_fix_and_a_page(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def check_pods(case: Case) -> Outcome:
     """Whether every pod that serves now runs with the settings; the workload's template says only how new ones will."""
     workload, key = case.snapshot.workload, case.snapshot.binding.workload
     if case.offline or workload is None or case.snapshot.binding.spec is None:
-        return Outcome("not looked at: there is no gateway to look at", skipped=True)
+        return Outcome(f"not looked at: there is no {'cluster' if case.offline else 'gateway to look at'}", skipped=True)
     if case.pods.value is None:
         return could_not_look(key, case.pods)
     if not case.pods.value:

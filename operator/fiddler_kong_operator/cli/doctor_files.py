@@ -11,7 +11,7 @@ import click
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
-from fiddler_kong_operator.doctor.evidence import Case, Evidence
+from fiddler_kong_operator.doctor.evidence import Case, Evidence, Look
 from fiddler_kong_operator.doctor.report import Report, examine
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.workloads import reduce_workload
@@ -74,10 +74,19 @@ def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Wor
     snapshot = replace(snapshot, workload=workloads.get(binding.workload) if binding.workload else None, frozen_by=_doubled(around))
     decision = _decide(snapshot)
     findings = {kind: found for kind, found in decision.findings.items() if found.reason.name not in _WOULD_BE}
+    pending = findings.pop(ConditionType.PLUGINS_PROGRAMMED, None)
     if snapshot.frozen_by:
-        findings[ConditionType.PLUGINS_PROGRAMMED] = evaluate_programming(snapshot, lua_withheld=False)
-    findings.setdefault(ConditionType.PLUGINS_PROGRAMMED, Finding(reason("PluginsPending"), "The operator would apply the plugins."))
-    return Case(snapshot, decision, findings, offline=True, notes=notes)
+        pending = evaluate_programming(snapshot, lua_withheld=False)
+    elif pending is None or all(found.status == "True" for found in findings.values()):
+        pending = Finding(reason("PluginsPending"), "The operator would apply the plugins.")
+    findings[ConditionType.PLUGINS_PROGRAMMED] = pending
+    return Case(snapshot, decision, findings, unread=dict(_absent(snapshot)), offline=True, notes=notes)
+
+
+def _absent(snapshot: Snapshot) -> Iterator[tuple[ConditionType, Look[None]]]:
+    workload = snapshot.binding.workload
+    if workload and snapshot.workload is None:
+        yield ConditionType.GATEWAY_CONFIGURED, Look(missing=f"the files do not have {workload}")
 
 
 def _decide(snapshot: Snapshot) -> Decision:

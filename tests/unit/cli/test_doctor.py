@@ -103,6 +103,13 @@ def test_plugins_of_a_refused_binding_are_not_said_to_be_applied(tmp_path: Path)
     assert "would apply the plugins" not in result.output
 
 
+def test_a_gateway_that_the_files_do_not_have_is_no_reason_to_change_nothing(tmp_path: Path) -> None:
+    result = doctor(tmp_path, BINDING, secret("fiddler"), secret("openai"))
+
+    assert "The operator would apply the plugins." in result.output
+    assert "not looked at: the files do not have Deployment kong/kong-gateway" in result.output
+
+
 def test_a_fault_has_a_code_a_cause_a_fix_and_a_page(tmp_path: Path) -> None:
     result = doctor(tmp_path, BINDING, secret("fiddler", "${FIDDLER_API_KEY}"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from inspect import getsource
 from typing import Any, Final
@@ -81,8 +80,6 @@ def _fields(schema: Schema, path: str) -> Iterator[tuple[str, str, str]]:
 
 def _type(schema: Schema) -> str:
     parts = [" ".join(f"`{value}`" for value in schema["enum"])] if "enum" in schema else [schema.get("type", "any value")]
-    if schema.get("default") not in (None, {}):
-        parts.append(f"default `{json.dumps(schema['default']).strip(chr(34))}`")
     parts += [_bound(phrase, schema[key]) for key, phrase in BOUNDS.items() if key in schema]
     return ", ".join(parts)
 

@@ -40,16 +40,16 @@ class AwsAuth(ApiModel):
     )
 
     access_key_id_ref: SecretKeyRef | None = None
-    """Secret that holds the access key's id."""
+    """Secret that holds the id of an access key. If left out, Kong uses the identity of the gateway's pods."""
 
     secret_access_key_ref: SecretKeyRef | None = None
-    """Secret that holds the secret access key."""
+    """Secret that holds the secret access key, for `accessKeyIdRef`."""
 
     assume_role_arn: Identifier | None = None
-    """Role that the gateway assumes, for example `arn:aws:iam::123456789012:role/llm`."""
+    """ARN of a role that the gateway assumes, for example `arn:aws:iam::123456789012:role/llm`. None if left out."""
 
     role_session_name: Identifier | None = None
-    """Name of the session under that role, as AWS' logs show it."""
+    """Name of the session under that role, as the logs of AWS show it."""
 
 
 class AzureAuth(ApiModel):
@@ -65,20 +65,20 @@ class AzureAuth(ApiModel):
     )
 
     client_id: Identifier | None = None
-    """Client id of the application, or of a managed identity that the user assigned."""
+    """Client id of the application, or of a user-assigned managed identity. If left out, the identity that the gateway's pods have."""
 
     client_secret_ref: SecretKeyRef | None = None
-    """Secret that holds the application's client secret."""
+    """Secret that holds the client secret of the application; needs `clientId` and `tenantId`. If left out, a managed identity is used."""
 
     tenant_id: Identifier | None = None
-    """Tenant of the application."""
+    """Id of the application's tenant."""
 
 
 class GcpAuth(ApiModel):
     """An identity of Google Cloud. With nothing in it, the identity that the gateway's pods have (workload identity)."""
 
     service_account_ref: SecretKeyRef | None = None
-    """Secret that holds the JSON key of a service account."""
+    """Secret that holds the JSON key of a service account. If left out, Kong uses the identity of the gateway's pods."""
 
 
 class LlmAuth(ApiModel):
@@ -105,25 +105,25 @@ class LlmAuth(ApiModel):
     )
 
     secret_ref: SecretKeyRef | None = None
-    """Secret that holds the provider's bare API key; the operator adds the header and the prefix the provider wants."""
+    """Secret that holds the provider's bare API key. The operator adds the header and the prefix that the provider wants."""
 
     header_name: KeyHeader | None = None
-    """Header that carries the key, if not the provider's usual one."""
+    """Request header for the key. If left out, the provider's usual one, such as `Authorization`."""
 
     header_prefix: HeaderPrefix | None = None
-    """Prefix of the key in the header, if not the provider's usual one, for example `Bearer ` with the space. May be empty."""
+    """Text before the key in the header, for example `Bearer ` with the space, or empty. If left out, the provider's usual one."""
 
     param_name: ParamName | None = None
-    """Parameter that carries the key in place of a header."""
+    """Parameter of the request for the key. If left out, the key goes into a header."""
 
     param_location: Literal["query", "body"] = "query"
-    """Part of the request that has the parameter `paramName`."""
+    """Part of the request that has the parameter `paramName`: `query` or `body`."""
 
     aws: AwsAuth | None = None
-    """For `bedrock`: an identity of AWS. `{}` is the one that the gateway's pods have."""
+    """For `bedrock`, which needs it: an identity of AWS. `{}` is the identity of the gateway's pods, for example by IRSA."""
 
     azure: AzureAuth | None = None
-    """For `azure`, in place of a key: an identity of Microsoft Entra. `{}` is the managed identity that the gateway's pods have."""
+    """For `azure`, instead of a key: an identity of Microsoft Entra. `{}` is the managed identity of the gateway's pods."""
 
     gcp: GcpAuth | None = None
-    """For `gemini` on Vertex AI: an identity of Google Cloud. `{}` is the one that the gateway's pods have."""
+    """For `gemini` on Vertex AI, which needs it: an identity of Google Cloud. `{}` is the identity of the gateway's pods."""

@@ -47,20 +47,22 @@ class Balancer(ApiModel):
     )
 
     algorithm: Algorithm = "round-robin"
-    """`round-robin` (by weight), `consistent-hashing` (calls with the same value of a header go to the same target), `least-connections`,
-    `lowest-latency`, `lowest-usage` (by tokens) or `priority` (the highest weight first, others where that fails)."""
+    """How Kong chooses a target: `round-robin` (by weight), `consistent-hashing` (calls with the same value of a header go to the same
+    target), `least-connections`, `lowest-latency`, `lowest-usage` (by tokens) or `priority` (the highest weight first, others if that
+    fails)."""
 
     hash_on_header: ShownHeader | None = None
-    """For `consistent-hashing`: the request header that decides. Kong's default is `X-Kong-LLM-Request-ID`."""
+    """Only for `consistent-hashing`: the request header whose value decides. Kong's default is `X-Kong-LLM-Request-ID`."""
 
     latency_strategy: Literal["tpot", "e2e"] | None = None
-    """For `lowest-latency`: `tpot`, the time for each token, or `e2e`, the time of the whole call. Kong's default is `tpot`."""
+    """Only for `lowest-latency`: `tpot`, the time per token of the answer, or `e2e`, the time of the whole call. Kong's default is
+    `tpot`."""
 
     tokens_count_strategy: Literal["total-tokens", "prompt-tokens", "completion-tokens", "cost", "llm-accuracy"] | None = None
-    """For `lowest-usage`: the usage that Kong compares. Kong's default is `total-tokens`."""
+    """Only for `lowest-usage`: the usage that Kong compares. Kong's default is `total-tokens`."""
 
     retries: int | None = Field(default=None, ge=0, le=32767)
-    """How often Kong tries again. Its default is 5; `expose.retries` counts where this is left out."""
+    """How often Kong tries again after a failure of `failoverCriteria`. If left out, `expose.retries` counts, or Kong's default, 5."""
 
     failover_criteria: (
         tuple[
@@ -81,17 +83,17 @@ class Balancer(ApiModel):
         ]
         | None
     ) = Field(default=None, max_length=11)
-    """Failures after which Kong tries another target. Its default is `error` and `timeout`. LLM calls are POST requests: once one was sent,
-    Kong repeats it only where `non_idempotent` is in the list too."""
+    """Failures after which Kong tries another target. Kong's default is `error` and `timeout`. LLM calls are POST requests: once one was
+    sent, Kong repeats it only if `non_idempotent` is in the list too."""
 
     max_fails: int | None = Field(default=None, ge=0, le=32767)
-    """Failures within `failTimeout` after which a target gets no calls for that time. Kong's default, 0, switches this off."""
+    """Number of failures within `failTimeout` after which a target gets no calls for that time. Kong's default, 0, switches this off."""
 
     fail_timeout: Duration | None = None
-    """Time for `maxFails`. Kong's default is `10s`."""
+    """Time in which `maxFails` counts, and for which the target is left out, for example `30s`. Kong's default is `10s`."""
 
     slots: int | None = Field(default=None, ge=10, le=65536)
-    """Number of slots of the algorithm. Kong's default is 10000."""
+    """Number of slots of the load balancer's ring. Kong's default is 10000; change it only on Kong's advice."""
 
     timeouts: Timeouts | None = None
-    """Kong's timeouts towards the targets; `expose.timeouts` counts where one is left out."""
+    """Kong's timeouts towards the targets. For each that is left out, `expose.timeouts` counts, or Kong's default."""

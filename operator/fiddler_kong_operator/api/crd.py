@@ -28,7 +28,14 @@ CATEGORY: Final = "fiddler"
 MAX_NAME: Final = 40
 """Longest name of a binding: `<binding>-<route>` stays two characters below a Service's limit of 63."""
 
-_NAME: Final = {"name": {"type": "string", "description": "Begins the names of all created objects."}}
+_NAME: Final = {"name": {"type": "string", "description": "Name of the binding. The names of all objects that it creates begin with it."}}
+
+_PURPOSE: Final = (
+    "Sends traces of the LLM traffic on selected Kong routes to one Fiddler application. The operator creates these routes, or attaches to "
+    "existing ones of the same namespace: it adds the Kong plugins ai-proxy, opentelemetry and pre-function as needed, sets the tracing "
+    "settings of the gateway, and tests Fiddler's trace endpoint with your API key. status.conditions says whether all of it works, and if "
+    "not, what to do."
+)
 
 NAME_RULES: Final = (
     Rule(
@@ -62,17 +69,17 @@ def _column(name: str, path: str, description: str, *, wide: bool = False, kind:
 
 
 COLUMNS: Final = (
-    _column("Ready", _condition("Ready", "status"), "Whether everything is in place to observe the routes in Fiddler."),
-    _column("Status", _condition("Ready", "reason"), "Reason of the deciding condition."),
-    _column("Routes", ".status.routes", "Routes with all plugins attached, out of all routes."),
-    _column("Gateway", ".status.gateway.version", "Version of Kong."),
-    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "Result of the last probe of the trace endpoint."),
+    _column("Ready", _condition("Ready", "status"), "Whether everything is in place for Fiddler to observe the routes."),
+    _column("Status", _condition("Ready", "reason"), "Ready, or the reason why not, from the condition that decides."),
+    _column("Routes", ".status.routes", "Routes that the gateway serves with all plugins, out of all routes."),
+    _column("Gateway", ".status.gateway.version", "Version of Kong that the gateway runs."),
+    _column("Fiddler", _condition("TraceEndpointReachable", "reason"), "Reachable, or the result of the last probe of the trace endpoint."),
     _column("Age", ".metadata.creationTimestamp", "Time since the binding was created.", kind="date"),
-    _column("Application", ".status.fiddler.application", "Name of the Fiddler application, where it can be read.", wide=True),
-    _column("URL", ".spec.fiddler.url", "The Fiddler instance.", wide=True),
+    _column("Application", ".status.fiddler.application", "Name of the Fiddler application, if the API key may read it.", wide=True),
+    _column("URL", ".spec.fiddler.url", "URL of the Fiddler instance.", wide=True),
     _column("Payloads", ".spec.payloads", "Whether prompts and answers are sent to Fiddler, unless a route says otherwise.", wide=True),
-    _column("Last Trace", ".status.lastTraceTime", "Time since the latest span seen in Fiddler.", wide=True, kind="date"),
-    _column("Message", _condition("Ready", "message"), "Message of the deciding condition.", wide=True),
+    _column("Last Trace", ".status.lastTraceTime", "Time since the latest span that the operator saw in Fiddler.", wide=True, kind="date"),
+    _column("Message", _condition("Ready", "message"), "The message for this status, with what to do next.", wide=True),
 )
 """Columns of `kubectl get fkb`, in this order; wide columns only with `-o wide`."""
 
@@ -113,15 +120,12 @@ def _version(version: ApiVersion) -> Schema:
 def _root(version: ApiVersion) -> Schema:
     return {
         "type": "object",
-        "description": "Sends traces of the LLM traffic on selected Kong routes to one Fiddler application.",
+        "description": _PURPOSE,
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string", "description": f"Always `{version.api_version}`."},
             "kind": {"type": "string", "description": f"Always `{names.KIND}`."},
-            "metadata": {
-                "type": "object",
-                "properties": {"name": {"type": "string", "description": "Begins the names of all created objects."}},
-            },
+            "metadata": {"type": "object", "properties": _NAME},
             "spec": build_schema(version.spec),
             "status": _ordered(build_schema(BindingStatus) | {"default": dict(UNWRITTEN)}),
         },
@@ -160,7 +164,7 @@ def _structural(
     if "type" not in schema:
         schema["x-kubernetes-preserve-unknown-fields"] = True
     default = _default(node, schema)
-    return _ordered(schema | (default if filled else _told(default, schema)))
+    return _ordered(schema | _told(default, schema) | (default if filled else {}))
 
 
 def _resolved(node: Mapping[str, Any], defs: Mapping[str, Schema], rules: Mapping[str, tuple[Rule, ...]]) -> Schema:
@@ -188,7 +192,7 @@ def _default(node: Mapping[str, Any], schema: Schema) -> Schema:
 
 
 def _told(default: Schema, schema: Schema) -> Schema:
-    """A default in words, where the server does not fill it in."""
+    """A default in words: `kubectl explain` shows no other, and inside a list that is applied as a whole there is no other."""
     if default.get("default") in (None, {}):
         return {}
     value = json.dumps(default["default"]).strip('"')

@@ -33,14 +33,14 @@ class Timeouts(ApiModel):
     """Kong's timeouts towards the provider."""
 
     connect: Duration | None = None
-    """Time to connect to the provider, for example `10s`. Kong's default is `60s`."""
+    """Longest time to connect to the provider, for example `10s`. Kong's default is `60s`."""
 
     read: Duration | None = None
-    """Time between two reads of the answer, for example `10m`. Kong's default is `60s`; reasoning models may be silent for longer, and the
-    client then gets a 504."""
+    """Longest time between two reads of the answer, for example `10m`. Kong's default is `60s`. Reasoning models may be silent for longer;
+    the client then gets a 504."""
 
     write: Duration | None = None
-    """Time between two writes of the request, for example `1m30s`. Kong's default is `60s`."""
+    """Longest time between two writes of the request, for example `1m30s`. Kong's default is `60s`."""
 
 
 class GatewayRef(ApiModel):
@@ -50,10 +50,10 @@ class GatewayRef(ApiModel):
     """Name of the Gateway."""
 
     namespace: LabelName | None = None
-    """Namespace of the Gateway; the binding's own when left out. Its listeners decide by `allowedRoutes` which namespaces may use it."""
+    """Namespace of the Gateway. If left out, the binding's own. The Gateway's listeners decide by `allowedRoutes` who may use it."""
 
     section_name: ObjectName | None = None
-    """Name of the only listener to use, for example `https`; all listeners of the Gateway when left out."""
+    """Name of the only listener to use, for example `https`. If left out, all listeners of the Gateway."""
 
 
 class Expose(ApiModel):
@@ -76,22 +76,24 @@ class Expose(ApiModel):
     )
 
     path: ExposedPath
-    """Path prefix under which the gateway offers the model, for example `/openai`; stripped before the provider is called. Only letters,
-    digits, `-` and `_`: Kong's controller reads `~` and `.` as a regular expression, which would match paths of other Ingresses too."""
+    """Path prefix at which the gateway offers the model, for example `/openai`. Kong removes it before it calls the provider. Its parts
+    have only letters, digits, `-` and `_`, because Kong's controller would read `~` and `.` as part of a regular expression."""
 
     host: HostName | None = None
-    """Host name that the Ingress or HTTPRoute matches; all hosts when left out."""
+    """Host name that the Ingress or HTTPRoute matches, for example `llm.example.com`. If left out, all hosts."""
 
     gateway_ref: GatewayRef | None = None
-    """Create an HTTPRoute of this Gateway instead of an Ingress. `gateway.targetRef` must name the workload that serves it."""
+    """Create an HTTPRoute of this Gateway instead of an Ingress. `gateway.targetRef` must then name the workload that serves the
+    Gateway."""
 
     tls_secret_name: ObjectName | None = None
-    """Secret with the certificate for `host`, in the binding's namespace and of type `kubernetes.io/tls`; Kong's controller reads it.
-    Left out, Kong uses its own certificate. With `gatewayRef`, the Gateway's listener holds the certificate."""
+    """Secret of type `kubernetes.io/tls`, in the binding's namespace, with the certificate for `host`. If left out, Kong serves its own
+    certificate. Not with `gatewayRef`: the Gateway's listener holds the certificate there."""
 
     timeouts: Timeouts | None = None
-    """Kong's timeouts towards the provider. A timeout that is left out is not managed: Kong's default, or the annotation that you set on
-    the Service, such as `konghq.com/read-timeout`."""
+    """Kong's timeouts towards the provider. For each that is left out, Kong's default counts, or the annotation that you set on the
+    Service, such as `konghq.com/read-timeout`."""
 
     retries: int | None = Field(default=None, ge=0, le=32767)
-    """How often Kong tries again when it cannot connect to the provider. Kong's default is 5. Not managed when left out, as `timeouts`."""
+    """How often Kong tries again if it cannot connect to the provider. If left out, Kong's default, 5, or the annotation
+    `konghq.com/retries` that you set on the Service."""

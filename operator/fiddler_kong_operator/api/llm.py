@@ -83,77 +83,78 @@ class LlmOptions(ApiModel):
     """Options of the model. Kong applies them to every request of the route."""
 
     max_tokens: int | None = Field(default=None, ge=1, le=10_000_000)
-    """Largest number of tokens in an answer."""
+    """Largest number of tokens in an answer. If left out, the call's own value, or the provider's default."""
 
     temperature: float | None = Field(default=None, ge=0, le=5)
-    """Sampling temperature."""
+    """Sampling temperature, from 0 to 5. If left out, the call's own value, or the provider's default."""
 
     top_p: float | None = Field(default=None, ge=0, le=1)
-    """Nucleus sampling: probability mass considered."""
+    """Nucleus sampling: share of the probability mass that is considered, from 0 to 1. If left out, the call's own value, or the
+    provider's default."""
 
     top_k: int | None = Field(default=None, ge=0, le=500)
-    """Number of most likely tokens considered."""
+    """Number of most likely tokens that are considered. If left out, the call's own value, or the provider's default."""
 
     input_cost: Cost | None = None
-    """Cost of a million input tokens, for Kong's own statistics."""
+    """Cost of a million input tokens, for Kong's own statistics. If left out, Kong computes no cost."""
 
     output_cost: Cost | None = None
-    """Cost of a million output tokens, for Kong's own statistics."""
+    """Cost of a million output tokens, for Kong's own statistics. If left out, Kong computes no cost."""
 
     embeddings_dimensions: int | None = Field(default=None, ge=1, le=1_000_000)
-    """Length of an embedding, where the model lets the caller choose."""
+    """Number of dimensions of an embedding, for a model that lets the caller choose. If left out, the model's default."""
 
     upstream_url: UpstreamUrl | None = None
-    """Call this URL instead of the provider's own, for a self-hosted or proxied model. Kong calls exactly this URL: give the full URL of
-    the operation, for example `https://llm.example.com/v1/chat/completions`, not the base URL that OpenAI's clients take. With `http`,
-    name the port, because Kong would call 443. A query such as `?api-version=2024-10-21` may follow."""
+    """URL to call instead of the provider's own, for a self-hosted or proxied model; `llama2`, `ollama` and `vllm` need it. Kong calls
+    exactly this URL: give the full URL of the operation, for example `https://llm.example.com/v1/chat/completions`, not the base URL that
+    OpenAI's clients take. With `http`, name the port: without one, Kong calls 443. A query such as `?api-version=2024-10-21` may follow."""
 
 
 class _ModelFields(ApiModel):
     """The fields of one model."""
 
     provider: Provider | None = None
-    """Provider of the model. `databricks`, `deepseek`, `ollama` and `vllm` need Kong 3.14."""
+    """Provider of the model, as Kong calls it. `databricks`, `deepseek`, `ollama` and `vllm` need Kong 3.14 or later."""
 
     model: ModelName | None = None
     """Name of the model, as the provider calls it, for example `gpt-4o-mini`."""
 
     options: LlmOptions = Field(default_factory=LlmOptions)
-    """Options of the model."""
+    """Options of the model. Kong puts them into every call of the route."""
 
     auth: LlmAuth | None = None
-    """How the gateway identifies itself to the provider. Leave it out only for a server of your own (`options.upstreamUrl`) that wants no
-    key."""
+    """How the gateway identifies itself to the provider: by one of `secretRef`, `aws`, `azure` and `gcp`. Leave it out only for a server of
+    your own (`options.upstreamUrl`) that wants no key."""
 
     anthropic: AnthropicOptions | None = None
-    """Options of `anthropic`."""
+    """Options of the provider `anthropic`."""
 
     azure: AzureOptions | None = None
-    """Options of `azure`, which needs them."""
+    """Options of the provider `azure` (Azure OpenAI), which needs them."""
 
     bedrock: BedrockOptions | None = None
-    """Options of `bedrock`, which needs them."""
+    """Options of the provider `bedrock` (Amazon Bedrock), which needs them."""
 
     cohere: CohereOptions | None = None
-    """Options of `cohere`."""
+    """Options of the provider `cohere`."""
 
     dashscope: DashscopeOptions | None = None
-    """Options of `dashscope`."""
+    """Options of the provider `dashscope` (Alibaba Cloud Model Studio)."""
 
     databricks: DatabricksOptions | None = None
-    """Options of `databricks`, which needs them."""
+    """Options of the provider `databricks`, which needs them."""
 
     gemini: GeminiOptions | None = None
-    """Options of `gemini` on Vertex AI. Leave them out for Google AI Studio."""
+    """Options of the provider `gemini` on Vertex AI. If left out, Kong calls Google AI Studio."""
 
     huggingface: HuggingfaceOptions | None = None
-    """Options of `huggingface`."""
+    """Options of the provider `huggingface`."""
 
     llama2: Llama2Options | None = None
-    """Options of `llama2`, which needs them."""
+    """Options of the provider `llama2` (a server of your own), which needs them."""
 
     mistral: MistralOptions | None = None
-    """Options of `mistral`."""
+    """Options of the provider `mistral`."""
 
 
 class Model(_ModelFields):
@@ -171,14 +172,14 @@ class Target(_ModelFields):
     RULES: ClassVar[tuple[Rule, ...]] = provider_rules()
 
     provider: Provider
-    """Provider of the model. `databricks`, `deepseek`, `ollama` and `vllm` need Kong 3.14."""
+    """Provider of the model, as Kong calls it. `databricks`, `deepseek`, `ollama` and `vllm` need Kong 3.14 or later."""
 
     model: ModelName
     """Name of the model, as the provider calls it, for example `gpt-4o-mini`."""
 
     weight: int | None = Field(default=None, ge=1, le=65535)
-    """Share of the calls, compared with the weights of the other targets; Kong's default is 100. With the algorithm `priority`, targets of
-    the same weight are one group, and those of the highest weight are tried first."""
+    """Share of the calls in proportion to the weights of the other targets. Kong's default is 100. With the algorithm `priority`, targets
+    of the same weight form a group, and Kong tries the group with the highest weight first."""
 
 
 def _given_without_targets(name: str) -> Rule:
@@ -215,14 +216,15 @@ class Llm(_ModelFields):
     )
 
     route_type: RouteType = "llm/v1/chat"
-    """Kind of LLM call the route carries. Not every provider has every kind: docs/reference/providers.md."""
+    """Kind of LLM call that clients make on the route. Not every provider has every kind: docs/reference/providers.md lists them."""
 
     format: Format = "openai"
-    """Form of the clients' calls: `openai`, which Kong translates for each provider, or the provider's own."""
+    """Format in which clients call the route: `openai`, which Kong translates for each provider, or the provider's own."""
 
     targets: tuple[Target, ...] | None = Field(default=None, min_length=1, max_length=8)
-    """Several models in place of one. Kong chooses one for each call, and another where that fails. They become the plugin
-    `ai-proxy-advanced`, which needs Kong's AI licence. The trace of a call shows the model that answered."""
+    """Several models in place of one. Kong chooses one for each call, and another if that fails. They become the plugin
+    `ai-proxy-advanced`, which needs Kong's AI licence. The trace of a call shows the model that answered. Give either this, or `provider`
+    and `model`."""
 
     balancer: Balancer | None = None
     """How Kong shares calls among `targets`, and when it tries another one."""

@@ -22,13 +22,13 @@ class PatchOperation(ApiModel):
     """One RFC 6902 operation."""
 
     op: Literal["add", "replace", "remove"]
-    """Operation to apply."""
+    """Operation: `add` and `replace` set a field, `remove` takes it away."""
 
     path: Pointer
-    """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`. `add` also makes missing objects around the field."""
+    """JSON pointer inside the plugin's config, for example `/queue/max_batch_size`. `add` also creates missing objects around the field."""
 
     value: JsonValue | None = None
-    """The value for `add` and `replace`."""
+    """Value for `add` and `replace`: any JSON but null."""
 
 
 class Override(ApiModel):
@@ -38,8 +38,8 @@ class Override(ApiModel):
     """Type of the plugin to patch. `pre-function` is not among them: nothing of a binding may run as code in the gateway."""
 
     route: RouteName | None = None
-    """Only this route's `ai-proxy` or `ai-proxy-advanced`; every route's when left out."""
+    """Name of the route whose `ai-proxy` or `ai-proxy-advanced` is patched. If left out, that of every route."""
 
     patch: tuple[PatchOperation, ...] = Field(min_length=1, max_length=16)
-    """RFC 6902 operations, applied in order. Fields that hold keys or that Fiddler depends on must not be touched, and the result must be
-    valid for the gateway's version of Kong."""
+    """RFC 6902 operations, applied in order. They must not touch fields that hold keys or that Fiddler depends on, and the result must be
+    valid for the gateway's version of Kong; otherwise the binding is not accepted (InvalidSpec)."""

@@ -66,13 +66,13 @@ class AzureOptions(ApiModel):
     """Options of Azure OpenAI."""
 
     instance: HostLabel
-    """Name of the resource: the first part of `<instance>.openai.azure.com`."""
+    """Name of the Azure OpenAI resource: the first part of `<instance>.openai.azure.com`."""
 
     deployment_id: Word
-    """Name of the deployment of the model."""
+    """Name of the model's deployment in that resource."""
 
     api_version: Word | None = None
-    """Version of the API, for example `2024-10-21`. Kong's default is `2023-05-15`; `llm/v1/responses` needs `preview`."""
+    """Version of Azure's API, for example `2024-10-21`. Kong's default is `2023-05-15`; `llm/v1/responses` needs `preview`."""
 
 
 class BedrockOptions(ApiModel):
@@ -82,37 +82,38 @@ class BedrockOptions(ApiModel):
     """AWS region, for example `us-east-1`."""
 
     embeddings_normalize: bool | None = None
-    """Whether embeddings are normalized."""
+    """Whether Bedrock normalizes embeddings. If left out, Kong's default."""
 
     performance_config_latency: Word | None = None
-    """Latency that Bedrock aims at, for example `optimized`."""
+    """Bedrock's setting of that name for the latency of a call: `standard` or `optimized`. If left out, Bedrock's default."""
 
     video_output_s3_uri: S3Uri | None = None
-    """Place where Bedrock puts videos; `video/v1/videos/generations` needs it."""
+    """S3 URI to which Bedrock writes videos, for example `s3://videos/out`; `video/v1/videos/generations` needs it."""
 
 
 class CohereOptions(ApiModel):
     """Options of Cohere."""
 
     embedding_input_type: Literal["classification", "clustering", "image", "search_document", "search_query"] | None = None
-    """Use of the embeddings. Kong's default is `classification`."""
+    """What the embeddings are used for. Kong's default is `classification`."""
 
     wait_for_model: bool | None = None
-    """Whether to wait for a model that is not loaded."""
+    """Whether a call waits for a model that is not loaded yet. If left out, Kong's default."""
 
 
 class DashscopeOptions(ApiModel):
     """Options of Alibaba Cloud Model Studio."""
 
     international: bool = True
-    """Whether to call the international endpoint; `false` is the one in China. A key is valid for one of them."""
+    """Whether Kong calls the international endpoint, or (`false`) the one in China. A key is valid for one of them only."""
 
 
 class DatabricksOptions(ApiModel):
     """Options of Databricks."""
 
     workspace_instance_id: HostLabel
-    """Id of the workspace: the first part of `<id>.cloud.databricks.com`. For workspaces elsewhere set `options.upstreamUrl` too."""
+    """Id of the workspace: the first part of `<id>.cloud.databricks.com`. For a workspace at another address, set `options.upstreamUrl`
+    too."""
 
 
 class GeminiOptions(ApiModel):
@@ -122,37 +123,37 @@ class GeminiOptions(ApiModel):
     """Id of the Google Cloud project."""
 
     location_id: HostLabel
-    """Location of the model, for example `us-central1`."""
+    """Google Cloud location of the model, for example `us-central1`."""
 
     api_endpoint: HostName | None = None
-    """Host of the API, if not `<locationId>-aiplatform.googleapis.com`."""
+    """Host name of the API. If left out, `<locationId>-aiplatform.googleapis.com`."""
 
     endpoint_id: Word | None = None
-    """Endpoint of a model from the Model Garden."""
+    """Id of the endpoint of a model from the Model Garden. Only for such models."""
 
 
 class HuggingfaceOptions(ApiModel):
     """Options of Hugging Face."""
 
     use_cache: bool | None = None
-    """Whether an answer from the cache will do."""
+    """Whether Hugging Face may answer from its cache. If left out, Kong's default."""
 
     wait_for_model: bool | None = None
-    """Whether to wait for a model that is not loaded."""
+    """Whether a call waits for a model that is not loaded yet. If left out, Kong's default."""
 
 
 class Llama2Options(ApiModel):
     """Options of a server of your own that runs Llama."""
 
     format: Literal["raw", "openai", "ollama"]
-    """Form of calls that the server takes."""
+    """Format of calls that the server takes."""
 
 
 class MistralOptions(ApiModel):
     """Options of Mistral."""
 
     format: Literal["openai", "ollama"] = "openai"
-    """Form of calls that the server takes. Mistral's own takes `openai`."""
+    """Format of calls that the server takes. Mistral's own servers take `openai`."""
 
 
 _BLOCKS: Final = ("anthropic", "azure", "bedrock", "cohere", "dashscope", "databricks", "gemini", "huggingface", "llama2", "mistral")

@@ -49,11 +49,13 @@ class Sessions(ApiModel):
     """How calls of one conversation become one session in Fiddler."""
 
     mode: Literal["Header", "Disabled"] = "Header"
-    """`Header`: the client sends a conversation id with each call (needs KONG_UNTRUSTED_LUA). `Disabled`: nothing of a session is stamped;
-    every call is a session of its own unless the application traces with an OpenTelemetry SDK itself."""
+    """`Header`: calls with the same conversation id in a request header become one session; this needs `gateway.untrustedLua`. `Disabled`:
+    no conversation id is written on the spans; every call is a session of its own, unless the client itself traces with an OpenTelemetry
+    SDK."""
 
     headers: Annotated[tuple[ShownHeader, ...], _DISTINCT] = Field(default=(DEFAULT_SESSION_HEADER,), min_length=1, max_length=8)
-    """Request headers that may carry the conversation id; the first of them with a usable id wins. Ids must be printable ASCII."""
+    """Request headers in which clients may send the conversation id. The first of them with a usable id counts: printable ASCII, at most
+    256 characters."""
 
 
 class Attribute(ApiModel):
@@ -76,25 +78,25 @@ class Attribute(ApiModel):
     )
 
     name: AttributeName
-    """Name of the attribute: `gen_ai.agent.name`, which Fiddler shows as the agent, `fiddler.session.user.<key>` for a whole session or
-    `fiddler.span.user.<key>` for a call. Fiddler filters by them."""
+    """Name of the attribute: `gen_ai.agent.name`, which Fiddler shows as the agent, `fiddler.session.user.<key>` for a whole session, or
+    `fiddler.span.user.<key>` for a call. In Fiddler you can filter by them."""
 
     value: AttributeValue | None = None
-    """The same value for every call: printable ASCII, without quotes, braces, backslash and `$`."""
+    """The same value for every call: printable ASCII, without quotes, braces, backslash and `$`. Give either this or `fromHeader`."""
 
     from_header: ShownHeader | None = None
-    """Request header that carries the value. A missing one, or one that is longer than 256 characters or not printable ASCII, is not
-    stamped."""
+    """Request header with the value. If a call lacks it, or has more than 256 characters or others than printable ASCII in it, the span
+    gets no such attribute. Give either this or `value`."""
 
 
 class Tracing(ApiModel):
     """Which calls are traced, and in which trace."""
 
     sampling_rate: Annotated[float, Field(ge=0.001, le=1), at_least(0.001)] = 1.0
-    """Share of calls whose spans Kong sends to Fiddler, drawn call by call. Below 1.0 sessions, token counts and costs in Fiddler are those
-    of the drawn calls only."""
+    """Share of the calls whose spans Kong sends to Fiddler, from 0.001 to 1.0 (all), chosen at random call by call. Below 1.0, sessions,
+    token counts and costs in Fiddler are those of the chosen calls only."""
 
     propagation: Literal["Continue", "Ignore"] = "Continue"
-    """What Kong does with the trace of the client (`traceparent`). `Continue`: its spans join that trace, and a call whose client did not
-    sample (`traceparent: ...-00`) has no spans and is missing in Fiddler. `Ignore`: each call is a trace of its own, whatever the client
-    sends. Choose `Ignore` where a service mesh or an SDK in front of Kong samples and every call must reach Fiddler."""
+    """What Kong does with the client's trace (header `traceparent`). `Continue`: Kong's spans join that trace, and a call that the client
+    did not sample (`traceparent: ...-00`) has no spans and is missing in Fiddler. `Ignore`: each call is a trace of its own, whatever the
+    client sends. Choose `Ignore` if a service mesh or an SDK in front of Kong samples, and every call must reach Fiddler."""

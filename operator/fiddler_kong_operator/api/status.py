@@ -21,29 +21,29 @@ class Condition(ApiModel):
     """One aspect of the binding's state, as in every Kubernetes API."""
 
     type: str = Field(min_length=1, max_length=64)
-    """Name of the aspect."""
+    """Name of the condition, for example `Ready`."""
 
     status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
+    """Whether the condition holds. `Unknown`: the operator cannot tell, or waits for something."""
 
     reason: Annotated[str, StringConstraints(min_length=1, max_length=64), form("[A-Za-z]+", "must be letters")]
-    """Why, in one word; see the reference of reasons in the documentation."""
+    """Why, in one word. docs/reference/conditions.md lists all of them."""
 
     message: str = Field(max_length=4096)
-    """Why, in a sentence, and what to do next."""
+    """Why, in sentences: what is wrong, where, and what to do next."""
 
     observed_generation: int = Field(ge=0)
-    """Generation of the spec that this condition is about."""
+    """Generation of the spec (`metadata.generation`) that this condition is about."""
 
     last_transition_time: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
-    """When `status` last changed."""
+    """Time at which `status` last changed."""
 
 
 class GatewayStatus(ApiModel):
     """Facts about the gateway."""
 
     version: str | None = Field(default=None, max_length=64)
-    """Version of Kong, from the image's tag or `spec.gateway.kongVersion`."""
+    """Version of Kong, from the image's tag or `spec.gateway.kongVersion`. Missing if neither tells it."""
 
     image: str | None = Field(default=None, max_length=1024)
     """Image of the Kong container."""
@@ -53,30 +53,31 @@ class FiddlerStatus(ApiModel):
     """Facts about the Fiddler application."""
 
     application: str | None = Field(default=None, max_length=256)
-    """Name of the application, where Fiddler lets the key read it."""
+    """Name of the application. Missing if the API key may not read it."""
 
     traces_endpoint: str | None = Field(default=None, max_length=600)
     """URL to which Kong sends the traces."""
 
 
 class RefusalStatus(ApiModel):
-    """What Kong refused of the present spec and keys, and is therefore taken back: one refused object freezes a whole gateway."""
+    """Objects that Kong refused for the present spec and keys. They are taken back, because one of them would freeze a whole gateway."""
 
     objects: tuple[Annotated[str, StringConstraints(max_length=320)], ...] = Field(max_length=128)
-    """Objects of the binding, as `Kind/name`. No list names these plugins, and routes that need one of these objects are not exposed."""
+    """Refused objects of the binding, as `Kind/name`. The plugins among them are attached nowhere, and routes that need one of these
+    objects are not exposed."""
 
     generation: int = Field(ge=0)
-    """Generation of the spec that was refused. Another one is a new attempt."""
+    """Generation of the spec that was refused. A change of the spec is a new attempt."""
 
     message: str = Field(max_length=4096)
-    """Kong's words."""
+    """The object that was refused last, and Kong's error."""
 
     since: str = Field(max_length=32, json_schema_extra={"format": "date-time"})
-    """When the newest of them was refused. A key that changes later is a new attempt."""
+    """Time at which the operator saw the newest refusal. A key that changes later is a new attempt."""
 
 
 class BindingStatus(ApiModel):
-    """Observed state of the binding. Written only when it changes."""
+    """Observed state of the binding: whether it works (`conditions`), and facts about the gateway and Fiddler."""
 
     observed_generation: int | None = Field(default=None, ge=-1)
     """Generation of the spec that this status is about; -1 until the operator has written the first status."""
@@ -84,23 +85,24 @@ class BindingStatus(ApiModel):
     conditions: tuple[Condition, ...] = Field(
         default=(), max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )
-    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed, TraceEndpointReachable, Ready, which sums these up, and
-    TracesArriving; Reconciling and Stalled while true."""
+    """Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed and TraceEndpointReachable; Ready, which is True if all of these are;
+    TracesArriving; and, only while true, Reconciling (the operator works or waits) and Stalled (a person must act)."""
 
     routes: str | None = Field(default=None, max_length=16)
-    """Routes that the gateway serves with all plugins, out of all routes: `1/1`. Suspended and refused bindings keep what is attached."""
+    """Routes that the gateway serves with all plugins, out of all routes, for example `1/1`. It counts what is attached, even if the
+    binding is suspended or no longer accepted."""
 
     gateway: GatewayStatus | None = None
-    """Facts about the gateway."""
+    """Facts about the gateway, as far as they are known."""
 
     refusal: RefusalStatus | None = None
-    """Present while something is taken back because Kong refused it."""
+    """Present only while Kong refuses objects of the binding, which the operator has therefore taken back."""
 
     fiddler: FiddlerStatus | None = None
-    """Facts about the Fiddler application."""
+    """Facts about the Fiddler application, as far as they are known."""
 
     last_trace_time: str | None = Field(default=None, max_length=32, json_schema_extra={"format": "date-time"})
-    """Start of the latest span of the application that the operator saw in Fiddler; traffic alone updates it at most every ten minutes."""
+    """Start of the latest span of the application that the operator saw in Fiddler. Traffic alone updates it at most every ten minutes."""
 
     installation: str | None = Field(default=None, max_length=63)
-    """Installation of the operator that manages the binding: the namespace of its lease."""
+    """Installation of the operator that manages the binding, named by the namespace of its Lease."""

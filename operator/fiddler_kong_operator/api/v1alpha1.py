@@ -63,8 +63,9 @@ class Export(ApiModel):
     `http://otel-collector.observability.svc:4318`. Kong sends the traces there, and the collector sends them on to `fiddler.url`."""
 
     credentials: Literal["Forward", "Omit"] = "Forward"
-    """`Forward`: Kong sends Fiddler's key and the application id along, for the collector to pass on; one collector serves every binding.
-    `Omit`: Kong gets no key of Fiddler's, because the collector has it; the operator still uses it to ask Fiddler."""
+    """Whether Kong sends Fiddler's API key to the collector. `Forward`: it does, and the collector passes it on, so that one collector can
+    serve every binding. `Omit`: it does not, because the collector has a key of its own; the operator still tests Fiddler with the key in
+    `fiddler.apiKeySecretRef`."""
 
 
 class Fiddler(ApiModel):
@@ -72,32 +73,33 @@ class Fiddler(ApiModel):
 
     url: InstanceUrl
     """URL of your Fiddler instance, scheme and host only, for example `https://acme.fiddler.ai`. The operator adds `/v1/traces`.
-    `http` is only accepted for hosts inside the cluster, unless the operator's administrator allows it."""
+    `http` is accepted only for hosts inside the cluster (`*.svc`, `*.cluster.local`), unless the operator's administrator allows it."""
 
     application_id: ApplicationId
-    """UUID of the GenAI application in Fiddler (application settings). Fiddler silently drops spans whose id it does not know. Kong and
-    Fiddler get it in lower case."""
+    """UUID of the GenAI application in Fiddler (application settings), for example `3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11`. Fiddler silently
+    drops spans with an id that it does not know. The operator writes it in lower case."""
 
     api_key_secret_ref: SecretKeyRef
-    """Secret that holds the Fiddler API key (organizational settings): the bare key, without `Bearer `."""
+    """Secret that holds the Fiddler API key (organizational settings): the bare key, without `Bearer `. The operator tests Fiddler with it,
+    and copies it into a Secret of its own from which Kong reads it."""
 
     export: Export | None = None
-    """Send the traces to a collector, which forwards them to `url`. Left out, Kong sends them to Fiddler itself."""
+    """Send the traces to an OpenTelemetry Collector, which forwards them to `url`. If left out, Kong sends them straight to Fiddler."""
 
 
 class WorkloadRef(ApiModel):
     """The workload that runs Kong."""
 
     kind: Literal["Deployment", "DaemonSet", "StatefulSet", "DataPlane", "GatewayConfiguration"] = "Deployment"
-    """Kind of the workload. Kong's Helm charts install a Deployment, or a DaemonSet by choice. With Kong Operator name the `DataPlane`,
-    or where a Gateway owns it, the `GatewayConfiguration`: its settings hold for every Gateway of its classes."""
+    """Kind of the workload. Kong's Helm charts install a Deployment, or a DaemonSet by choice. With Kong Operator, name the `DataPlane`; if
+    a Gateway owns that, name the `GatewayConfiguration`, whose settings apply to every Gateway of the classes that refer to it."""
 
     name: ObjectName
     """Name of the workload, for example `kong-gateway`."""
 
     namespace: LabelName | None = None
-    """Namespace of the workload; the binding's own when left out. A workload in another namespace, or the object that Kong Operator makes
-    it from, must carry the annotation `integrations.fiddler.ai/allow-bindings-from` naming the binding's namespace (or `*`)."""
+    """Namespace of the workload. If left out, the binding's own. A workload in another namespace, or the object from which Kong Operator
+    makes it, must have the annotation `integrations.fiddler.ai/allow-bindings-from` with the binding's namespace in its list (or `*`)."""
 
 
 class Gateway(ApiModel):
@@ -110,36 +112,38 @@ class Gateway(ApiModel):
     """Name of the container that runs Kong. Kong's Helm charts call it `proxy`."""
 
     ingress_class_name: ObjectName = "kong"
-    """Ingress class that the gateway's Kong Ingress Controller serves."""
+    """Ingress class that the gateway's Kong Ingress Controller serves. The Ingresses that the operator creates get it."""
 
     kong_version: KongVersion | None = None
-    """Kong's version, for example `3.13.0.7`, where the image does not tell it: an image of your own, or one without a version tag.
-    Ignored where the image is `kong/kong-gateway` with a version tag."""
+    """Kong's version, for example `3.13.0.7`, if the image does not tell it: an image of your own, or one without a version tag. If left
+    out, the operator reads it from the image's tag, and reports where it cannot. Ignored if the image is `kong/kong-gateway` with a version
+    tag."""
 
     management: Literal["Apply", "Verify"] = "Apply"
-    """`Apply` sets the three tracing settings on the workload (a rolling restart, once). `Verify` never writes to the workload and
-    reports what is missing, with the Helm values to set. It adds no plugins to an HTTPRoute in `attachTo` either, but reports the YAML
-    to add there."""
+    """Who configures the gateway. `Apply`: the operator sets KONG_TRACING_INSTRUMENTATIONS, KONG_TRACING_SAMPLING_RATE and
+    KONG_UNTRUSTED_LUA on the workload, whose pods are then replaced once. `Verify`: the operator never writes to the workload; it reports
+    what is missing, with the Helm values to set. It adds no plugins to an HTTPRoute in `attachTo` either, but reports the YAML to add."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"
-    """Action when another field manager has set one of the settings to another value: `Refuse` reports it and changes nothing,
-    `Override` takes the field over and restores the former value when the last binding is deleted."""
+    """What the operator does if another field manager, such as Helm, has set one of the settings to another value. `Refuse`: it reports the
+    conflict and changes nothing. `Override`: it takes the field over, and restores the former value when the last binding is deleted."""
 
     untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"
-    """Value for KONG_UNTRUSTED_LUA, which sessions and attributes need. `on` is what Fiddler documents; it lets everyone who may create a
-    KongPlugin run unrestricted Lua in this gateway. `sandbox` also suffices up to Kong 3.13, `strict` and `lax` exist from 3.14.
-    `Unmanaged` leaves the setting alone; the gateway must then not set it to `off`. YAML reads a bare on as true: write `"on"`."""
+    """Value for KONG_UNTRUSTED_LUA, which `sessions` and `attributes` need: they run a few lines of Lua in Kong. `on` is what Fiddler
+    documents; it lets everyone who may create a KongPlugin run unrestricted Lua in this gateway. `sandbox` also suffices up to Kong 3.13;
+    `strict` and `lax` exist from 3.14 on. `Unmanaged` leaves the setting alone; the gateway must then not set it to `off`. Write `"on"` in
+    quotes, because YAML reads a bare on as true."""
 
 
 class AttachTo(ApiModel):
     """An existing object in the binding's namespace whose traffic is observed."""
 
     kind: Literal["Service", "Ingress", "HTTPRoute"]
-    """Kind of the object. On a Service the plugins cover every route to it, on an Ingress or HTTPRoute only its own routes. They are
-    attached to an HTTPRoute by the annotation `konghq.com/plugins`, whatever the number of its backends."""
+    """Kind of the object. The plugins of a Service cover every route to it; those of an Ingress or HTTPRoute cover only its own rules. The
+    operator attaches them by the annotation `konghq.com/plugins`."""
 
     name: ObjectName
-    """Name of the object."""
+    """Name of the object, which must be in the binding's namespace."""
 
 
 class Route(ApiModel):
@@ -175,20 +179,20 @@ class Route(ApiModel):
     )
 
     name: RouteName
-    """Name of the route, unique in the binding; part of the names of the created objects."""
+    """Name of the route, unique in the binding, for example `openai`. It becomes part of the names of the created objects."""
 
     expose: Expose | None = None
-    """Create a Service and an Ingress, or an HTTPRoute, for the provider. Excludes `attachTo`."""
+    """Create a path to the provider: a Service, and an Ingress or HTTPRoute. Give either this or `attachTo`."""
 
     attach_to: AttachTo | None = None
-    """Observe an existing Service, Ingress or HTTPRoute. Excludes `expose`."""
+    """Observe an existing Service, Ingress or HTTPRoute of the binding's namespace. Give either this or `expose`."""
 
     llm: Llm | None = None
-    """The model behind the route, or several. Leave it out where the object in `attachTo` already has an `ai-proxy` or `ai-proxy-advanced`
-    plugin of its own."""
+    """The model behind the route, or several: the operator makes an `ai-proxy` or `ai-proxy-advanced` plugin of it. `expose` needs it.
+    Leave it out if the object in `attachTo` already has such a plugin."""
 
     payloads: Literal["Disabled", "Captured"] | None = None
-    """Whether prompts and answers of this route go to Fiddler, where that differs from `spec.payloads`."""
+    """Whether Kong sends prompts and answers of this route to Fiddler: `Captured` or `Disabled`. If left out, `spec.payloads` decides."""
 
 
 N = TypeVar("N", Route, Attribute)
@@ -235,11 +239,11 @@ class BindingSpec(ApiModel):
     """The Kong AI Gateway that handles the traffic."""
 
     routes: Annotated[tuple[Route, ...], AfterValidator(_named_apart)] = Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)
-    """The LLM traffic to observe."""
+    """The LLM traffic to observe, each route with a name of its own."""
 
     payloads: Literal["Disabled", "Captured"] = "Disabled"
-    """`Captured` sends prompts and answers to Fiddler. They may hold personal data: leave `Disabled` in production unless needed.
-    Without it Fiddler shows tokens, model and latency, but no text. A route may say otherwise (`routes[].payloads`)."""
+    """Whether Kong sends prompts and answers to Fiddler. `Captured`: it does; they may hold personal data. `Disabled`: Fiddler shows
+    tokens, model and latency, but no text. A route may say otherwise (`routes[].payloads`)."""
 
     sessions: Sessions = Sessions()
     """How calls of one conversation become one session in Fiddler."""
@@ -247,13 +251,14 @@ class BindingSpec(ApiModel):
     attributes: Annotated[tuple[Attribute, ...], AfterValidator(_named_apart)] = Field(
         default=(), max_length=16, json_schema_extra=_BY_NAME
     )
-    """Attributes that are stamped on the spans (needs KONG_UNTRUSTED_LUA)."""
+    """Attributes to write on the spans, for example the name of the agent. They need `gateway.untrustedLua`. None if left out."""
 
     tracing: Tracing = Tracing()
     """Which calls are traced, and in which trace."""
 
     overrides: tuple[Override, ...] = Field(default=(), max_length=16)
-    """Patches of the generated plugins' config, for options that have no field here."""
+    """Patches (RFC 6902) of the generated plugins' config, for options of Kong that have no field here. None if left out."""
 
     suspend: bool = False
-    """Stop all changes for this binding; existing objects stay as they are."""
+    """Stop all changes for this binding. Existing objects stay as they are; only plugins that would freeze the gateway, or make requests
+    fail, are still detached."""

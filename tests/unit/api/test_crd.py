@@ -90,6 +90,13 @@ def test_the_default_of_an_object_is_empty_so_that_the_server_fills_in_what_is_i
     assert defaults == {"spec.sessions": {}, "spec.tracing": {}, "status": {"observedGeneration": -1}}
 
 
+def test_every_default_is_told_in_words_because_kubectl_explain_shows_no_other() -> None:
+    defaults = {path: node for path, node in NODES.items() if node.get("type") != "object" and "default" in node}
+
+    assert "The default is `Apply`." in defaults["spec.gateway.management"]["description"]
+    assert [path for path, node in defaults.items() if "The default is `" not in node["description"]] == []
+
+
 def test_every_number_is_bounded() -> None:
     numbers = {path: node for path, node in NODES.items() if node.get("type") in {"integer", "number"}}
 

@@ -39,7 +39,7 @@ class ProbeSettings(BaseModel):
     stay refused, and so does loopback in an `upstreamUrl`."""
 
     ca_file: str | None = None
-    """A PEM bundle trusted in addition to the system's."""
+    """Path of a PEM bundle of CA certificates, trusted in addition to the system's."""
 
     timeout: float = Field(default=10.0, gt=0, le=60)
     """Seconds for one whole probe, name resolution included."""
@@ -48,7 +48,7 @@ class ProbeSettings(BaseModel):
     """Seconds between probes of an endpoint that answers; jittered by 10 %."""
 
     retry_interval: float = Field(default=15.0, ge=1)
-    """Seconds before a failed probe is repeated; doubled on each failure up to `interval`."""
+    """Seconds before a failed probe is repeated; doubled with each failure, up to the interval of probes that succeed."""
 
     concurrency: int = Field(default=8, ge=1, le=64)
     """Probes that run at the same time."""
@@ -60,11 +60,11 @@ class ArrivalsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     interval: Annotated[float, AfterValidator(_off_or_slow)] = Field(default=300.0, ge=0)
-    """Seconds between looks for the spans of an application, jittered by 10 %; while there are none, the first looks are sooner. 0 switches
-    it off."""
+    """Seconds between queries for the spans of an application, jittered by 10 %; while there are none, the first queries are sooner. 0
+    switches this off."""
 
     concurrency: int = Field(default=4, ge=1, le=64)
-    """Looks that run at the same time."""
+    """Queries that run at the same time."""
 
 
 class SecretsSettings(BaseModel):
@@ -73,7 +73,7 @@ class SecretsSettings(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     access: SecretsAccess = "watch"
-    """How Secrets are observed: `watch` lists and watches them; `get` only reads those that a binding names or makes, by name, for clusters
+    """How Secrets are observed: `watch` lists and watches them; `get` reads only those that a binding names or makes, by name, for clusters
     in which nobody may list Secrets."""
 
     interval: float = Field(default=60.0, ge=1, le=300)
@@ -96,7 +96,7 @@ class Settings(BaseModel):
     """Reconciliations that run at the same time."""
 
     lease_namespace: str | None = None
-    """Namespace of the leader-election Lease; None runs without election (one replica, development)."""
+    """Namespace of the leader-election Lease. If left out, no leader is elected: only for a single replica, in development."""
 
     lease_duration: float = Field(default=15.0, ge=2)
     """Seconds after which another replica may take over a lease that was not renewed."""
@@ -105,17 +105,17 @@ class Settings(BaseModel):
     """Port of /healthz; 0 switches it off."""
 
     health_host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod's loopback
-    """Address /healthz listens on."""
+    """Address on which /healthz listens."""
 
     metrics_port: int = Field(default=8081, ge=0, le=65535)
     """Port of /metrics; 0 switches it off."""
 
     metrics_host: str = "0.0.0.0"  # noqa: S104 - Prometheus asks from outside the pod's loopback
-    """Address /metrics listens on."""
+    """Address on which /metrics listens."""
 
     metrics_bindings: int = Field(default=1000, ge=0, le=10_000)
-    """Bindings, and likewise trace endpoints, that have series of their own in /metrics, failing ones first; the rest is only counted. 0
-    gives none of them any, and keeps their names out of it."""
+    """Number of bindings, and likewise of trace endpoints, that have series of their own in /metrics, failing ones first; the rest is only
+    counted. With 0, no name of a binding is in /metrics."""
 
     log_format: LogFormat = "text"
     """Format of log lines: text for people, or one JSON object per line for a log collector."""

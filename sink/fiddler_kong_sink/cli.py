@@ -50,9 +50,16 @@ _HEADERS: Final = frozenset({"application_header", "content_type", "content_enco
 @click.option("--report-drops", is_flag=True, help="Tell senders about dropped spans (OTLP partial success). Fiddler does not.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM certificate: speak https.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM private key of --tls-cert.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="json: one object per line.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Format of the output; json: one object per line.",
+)
 def sink(output: str, **options: Any) -> None:
-    """Receive Kong's traces and show the sessions Fiddler would make of them.
+    """Receive Kong's traces, and show them as Fiddler would.
 
     A stand-in for Fiddler on this machine: an OTLP receiver with Fiddler's mapping for Kong, and a web page with the sessions. It needs no
     Fiddler account, keeps everything in memory and sends nothing anywhere. Change its faults while it runs with PUT /api/faults.

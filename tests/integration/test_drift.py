@@ -179,7 +179,9 @@ def test_a_client_that_edits_without_end_is_named_and_not_fought(ready: Arena) -
 
     written = [write for write in write_lines(ready, Mark(0)) if write.endswith(" services assistant-openai")]
     assert len(written) == 10
-    words = f"Service {ready.namespace}/assistant-openai: written 10 times within 60 s and changed back."
+    words = (
+        f"Service {ready.namespace}/assistant-openai: the operator wrote it 10 times within 60 s, and something changed it back each time."
+    )
     assert [name for name, condition in ready.conditions().items() if condition["message"].startswith(words)] == [
         "PluginsProgrammed",
         "Ready",

@@ -49,11 +49,11 @@ def test_a_conflict_names_field_manager_and_helm_value_and_nothing_is_written(ar
     conflict = arena.until_condition("Ready", "False", "GatewaySettingConflict")
 
     assert conflict["message"] == (
-        f"{field(RATE)}.value is 0.5, set by manager helm, needed is 1.0. "
-        f"{field(LUA)}.value is sandbox, set by manager helm, needed is on. "
+        f"Deployment {arena.namespace}/{theirs.name}: {field(RATE)}.value is 0.5, set by manager helm; it must be 1.0. "
+        f"{field(LUA)}.value is sandbox, set by manager helm; it must be on. "
         'With Helm, set env.tracing_sampling_rate: "1.0", env.untrusted_lua: "on" (chart kong) or '
-        'gateway.env.tracing_sampling_rate: "1.0", gateway.env.untrusted_lua: "on" (chart ingress), '
-        "or gateway.conflicts: Override to have the operator take it over."
+        'gateway.env.tracing_sampling_rate: "1.0", gateway.env.untrusted_lua: "on" (chart ingress). '
+        "Or set gateway.conflicts to Override, to have the operator take it over."
     )
     assert arena.conditions()["Stalled"]["reason"] == "GatewaySettingConflict"
     arena.until_quiet()

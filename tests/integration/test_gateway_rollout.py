@@ -42,7 +42,7 @@ def tells(arena: Arena, reason: str, message: str) -> bool:
     return (
         (gateway.get("reason"), gateway.get("message")) == (reason, message)
         and (programmed["status"], programmed["reason"]) == ("Unknown", "WaitingForGateway")
-        and "KongPlugin assistant-pre-function is attached when the gateway runs with its new settings" in programmed["message"]
+        and "The operator attaches KongPlugin assistant-pre-function when the gateway runs with its new settings." in programmed["message"]
         and ("Reconciling" if reason == "GatewayRollingOut" else "Stalled") in found
     )
 

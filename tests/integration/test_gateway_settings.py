@@ -157,7 +157,7 @@ def test_verify_writes_nothing_and_names_the_helm_values_until_a_person_sets_the
     assert "Stalled" in arena.conditions()
 
     gateway.upgrade({**SETTINGS, RATE: "0.1"})
-    almost = f'spec.template.spec.containers[name="proxy"].env[name="{RATE}"].value is 0.1, set by manager helm, needed is 1.0.'
+    almost = f'spec.template.spec.containers[name="proxy"].env[name="{RATE}"].value is 0.1, set by manager helm; it must be 1.0.'
     arena.until(lambda: almost in arena.conditions()["Ready"]["message"], "only one value is still wrong")
     gateway.upgrade(SETTINGS)
 

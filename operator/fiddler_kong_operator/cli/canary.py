@@ -60,15 +60,17 @@ _HINTS: Final = {
 @click.option("--path", metavar="PATH", help="The path to call, for a route that attaches to objects of yours.")
 @click.option("--host", metavar="NAME", help="The Host header; by default that of the route.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header, such as a client's key; repeatable.")
-@click.option("--timeout", type=Seconds(1), default=120.0, show_default=True, help="Seconds for the call, and for its span.")
-@click.option("--insecure", is_flag=True, help="Do not check the gateway's certificate.")
-@click.option("--yes", is_flag=True, help="Do not ask: the call may cost tokens.")
+@click.option(
+    "--timeout", type=Seconds(1), default=120.0, show_default=True, help="Seconds to wait for the answer, and again for the span."
+)
+@click.option("--insecure", is_flag=True, help="Do not verify the gateway's certificate.")
+@click.option("--yes", is_flag=True, help="Send the call without asking; it may cost tokens.")
 @probe_options("allow_http", "allowed_addresses", "ca_file")
 def canary(binding: str, **options: Any) -> None:
-    """Send one tiny LLM call through the gateway, and wait until its span is in Fiddler.
+    """Send one small LLM call, and wait for its span in Fiddler.
 
-    The call has a conversation id of its own. Fiddler is asked for its span with the binding's key, which you must be allowed to read.
-    Nothing is written to the cluster.
+    The call goes through the gateway and has a conversation id of its own. Fiddler is asked for its span with the binding's key, which you
+    must be allowed to read. Nothing is written to the cluster.
 
     Exit codes: 0 the span arrived; 1 the call failed or its span did not arrive; 2 nothing was sent: the binding cannot be read, it has
     no such route, or the question was not answered with yes.

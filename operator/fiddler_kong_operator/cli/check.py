@@ -22,9 +22,10 @@ __all__ = ["check"]
 @setting_options("namespaces", "read_cluster_kinds", "lease_namespace", "access")
 @click.option("--timeout", type=Seconds(min=0), default=60.0, show_default=True, help="Seconds to wait until nothing is wrong.")
 def check(timeout: float, namespaces: tuple[Any, ...], **options: Any) -> None:
-    """Say whether the operator can work: the resource definitions, its permissions, and that a replica leads.
+    """Say whether the operator has what it needs to work.
 
-    Run it as the operator's service account, with the flags of run. It writes nothing. The chart's test runs it in a pod.
+    It checks the resource definitions, the operator's permissions, and that a replica leads. Run it as the operator's service account, with
+    the flags of run. It writes nothing. The chart's test runs it in a pod.
 
     Exit codes: 0 it can work; 1 something is missing; 2 could not look.
     """

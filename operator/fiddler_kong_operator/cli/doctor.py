@@ -41,12 +41,16 @@ _PAUSE: Final = 2.0
 @click.command()
 @click.argument("binding", type=BINDING_NAME, required=False)
 @access_options
-@click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="How to print it.")
+@click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="Format of the output.")
 @click.option(
-    "--failure-threshold", type=click.Choice(["warning", "error"]), default="error", show_default=True, help="What gives exit code 1."
+    "--failure-threshold",
+    type=click.Choice(["warning", "error"]),
+    default="error",
+    show_default=True,
+    help="Lowest severity for exit code 1.",
 )
-@click.option("--wait", is_flag=True, help="Look again until nothing is found, or until --timeout.")
-@click.option("--timeout", type=Seconds(min=0), default=120.0, show_default=True, help="Seconds that --wait lasts.")
+@click.option("--wait", is_flag=True, help="Look again until nothing is found, or --timeout is over.")
+@click.option("--timeout", type=Seconds(min=0), default=120.0, show_default=True, help="Seconds that --wait lasts at most.")
 @click.option(
     "-f",
     "--filename",
@@ -59,7 +63,9 @@ _PAUSE: Final = 2.0
 @click.option("--probe/--no-probe", "asks", default=True, show_default=True, help="Ask the trace endpoint from this machine too.")
 @probe_options("allow_http", "allowed_addresses", "ca_file")
 def doctor(binding: str | None, files: tuple[str, ...], route: str | None, output: str, **options: Any) -> None:
-    """Say what keeps traces from Fiddler: from the cluster to the arrivals, each problem with its cause and a fix.
+    """Find what keeps traces from Fiddler, and say how to fix it.
+
+    It checks each step from the cluster to the spans in Fiddler, and tells each problem with its cause and a fix.
 
     Without BINDING, it looks at all bindings of the namespace. It writes nothing. With -f, it says what would be wrong if these files were
     applied.

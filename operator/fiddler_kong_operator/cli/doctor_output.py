@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,6 +25,8 @@ _MARKS: Final = {State.FINE: "✓", State.WARNING: "!", State.ERROR: "✗", Stat
 _ASCII: Final = {State.FINE: "+", State.WARNING: "!", State.ERROR: "x", State.SKIPPED: "-", State.UNREAD: "-"}
 _COLOURS: Final = {State.FINE: "green", State.WARNING: "yellow", State.ERROR: "red", State.SKIPPED: None, State.UNREAD: "cyan"}
 _INDENT: Final = "      "
+_NARROWEST: Final = 40
+"""Columns below which lines are left to the terminal."""
 
 
 def show_report(report: Report, output: str) -> None:
@@ -84,7 +88,8 @@ def _line(line: Line, marks: Mapping[State, str]) -> Iterator[str]:
     state = line.outcome.state
     mark = click.style(marks[state], fg=_COLOURS[state], bold=True)
     named = next((found for found in line.outcome.diagnoses if _is_told_below(found, line)), None)
-    yield f"  {mark} {line.title:<20} {f'{named.code.code} {named.code.cause}' if named else plain(line.outcome.said)}"
+    said = f"{named.code.code} {named.code.cause}" if named else plain(line.outcome.said)
+    yield f"  {mark} {line.title:<20} {_wrapped(said, 25)}"
     for found in line.outcome.diagnoses:
         yield from _diagnosis(found)
 
@@ -96,11 +101,19 @@ def _is_told_below(found: Diagnosis, line: Line) -> bool:
 
 def _diagnosis(found: Diagnosis) -> Iterator[str]:
     label = {Severity.NOTICE: "Note", Severity.WARNING: "Cause", Severity.ERROR: "Cause"}[found.severity]
-    yield f"{_INDENT}{label}: {plain(found.cause)} ({found.code.code})"
+    yield f"{_INDENT}{label}: {_wrapped(f'{plain(found.cause)} ({found.code.code})', len(_INDENT) + len(label) + 2)}"
     if found.fix:
-        yield f"{_INDENT}Fix:  {plain(found.fix)}"
+        yield f"{_INDENT}Fix:  {_wrapped(plain(found.fix), len(_INDENT) + 6)}"
     if found.severity is not Severity.NOTICE:
         yield f"{_INDENT}See:  {found.code.page}"
+
+
+def _wrapped(text: str, indent: int) -> str:
+    """The text in lines that a terminal has room for, all but the first indented. Commands to paste, and what no terminal shows, stay."""
+    width = shutil.get_terminal_size().columns - indent
+    if not sys.stdout.isatty() or "kubectl " in text or width < _NARROWEST:
+        return text
+    return f"\n{' ' * indent}".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False))
 
 
 def _summary(report: Report) -> str:

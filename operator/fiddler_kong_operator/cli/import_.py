@@ -66,7 +66,9 @@ class Target(click.ParamType[Manifest]):
     help="Where to write the Secrets, which hold the keys. Made with mode 0600.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the secrets file.")
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print the bindings.")
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Format of the printed bindings."
+)
 @click.option("--allow-http", is_flag=True, help="Accept http:// for fiddler.url, as run --probe-allow-http does.")
 def import_(  # noqa: PLR0913 - one for each option of the command
     *,
@@ -81,10 +83,11 @@ def import_(  # noqa: PLR0913 - one for each option of the command
     force: bool,
     allow_http: bool,
 ) -> None:
-    """Make bindings of FILE, a declarative Kong file (- for standard input): Fiddler's quick start, kong.yml, or a dump of decK.
+    """Make bindings from a declarative Kong file.
 
-    The bindings are printed; their keys go into the secrets file and nowhere else. Standard error gets one line for each thing of FILE
-    that a binding cannot carry, with what to do. Nothing is applied, and FILE is not changed.
+    FILE (- for standard input) is the file of Fiddler's quick start, a kong.yml, or a dump of decK. The bindings are printed; their keys go
+    into the secrets file and nowhere else. Standard error gets one line for each thing of FILE that a binding cannot carry, with what to
+    do. Nothing is applied, and FILE is not changed.
 
     Exit codes: 0 everything is carried over; 1 something is not, or there is nothing to import; 2 FILE or the command is wrong.
     """

@@ -95,14 +95,15 @@ class _Outcome:
 @click.command()
 @click.argument("bindings", type=BINDING_NAME, metavar="[BINDING]...", nargs=-1)
 @click.option("-f", "--filename", "files", multiple=True, metavar="FILE", help="A file or directory of objects; - for standard input.")
-@click.option("--delete", is_flag=True, help="Plan the deletion of the bindings named.")
+@click.option("--delete", is_flag=True, help="Show what the deletion of the named bindings would change.")
 @probe_options("allow_http", "allowed_addresses")
 @access_options
 def plan(bindings: tuple[str, ...], files: tuple[str, ...], *, delete: bool, **options: Any) -> None:
-    """Show what the operator would change on this cluster, and write nothing.
+    """Show what the operator would change on this cluster.
 
-    With -f, as if the objects of FILE were applied: bindings, and what comes with them, such as Secrets, Services or a gateway's
-    Deployment. Without it, what is still to be done for the BINDINGs of the cluster, by default for all of the namespace. The diff holds
+    It writes nothing. With -f, it shows the changes as if the objects of FILE were applied: bindings, and what comes with them, such as
+    Secrets, Services or a gateway's Deployment. Without it, what is still to be done for these bindings of the cluster, or for all of the
+    namespace. The diff holds
     the objects of the operator, the plugin lists of others' objects, and the settings of the gateway, as they will be after its rollout.
     Keys show as <redacted>. It needs the rights to list and get what the operator watches; what cannot be read is told.
 

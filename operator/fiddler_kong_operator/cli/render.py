@@ -35,15 +35,16 @@ _FORMATS: Final = "kubernetes: the operator's objects; kong: Kong's declarative 
 @click.command()
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--format", "format_", type=click.Choice(list(_RENDERERS)), default="kubernetes", show_default=True, help=_FORMATS)
-@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="How to print it.")
+@click.option("-o", "--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True, help="Format of the output.")
 @click.option("-n", "--namespace", type=NAMESPACE, default="default", show_default=True, help="Namespace of objects that name none.")
 @click.option("--binding", "name", metavar="NAME", help="Only this binding of the file.")
 @probe_options("allow_http", "allowed_addresses")
 def render(file: TextIO, format_: str, output: str, namespace: str, name: str | None, **options: Any) -> None:
-    """Print the objects that the operator would create for the bindings in FILE (- for standard input). Needs no cluster.
+    """Print the objects that the operator would create.
 
-    FILE may hold several YAML documents: bindings and, if you like, the Secrets, Services, Ingresses, HTTPRoutes and KongPlugins around
-    them. Keys are never printed: they show as <redacted>, and in Kong's format as placeholders such as ${OPENAI_API_KEY}.
+    It needs no cluster. FILE (- for standard input) may hold several YAML documents: bindings and, if you like, the Secrets, Services,
+    Ingresses, HTTPRoutes and KongPlugins around them. Keys are never printed: they show as <redacted>, and in Kong's format as placeholders
+    such as ${OPENAI_API_KEY}.
 
     Exit codes: 0 printed; 1 a binding is invalid or would be refused, see standard error; 2 FILE or the command is wrong.
     """

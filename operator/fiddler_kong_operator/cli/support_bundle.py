@@ -55,11 +55,11 @@ _INTRODUCTION: Final = (
 )
 @access_options
 def support_bundle(output: Path | None, **options: Any) -> None:
-    """Write an archive with what helps to find a fault: bindings, their objects, the gateway, Events, the operator's logs, versions.
+    """Write an archive with what helps to find a fault.
 
-    It holds no keys: of each kind of object only fields that cannot hold one, of an environment only the settings that the operator knows,
-    and from logs and messages every value of a Secret is redacted. The archive is readable only by you (mode 0600); index.txt in it lists
-    what is there, and what you may not read.
+    It has the bindings, their objects, the gateway, Events, the operator's logs, and versions. It holds no keys: of each kind of object
+    only fields that cannot hold one, of an environment only the settings that the operator knows, and from logs and messages every value of
+    a Secret is redacted. The archive is readable only by you (mode 0600); index.txt in it lists what is there, and what you may not read.
 
     Exit codes: 0 written; 2 the cluster could not be reached, it shows nothing, or the archive cannot be written.
     """

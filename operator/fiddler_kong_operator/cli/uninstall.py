@@ -24,15 +24,15 @@ LEFT: Final = 1
 @click.option(
     "--operator-namespace", type=NAMESPACE, metavar="NAME", help="The installation, where there are several: the namespace of its Lease."
 )
-@click.option("--yes", is_flag=True, help="Do it. Without this, it is only shown.")
-@click.option("--timeout", type=Seconds(1), default=120.0, show_default=True, help="Seconds until it no longer waits.")
-@click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="How to print it.")
+@click.option("--yes", is_flag=True, help="Do it. Without this, the command only shows what it would do.")
+@click.option("--timeout", type=Seconds(1), default=120.0, show_default=True, help="Seconds to wait for the work to be done.")
+@click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="Format of the output.")
 def uninstall(*, everywhere: bool, operator_namespace: str | None, yes: bool, timeout: float, output: str, **options: Any) -> None:
-    """Delete bindings and give back everything they have taken: plugin lists, gateway settings, routes, plugins and Secrets.
+    """Delete bindings, and give back everything they have taken.
 
-    Without --yes, it shows what would be done and writes nothing. Where the operator runs, it does the work; where none does, this command
-    takes its Lease and does the work with your rights. The definition, the operator and its roles stay: the commands that remove them are
-    printed. It can be interrupted and run again.
+    That is plugin lists, gateway settings, routes, plugins and Secrets. Without --yes, it shows what would be done and writes nothing.
+    Where the operator runs, it does the work; where none does, this command takes its Lease and does the work with your rights. The
+    definition, the operator and its roles stay: the commands that remove them are printed. It can be interrupted and run again.
 
     Exit codes: 0 everything is given back, or was shown; 1 something is left; 2 the cluster could not be read, or you lack a right.
     """

@@ -38,7 +38,7 @@ OWN: Final = (
         "kubectl --namespace NAMESPACE get pods; then read the log of the pod that does not become ready.",
     ),
     Code(
-        "FKB0303", "OperatorVersionDiffers", _N, "The operator is of another release than this program, and may decide otherwise.",
+        "FKB0303", "OperatorVersionDiffers", _N, "The operator is of another release than this program, and may decide differently.",
         "Use the program of the operator's release.",
     ),
     Code(
@@ -63,7 +63,7 @@ OWN: Final = (
     ),
     Code(
         "FKB0690", "NotSeen", _W, "The operator has not answered the present spec of the binding yet.",
-        "Wait some seconds. If it stays so, check the operator's log.",
+        "Wait some seconds. If it stays so, read the operator's log.",
     ),
     Code(
         "FKB0691", "NotInFiles", _N, "The files do not hold an object that the binding refers to, so it is taken to be as needed.",
@@ -89,7 +89,7 @@ OWN: Final = (
     ),
     Code(
         "FKB1090", "NotApplied", _E, "Objects of the binding are missing, or a list lacks its plugins, and the operator has not made them.",
-        "Check that the operator runs, then its log.",
+        "Check that the operator runs, then read its log.",
     ),
     Code(
         "FKB1091", "NotInKong", _E, "Kong's Admin API does not have a plugin of the binding: a change has not reached this pod.",
@@ -108,11 +108,11 @@ OWN: Final = (
         "Set spec.payloads: Captured, if the text may be stored in Fiddler (personal data).",
     ),
     Code(
-        "FKB1104", "SessionsOff", _N, "sessions.mode is Disabled: each call is a session of its own, unless the clients send root spans.",
+        "FKB1104", "SessionsOff", _N, "sessions.mode is Disabled: each call is a session of its own, unless the clients trace themselves.",
         "Set spec.sessions.mode: Header, and let the clients send X-Fiddler-Conversation-Id.",
     ),
     Code(
-        "FKB1105", "SamplingRateLow", _N, "tracing.samplingRate is below 1: Fiddler sees a part of the calls.",
+        "FKB1105", "SamplingRateLow", _N, "tracing.samplingRate is below 1: Fiddler sees only a part of the calls.",
         "Set spec.tracing.samplingRate: 1.0 to see all of them.",
     ),
     Code(
@@ -136,8 +136,8 @@ OWN: Final = (
         "Repair what keeps the exports from arriving; see the lines before it.",
     ),
     Code(
-        "FKB1390", "ProbeDiffers", _N, "From this machine the trace endpoint answers otherwise than to the operator in the cluster.",
-        "Kong's way counts: see the condition TraceEndpointReachable.",
+        "FKB1390", "ProbeDiffers", _N, "To this machine the trace endpoint answers differently than to the operator in the cluster.",
+        "The way from the cluster counts: see the condition TraceEndpointReachable.",
     ),
 )
 # fmt: on

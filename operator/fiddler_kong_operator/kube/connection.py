@@ -66,9 +66,11 @@ async def load_configuration(kubeconfig: str | None = None, context: str | None 
                 config_file=named, context=context, client_configuration=configuration, persist_config=False
             )
     except (ConfigException, OSError) as error:
-        raise NoCluster(f"No access to a cluster: {error}. {_REMEDY}") from error
+        raise NoCluster(f"No access to a cluster: {str(error).rstrip('. ')}. {_REMEDY}") from error
     except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError) as error:  # the loader does not validate
         raise NoCluster(f"No access to a cluster: the kubeconfig is malformed ({type(error).__name__}). {_REMEDY}") from error
+    if not isinstance(configuration.tls_server_name, str | None):
+        raise NoCluster("No access to a cluster: tls-server-name in the kubeconfig must be text. Put it in quotes.")
     return configuration
 
 

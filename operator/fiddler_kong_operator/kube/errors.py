@@ -1,6 +1,7 @@
 """Turns HTTP answers of the API server into the project's errors. No other module does.
 
-Texts never hold a request's body. From the server's message about a Secret they leave out every value: a 422 or a webhook may quote one.
+Texts end without a full stop, and never hold a request's body. From the server's message about a Secret they leave out every value: a 422
+or a webhook may quote one.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def _message(call: Call, code: int, status: Mapping[str, Any], body: Any) -> str
     message = str(status.get("message") or f"HTTP {code}")
     if call.kind.confidential:
         message = redact_secret(message, body, call.name, call.namespace or "")
-    return shorten(message, MESSAGE_LIMIT)
+    return shorten(message.rstrip(". \n"), MESSAGE_LIMIT)
 
 
 def _seconds(header: str | None, status: Mapping[str, Any]) -> float | None:

@@ -114,7 +114,7 @@ def _resolved(keys: ResolvedKeys) -> Finding:
 def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
     if snapshot.binding.spec is None:
         return Finding(reason("SecretsNotEvaluated"), "Not checked, because the spec is invalid.")
-    unread = [f"{error}." for key, error in snapshot.unread.items() if key.kind == SECRET.name]
+    unread = [f"{error}. The operator tries again." for key, error in snapshot.unread.items() if key.kind == SECRET.name]
     if unread:
         return Finding.of_problems(reason("SecretNotReadable"), unread)
     return resolve_keys(snapshot.binding.spec, snapshot.secrets)
@@ -132,9 +132,9 @@ def _pending_message(spec: BindingSpec | None, findings: Mapping[ConditionType, 
     failed = secrets if secrets.status != "True" else findings[ConditionType.GATEWAY_CONFIGURED]
     cause = "the binding is not accepted" if accepted.status != "True" else f"{failed.type} is {failed.status}"
     wanted = gateway.refused_plugins.intersection(plugin_types(spec) if spec else ())
-    detached = ", ".join(sorted(wanted | (LUA_TYPES if gateway.lua_off else frozenset())))
-    rest = f"what was applied before stays as it is, without {detached}" if detached else "what was applied before stays as it is"
-    return f"Nothing is changed while {cause}; {rest}."
+    detached = " and ".join(sorted(wanted | (LUA_TYPES if gateway.lua_off else frozenset())))
+    but = f", but without {detached}, which could do harm now" if detached else ""
+    return f"Nothing is changed while {cause}; what was applied before stays as it is{but}."
 
 
 def _retreat(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:

@@ -31,11 +31,11 @@ _SHORTEST_ENCODED: Final = 16
 """Characters from which on a key is not the base64 encoding of a printable text by chance."""
 
 _FAULTS: Final[Mapping[str, str]] = {
-    "SecretValueEmpty": "is empty. Put the bare key in.",
+    "SecretValueEmpty": "is empty. Store the bare key in it.",
     "SecretValuePlaceholder": "is still a placeholder. Replace it with the real key.",
     "SecretValuePrefixed": "begins with a prefix such as `Bearer `, which the operator adds itself. Store the bare key.",
     "SecretValueTooLong": f"has more than {_LONGEST} characters, which no server takes in a header. Store the bare key.",
-    "SecretValueUnusable": "holds characters no key has. Store the bare key as printable ASCII without blanks, on one line.",
+    "SecretValueUnusable": "holds characters that no key has. Store the bare key as printable ASCII without spaces, on one line.",
 }
 
 _NO_ACCOUNT: Final = (

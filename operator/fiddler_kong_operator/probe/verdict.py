@@ -128,9 +128,9 @@ def _too_deep(reply: Reply, target: ProbeTarget) -> tuple[str, str] | None:
     if target.behind or target.verify_depth is None or reply.intermediates <= target.verify_depth:
         return None
     return "TlsUntrusted", (
-        "Kong would not trust the TLS certificate of {base}, although it is valid: its chain has {intermediates} intermediate "
-        f"certificates, and the gateway's Kong accepts {{accepted}}. Set {VERIFY_DEPTH}={{intermediates}} on the gateway, or upgrade Kong, "
-        f"which by default accepts 5 from {_RAISED} on."
+        "Kong would not trust the TLS certificate of {base}, although it is valid: its chain has more intermediate certificates "
+        f"({{intermediates}}) than the gateway's Kong accepts ({{accepted}}). Set {VERIFY_DEPTH}={{intermediates}} on the gateway, "
+        f"or upgrade Kong, which by default accepts 5 from {_RAISED} on."
     )
 
 

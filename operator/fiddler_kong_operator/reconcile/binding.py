@@ -155,7 +155,7 @@ class BindingReconciler:
         """Carry out a removal; None where the binding is gone then."""
         binding = snapshot.binding
         if snapshot.lists_forbidden:
-            return ApplyResult.of(blocked_deletion(" ".join(snapshot.lists_forbidden)), REFUSED_RETRY)
+            return ApplyResult.of(blocked_deletion(". ".join(snapshot.lists_forbidden)), REFUSED_RETRY)
         written: list[ObjectKey] = []
         try:
             await self._applier.apply(removal, snapshot, prune(snapshot, removal), on_write=written.append)
@@ -257,7 +257,10 @@ def _writes(snapshot: Snapshot, decision: Decision, contents: Mapping[ObjectKey,
 
 def _reverted(keys: Collection[ObjectKey], snapshot: Snapshot) -> Finding:
     objects = ", ".join(map(str, keys))
-    message = f"{objects}: written {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s and changed back. {_writers(keys, snapshot)}"
+    message = (
+        f"{objects}: the operator wrote it {REPAIR_LIMIT} times within {REPAIR_WINDOW:.0f} s, and something changed it back each time. "
+        f"{_writers(keys, snapshot)}"
+    )
     return Finding(reason("ChildrenReverted"), message)
 
 
@@ -270,7 +273,9 @@ def _writers(keys: Collection[ObjectKey], snapshot: Snapshot) -> str:
             f"--all-namespaces --field-selector=metadata.name={names.APPLICATION}`, else for a client that removes fields."
         )
     others = ", ".join(sorted(writers - {names.FIELD_MANAGER}))
-    return f"The last writer is {others}." if others else "Find the writer in its managedFields."
+    if others:
+        return f"The last writer is {others}: stop it from changing what the operator owns."
+    return "Find the writer with `kubectl get OBJECT -o yaml --show-managed-fields`, and stop it."
 
 
 def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:

@@ -20,8 +20,8 @@ MESSAGE_LIMIT: Final = 1024
 
 _OF_KSTATUS: Final = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
 _NOTICES: Final = {
-    "ChildRepaired": "Another client changed or deleted {objects}; the operator has written it again.",
-    "PluginsDetached": "The operator has taken the binding's plugins off the list of {objects}, which the binding does not name.",
+    "ChildRepaired": "Another client changed or deleted what the operator owns, and the operator has restored it: {objects}.",
+    "PluginsDetached": "The operator has detached the binding's plugins from an object that the binding does not name: {objects}.",
 }
 
 

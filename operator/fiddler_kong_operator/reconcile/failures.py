@@ -36,18 +36,21 @@ def evaluate_failure(error: FiddlerKongError) -> Finding:
         return Finding(reason("QuotaExceeded"), f"{error}. Raise this quota, or delete objects that it counts.")
     if error.denial is Denial.PERMISSION:
         return Finding(reason("PermissionMissing"), f"{error}. Grant this to the operator's service account.")
-    return Finding(reason("PluginsWriteRefused"), f"{error}{_way_out(error)}")
+    text = f"{error}. Change what refuses it, such as a policy or webhook; the operator tries again every minute.{_way_out(error)}"
+    return Finding(reason("PluginsWriteRefused"), text)
 
 
 def blocked_deletion(cause: str) -> Finding:
     """The finding for a deletion that cannot finish."""
-    return Finding(reason("DeletionBlocked"), f"The binding is being deleted, but its plugins cannot be detached: {cause}")
+    return Finding(
+        reason("DeletionBlocked"), f"The binding is being deleted, but its plugins cannot be detached: {cause}. The operator tries again."
+    )
 
 
 def _way_out(error: Refused) -> str:
     if f" {SERVICE.name} " not in str(error):
         return ""
-    return ". Where Services of type ExternalName are not allowed, create a Service and an Ingress yourself, and name one in attachTo."
+    return " Where Services of type ExternalName are not allowed, create a Service and an Ingress yourself, and name one in attachTo."
 
 
 class Failures:

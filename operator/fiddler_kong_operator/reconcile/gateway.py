@@ -161,7 +161,7 @@ class GatewayReconciler:
         if wait:
             message = (
                 f"{workload.key} was changed {RESTART_LIMIT} times within {RESTART_WINDOW:.0f} s, and each change replaces its pods. "
-                f"The next one follows after a pause of up to {RESTART_WINDOW:.0f} s."
+                f"The operator makes the next change after a pause of up to {RESTART_WINDOW:.0f} s."
             )
             self._outcomes.note(workload.key, Finding(reason("GatewayPending"), message))
         return wait
@@ -195,11 +195,12 @@ class GatewayReconciler:
             return None
         except Conflict as error:
             owners = "; ".join(f"{c.field} belongs to {c.manager}" for c in error.conflicts) or str(error)
-            message = f"{key}: {owners}. Set the values there, or gateway.conflicts: Override."
+            message = f"{key}: {owners}. Set the needed values where that manager gets its own, or set gateway.conflicts to Override."
             self._outcomes.note(key, Finding(reason("GatewaySettingConflict"), message))
             return None
         except Refused as error:
-            refusal = Finding(reason("GatewayWriteRefused"), f"{key}: {error}")
+            remedy = "Allow it to the operator, or set gateway.management to Verify. The operator tries again every minute."
+            refusal = Finding(reason("GatewayWriteRefused"), f"{key}: {error}. {remedy}")
             self._outcomes.note(key, refusal)
             self._refused.keep(key, _content(plan), refusal)
             return REFUSED_RETRY

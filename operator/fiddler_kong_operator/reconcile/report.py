@@ -147,7 +147,9 @@ def _time(seconds: float) -> str | None:
 def _traced(decision: Decision, traced: ProbeResult | None) -> Finding:
     if traced:
         return Finding(reason(traced.reason), traced.message)
-    waits = "The operator probes once the API key can be read." if decision.keys is None else "The first probe has no answer yet."
+    waits = (
+        "The operator tests the endpoint once the API key can be read." if decision.keys is None else "The first test is not answered yet."
+    )
     return Finding(reason("ProbePending"), waits)
 
 

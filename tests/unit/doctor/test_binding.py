@@ -154,7 +154,7 @@ def test_the_exporters_troubles_are_told_with_the_status_and_no_line_of_the_log(
     outcome = check("12", make_case(exports=Look((Export(POD, {"ExportUnauthorized": 7}, {"ExportUnauthorized": "401"}),))))
 
     assert names(outcome) == ["ExportUnauthorized"]
-    assert "(HTTP 401) 7 of the last lines of Pod kong/kong-gateway-1 say so." in outcome.diagnoses[0].cause
+    assert "(401 or 403). Pod kong/kong-gateway-1: 7 of the last lines, HTTP 401." in outcome.diagnoses[0].cause
 
 
 def refusal(kind: str = "KongPlugin") -> KongWarning:

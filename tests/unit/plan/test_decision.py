@@ -83,7 +83,7 @@ def test_of_a_suspended_binding_pre_function_leaves_only_where_lua_is_off(lua: s
 
     assert [a.plugins for a in decision.plan.attachments] == ([()] if leaves else [])
     pending = decision.findings[ConditionType.PLUGINS_PROGRAMMED]
-    assert pending.message.endswith(", without pre-function." if leaves else "stays as it is.")
+    assert pending.message.endswith(", but without pre-function, which could do harm now." if leaves else "stays as it is.")
 
 
 def test_ours_leave_a_service_that_has_come_to_share_a_rule_with_another() -> None:

@@ -60,7 +60,7 @@ def test_calls_that_a_provider_has_not_are_refused_with_those_it_has(name: str) 
     found = check_providers(model(provider.name, routeType=missing))
 
     assert found is not None
-    assert found.message.startswith(f"spec.routes[0].llm.routeType: Kong has no {missing} for {provider.name}; it has ")
+    assert found.message.startswith(f"spec.routes[0].llm.routeType: Kong has no {missing} for {provider.name}. Choose one of ")
     assert "llm/v1/chat" in found.message
 
 
@@ -89,7 +89,10 @@ def test_a_call_without_token_counts_is_told() -> None:
 
 def test_an_anthropic_model_without_a_largest_number_of_tokens_is_told() -> None:
     assert [*model_advice(model("anthropic", options={}))] == [
-        "spec.routes[0].llm.options.maxTokens: is not given. Anthropic refuses a call without max_tokens, so every call must then have one."
+        (
+            "spec.routes[0].llm.options.maxTokens is not given: Anthropic refuses a call without max_tokens, "
+            "so set it, or have every call bring one."
+        )
     ]
     assert [*model_advice(model("anthropic", options={"maxTokens": 9}))] == []
     assert "max_tokens" not in str(model_advice(model("anthropic", routeType="llm/v1/batches", format="anthropic", options={})))

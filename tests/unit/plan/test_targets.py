@@ -80,7 +80,7 @@ def test_a_declarative_file_has_every_key_at_its_target() -> None:
 @pytest.mark.parametrize(
     ("llm", "says"),
     [
-        ({"routeType": "llm/v1/embeddings"}, "spec.routes[0].llm.routeType: Kong has no llm/v1/embeddings for anthropic; it has "),
+        ({"routeType": "llm/v1/embeddings"}, "spec.routes[0].llm.routeType: Kong has no llm/v1/embeddings for anthropic. Choose one of "),
         ({"format": "cohere"}, "spec.routes[0].llm.format: must be one of openai where provider is openai."),
         (
             {"targets": [FIRST, FIRST | {"options": {"upstreamUrl": "https://1.2.3/call"}}]},

@@ -97,7 +97,7 @@ async def test_a_certificate_for_other_hosts(ca: trustme.CA, ca_file: str) -> No
             2,
             1,
             "TlsUntrusted",
-            "its chain has 2 intermediate certificates, and the gateway's Kong accepts 1. Set KONG_LUA_SSL_VERIFY_DEPTH=2",
+            "its chain has more intermediate certificates (2) than the gateway's Kong accepts (1). Set KONG_LUA_SSL_VERIFY_DEPTH=2",
         ),
         (1, None, "Reachable", "answered an empty export with 200."),
         (2, None, "Reachable", "has 2 intermediates, which Kong before 3.13.0.7, 3.14.0.7, 3.15.0.1 does not trust by default"),

@@ -60,13 +60,13 @@ async def test_an_object_that_is_reverted_again_and_again_is_left_alone_for_a_wh
 
     assert stage.log == ["status"]
     assert stage.condition("Stalled") == ("True", "ChildrenReverted")
-    assert stage.message("PluginsProgrammed").startswith(f"{PLUGIN}: written 10 times within 60 s and changed back.")
+    assert stage.message("PluginsProgrammed").startswith(f"{PLUGIN}: the operator wrote it 10 times within 60 s, and something changed it")
     assert stage.status["routes"] == "0/1"
 
 
 @pytest.mark.parametrize(
     ("manager", "expected"),
-    [("argocd-controller", "The last writer is argocd-controller."), (names.FIELD_MANAGER, "another installation of it")],
+    [("argocd-controller", "The last writer is argocd-controller: stop it"), (names.FIELD_MANAGER, "another installation of it")],
 )
 async def test_who_reverts_an_object_is_named(manager: str, expected: str) -> None:
     stage = await fought()

@@ -89,7 +89,7 @@ async def test_a_binding_that_keeps_asking_for_another_value_does_not_keep_resta
         "GatewayPending",
         (
             "Deployment kong/gateway was changed 4 times within 60 s, and each change replaces its pods. "
-            "The next one follows after a pause of up to 60 s."
+            "The operator makes the next change after a pause of up to 60 s."
         ),
     )
     assert wait is not None
@@ -173,7 +173,7 @@ async def test_a_conflict_names_field_and_manager() -> None:
     reason, message = stage.failure
     assert (reason, stage.env) == ("GatewaySettingConflict", {SAMPLING_RATE: "0.5"})
     assert message.startswith(f"Deployment kong/gateway: {FIELD} belongs to kubectl-edit.")
-    assert "gateway.conflicts: Override" in message
+    assert "set gateway.conflicts to Override" in message
 
 
 async def test_a_conflict_without_causes_says_what_the_server_said() -> None:
@@ -191,7 +191,8 @@ async def test_a_refused_write_is_said_and_retried_since_no_event_tells_of_a_new
 
     assert await stage.reconcile() == REFUSED_RETRY
 
-    assert stage.failure == ("GatewayWriteRefused", f"Deployment kong/gateway: {REFUSED}")
+    remedy = "Allow it to the operator, or set gateway.management to Verify. The operator tries again every minute."
+    assert stage.failure == ("GatewayWriteRefused", f"Deployment kong/gateway: {REFUSED}. {remedy}")
     assert stage.told == [GATEWAY]
 
 

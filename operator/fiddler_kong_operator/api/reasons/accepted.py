@@ -52,7 +52,7 @@ REASONS: Final = (
         "Use the same value in both bindings.", stalls=True,
     ),
     Reason(
-        "IngressClassNotFound", _A, "False", "The cluster has ingress classes, but not that of gateway.ingressClassName.",
+        "IngressClassNotFound", _A, "False", "The cluster has ingress classes, but not the one in gateway.ingressClassName.",
         "Use the class of the Kong that runs as the gateway, or create it.",
     ),
     Reason(

@@ -15,7 +15,7 @@ _T: Final = ConditionType.TRACES_ARRIVING
 REASONS: Final = (
     Reason("Arriving", _T, "True", "Fiddler shows spans of the application since the plugins last changed."),
     Reason(
-        "ArrivingWithDefects", _T, "True", "Spans arrive, but this version of Kong reports some of it wrong.",
+        "ArrivingWithDefects", _T, "True", "Spans arrive, but this version of Kong has known defects in what it reports.",
         "Upgrade Kong to the version in the message.",
     ),
     Reason(
@@ -23,7 +23,7 @@ REASONS: Final = (
         "To name it, set gen_ai.agent.name in spec.attributes.",
     ),
     Reason(
-        "NoTracesYet", _T, "Unknown", "No span was seen since the plugins last changed, within the last day.",
+        "NoTracesYet", _T, "Unknown", "No span was seen in the last day, since the plugins last changed.",
         "Nothing is wrong if nobody has called a route. Send a call; if it does not show, see the gateway's log.",
     ),
     Reason(
@@ -35,7 +35,7 @@ REASONS: Final = (
         "Ask the application's owner for a key with permission to view it, or look in Fiddler.",
     ),
     Reason(
-        "SpansNotQueried", _T, "Unknown", "Fiddler did not answer the question for spans.", "Nothing to do; the operator asks again.",
+        "SpansNotQueried", _T, "Unknown", "Fiddler did not answer the query for spans.", "Nothing to do; the operator asks again.",
     ),
     Reason(
         "SpansNotRecognized", _T, "False", "Spans arrive, but with the type Unknown: their service.name is not `kong`.",

@@ -14,7 +14,7 @@ _T: Final = ConditionType.TRACE_ENDPOINT_REACHABLE
 # fmt: off
 REASONS: Final = (
     Reason("Reachable", _T, "True", "Fiddler, and the collector before it if there is one, answered an empty export with 200."),
-    Reason("ProbePending", _T, "Unknown", "The endpoint has not been probed yet."),
+    Reason("ProbePending", _T, "Unknown", "The endpoint has not been tested yet."),
     Reason(
         "NameNotResolved", _T, "False", "The host name of fiddler.url, or of fiddler.export.endpoint, does not resolve.",
         "Check the URL, the cluster's DNS and egress policies.",
@@ -39,7 +39,7 @@ REASONS: Final = (
     ),
     Reason(
         "Unauthorized", _T, "False", "Fiddler does not accept the API key, or a collector wants one of its own (401).",
-        "Put a valid key into the Secret in the message, or see there.",
+        "Put a valid key into the Secret in the message, or change the collector as the message says.",
     ),
     Reason(
         "Forbidden", _T, "False", "The API key may not write to this application (403).",

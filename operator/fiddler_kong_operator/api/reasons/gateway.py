@@ -63,7 +63,7 @@ REASONS: Final = (
         "Set the value from the message in that manager's source (Git, Helm values), or set gateway.conflicts to Override.", stalls=True,
     ),
     Reason(
-        "GatewaySettingFromSource", _G, "Unknown", "A setting comes, or may come, from a ConfigMap or Secret, which are not opened.",
+        "GatewaySettingFromSource", _G, "Unknown", "A setting may come from a ConfigMap or Secret, which the operator does not open.",
         "Put the plain values from the message into the container's env.", stalls=True,
     ),
     Reason(
@@ -88,10 +88,11 @@ REASONS: Final = (
     ),
     Reason(
         "GatewayWriteRefused", _G, "False", "The API server refused the change to the workload.",
-        "See the message: often a missing permission or an admission policy. The operator tries again every minute.", stalls=True,
+        "See the message: often a permission is missing, or an admission policy refuses it. The operator tries again every minute.",
+        stalls=True,
     ),
     Reason(
-        "GatewayWriteFailing", _G, "False", "The change to the workload fails for the time being: a webhook that is down, for example.",
+        "GatewayWriteFailing", _G, "False", "The change to the workload fails at present, for example because a webhook is down.",
         "Repair what the message names; the operator tries again at least every minute.",
     ),
     Reason("GatewayPending", _G, "Unknown", "The operator is about to apply the settings to the workload."),

@@ -16,7 +16,7 @@ REASONS: Final = (
     Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused. The message says if Kong confirmed it."),
     Reason(
         "GatewayFrozen", _P, "False", "Kong refuses its whole configuration because of another object, so no change reaches it.",
-        "Take the name that is twice on the object's list out once.", stalls=True,
+        "Remove the duplicate name from the annotation konghq.com/plugins of the object in the message.", stalls=True,
     ),
     Reason(
         "PluginsNotAdded", _P, "False", "With gateway.management: Verify, the plugins are still to be added to an HTTPRoute by hand.",
@@ -25,7 +25,7 @@ REASONS: Final = (
     Reason("PluginsPending", _P, "Unknown", "The plugins wait for an earlier condition."),
     Reason("WaitingForGateway", _P, "Unknown", "The operator attaches the pre-function plugin when the gateway's rollout is complete."),
     Reason(
-        "KongNotConfirmed", _P, "Unknown", "Kong's controller has not confirmed a route or the last change, or Kong refuses all.",
+        "KongNotConfirmed", _P, "Unknown", "Kong's controller has not confirmed a route or the last change, or Kong refuses everything.",
         "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
     ),
     Reason(
@@ -33,10 +33,13 @@ REASONS: Final = (
         "Correct what the message quotes from the route's status.parents.", stalls=True,
     ),
     Reason(
-        "KongRefused", _P, "False", "Kong refused an object. The binding's own was taken back, or the gateway would take no change.",
+        "KongRefused", _P, "False", "Kong refused an object. One of the binding's own is taken back, since it would freeze the gateway.",
         "Correct what Kong names in the message. To try the same again, set spec.suspend to true and back to false.", stalls=True,
     ),
-    Reason("KongTranslationFailed", _P, "False", "Kong's controller leaves an object out.", "Read its error in the message.", stalls=True),
+    Reason(
+        "KongTranslationFailed", _P, "False", "Kong's controller leaves an object out.", "Correct what its error in the message names.",
+        stalls=True,
+    ),
     Reason(
         "ChildrenReverted", _P, "False",
         "Something keeps changing an object that the operator owns; the operator repairs it at most ten times a minute.",
@@ -60,7 +63,7 @@ REASONS: Final = (
         "Grant the verb in the message, as the operator's roles do; the operator tries again every minute.", stalls=True,
     ),
     Reason(
-        "WriteFailing", _P, "False", "An object cannot be written for the time being: a webhook that is down, for example.",
+        "WriteFailing", _P, "False", "An object cannot be written at present, for example because a webhook is down.",
         "Repair what the message names; the operator tries again at least every minute.",
     ),
     Reason(

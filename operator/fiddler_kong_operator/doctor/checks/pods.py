@@ -34,7 +34,9 @@ def check_pods(case: Case) -> Outcome:
     diagnoses = tuple(found for pod in case.pods.value for found in _wrong(case, workload, pod))
     if diagnoses:
         return Outcome(diagnoses[0].cause, diagnoses)
-    versions = sorted({str(parse_image(pod.container.image, None).version) for pod in case.pods.value if pod.container})
+    stated = case.snapshot.binding.spec.gateway.kong_version
+    known = (parse_image(pod.container.image, stated).version for pod in case.pods.value if pod.container)
+    versions = sorted({str(version) if version else "of unknown version" for version in known})
     return Outcome(f"{len(case.pods.value)} with the needed settings, Kong {', '.join(versions)}")
 
 

@@ -56,7 +56,8 @@ def _choices(case: Case, spec: BindingSpec) -> Iterator[Diagnosis]:
     silent = [route.name for route in spec.routes if route.llm and (route.payloads or spec.payloads) == "Disabled"]
     key = case.snapshot.binding.key
     if silent:
-        yield diagnose("PayloadsOff", key, f"Fiddler gets no text of prompts and answers of the routes {', '.join(silent)}.")
+        routes = "routes" if len(silent) > 1 else "route"
+        yield diagnose("PayloadsOff", key, f"Fiddler gets no text of prompts and answers of {routes} {', '.join(silent)}.")
     if spec.sessions.mode == "Disabled":
         yield diagnose("SessionsOff", key)
     if spec.tracing.sampling_rate < 1:

@@ -30,9 +30,9 @@ def check_exporter(case: Case) -> Outcome:
 
 def _troubles(export: Export) -> Iterator[Diagnosis]:
     for name, count in export.troubles.items():
-        status = f" (HTTP {export.statuses[name]})" if name in export.statuses else ""
+        status = f", HTTP {export.statuses[name]}" if name in export.statuses else ""
         found = diagnose(name, export.pod)
-        yield diagnose(name, export.pod, f"{found.cause}{status} {count} of the last lines of {export.pod} say so.", found.fix)
+        yield diagnose(name, export.pod, f"{found.cause} {export.pod}: {count} of the last lines{status}.", found.fix)
 
 
 def check_endpoint(case: Case) -> Outcome:

@@ -63,7 +63,7 @@ def _invalid(snapshot: Snapshot) -> str | None:
 
 
 def _forbidden(snapshot: Snapshot) -> str | None:
-    return " ".join(f"{problem}." for problem in snapshot.forbidden) or None
+    return Finding.of_problems(reason("WatchForbidden"), [f"{problem}." for problem in snapshot.forbidden]).message or None
 
 
 def _not_installed(snapshot: Snapshot) -> str | None:
@@ -77,7 +77,7 @@ def _suspended(snapshot: Snapshot) -> str | None:
     if snapshot.binding.spec is None or not snapshot.binding.spec.suspend:
         return None
     harm = [f"{name}: {message}" for name, check in CHECKS if name in _HARMFUL and (message := check(snapshot))]
-    leave = ["All the same, plugins leave, or stay away from, what they would harm."] if harm else []
+    leave = ["Even so, the operator detaches plugins where they do harm."] if harm else []
     return " ".join(["spec.suspend is true: nothing is changed. Set it to false to resume.", *leave, *harm])
 
 
@@ -143,7 +143,7 @@ def _plugin_clash(conflict: PluginConflict) -> str:
     if conflict.exposed:
         return (
             f"Something, perhaps an admission policy, adds {foreign} to {conflict.target} (route {conflict.route}, expose); {danger}, so "
-            f"the binding's own has left it. Except the Service from the policy. {remedy}."
+            f"the operator has detached the binding's own. Exempt the Service from the policy. {remedy}."
         )
     if conflict.filtered:
         remedy = f"Take the filter (extensionRef) that names {conflict.plugin} out of its rules"
@@ -169,9 +169,9 @@ def _taken_name(snapshot: Snapshot) -> str | None:
     binding, objects = snapshot.binding, "; ".join(f"{kind} {', '.join(found)}" for kind, found in taken.items())
     kinds, selector = ",".join(taken).lower(), f"{names.BINDING_LABEL}={binding.name}"
     return (
-        f"Objects of these names exist already and do not belong to this binding: {objects}. Rename the binding or the route, or delete "
-        "these objects. After a restore from a backup they belong to the binding as it was before; delete them then, and the operator "
-        f"makes them again: `kubectl delete {kinds} --namespace {binding.namespace} --selector {selector}`."
+        f"Objects with these names exist already and do not belong to this binding: {objects}. Rename the binding or the route, or delete "
+        "these objects. After a restore from a backup, they belong to the binding as it was before: delete them, and the operator creates "
+        f"them again: `kubectl delete {kinds} --namespace {binding.namespace} --selector {selector}`."
     )
 
 
@@ -188,8 +188,8 @@ def _sampled(spec: BindingSpec) -> str | None:
         return None
     place = "sessions in Fiddler lack" if spec.sessions.mode == "Header" else "Fiddler lacks"
     return (
-        f"tracing.samplingRate is {spec.tracing.sampling_rate:g}: Kong traces that share of the calls, drawn call by call, so {place} the "
-        "others, their text, tokens and costs."
+        f"tracing.samplingRate is {spec.tracing.sampling_rate:g}: Kong traces that share of the calls, chosen at random, so {place} the "
+        "others, with their text, tokens and costs."
     )
 
 

@@ -77,14 +77,15 @@ def _around(target: ObjectKey) -> str:
 
 def _of_plugin(snapshot: Snapshot, name: str, models: OwnModels) -> Iterator[str]:
     if models is None:
-        yield f"the config of {name} is partly in a Secret. Check that logging.log_statistics is true there, or Fiddler shows no tokens."
+        text = "is partly in a Secret. Check that logging.log_statistics is true there, or Fiddler shows no tokens."
+        yield f"the config of plugin {name} {text}"
         return
     spec = snapshot.binding.spec
     captured = spec is not None and spec.payloads == "Captured"
     for affects, text in _SENTENCES:
         affected = [model for model in models if affects(model, captured)]
         if affected:
-            yield f"{name}{_share(affected, models)} {text.format(route_type=affected[0].route_type)}"
+            yield f"plugin {name}{_share(affected, models)} {text.format(route_type=affected[0].route_type)}"
 
 
 def _share(affected: Sequence[OwnModel], models: Sequence[OwnModel]) -> str:

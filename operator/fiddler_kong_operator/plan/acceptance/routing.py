@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -27,7 +27,7 @@ __all__ = ["missing_class", "served_nearby", "shadowed_by_consumers", "shadowed_
 
 _LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
 _SHOWN: Final = 5
-"""Consumers that a message names."""
+"""Plugins that a message names."""
 
 _OPTIONAL: Final = frozenset("?*{|")
 """What makes the character before it optional."""
@@ -40,8 +40,8 @@ def missing_class(snapshot: Snapshot) -> str | None:
     if spec is None or not known or wanted in known or all(expose.gateway_ref for _, expose, _ in exposed_routes(spec)):
         return None
     return (
-        f"There is no IngressClass {wanted} (gateway.ingressClassName); there {'are' if len(known) > 1 else 'is'} "
-        f"{', '.join(sorted(known))}. Use the class of the Kong that runs as the gateway, or create it."
+        f"There is no IngressClass {wanted} (gateway.ingressClassName); the cluster has {', '.join(sorted(known))}. "
+        "Use the class of the Kong that runs as the gateway, or create it."
     )
 
 
@@ -58,7 +58,8 @@ def taken_by_pattern(snapshot: Snapshot) -> str | None:
             if taking and not classes.isdisjoint(classes_of(other)):
                 return (
                     f"The path {taking} of {other.key} is a regular expression that may also match {expose.path} (route {route.name}); "
-                    "Kong tries it first, and calls that it matches are not traced. Check it."
+                    "Kong tries it first, and does not trace calls that it matches. Check that the route's calls do not match it, or "
+                    "choose another expose.path."
                 )
     return None
 
@@ -102,7 +103,7 @@ def shadowed_plugin(snapshot: Snapshot) -> str | None:
     if not found:
         return None
     return (
-        f"On some calls the binding's plugins do not run, because the route carries a plugin of the same type: {', '.join(found)}. "
+        f"On some calls the binding's plugins do not run, because their route has a plugin of the same type: {_listed(found)}. "
         "Kong runs only the most specific plugin of a type. Take it off the route, or check that these calls need no traces."
     )
 
@@ -116,13 +117,17 @@ def shadowed_by_consumers(snapshot: Snapshot) -> str | None:
         return None
     known = sorted({f"{p.consumer} ({p.plugin}, {p.type})" for p in found if p.consumer.namespace == namespace})
     others = sorted({f"consumers in namespace {p.consumer.namespace} ({p.type})" for p in found if p.consumer.namespace != namespace})
-    shown = [*known, *others]
-    more = [f"{len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
     return (
-        f"On calls of some consumers the binding's plugins do not run, because these carry a plugin of the same type: "
-        f"{', '.join([*shown[:_SHOWN], *more])}. Kong runs only the most specific plugin of a type. Take it off the consumer, or check "
+        f"On calls of some consumers the binding's plugins do not run, because the consumer has a plugin of the same type: "
+        f"{_listed([*known, *others])}. Kong runs only the most specific plugin of a type. Take it off the consumer, or check "
         "that these calls need no traces."
     )
+
+
+def _listed(found: Sequence[str]) -> str:
+    """The first of them, and the number of the others."""
+    more = [f"{len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
+    return ", ".join([*found[:_SHOWN], *more])
 
 
 def _shadows(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, ObjectKey, str, str]]:

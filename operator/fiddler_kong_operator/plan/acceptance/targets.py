@@ -53,7 +53,9 @@ def uninstalled_kind(snapshot: Snapshot) -> str | None:
 def unread_target(snapshot: Snapshot) -> str | None:
     """The API server does not answer a read of the object."""
     targets = attach_targets(snapshot.binding)
-    unread = [f"{_named(targets[key], key)}: {snapshot.unread[key]}." for key in targets if key in snapshot.unread]
+    unread = [
+        f"{_named(targets[key], key)}: {snapshot.unread[key]}. The operator tries again." for key in targets if key in snapshot.unread
+    ]
     return " ".join(unread) or None
 
 

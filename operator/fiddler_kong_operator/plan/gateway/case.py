@@ -18,7 +18,18 @@ from .process import PLUGIN_LIST, extended_list, is_data_plane, missing_plugins
 from .remedies import Remedy, remedy_of
 from .tenancy import granted, settings_rival, tenants
 from .unread import Unread
-from .version import SESSIONS_VERIFIED, Defect, Image, KongVersion, known_defects, parse_image, parse_version, sessions_verified, topics_of
+from .version import (
+    SESSIONS_VERIFIED,
+    Defect,
+    Image,
+    KongVersion,
+    known_defects,
+    parse_image,
+    parse_version,
+    sessions_verified,
+    tell_defects,
+    topics_of,
+)
 from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["GatewayCase", "is_allowed", "known_container", "known_version", "make_case"]
@@ -149,6 +160,12 @@ class GatewayCase:
     # Pods
 
     @property
+    def replacement(self) -> str:
+        """What becomes of its pods once the settings are written."""
+        halt = self.workload.halted("manual", "paused")
+        return f"The rollout of its pods {halt.shown}." if halt else "Its pods are then replaced once."
+
+    @property
     def mixed(self) -> bool:
         """Whether pods may still run an older template without the settings."""
         return any(map(self._lags, self.workload.family()))
@@ -185,7 +202,9 @@ class GatewayCase:
     @property
     def advice(self) -> str:
         """Facts worth knowing about a gateway that works."""
-        said = [f" Before {d.fixed}, {d.effect}: upgrade to {d.fixed} or later." for d in self.defects]
+        said = []
+        if self.defects:
+            said.append(f" This version has {'known defects' if len(self.defects) > 1 else 'a known defect'}: {tell_defects(self.defects)}")
         if self.image.version and needs_lua(self.spec) and not sessions_verified(self.image.version):
             verified = ", ".join(".".join(map(str, minor)) for minor in sorted(SESSIONS_VERIFIED))
             grouping = self.spec.sessions.mode == "Header"
@@ -193,7 +212,7 @@ class GatewayCase:
             said.append(f" {what} is unverified on this version (verified: {verified}): check that {seen}.")
         if is_data_plane(self.container):
             said.append(
-                " It is a data plane: KONG_PLUGINS of its control plane, which the operator does not see, must have the plugins too."
+                " It is a data plane: check that KONG_PLUGINS of its control plane, which the operator does not see, has the plugins too."
             )
         return "".join(said)
 

@@ -121,14 +121,15 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     Check(
         "GatewayNotFound",
         lambda s: not s.workload_visible and s.binding.workload,
-        "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Ask its administrator to add the namespace.",
+        "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Ask its administrator to add the namespace to "
+        "--namespaces (chart value watchNamespaces).",
     ),
     Check(
         "GatewayNotFound",
         lambda s: not s.workload_installed and s.binding.workload and WORKLOADS[s.binding.workload.kind].kind,
         "The cluster does not know the kind {found.name} ({found.api_version}). Install Kong Operator, or correct gateway.targetRef.kind.",
     ),
-    Check("GatewayNotReadable", lambda s: s.binding.workload and s.unread.get(s.binding.workload), "{found}."),
+    Check("GatewayNotReadable", lambda s: s.binding.workload and s.unread.get(s.binding.workload), "{found}. The operator tries again."),
     Check(
         "GatewayNotFound",
         lambda s: s.workload is None and s.binding.workload,
@@ -205,8 +206,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayPluginsNotEnabled",
         lambda c: c.missing_plugins,
-        "{of.plugin_list}, without {found}: Kong would refuse its whole configuration, for everybody, so none of these is attached. "
-        "Set {of.wanted_list} (or add them to it). {of.wanted_list.remedy}.",
+        "{of.workload.key}: {of.plugin_list}, without {found}. Kong would refuse its whole configuration, for everybody, so the operator "
+        "attaches none of these. Set {of.wanted_list} (or add them to it). {of.wanted_list.remedy}.",
     ),
     # A workload of Kong Operator is fine where the settings are right already.
     Check(
@@ -218,24 +219,24 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewaySettingFromSource",
         lambda c: c.unread,
-        "{found} The operator opens no ConfigMap or Secret for this, so the values are unknown. Put plain values into env, in place of "
-        "valueFrom and with precedence over envFrom: {found.wanted}.{found.choice}",
+        "{of.workload.key}: {found} The operator opens no ConfigMap or Secret for this, so the values are unknown. Put plain values into "
+        "env, in place of valueFrom and with precedence over envFrom: {found.wanted}.{found.choice}",
     ),
     Check(
         "GatewaySettingDuplicate",
         lambda c: c.in_state(SettingState.DUPLICATE),
-        "{found.duplicates} Remove all but one of the entries; the one left should be {found}.",
+        "{of.workload.key}: {found.duplicates} Leave one entry for each: {found}.",
     ),
     Check(
         "GatewaySettingConflict",
         lambda c: c.applies and not c.override and c.in_state(SettingState.FOREIGN),
-        "{found.lacks} {found.remedy}, or gateway.conflicts: Override to have the operator take it over.",
+        "{of.workload.key}: {found.lacks} {found.remedy}. Or set gateway.conflicts to Override, to have the operator take it over.",
     ),
     Check(
         "GatewaySettingConflict",
         lambda c: c.lua_unfit,
-        "{found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the pre-function plugin. "
-        "{found.remedy}, or sessions.mode: Disabled and no attributes.",
+        "{of.workload.key}: {found.values}, and gateway.untrustedLua is Unmanaged: requests would fail in the pre-function plugin. "
+        "{found.remedy}. Or set sessions.mode to Disabled, and leave attributes out.",
     ),
     Check(
         "GatewaySettingUnsupported",
@@ -247,7 +248,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewaySettingsMissing",
         lambda c: not c.applies and c.lacking,
-        "{found.lacks} gateway.management is Verify, so nothing was changed. {found.remedy}, or gateway.management: Apply.",
+        "{of.workload.key}: {found.lacks} gateway.management is Verify, so nothing was changed. {found.remedy}. Or set gateway.management "
+        "to Apply, to have the operator set them.",
     ),
     Check(
         "GatewayScaledToZero",
@@ -267,9 +269,10 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayPending",
         lambda c: c.rival and c.lacking,
-        "{of.workload.key} lacks {found}; only the settings of the older binding {of.rival.namespace}/{of.rival.name} are applied.",
+        "{of.workload.key} lacks {found}. The operator applies only the settings of the older binding "
+        "{of.rival.namespace}/{of.rival.name}: use the same gateway.untrustedLua in both.",
     ),
-    Check("GatewayPending", lambda c: c.lacking, "About to set {found} on {of.workload.key}; its pods are then replaced once.{of.served}"),
+    Check("GatewayPending", lambda c: c.lacking, "About to set on {of.workload.key}: {found}. {of.replacement}{of.served}"),
     Check("GatewayNotRunning", lambda c: c.workload.halted("unscheduled"), "{of.workload.key} {found.shown}. {found.remedy}"),
     Check("GatewayNotReadable", lambda c: c.unseen, "{found}."),
     Check("GatewayNotRunning", lambda c: c.unmade, "{found}"),
@@ -284,7 +287,7 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayRollingOut",
         lambda c: c.mixed,
-        "The pods of {of.workload.key} are being replaced. The pre-function plugin is attached when all run with the settings.",
+        "The pods of {of.workload.key} are being replaced. The operator attaches the pre-function plugin when all run with the settings.",
     ),
     Check(
         "GatewayVersionUnknown",

@@ -148,7 +148,7 @@ class Observations:
     @property
     def lacks(self) -> str:
         """The present values beside the needed ones."""
-        return " ".join(f"{self._value(o)}, needed is {o.setting.value}." for o in self.observations)
+        return " ".join(f"{self._value(o)}; it must be {o.setting.value}." for o in self.observations)
 
     @property
     def duplicates(self) -> str:

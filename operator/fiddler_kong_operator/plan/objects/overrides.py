@@ -93,7 +93,7 @@ def _fault(kind: PluginKind, operation: PatchOperation) -> str | None:
     if operation.op == "remove":
         return _refused_name(kind, path)
     if operation.value is None:
-        return f"needs a value for `{operation.op}`, which null is not; `remove` takes a field away"
+        return f"must have a value other than null for `{operation.op}`; to take a field away, use `remove`"
     names = [name for name, _ in _walk(operation.value, 0)]
     return _value_fault(operation.value) or _refused_name(kind, (*path, *names))
 
@@ -129,7 +129,7 @@ def _walk(value: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
 
 def _scalar_fault(value: JsonValue) -> str | None:
     if value is None:
-        return f"needs a value without null, nested at most {MAX_DEPTH} levels"
+        return f"must have a value without null in it, and nested at most {MAX_DEPTH} levels deep"
     if isinstance(value, str):
         return _text_fault(value)
     if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:

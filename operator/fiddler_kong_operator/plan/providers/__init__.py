@@ -75,7 +75,7 @@ def _address(model: Model) -> Upstream:
         return Upstream.from_url(model.options.upstream_url)
     upstream = provider_of(model).locate(model)
     if upstream is None:
-        raise ValueError("it must be set: this provider has no address of its own")
+        raise ValueError("must be given: this provider has no address of its own")
     return upstream
 
 

@@ -24,7 +24,7 @@ def _options(llm: Model) -> dict[str, Any]:
 def _advise(llm: Model) -> tuple[str, ...]:
     if llm.options.max_tokens is not None or llm.route_type not in calls("chat"):
         return ()
-    return ("options.maxTokens: is not given. Anthropic refuses a call without max_tokens, so every call must then have one.",)
+    return ("options.maxTokens is not given: Anthropic refuses a call without max_tokens, so set it, or have every call bring one.",)
 
 
 ANTHROPIC: Final = Provider(

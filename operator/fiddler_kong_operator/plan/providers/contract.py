@@ -79,7 +79,7 @@ class Provider:
     def call_problems(self, llm: Model) -> tuple[str, ...]:
         """Why Kong cannot make such calls of the provider, as sentences that begin with a field of `llm`: `routeType` or `format`."""
         if llm.route_type not in self.route_types:
-            return (f"routeType: Kong has no {llm.route_type} for {self.name}; it has {', '.join(sorted(self.route_types))}.",)
+            return (f"routeType: Kong has no {llm.route_type} for {self.name}. Choose one of {', '.join(sorted(self.route_types))}.",)
         if llm.format != "openai" and llm.format not in self.formats:
             return (f"format: must be one of {', '.join(('openai', *sorted(self.formats)))} where provider is {self.name}.",)
         if llm.route_type in self.native and llm.format == "openai":

@@ -12,7 +12,7 @@ from typing import Final
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.plan.arrivals import Look, Summary
-from fiddler_kong_operator.plan.gateway.version import known_defects, parse_version, topics_of
+from fiddler_kong_operator.plan.gateway.version import known_defects, parse_version, tell_defects, topics_of
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
@@ -49,7 +49,7 @@ def not_seen(spec: BindingSpec) -> Finding:
     """The finding as long as no span was seen."""
     return Finding(
         reason("NoTracesYet"),
-        f"No span of application {spec.fiddler.application_id} was seen in Fiddler since the plugins last changed, within the last day. "
+        f"No span of application {spec.fiddler.application_id} was seen in Fiddler in the last day, since the plugins last changed. "
         "Nothing is wrong if nobody has called a route: send one call through the gateway, and it shows within minutes. "
         "If it does not, see the gateway's log for errors of the opentelemetry plugin.",
     )
@@ -97,7 +97,8 @@ def _without_text(summary: Summary, spec: BindingSpec, _version: str | None) -> 
         return None
     own = [route.name for route in spec.routes if route.llm is None]
     cause = (
-        f"The ai-proxy of route {', '.join(own)} is not the binding's: set logging.log_payloads in it to true. "
+        f"The ai-proxy of {'routes' if len(own) > 1 else 'route'} {', '.join(own)} is not the binding's: set logging.log_payloads in it to "
+        "true. "
         if own
         else "Look for an ai-proxy that runs in place of the binding's, on a route or consumer, and for what removes text on the way. "
     )
@@ -122,15 +123,14 @@ def _defective(_summary: Summary, spec: BindingSpec, version: str | None) -> _Fo
     defects = [d for d in known_defects(parse_version(version), topics_of(spec)) if d.visible] if version else []
     if not defects:
         return None
-    told = "; ".join(f"before {d.fixed}, {d.effect}" for d in defects)
-    return "ArrivingWithDefects", f"Spans arrive, but Kong {version} reports some of it wrong: {told}. Upgrade Kong."
+    return "ArrivingWithDefects", f"Spans arrive, but Kong {version} has known defects: {tell_defects(defects)}"
 
 
 def _without_agent(summary: Summary, _spec: BindingSpec, _version: str | None) -> _Found:
     if summary.agent is not False:
         return None
     return "AgentUnknown", (
-        "Spans arrive. Fiddler shows their agent as <UNKNOWN_AGENT>: to name it, set gen_ai.agent.name in spec.attributes."
+        "Spans arrive, and Fiddler shows their agent as <UNKNOWN_AGENT>. To name it, add gen_ai.agent.name to spec.attributes."
     )
 
 

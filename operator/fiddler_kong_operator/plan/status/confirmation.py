@@ -102,7 +102,10 @@ def _programmed(rest: str) -> Finding:
 
 def _waiting(waiting: Sequence[ObjectKey], ingress_class: str) -> str:
     ingresses = ", ".join(map(str, waiting))
-    return f"Kong has not confirmed the route yet: no address in the status of {ingresses}, but others of class {ingress_class} have one."
+    routes = "routes" if len(waiting) > 1 else "route"
+    return (
+        f"Kong has not confirmed the {routes} yet: no address in the status of {ingresses}, but others of class {ingress_class} have one."
+    )
 
 
 def _cause(snapshot: Snapshot) -> str:
@@ -113,4 +116,4 @@ def _cause(snapshot: Snapshot) -> str:
     first = min(_others_refusals(snapshot), key=lambda warning: (warning.about.kind == _POD, warning.about), default=None)
     if first is None:
         return f"Check that Kong's controller runs, serves the class and watches this namespace, and that nothing freezes Kong: {_FROZEN}"
-    return f"Kong refuses every change of anybody now; an event about {first.about} says why. Nothing is wrong with this binding."
+    return f"Kong refuses every change by anybody at present; an Event about {first.about} says why. Nothing is wrong with this binding."

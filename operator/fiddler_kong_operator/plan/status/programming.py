@@ -18,7 +18,14 @@ from .warnings import APPLY_FAILED, TRANSLATION_FAILED, current_warnings
 
 __all__ = ["evaluate_programming"]
 
-_REASONS: Final = {APPLY_FAILED: "KongRefused", TRANSLATION_FAILED: "KongTranslationFailed"}
+_CONSEQUENCES: Final = {
+    APPLY_FAILED: ("KongRefused", "Correct that: until then, Kong refuses its whole configuration, and no change reaches the gateway."),
+    TRANSLATION_FAILED: (
+        "KongTranslationFailed",
+        "Correct that: until then, the controller leaves the object out of Kong's configuration.",
+    ),
+}
+"""Reason and what to do, by the reason of a warning."""
 
 
 def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool, refusal: RefusalStatus | None = None) -> Finding:
@@ -26,7 +33,9 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool, refusal: Ref
     if refusal:
         return refused(refusal, snapshot)
     for warning in current_warnings(snapshot):
-        return Finding(reason(_REASONS[warning.reason]), f"Kong Ingress Controller says of {warning.about}: {warning.message}")
+        name, consequence = _CONSEQUENCES[warning.reason]
+        message = f"Kong Ingress Controller says of {warning.about}: {warning.message.rstrip('. ')}. {consequence}"
+        return Finding(reason(name), message)
     if snapshot.frozen_by:
         return _frozen(snapshot)
     missing = missing_names(snapshot, lua_withheld=lua_withheld)
@@ -38,15 +47,17 @@ def _withheld(snapshot: Snapshot) -> Finding:
     waiting = [plugin_key(snapshot.binding, i.plugin, i.route).name for i in (lua_plugins(spec) if spec else ())]
     return Finding(
         reason("WaitingForGateway"),
-        f"KongPlugin {', '.join(waiting)} is attached when the gateway runs with its new settings; the others are attached.",
+        f"The operator attaches KongPlugin {', '.join(waiting)} when the gateway runs with its new settings. The others are attached.",
     )
 
 
 def _frozen(snapshot: Snapshot) -> Finding:
     (culprit, name), *others = snapshot.frozen_by
-    more = f" So do {len(others)} other lists." if len(others) > 1 else " So does another list." if others else ""
+    more = (
+        f" {len(others)} other lists have such a name too." if len(others) > 1 else " Another list has such a name too." if others else ""
+    )
     message = (
         f"{culprit} has {name} twice in its annotation {names.KONG_PLUGINS_ANNOTATION}. Kong therefore refuses its whole configuration: "
-        f"no change by anybody reaches the gateway until one of them is taken out.{more}"
+        f"no change by anybody reaches the gateway. Remove one of the two.{more}"
     )
     return Finding(reason("GatewayFrozen"), message)

@@ -66,14 +66,15 @@ def refused(refusal: RefusalStatus, snapshot: Snapshot) -> Finding:
     objects = refused_objects(refusal, snapshot)
     routes = sorted(withdrawn_routes(snapshot.binding, objects))
     plugins = sorted(key.name for key in objects if key.kind == KONG_PLUGIN.name)
-    done = [f"no list names {', '.join(plugins)} any more"] if plugins else []
-    done += [f"the route {name} is not exposed any more" for name in routes]
+    done = [f"detached {', '.join(plugins)}"] if plugins else []
+    done += [f"stopped exposing {'routes' if len(routes) > 1 else 'route'} {', '.join(routes)}"] if routes else []
+    told = f" So that the gateway takes changes again, the operator has {' and '.join(done)}." if done else ""
     filters = [f"{name} out of {target.key}" for target in snapshot.targets.values() for name in target.filters if name in plugins]
-    remedy = f" Take the filters that name {' and '.join(filters)} at once: the operator changes no filters." if filters else ""
+    remedy = f" Take the filters that name {' and '.join(filters)} at once: the operator does not change filters." if filters else ""
     return Finding(
         reason("KongRefused"),
-        f"Kong refused {refusal.message}. So that the gateway takes changes again, {' and '.join(done)}.{remedy} Correct the spec. To try "
-        "the same again, for instance after a change of the gateway, set spec.suspend to true and back to false.",
+        f"Kong refused {refusal.message}.{told}{remedy} Correct the spec. To try the same again, for instance after a change of the "
+        "gateway, set spec.suspend to true and back to false.",
     )
 
 

@@ -52,7 +52,7 @@ def _sentence(snapshot: Snapshot, target: Attachable, missing: Sequence[str]) ->
     references = (f"{{group: {names.KONG_GROUP}, kind: {KONG_PLUGIN.name}, name: {name}}}" for name in missing)
     filters = ", ".join(f"{{type: ExtensionRef, extensionRef: {reference}}}" for reference in references)
     return (
-        f"{target.key} lacks {', '.join(missing)}; with gateway.management: Verify the operator does not add them. Set in its metadata: "
+        f"{target.key} lacks {', '.join(missing)}, which the operator does not add with gateway.management: Verify. Set in its metadata: "
         f"annotations: {{{names.KONG_PLUGINS_ANNOTATION}: {whole}}}. Or, for a gateway of Kong Operator that follows only filters (hybrid, "
         f"Konnect), add to each rule: filters: [{filters}]. Never both: a plugin that is named twice freezes the gateway."
     )

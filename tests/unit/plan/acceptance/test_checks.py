@@ -353,7 +353,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "a policy adds one of our types to our own Service",
         own_service("corporate-tracing", plugin_types={"corporate-tracing": "opentelemetry"}),
         "PluginClash",
-        ["adds corporate-tracing of type opentelemetry to Service kong/assistant-openai (route openai, expose)", "Except the Service"],
+        ["adds corporate-tracing of type opentelemetry to Service kong/assistant-openai (route openai, expose)", "Exempt the Service"],
     ),
     (
         "a policy adds another type to our own Service",
@@ -395,7 +395,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "a class that no IngressClass has",
         make_snapshot(ingress_classes={"kong-internal": False, "nginx": True}),
         "IngressClassNotFound",
-        ["no IngressClass kong (gateway.ingressClassName); there are kong-internal, nginx"],
+        ["no IngressClass kong (gateway.ingressClassName); the cluster has kong-internal, nginx."],
     ),
     ("a class that exists", make_snapshot(ingress_classes={"kong": False}), "Accepted", []),
     ("a missing class, where no route needs it", attached(ingress_classes={"nginx": True}), "Accepted", []),

@@ -94,4 +94,4 @@ def test_a_kind_with_another_template_is_one_row() -> None:
     finding = evaluate_gateway(make_snapshot(binding_of(FLEET), workload=workload), EVERY).finding
 
     field = 'spec.gateway.podTemplate.spec.containers[name="proxy"].env[name="KONG_TRACING_SAMPLING_RATE"]'
-    assert finding.message.startswith(f"{field}.value is 0.5, set by manager helm, needed is 1.0.")
+    assert finding.message.startswith(f"Fleet kong/edge: {field}.value is 0.5, set by manager helm; it must be 1.0.")

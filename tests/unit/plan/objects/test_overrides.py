@@ -257,8 +257,8 @@ FACTOR = patched("ai-proxy", add("/model/options/service_tier_factor", [{"tier":
 def test_an_operation_without_a_value_says_so(op: str, value: dict[str, Any]) -> None:
     text = message(patched("opentelemetry", {"op": op, "path": "/sampling_rate", **value}))
     assert text == (
-        f"spec.overrides[0].patch[0]: /sampling_rate of opentelemetry needs a value for `{op}`, which null is not; "
-        "`remove` takes a field away."
+        f"spec.overrides[0].patch[0]: /sampling_rate of opentelemetry must have a value other than null for `{op}`; "
+        "to take a field away, use `remove`."
     )
 
 

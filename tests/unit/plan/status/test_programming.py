@@ -23,11 +23,21 @@ def found(seen: Snapshot, *, lua_withheld: bool = False) -> Finding:
     return evaluate_programming(seen, lua_withheld=lua_withheld)
 
 
-@pytest.mark.parametrize(("kongs", "ours"), [(APPLY_FAILED, "KongRefused"), (TRANSLATION_FAILED, "KongTranslationFailed")])
+@pytest.mark.parametrize(
+    ("kongs", "ours", "consequence"),
+    [
+        (APPLY_FAILED, "KongRefused", "Correct that: until then, Kong refuses its whole configuration, and no change reaches the gateway."),
+        (
+            TRANSLATION_FAILED,
+            "KongTranslationFailed",
+            "Correct that: until then, the controller leaves the object out of Kong's configuration.",
+        ),
+    ],
+)
 @pytest.mark.parametrize("about", [PLUGIN, TARGET], ids=lambda key: key.kind)
-def test_a_warning_that_holds_is_shown(about: ObjectKey, kongs: str, ours: str) -> None:
-    shown = found(make_snapshot(warnings=(KongWarning(about, kongs, "no such field", NOW),)), lua_withheld=True)
-    assert (shown.reason.name, shown.message) == (ours, f"Kong Ingress Controller says of {about}: no such field")
+def test_a_warning_that_holds_is_shown_with_what_to_do(about: ObjectKey, kongs: str, ours: str, consequence: str) -> None:
+    shown = found(make_snapshot(warnings=(KongWarning(about, kongs, "no such field.", NOW),)), lua_withheld=True)
+    assert (shown.reason.name, shown.message) == (ours, f"Kong Ingress Controller says of {about}: no such field. {consequence}")
 
 
 def test_what_is_withheld_waits_for_the_gateway() -> None:
@@ -166,12 +176,13 @@ def frozen(*about: ObjectKey, ago: float = 5.0) -> str:
 def test_a_gateway_that_somebody_elses_object_freezes_is_told_by_its_name_and_without_its_words() -> None:
     message = frozen(ObjectKey("Pod", "kong", "controller"), ObjectKey("KongPlugin", "shop", "broken"))
     assert message.endswith(
-        "Kong refuses every change of anybody now; an event about KongPlugin shop/broken says why. Nothing is wrong with this binding."
+        "Kong refuses every change by anybody at present; an Event about KongPlugin shop/broken says why. "
+        "Nothing is wrong with this binding."
     )
 
 
 def test_where_no_object_is_named_the_pod_of_kongs_controller_has_the_event() -> None:
-    assert "an event about Pod kong/controller says why" in frozen(ObjectKey("Pod", "kong", "controller"))
+    assert "an Event about Pod kong/controller says why" in frozen(ObjectKey("Pod", "kong", "controller"))
 
 
 def test_a_refusal_of_long_ago_freezes_nothing() -> None:
@@ -222,8 +233,8 @@ def test_a_change_that_kong_cannot_have_taken_is_not_confirmed(shown: Finding, e
 
 def test_who_freezes_the_gateway_is_named_to_a_binding_that_is_only_attached() -> None:
     assert attached(30).message == (
-        "Kong has not confirmed the last change yet. Kong refuses every change of anybody now; an event about KongPlugin shop/broken says "
-        "why. Nothing is wrong with this binding."
+        "Kong has not confirmed the last change yet. Kong refuses every change by anybody at present; an Event about KongPlugin "
+        "shop/broken says why. Nothing is wrong with this binding."
     )
 
 
@@ -246,7 +257,7 @@ def test_a_gateway_that_another_object_freezes_takes_no_plugin_of_ours() -> None
 
     assert (shown.reason.name, shown.status) == ("GatewayFrozen", "False")
     assert shown.message.startswith("Ingress shop/web has cors twice in its annotation konghq.com/plugins.")
-    assert shown.message.endswith("So does another list.")
+    assert shown.message.endswith("Remove one of the two. Another list has such a name too.")
 
 
 def test_a_list_that_was_just_written_freezes_nothing() -> None:

@@ -78,7 +78,7 @@ def test_a_route_does_not_serve_without_what_it_needs(refused: ObjectKey) -> Non
     decision = decide(complained(applied(EXPOSING), refused))
 
     assert decision.prune == (INGRESS, SERVICE)
-    assert "the route openai is not exposed any more" in shown(decision, complained(applied(EXPOSING), refused))
+    assert "stopped exposing route openai." in shown(decision, complained(applied(EXPOSING), refused))
 
 
 def test_a_refused_plugin_leaves_the_lists_of_others() -> None:
@@ -97,8 +97,8 @@ def test_the_condition_has_kongs_words_and_says_what_was_done_and_how_to_go_on()
 
     assert (finding.reason.name, finding.reason.stalls) == ("KongRefused", True)
     assert finding.message == (
-        "Kong refused KongPlugin kong/assistant-opentelemetry: no such field. So that the gateway takes changes again, no list names "
-        "assistant-opentelemetry any more. Correct the spec. To try the same again, for instance after a change of the gateway, set "
+        "Kong refused KongPlugin kong/assistant-opentelemetry: no such field. So that the gateway takes changes again, the operator has "
+        "detached assistant-opentelemetry. Correct the spec. To try the same again, for instance after a change of the gateway, set "
         "spec.suspend to true and back to false."
     )
 

@@ -99,6 +99,14 @@ async def test_an_unusable_kubeconfig_is_no_cluster(tmp_path: Path, content: str
     assert "sk-secret" not in str(caught.value)
 
 
+async def test_a_tls_server_name_that_yaml_reads_as_a_number_is_told(tmp_path: Path) -> None:
+    content = yaml.safe_load(kubeconfig(tmp_path, first=HOST).read_text())
+    content["clusters"][0]["cluster"]["tls-server-name"] = 1234
+    (tmp_path / "numbered").write_text(yaml.safe_dump(content))
+    with pytest.raises(NoCluster, match=r"tls-server-name in the kubeconfig must be text\. Put it in quotes"):
+        await load_configuration(str(tmp_path / "numbered"))
+
+
 async def test_an_unknown_context_is_no_cluster(tmp_path: Path) -> None:
     with pytest.raises(NoCluster):
         await load_configuration(str(kubeconfig(tmp_path, first=HOST)), "unknown")

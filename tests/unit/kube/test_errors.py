@@ -100,6 +100,10 @@ def test_the_text_says_what_was_asked_and_what_the_server_said() -> None:
     assert str(error(422, "plugin is not known")) == "patch KongPlugin ai/x: plugin is not known"
 
 
+def test_a_text_ends_without_the_servers_full_stop_because_sentences_go_on_with_it() -> None:
+    assert str(error(403, "the policy says no.")) == "patch KongPlugin ai/x: the policy says no"
+
+
 def test_without_a_message_the_status_is_said() -> None:
     assert str(error_of(CALL, 502, {})) == "patch KongPlugin ai/x: HTTP 502"
 

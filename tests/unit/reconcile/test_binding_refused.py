@@ -29,7 +29,7 @@ async def test_a_refused_object_is_reported_and_retried_in_a_minute() -> None:
     assert 0 < wake <= REFUSED_RETRY
 
     assert stage.condition("PluginsProgrammed") == ("False", "PluginsWriteRefused")
-    assert stage.message("PluginsProgrammed") == str(stage.errors["KongPlugin"])
+    assert stage.message("PluginsProgrammed").startswith(f"{stage.errors['KongPlugin']}. Change what refuses it")
     assert stage.condition("Stalled") == ("True", "PluginsWriteRefused")
     assert stage.status["routes"] == "0/1"
 

@@ -50,7 +50,7 @@ def parsed(raw_spec: object) -> tuple[object, str | None]:
 def test_violations_of_a_spec_are_named_by_field() -> None:
     found, message = parsed(spec(EXPOSED, {**ATTACHED, "llm": {"provider": "openai", "model": "m", "auth": {"secretRef": {}}}}))
     assert found is None
-    assert message == "spec.routes[1].llm.auth.secretRef.name: must be given; spec.routes[1].llm.auth.secretRef.key: must be given"
+    assert message == "spec.routes[1].llm.auth.secretRef.name: must be given. spec.routes[1].llm.auth.secretRef.key: must be given."
 
 
 @pytest.mark.parametrize(

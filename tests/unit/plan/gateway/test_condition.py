@@ -11,7 +11,7 @@ from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Snapshot
-from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Rollout
+from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Halt, Rollout
 from tests.unit.plan.gateway import test_rollouts
 from tests.unit.plan.situations import AGENT, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
@@ -445,6 +445,14 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ),
     ("Kong Operator's, right", with_env(WANTED, owners={"DataPlane": "edge"}), "GatewayConfigured", []),
     ("absent", with_env({}), "GatewayPending", ["Deployment kong/kong-gateway: KONG_TRACING_INSTRUMENTATIONS=all", "replaced once."]),
+    (
+        "absent, of pods that only a person replaces",
+        with_env(
+            {}, rollout=Rollout(complete=True, ready=True, halt=Halt("manual", "waits until someone deletes its pods", "Delete them."))
+        ),
+        "GatewayPending",
+        ["KONG_UNTRUSTED_LUA=on. The rollout of its pods waits until someone deletes its pods."],
+    ),
     ("ours and outdated", with_env({**WANTED, UNTRUSTED_LUA: "sandbox"}, managers=OURS), "GatewayPending", ["KONG_UNTRUSTED_LUA=on"]),
     (
         "absent while suspended",
@@ -459,7 +467,10 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
             siblings=(make_binding(make_spec(untrustedLua="sandbox"), name="elder", created=1),),
         ),
         "GatewayPending",
-        ["lacks KONG_TRACING_INSTRUMENTATIONS=all", "applies only the settings of the older binding kong/elder: use the same gateway.untrustedLua in both."],
+        [
+            "lacks KONG_TRACING_INSTRUMENTATIONS=all",
+            "applies only the settings of the older binding kong/elder: use the same gateway.untrustedLua in both.",
+        ],
     ),
     ("no pod", with_env(WANTED, rollout=DOWN), "GatewayNotRunning", ["no ready pod", "kubectl -n kong get pods"]),
     ("rolling out, seen from the start", rolling(make_container(TRACING)), "GatewayRollingOut", ["being replaced"]),

@@ -63,7 +63,7 @@ _PAUSE: Final = 2.0
 @click.option("--probe/--no-probe", "asks", default=True, show_default=True, help="Ask the trace endpoint from this machine too.")
 @probe_options("allow_http", "allowed_addresses", "ca_file")
 def doctor(binding: str | None, files: tuple[str, ...], route: str | None, output: str, **options: Any) -> None:
-    """Find what keeps traces from Fiddler, and say how to fix it.
+    """Find what keeps traces from Fiddler, and how to fix it.
 
     It checks each step from the cluster to the spans in Fiddler, and tells each problem with its cause and a fix.
 

@@ -123,6 +123,13 @@ def test_each_fault_of_a_pod_is_named(pods: Look[tuple[Pod, ...]], name: str) ->
     assert names(check("09", make_case(pods=pods))) == [name]
 
 
+@pytest.mark.parametrize(("stated", "version"), [({}, "of unknown version"), ({"kongVersion": "3.13"}, "3.13")])
+def test_the_version_of_pods_with_an_image_of_ones_own_is_the_stated_one_or_unknown(stated: dict[str, str], version: str) -> None:
+    case = make_case(snapshot_of(binding=make_binding(make_spec(**stated))), pods=pod(image="registry.example.net/edge:1.4.2"))
+
+    assert check("09", case).said == f"1 with the needed settings, Kong {version}"
+
+
 def test_pods_without_the_container_are_not_taken_for_fine() -> None:
     case = make_case(snapshot_of(binding=make_binding(make_spec(container="kong"))), pods=Look((Pod(POD, ready=True),)))
 

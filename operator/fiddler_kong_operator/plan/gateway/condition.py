@@ -121,8 +121,7 @@ ABSENCE: Final[tuple[Check[Snapshot], ...]] = (
     Check(
         "GatewayNotFound",
         lambda s: not s.workload_visible and s.binding.workload,
-        "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Ask its administrator to add the namespace to "
-        "--namespaces (chart value watchNamespaces).",
+        "The operator does not watch namespace {found.namespace}, so {found} cannot be seen. Have its administrator add it (--namespaces).",
     ),
     Check(
         "GatewayNotFound",
@@ -248,8 +247,7 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewaySettingsMissing",
         lambda c: not c.applies and c.lacking,
-        "{of.workload.key}: {found.lacks} gateway.management is Verify, so nothing was changed. {found.remedy}. Or set gateway.management "
-        "to Apply, to have the operator set them.",
+        "{of.workload.key}: {found.lacks} gateway.management is Verify, so nothing was changed. {found.remedy}. Or set it to Apply.",
     ),
     Check(
         "GatewayScaledToZero",
@@ -269,8 +267,7 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayPending",
         lambda c: c.rival and c.lacking,
-        "{of.workload.key} lacks {found}. The operator applies only the settings of the older binding "
-        "{of.rival.namespace}/{of.rival.name}: use the same gateway.untrustedLua in both.",
+        "{of.workload.key} lacks {found}. Only the settings of the older binding {of.rival.namespace}/{of.rival.name} apply: use these.",
     ),
     Check("GatewayPending", lambda c: c.lacking, "About to set on {of.workload.key}: {found}. {of.replacement}{of.served}"),
     Check("GatewayNotRunning", lambda c: c.workload.halted("unscheduled"), "{of.workload.key} {found.shown}. {found.remedy}"),

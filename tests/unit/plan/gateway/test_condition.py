@@ -469,7 +469,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "GatewayPending",
         [
             "lacks KONG_TRACING_INSTRUMENTATIONS=all",
-            "applies only the settings of the older binding kong/elder: use the same gateway.untrustedLua in both.",
+            "Only the settings of the older binding kong/elder apply: use these.",
         ],
     ),
     ("no pod", with_env(WANTED, rollout=DOWN), "GatewayNotRunning", ["no ready pod", "kubectl -n kong get pods"]),

@@ -91,7 +91,7 @@ def test_a_gateway_that_lacks_only_the_settings_is_fine_and_what_will_be_set_is_
     result = doctor(tmp_path, BINDING, secret("fiddler"), secret("openai"), GATEWAY)
 
     line = next(row for row in result.output.splitlines() if "Gateway  " in row)
-    assert line.strip().startswith("✓ Gateway              About to set KONG_TRACING_INSTRUMENTATIONS=all")
+    assert line.strip().startswith("✓ Gateway              About to set on Deployment kong/kong-gateway: KONG_TRACING")
     assert "Deployment kong/kong-gateway runs Kong 3.13.0.7 with the needed settings" in line
     assert "Pods of the gateway  not looked at: there is no cluster" in result.output
 

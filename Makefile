@@ -53,9 +53,10 @@ test: lint verify ## Lint, generated files, tests (TESTS=path runs only those te
 test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
 	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py
 
-test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (half an hour)
+test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (an hour)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@FAULTS=all $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal tests/faults tests/generated tests/security
+	@$(BIN)/python -m pytest -m exhaustive tests/devcluster tests/integration
 
 soak: $(STAMP) ## Churn and faults for ten minutes: no leak, no needless write (MINUTES=60 takes longer)
 	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 tests/soak/soak.py

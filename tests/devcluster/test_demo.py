@@ -56,6 +56,7 @@ def started() -> Iterator[subprocess.Popen[str]]:
             demo.kill()  # otherwise the end of the block waits for it
 
 
+@pytest.mark.exhaustive
 def test_a_demo_ended_by_sigterm_leaves_no_cluster(started: subprocess.Popen[str]) -> None:
     started.send_signal(signal.SIGTERM)
 
@@ -65,6 +66,7 @@ def test_a_demo_ended_by_sigterm_leaves_no_cluster(started: subprocess.Popen[str
     assert clusters_of(started.pid) == []
 
 
+@pytest.mark.exhaustive
 def test_a_demo_whose_output_is_cut_off_ends_without_a_traceback_and_leaves_no_cluster(started: subprocess.Popen[str]) -> None:
     assert started.stdout is not None
     assert started.stderr is not None

@@ -81,7 +81,9 @@ def test_up_status_env_down(name: str) -> None:
     assert f"No cluster named '{name}' runs" in devcluster("down", "--name", name).stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.exhaustive) for number in (signal.SIGINT, signal.SIGTERM))]
+)
 def test_nothing_outlives_the_parent(name: str, number: signal.Signals) -> None:
     script = f"""
 import sys, time

@@ -24,6 +24,11 @@ async def _application(_: web.Request) -> web.Response:
     return web.json_response({"data": {"name": "bench"}})
 
 
+async def _spans(_: web.Request) -> web.Response:
+    """No calls are made, so there are none."""
+    return web.json_response({"data": {"items": []}})
+
+
 async def _count(request: web.Request) -> web.Response:
     return web.json_response(len(request.app[_EXPORTS]))
 
@@ -32,7 +37,8 @@ def application() -> web.Application:
     """The endpoint."""
     app = web.Application()
     app[_EXPORTS] = []
-    app.add_routes([web.post("/v1/traces", _export), web.get("/v3/applications/{id}", _application), web.get("/count", _count)])
+    app.add_routes([web.post("/v1/traces", _export), web.get("/count", _count)])
+    app.add_routes([web.get("/v3/applications/{id}", _application), web.post("/v3/spans/query", _spans)])
     return app
 
 

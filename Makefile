@@ -13,7 +13,7 @@ TESTS ?= tests
 IMAGE ?= localhost/fiddler-kong-operator
 MINUTES ?= 10
 
-.PHONY: help install generate verify lint format site demo test test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image clean
+.PHONY: help install generate verify lint format site demo test test-collector test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ demo: $(STAMP) ## See it work: a real control plane, a conversation, its session
 test: lint verify ## Lint, generated files, tests (TESTS=path runs only those tests)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(TESTS)
+
+test-collector: $(STAMP) ## The page's configuration in a real OpenTelemetry Collector, which is built first (not part of `make test`)
+	@$(BIN)/python -m pytest tests/standins/real_collector.py
 
 test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
 	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py

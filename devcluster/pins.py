@@ -147,6 +147,7 @@ _ALL: Final = (
     Component("kind", GoModule.named("kind"), "sigs.k8s.io/kind", "sigs.k8s.io/kind"),
     Component("actionlint", GoModule.named("actionlint"), "github.com/rhysd/actionlint/cmd/actionlint", "github.com/rhysd/actionlint"),
     Component("kstatus", GoModule.named("kstatus"), ".", "sigs.k8s.io/cli-utils"),
+    Component("collector", GoModule.named("collector"), ".", "go.opentelemetry.io/collector/otelcol"),
     Component("promql", GoModule.named("promql"), ".", "github.com/prometheus/prometheus"),
     Component("olm", GoModule.named("olm"), ".", "github.com/operator-framework/api"),
 )

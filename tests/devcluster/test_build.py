@@ -104,6 +104,7 @@ def test_versions_come_from_the_pins() -> None:
         "kind": "v0.33.0",
         "actionlint": "v1.7.12",
         "kstatus": "v0.37.2",
+        "collector": "v0.161.0",
         "promql": "v0.315.1",
         "olm": "v0.38.0",
     }

@@ -139,5 +139,5 @@ def test_every_string_and_list_is_bounded() -> None:
 def test_explain_shows_the_docstring(cluster: Cluster) -> None:
     text = " ".join(cluster.kubectl("explain", "fkb.spec.payloads").split())
 
-    assert "`Captured` sends prompts and answers to Fiddler. They may hold personal data" in text
+    assert "Whether Kong sends prompts and answers to Fiddler. `Captured`: it does; they may hold personal data." in text
     assert "ENUM: Disabled Captured" in text

@@ -89,7 +89,7 @@ REFUSED: Final = (
     Refusal(
         "an empty attribute", _override("opentelemetry", "/resource_attributes/x", ""), "InvalidSpec", "must be a string that is not empty"
     ),
-    Refusal("null", _override("opentelemetry", "/queue", None), "InvalidSpec", "needs a value for `add`"),
+    Refusal("null", _override("opentelemetry", "/queue", None), "InvalidSpec", "must have a value other than null for `add`"),
     Refusal("http", _put("fiddler", url="http://acme.fiddler.ai"), "EndpointRefused", "not inside the cluster"),
     Refusal("metadata service", _put("fiddler", url="https://169.254.169.254"), "EndpointRefused", "fiddler.url must be your Fiddler"),
     Refusal(

@@ -27,7 +27,7 @@ def test_a_binding_waits_while_another_object_freezes_the_gateway_and_names_it(r
 
     arena.until_condition("Ready", "Unknown", "KongNotConfirmed")
     arena.until(
-        lambda: f"an event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
+        lambda: f"an Event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
         "the name of the object that freezes the gateway",
     )
 
@@ -46,7 +46,7 @@ def test_a_change_is_not_confirmed_to_an_attached_binding_while_another_object_f
 
     arena.until_condition("Ready", "Unknown", "KongNotConfirmed")
     arena.until(
-        lambda: f"an event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
+        lambda: f"an Event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
         "the name of the object that freezes the gateway",
     )
 

@@ -67,7 +67,7 @@ def test_pre_function_waits_until_the_last_old_pod_is_gone(gateway: Gateway) -> 
         gateway,
         "GatewayRollingOut",
         f"The pods of Deployment {arena.namespace}/kong-gateway are being replaced. "
-        "The pre-function plugin is attached when all run with the settings.",
+        "The operator attaches the pre-function plugin when all run with the settings.",
     )
     arena.until_quiet(1)
     assert waits(arena.pushed())

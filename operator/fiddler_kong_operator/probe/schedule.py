@@ -275,7 +275,9 @@ class SpanSchedule(Schedule[Arrivals]):
         return result.look.value
 
     def _settle(self, former: Arrivals | None, answer: Answer[Arrivals]) -> Arrivals:
-        """What was last read, for some looks without an answer."""
-        if answer.result.look is Look.UNANSWERED and former and former.look is Look.READ and former.unanswered + 1 < PATIENCE:
+        """What was last read, for some looks without an answer; then the first of these, since a text alone must not write every status."""
+        if answer.result.look is not Look.UNANSWERED or former is None:
+            return answer.result
+        if former.look is Look.READ and former.unanswered + 1 < PATIENCE:
             return replace(former, unanswered=former.unanswered + 1)
-        return answer.result
+        return former if former.look is Look.UNANSWERED else answer.result

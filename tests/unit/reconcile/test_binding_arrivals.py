@@ -238,6 +238,19 @@ async def test_some_looks_without_an_answer_change_nothing() -> None:
     assert "answers 500" in stage.message("TracesArriving")
 
 
+async def test_a_failure_that_only_changes_its_words_writes_nothing() -> None:
+    stage = exposing()
+    stage.spans = Arrivals(Look.UNANSWERED, problem="answers 503")
+    await after_a_look(stage, stage.spans)
+    await stage.converge()
+    assert stage.condition("TracesArriving") == ("Unknown", "SpansNotQueried")
+
+    assert await after_a_look(stage, Arrivals(Look.UNANSWERED, problem="did not answer within the time limit")) == []
+    assert await after_a_look(stage, Arrivals(Look.READ)) == ["status"]
+
+    assert stage.condition("TracesArriving") == ("Unknown", "NoTracesYet")
+
+
 async def test_another_application_starts_anew() -> None:
     stage = await settled()
     await after_a_look(stage, seen())

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.references import keys_secret
 from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 
@@ -92,9 +92,11 @@ def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
 
 
 def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """The objects that may have caused a warning: the object itself, the Secret, and all lists or plugins.
+    """The objects that may have caused a warning: the object itself, the Secret, and all lists, or all plugins and Services.
 
-    A plugin that a clash has detached is on no list any more; the list counts all the same.
+    A plugin that a clash has detached is on no list any more; the list counts all the same. A route's Service that was missing is what
+    Kong's controller says of its Ingress.
     """
-    others = snapshot.targets if warning.about.kind == KONG_PLUGIN.name else (k for k in snapshot.children if k.kind == KONG_PLUGIN.name)
+    behind = (key for key in snapshot.children if key.kind in (KONG_PLUGIN.name, SERVICE.name))
+    others = snapshot.targets if warning.about.kind == KONG_PLUGIN.name else behind
     return frozenset({warning.about, keys_secret(snapshot.binding), *others})

@@ -48,6 +48,16 @@ def test_a_warning_from_before_a_list_was_written_does_not_count_even_if_the_plu
     assert holds(snapshot(CHANGED + 30, listed_at=CHANGED))
 
 
+def test_a_warning_about_an_ingress_is_over_once_its_service_is_made_again() -> None:
+    """Kong's controller says of the Ingress that its Service is missing, and does not say when it is there again."""
+    seen = snapshot(CHANGED + 30, about=ObjectKey("Ingress", "kong", SERVICE.name), reason=TRANSLATION_FAILED)
+    assert holds(seen)
+
+    service = Child(SERVICE, "uid", "1", "uid-assistant", "assistant", b"", applied_at=CHANGED + 31)
+    assert not holds(replace(seen, children={**seen.children, SERVICE: service}))
+    assert outdate_warnings(replace(seen, children={**seen.children, SERVICE: service}), [SERVICE]).warnings == ()
+
+
 @pytest.mark.parametrize("now", [CHANGED + 10 + WARNING_LIFETIME, CHANGED + 10 - WARNING_LIFETIME])
 def test_a_warning_that_was_not_repeated_is_over_and_one_from_the_future_is_made_up(now: float) -> None:
     assert not holds(snapshot(CHANGED + 10, now=now))

@@ -115,6 +115,7 @@ class Course:
             outcome.drift = await drift.measure(stand, bindings)
         if "flip" in self._scenarios:
             outcome.flip = await flip.measure(stand, bindings)
+            await stand.until_ready(bindings)  # its Events go out for longer than its changes take
 
     async def _raw(self, template: Template, *, first: bool) -> None:
         bindings, outcome = self._outcome.bindings, self._outcome

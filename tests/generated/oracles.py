@@ -314,8 +314,8 @@ def problems(case: Case) -> list[str]:
 
 
 def _told(oracle: Oracle, case: Case) -> list[str]:
-    """What an oracle says. Objects that are still those of an earlier spec may lack what it reads, or have null there."""
+    """What an oracle says. Objects that are still those of an earlier spec may lack what it reads, have null there, or fewer targets."""
     try:
         return list(oracle(case))
-    except (LookupError, AttributeError, TypeError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
         return [f"{oracle.__name__} misses {error}"]

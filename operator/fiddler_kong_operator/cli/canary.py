@@ -151,7 +151,7 @@ def _path(route: Route) -> str:
 
 
 def _agrees(trip: _Trip) -> bool:
-    """Whether the user wants the call; not where nobody can answer."""
+    """Whether the user wants the call; False if the question gets no answer."""
     try:
         return click.confirm(f"This sends one call to {trip.call.url}, which may cost tokens. Continue?", err=True)
     except click.Abort:

@@ -1,7 +1,7 @@
 """What would change in a cluster, as a unified diff of YAML that holds no key.
 
 An object is shown by an allow-list: of others' objects only what the operator writes, of its own what it manages. Values of Secrets are
-redacted, and those that somebody else has added to an object of the operator.
+redacted, and those that another client added to an object of the operator.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Evidence:
             yield name, self._without_values(text)
 
     def _without_values(self, text: str) -> str:
-        """The whole text of a file: its ends are not where somebody has cut off a message, and with it a key."""
+        """The whole text of a file: its ends do not cut off a message, and with it a key."""
         return redact(f"\n{text}\n", self.secrets)[1:-1]
 
     def _cleaned(self, texts: Sequence[str]) -> dict[str, str]:

@@ -28,7 +28,7 @@ from fiddler_kong_operator.reconcile.rehearsal import Rehearsal
 __all__ = ["Scope", "View", "find_bindings", "look"]
 
 Report = Callable[[str], None]
-"""Called with the kind of an object of a form that nobody foresaw."""
+"""Called with the kind of an object of an unforeseen form."""
 
 _GIVEN_BACK: Final = ("get", "patch")
 _STATUS: Final = f"{names.PLURAL}/status"

@@ -146,7 +146,7 @@ def _elector(client: Client, installation: Installation) -> LeaseElector | NoEle
 
 
 def _recreated(view: View, known: Collection[str]) -> dict[ObjectKey, str]:
-    """The bindings that somebody has created meanwhile: they are left alone."""
+    """The bindings that were created meanwhile: they are left alone."""
     again = ((BINDING.key(raw), source_of(raw)) for raw in view.bindings if raw["metadata"]["uid"] not in known)
     return {key: f"{key} was created meanwhile{f' by {source}' if source else ''}. Remove it at its source first." for key, source in again}
 

@@ -157,7 +157,7 @@ PENDING: Final = frozenset({"SecretsNotEvaluated", "GatewayNotEvaluated", "Plugi
 """Reasons that only say that an earlier condition decides."""
 
 NOTICES: Final = frozenset({"ArrivingWithDefects", "AgentUnknown", "NoTracesYet", "NotLookedFor", "SpansNotReadable", "SpansNotQueried"})
-"""Reasons that are worth knowing and no fault: nobody may have called yet, or the key may only send."""
+"""Reasons that are worth knowing and no fault: there may be no calls yet, or the key may only send."""
 
 PAGE_ROWS: Final = MappingProxyType(
     {

@@ -54,7 +54,7 @@ GRACE: Final = 5.0
 
 
 def is_held(lease: Manifest, now: float) -> bool:
-    """Whether somebody holds a Lease, as far as its times tell (`now` in seconds since the epoch). Only an elector knows for certain."""
+    """Whether a Lease is held, as far as its times tell (`now` in seconds since the epoch). Only an elector knows for certain."""
     spec = _spec(lease)
     until = seconds_of(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0) + GRACE
     return bool(spec.get("holderIdentity")) and until > now

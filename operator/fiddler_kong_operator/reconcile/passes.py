@@ -69,7 +69,7 @@ def _requeue_tenants(cache: Cache, workload: ObjectKey, requeue: Requeue) -> Non
 
 
 def _ignore(*_: object) -> None:
-    """Neither Events nor probes: nobody is to see them."""
+    """These passes post no Events and start no probes."""
 
 
 async def _ask_nobody(*_: Any) -> NoReturn:

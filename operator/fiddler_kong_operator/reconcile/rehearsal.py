@@ -66,7 +66,7 @@ class Rehearsal:
         self._overlay, self._cache, self._only = overlay, cache, only
         self._queue: dict[ObjectKey, None] = {}
         self._around: list[str] = []
-        """The objects that were assumed around the bindings: nobody has checked the form of all that is in them."""
+        """The objects that were assumed around the bindings: the form of their whole content was not checked."""
 
     @property
     def concerned(self) -> list[ObjectKey]:

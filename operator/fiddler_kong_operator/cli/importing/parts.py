@@ -1,4 +1,4 @@
-"""Reads an object of a Kong file field by field, by type. A field of another type is reported, and so can be what nobody has read."""
+"""Reads an object of a Kong file field by field, by type. A field of another type is reported, and so can be a field that was not read."""
 
 from __future__ import annotations
 

@@ -12,10 +12,16 @@ from typing import Final
 
 from .reasons import EVERY_REASON, ConditionType, Reason, Status
 
-__all__ = ["EVERY_REASON", "REASONS", "ConditionType", "Finding", "Reason", "Status", "reason"]
+__all__ = ["EVERY_REASON", "REASONS", "ConditionType", "Finding", "Reason", "Status", "reason", "tell_problems"]
 
 SHOWN_PROBLEMS: Final = 5
 """Problems that one message spells out: each may take several hundred of its 4096 characters."""
+
+
+def tell_problems(problems: Sequence[str]) -> str:
+    """One text for several problems: the first ones spelled out, the rest counted. The CRD bounds a message's length."""
+    rest = len(problems) - SHOWN_PROBLEMS
+    return " ".join((*problems[:SHOWN_PROBLEMS], *([f"And {rest} more."] if rest > 0 else [])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,8 @@ class Finding:
 
     @classmethod
     def of_problems(cls, reason: Reason, problems: Sequence[str]) -> Finding:
-        """One finding for several problems: the first ones spelled out, the rest counted. The CRD bounds a message's length."""
-        rest = len(problems) - SHOWN_PROBLEMS
-        return cls(reason, " ".join((*problems[:SHOWN_PROBLEMS], *([f"And {rest} more."] if rest > 0 else []))))
+        """One finding for several problems, told by `tell_problems`."""
+        return cls(reason, tell_problems(problems))
 
     @property
     def type(self) -> ConditionType:

@@ -21,7 +21,7 @@ from fiddler_kong_operator.plan.gateway.env import needed_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
-from fiddler_kong_operator.plan.workload import EnvEntry, Rollout, Workload
+from fiddler_kong_operator.plan.workload import Rollout, Workload
 
 from .documents import Document
 from .files import read_files, understood
@@ -102,7 +102,7 @@ def _decide(snapshot: Snapshot) -> Decision:
 
 
 def _with_settings(workload: Workload, spec: BindingSpec) -> Workload:
-    needed = {setting.name: EnvEntry(setting.name, setting.value) for setting in needed_settings(spec)}
+    needed = {setting.name: setting.entry for setting in needed_settings(spec)}
     containers = (
         replace(container, env=(*(entry for entry in container.env if entry.name not in needed), *needed.values()))
         if container.name == spec.gateway.container

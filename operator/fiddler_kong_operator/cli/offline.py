@@ -31,7 +31,7 @@ from fiddler_kong_operator.plan.references import attach_targets, entry_of, expo
 from fiddler_kong_operator.plan.secrets import ResolvedKeys, resolve_keys
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 from fiddler_kong_operator.plan.status.verified import missing_names
-from fiddler_kong_operator.plan.workload import Container, EnvEntry, Rollout, Workload
+from fiddler_kong_operator.plan.workload import Container, Rollout, Workload
 
 from .documents import Document
 from .files import understood
@@ -207,7 +207,7 @@ def _version_notes(binding: Binding, spec: BindingSpec) -> Iterator[str]:
     """What a gateway of the version in the binding could not do. Nothing else of the gateway is known."""
     if binding.workload is None or spec.gateway.kong_version is None:
         return
-    entries = tuple(EnvEntry(setting.name, setting.value) for setting in needed_settings(spec))
+    entries = tuple(setting.entry for setting in needed_settings(spec))
     container = Container(spec.gateway.container, "(not in the file)", entries)
     workload = Workload(binding.workload, "", "", 1, (container,), Rollout(complete=True, ready=True), grant="*")
     found = evaluate_gateway(Snapshot(binding, now=0.0, workload=workload)).finding

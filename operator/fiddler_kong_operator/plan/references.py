@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fiddler_kong_operator import names
@@ -39,6 +39,7 @@ __all__ = [
     "route_object",
     "secrets_of",
     "served_places",
+    "tell_routes",
     "wanted_children",
     "withdrawn_routes",
 ]
@@ -213,3 +214,8 @@ def named_plugin(target: ObjectKey, name: str) -> ObjectKey:
     """The KongPlugin that a name in a target's annotation (`name` or `namespace:name`) means."""
     namespace, colon, plain = name.rpartition(":")
     return ObjectKey(KONG_PLUGIN.name, namespace if colon else target.namespace, plain)
+
+
+def tell_routes(routes: Sequence[str]) -> str:
+    """Routes by their names: `route a`, or `routes a, b`."""
+    return f"{'routes' if len(routes) > 1 else 'route'} {', '.join(routes)}"

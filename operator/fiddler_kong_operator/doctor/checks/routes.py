@@ -10,7 +10,7 @@ from fiddler_kong_operator.doctor.evidence import Case
 from fiddler_kong_operator.doctor.running import Running, Way
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.plugins import plugin_instances, plugin_types
-from fiddler_kong_operator.plan.references import plugin_key
+from fiddler_kong_operator.plan.references import plugin_key, tell_routes
 
 from .contract import diagnose
 
@@ -56,8 +56,7 @@ def _choices(case: Case, spec: BindingSpec) -> Iterator[Diagnosis]:
     silent = [route.name for route in spec.routes if route.llm and (route.payloads or spec.payloads) == "Disabled"]
     key = case.snapshot.binding.key
     if silent:
-        routes = "routes" if len(silent) > 1 else "route"
-        yield diagnose("PayloadsOff", key, f"Fiddler gets no text of prompts and answers of {routes} {', '.join(silent)}.")
+        yield diagnose("PayloadsOff", key, f"Fiddler gets no text of prompts and answers of {tell_routes(silent)}.")
     if spec.sessions.mode == "Disabled":
         yield diagnose("SessionsOff", key)
     if spec.tracing.sampling_rate < 1:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from fiddler_kong_operator.api import BindingSpec
-from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.conditions import tell_problems
 from fiddler_kong_operator.api.status import UNWRITTEN
 from fiddler_kong_operator.api.violations import violations
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
@@ -56,7 +56,7 @@ def _parse_spec(raw: Any) -> tuple[BindingSpec | None, str | None]:
     try:
         return deduplicate_spec(BindingSpec.model_validate(raw)), None
     except ValidationError as error:
-        return None, Finding.of_problems(reason("InvalidSpec"), [f"{problem}." for problem in violations(error)]).message
+        return None, tell_problems([f"{problem}." for problem in violations(error)])
 
 
 def _status(raw: Manifest) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
-from fiddler_kong_operator.api.conditions import Finding, reason
+from fiddler_kong_operator.api.conditions import Finding, reason, tell_problems
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.case import known_version
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
@@ -63,7 +63,7 @@ def _invalid(snapshot: Snapshot) -> str | None:
 
 
 def _forbidden(snapshot: Snapshot) -> str | None:
-    return Finding.of_problems(reason("WatchForbidden"), [f"{problem}." for problem in snapshot.forbidden]).message or None
+    return tell_problems([f"{problem}." for problem in snapshot.forbidden]) or None
 
 
 def _not_installed(snapshot: Snapshot) -> str | None:

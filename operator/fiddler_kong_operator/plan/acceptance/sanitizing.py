@@ -7,7 +7,7 @@ from typing import Final
 from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
-from fiddler_kong_operator.plan.references import carrier_of
+from fiddler_kong_operator.plan.references import carrier_of, tell_routes
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .own_models import logs_text
@@ -27,8 +27,8 @@ def sanitizer_advice(snapshot: Snapshot) -> str | None:
     if not plain:
         return None
     return (
-        f"Prompts and answers of {'routes' if len(plain) > 1 else 'route'} {', '.join(plain)} go to Fiddler as they were written: no "
-        f"{_SANITIZER} plugin is visible there, or globally. If they may hold personal data, put one there, or capture no text."
+        f"Prompts and answers of {tell_routes(plain)} go to Fiddler as they were written: no {_SANITIZER} plugin is visible there, or "
+        "globally. If they may hold personal data, put one there, or capture no text."
     )
 
 

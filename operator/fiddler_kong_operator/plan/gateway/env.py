@@ -65,6 +65,11 @@ class Setting:
         return f"{self.name}={self.value}"
 
     @property
+    def entry(self) -> EnvEntry:
+        """The entry of env that sets it."""
+        return EnvEntry(self.name, self.value)
+
+    @property
     def helm_value(self) -> str:
         """The line under `env` in the values of Kong's Helm charts. Quoted: YAML would read `on` as a boolean, `1.0` as a number."""
         return f"{self.name.removeprefix('KONG_').lower()}: {self._quoted}"

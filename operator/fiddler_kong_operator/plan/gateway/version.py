@@ -7,7 +7,7 @@ image `kong` stops before that. A company's own image has tags of its own, so on
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -162,11 +162,10 @@ def known_defects(version: KongVersion, topics: frozenset[str]) -> tuple[Defect,
     return tuple(d for d in DEFECTS if d.minor.parts == version.minor and version.before(d.fixed) and d.only in {None, *topics})
 
 
-def tell_defects(defects: Iterable[Defect]) -> str:
+def tell_defects(defects: Sequence[Defect]) -> str:
     """What is wrong, and what to do, as the end of a sentence after a colon, with its full stop."""
-    found = tuple(defects)
-    newest = max((defect.fixed for defect in found), key=lambda version: version.parts)
-    return f"{'; '.join(f'{d.effect} (fixed in {d.fixed})' for d in found)}. Upgrade Kong to {newest} or later."
+    newest = max((defect.fixed for defect in defects), key=lambda version: version.parts)
+    return f"{'; '.join(f'{d.effect} (fixed in {d.fixed})' for d in defects)}. Upgrade Kong to {newest} or later."
 
 
 def sessions_verified(version: KongVersion) -> bool:

@@ -14,6 +14,7 @@ from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.plan.arrivals import Look, Summary
 from fiddler_kong_operator.plan.gateway.version import known_defects, parse_version, tell_defects, topics_of
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
+from fiddler_kong_operator.plan.references import tell_routes
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 __all__ = ["COARSENESS", "can_arrive", "changed_at", "evaluate_arrivals", "not_looked_for", "not_seen"]
@@ -97,8 +98,7 @@ def _without_text(summary: Summary, spec: BindingSpec, _version: str | None) -> 
         return None
     own = [route.name for route in spec.routes if route.llm is None]
     cause = (
-        f"The ai-proxy of {'routes' if len(own) > 1 else 'route'} {', '.join(own)} is not the binding's: set logging.log_payloads in it to "
-        "true. "
+        f"The ai-proxy of {tell_routes(own)} is not the binding's: set logging.log_payloads in it to true. "
         if own
         else "Look for an ai-proxy that runs in place of the binding's, on a route or consumer, and for what removes text on the way. "
     )

@@ -18,7 +18,7 @@ from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
-from fiddler_kong_operator.plan.references import keys_secret, withdrawn_routes
+from fiddler_kong_operator.plan.references import keys_secret, tell_routes, withdrawn_routes
 from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 
 from .warnings import APPLY_FAILED, current_warnings, outdate_warnings
@@ -67,7 +67,7 @@ def refused(refusal: RefusalStatus, snapshot: Snapshot) -> Finding:
     routes = sorted(withdrawn_routes(snapshot.binding, objects))
     plugins = sorted(key.name for key in objects if key.kind == KONG_PLUGIN.name)
     done = [f"detached {', '.join(plugins)}"] if plugins else []
-    done += [f"stopped exposing {'routes' if len(routes) > 1 else 'route'} {', '.join(routes)}"] if routes else []
+    done += [f"stopped exposing {tell_routes(routes)}"] if routes else []
     told = f" So that the gateway takes changes again, the operator has {' and '.join(done)}." if done else ""
     filters = [f"{name} out of {target.key}" for target in snapshot.targets.values() for name in target.filters if name in plugins]
     remedy = f" Take the filters that name {' and '.join(filters)} at once: the operator does not change filters." if filters else ""

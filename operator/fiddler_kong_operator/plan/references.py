@@ -125,7 +125,7 @@ def _plain(path: str) -> str:
 def withdrawn_routes(binding: Binding, refused: Collection[ObjectKey]) -> frozenset[str]:
     """The exposed routes that must not serve while these objects of the binding are refused: their own, or a plugin that they need."""
     spec = binding.spec
-    if spec is None:
+    if spec is None or not refused:
         return frozenset()
     needed = [(i.route, plugin_key(binding, i.plugin, i.route)) for i in plugin_instances(spec) if PLUGINS[i.plugin].essential]
     needed += [(route.name, key) for route, _, _ in exposed_routes(spec) for key in _ways(binding, route)]

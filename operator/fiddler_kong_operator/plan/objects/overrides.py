@@ -20,6 +20,7 @@ from fiddler_kong_operator.errors import Stalled
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.plugins import PLUGINS, PluginInstance, PluginKind, plugin_instances
 from fiddler_kong_operator.plan.providers import check_providers
+from fiddler_kong_operator.plan.remembered import remembered
 from fiddler_kong_operator.plan.schemas import Minor
 
 from .patching import concerns, patched, problems_of
@@ -54,6 +55,7 @@ def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifes
     return tuple((result.instance, result.config) for result in results)
 
 
+@remembered(specs=4096)
 def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | None:
     """InvalidSpec naming each model and override that breaks a rule, and each field that Kong would refuse; None where all is well.
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.keys import PluginKey
+from fiddler_kong_operator.plan.remembered import remembered
 
 from .ai_proxy import AI_PROXY
 from .ai_proxy_advanced import AI_PROXY_ADVANCED
@@ -40,7 +41,11 @@ PLUGINS: Final[Mapping[str, PluginKind]] = MappingProxyType(
 LUA_TYPES: Final = frozenset(kind.type for kind in PLUGINS.values() if kind.runs_lua)
 """The types that run Lua of ours."""
 
+_A_PASS: Final = 64
+"""Specs that one pass looks at: the binding's own many times, and those of the bindings that meet it on an object."""
 
+
+@remembered(specs=_A_PASS)
 def plugin_instances(spec: BindingSpec) -> tuple[PluginInstance, ...]:
     """Every plugin a spec asks for, before overrides."""
     return tuple(instance for kind in PLUGINS.values() if kind.wanted(spec) for instance in kind.instances(spec))

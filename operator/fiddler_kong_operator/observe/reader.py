@@ -127,6 +127,7 @@ class Reader:
             routes=routes,
             behind=behind,
             routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
+            unseen_routes=self._unseen_routes(binding),
             routes_installed=cache.installed(HTTP_ROUTE),
             children=children,
             warnings=tuple(self._warnings(frozenset(children).union(targets))),
@@ -164,6 +165,13 @@ class Reader:
             frozen_by=self._around.frozen_by(ingress_class),
             class_published=ingress_class in self._cache.indexes.published,
         )
+
+    def _unseen_routes(self, binding: Binding) -> dict[ObjectKey, dict[str, ObjectKey]]:
+        if not self._namespaces:
+            return {}
+        granted = self._around.granted_routes(key for key in attach_targets(binding) if key.kind == SERVICE.name)
+        unseen = {key: {name: grant for name, grant in by.items() if name not in self._namespaces} for key, by in granted.items()}
+        return {key: by for key, by in unseen.items() if by}
 
     def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:
         """The bindings that can make a difference: rivals for the gateway's settings, and owners of Ingresses on the same places."""

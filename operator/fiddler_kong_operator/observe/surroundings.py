@@ -30,6 +30,7 @@ from .cache import Cache
 from .kinds.consumers import ConsumerFacts
 from .kinds.ingress_classes import IngressClassFacts
 from .kinds.plugins import PluginFacts, facts_of
+from .kinds.reference_grants import Grants
 
 __all__ = ["OtherPlugins", "Surroundings"]
 
@@ -108,7 +109,12 @@ class Surroundings:
             return True
         source = KINDS[target.kind].group, target.kind, target.namespace
         grants = (granted for key, granted in self._cache.values(REFERENCE_GRANT, frozenset) if key.namespace == namespace)
-        return any((*source, allowed) in granted for granted in grants for allowed in ("", plain))
+        return any((*source, KONG_PLUGIN.name, allowed) in granted for granted in grants for allowed in ("", plain))
+
+    def granted_routes(self, services: Iterable[ObjectKey]) -> dict[ObjectKey, dict[str, ObjectKey]]:
+        """By Service: the other namespaces whose HTTPRoutes may lead to it, each with the ReferenceGrant that lets them."""
+        grants = list(self._cache.values(REFERENCE_GRANT, frozenset))
+        return {service: dict(_granted_to(service, grants)) for service in services}
 
     def plugin_owners(self, binding: Binding, targets: Iterable[Attachable]) -> dict[str, str]:
         """The uid of the owning binding by KongPlugin in the binding's namespace that is on one of the lists."""
@@ -200,3 +206,11 @@ class Surroundings:
     def _attachables(self, keys: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
         found: Iterator[Attachable | None] = (self._cache.value(key, Attachable) for key in sorted(keys))
         return tuple(attachable for attachable in found if attachable)
+
+
+def _granted_to(service: ObjectKey, grants: Iterable[tuple[ObjectKey, Grants]]) -> Iterator[tuple[str, ObjectKey]]:
+    """The other namespaces whose HTTPRoutes may lead to it, each with the grant."""
+    for key, granted in grants:
+        for group, kind, namespace, *named in granted if key.namespace == service.namespace else ():
+            if (group, kind) == (HTTP_ROUTE.group, HTTP_ROUTE.name) and named in ([SERVICE.name, ""], [SERVICE.name, service.name]):
+                yield namespace, key

@@ -259,6 +259,8 @@ class Snapshot:
     """Services of the binding's namespace with plugins, to which an Ingress or HTTPRoute of attachTo leads."""
     routes_readable: bool = True
     """False where the operator may not read HTTPRoutes."""
+    unseen_routes: Mapping[ObjectKey, Mapping[str, ObjectKey]] = field(default_factory=dict)
+    """By Service of attachTo: the namespaces outside those watched whose HTTPRoutes may lead to it, each with the ReferenceGrant."""
     routes_installed: bool = True
     """False where the cluster does not know HTTPRoute."""
     frozen_by: tuple[tuple[ObjectKey, str], ...] = ()

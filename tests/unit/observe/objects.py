@@ -107,10 +107,15 @@ def plugin(name: str = "rate-limit", version: int = 1, type_: str = "rate-limiti
     return raw_object("KongPlugin", name, version, {"plugin": type_, "config": {"minute": 5}}, **metadata)
 
 
-def reference_grant(namespace: str, plugin: str | None = None, source: Manifest | None = None) -> Manifest:
+def reference_grant(
+    namespace: str,
+    plugin: str | None = None,
+    source: Manifest | None = None,
+    to: tuple[str, str] = ("configuration.konghq.com", "KongPlugin"),
+) -> Manifest:
     """A ReferenceGrant by which Services of `ai` may name plugins of its namespace."""
-    to = {"group": "configuration.konghq.com", "kind": "KongPlugin", **({"name": plugin} if plugin else {})}
-    content = {"spec": {"from": [{"group": "", "kind": "Service", "namespace": "ai", **(source or {})}], "to": [to]}}
+    named = {"group": to[0], "kind": to[1], **({"name": plugin} if plugin else {})}
+    content = {"spec": {"from": [{"group": "", "kind": "Service", "namespace": "ai", **(source or {})}], "to": [named]}}
     return raw_object("ReferenceGrant", "grant", 1, content, namespace=namespace)
 
 

@@ -263,6 +263,33 @@ async def test_a_grant_requeues_the_bindings_of_the_namespaces_that_it_names() -
     assert desk.cache.observe(reference_grant("kong")) == frozenset({ASSISTANT})
 
 
+FROM_SHOP = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "namespace": "shop"}
+
+
+@pytest.mark.parametrize(
+    ("grant", "watched", "expected"),
+    [
+        ({"source": FROM_SHOP}, ("ai",), {"shop"}),
+        ({"source": FROM_SHOP, "plugin": "chat"}, ("ai",), {"shop"}),
+        ({"source": FROM_SHOP, "plugin": "other"}, ("ai",), set()),
+        ({"source": {**FROM_SHOP, "kind": "TCPRoute"}}, ("ai",), set()),
+        ({"source": FROM_SHOP, "namespace": "kong"}, ("ai", "kong"), set()),
+        ({"source": FROM_SHOP}, ("ai", "shop"), set()),
+        ({"source": FROM_SHOP}, (), set()),
+    ],
+    ids=["all Services", "this Service", "another Service", "another kind", "a grant elsewhere", "a watched namespace", "all are watched"],
+)
+async def test_routes_that_a_grant_lets_in_from_a_namespace_that_is_not_watched(
+    grant: dict[str, Any], watched: tuple[str, ...], expected: set[str]
+) -> None:
+    desk = Desk(binding(spec_=spec(ATTACHED)), service(), namespaces=watched)
+
+    requeued = desk.cache.observe(reference_grant(**{"namespace": "ai", "to": ("", "Service"), **grant}))
+
+    assert (ASSISTANT in requeued) == (grant.get("namespace") != "kong")
+    assert {name for by in (await desk.snapshot()).unseen_routes.values() for name in by} == expected
+
+
 async def test_a_list_in_another_namespace_is_none_of_the_bindings_though_it_names_its_plugin() -> None:
     elsewhere = service("elsewhere", plugins="ai:assistant-opentelemetry,rate-limit", namespace="aa")
     theirs = plugin(type_="acl", namespace="aa")

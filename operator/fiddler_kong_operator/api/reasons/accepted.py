@@ -73,8 +73,8 @@ REASONS: Final = (
         "Name the gateway and the class that serve the Ingress, or change its class; give an HTTPRoute a Gateway of Kong's.", stalls=True,
     ),
     Reason(
-        "RoutesNotReadable", _A, "False", "The operator may not read HTTPRoutes, so it cannot see which Services share a rule.",
-        "Let an administrator add list and watch of HTTPRoutes to the operator's role.", stalls=True,
+        "RoutesNotReadable", _A, "False", "The operator cannot see all HTTPRoutes that may lead to the Service.",
+        "Let an administrator add what the message names: list and watch of HTTPRoutes, or a namespace to watch.", stalls=True,
     ),
     Reason(
         "SharedBackend", _A, "False", "The Service shares a rule of an HTTPRoute with others: with plugins on it, Kong drops the route.",

@@ -1,4 +1,4 @@
-"""ReferenceGrant: from which kinds and namespaces objects may name KongPlugins of its namespace (`namespace:name`)."""
+"""ReferenceGrant: from which kinds and namespaces objects may name KongPlugins and Services of its namespace."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from .contract import WatchedKind
 
 __all__ = ["REFERENCE_GRANTS", "Grants"]
 
-Grants = frozenset[tuple[str, str, str, str]]
-"""Group, kind and namespace of the objects that may name a plugin, and the plugin's name, "" for all."""
+Grants = frozenset[tuple[str, str, str, str, str]]
+"""Group, kind and namespace of the objects that may name another, and kind and name of that, "" for all."""
+
+_NAMED: Final = {(kind.group, kind.name) for kind in (kinds.KONG_PLUGIN, kinds.SERVICE)}
 
 
 def _reduce(_key: ObjectKey, raw: Manifest, _known: object = None) -> Grants:
     spec = mapping(raw, "spec")
-    plugins = [to for to in mappings(spec, "to") if (to.get("group"), to.get("kind")) == (kinds.KONG_PLUGIN.group, kinds.KONG_PLUGIN.name)]
+    named = [to for to in mappings(spec, "to") if (str(to.get("group") or ""), to.get("kind")) in _NAMED]
     return frozenset(
-        (str(source.get("group") or ""), str(source.get("kind")), str(source.get("namespace")), str(to.get("name") or ""))
+        (str(source.get("group") or ""), str(source.get("kind")), str(source.get("namespace")), str(to["kind"]), str(to.get("name") or ""))
         for source in mappings(spec, "from")
-        for to in plugins
+        for to in named
     )
 
 
-def _triggers(records: Records, _key: ObjectKey, old: Grants | None, new: Grants | None) -> Iterator[ObjectKey]:
-    """The bindings in the namespaces from which plugins may, or might, be named."""
+def _triggers(records: Records, key: ObjectKey, old: Grants | None, new: Grants | None) -> Iterator[ObjectKey]:
+    """The bindings of its namespace, and of those from which plugins may, or might, be named."""
     if old != new:
-        concerned = {namespace for _, _, namespace, _ in (old or frozenset()) | (new or frozenset())}
+        concerned = {key.namespace, *(namespace for _, _, namespace, _, _ in (old or frozenset()) | (new or frozenset()))}
         yield from (binding for binding in records.bindings() if binding.namespace in concerned)
 
 
@@ -41,6 +43,6 @@ REFERENCE_GRANTS: Final = WatchedKind(
     triggers=_triggers,
     keep=bool,
     verbs=("list", "watch"),
-    why="See which plugins of other namespaces Kong's controller lets a list name.",
+    why="See which plugins of other namespaces a list may name, and to which Services HTTPRoutes of other namespaces may lead.",
     optional=True,
 )

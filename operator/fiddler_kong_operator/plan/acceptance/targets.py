@@ -113,16 +113,28 @@ def _is_of_another_class(snapshot: Snapshot, target: Attachable) -> bool:
 
 def unreadable_routes(snapshot: Snapshot) -> str | None:
     """Only the HTTPRoutes show which Services share a rule. Where ours are attached they stay."""
-    if snapshot.routes_readable:
-        return None
     for route, target in _observed(snapshot):
-        if target.key.kind == SERVICE.name and _lacking(snapshot, route, target):
+        cause, remedy = _unreadable(snapshot, target.key)
+        if cause and target.key.kind == SERVICE.name and _lacking(snapshot, route, target):
             return (
-                f"The operator may not list {HTTP_ROUTE.plural} ({HTTP_ROUTE.group}), so it cannot see whether {_named(route, target.key)} "
-                "shares a rule of an HTTPRoute with another Service, whose route Kong would drop. Let an administrator add list and watch "
-                "to the operator's role."
+                f"{cause}, so it cannot see whether {_named(route, target.key)} shares a rule of an HTTPRoute with another Service, whose "
+                f"route Kong would drop. {remedy}."
             )
     return None
+
+
+def _unreadable(snapshot: Snapshot, service: ObjectKey) -> tuple[str, str]:
+    """Why HTTPRoutes that may lead to a Service cannot be read, and the remedy; empty where all can be read."""
+    if not snapshot.routes_readable:
+        cause = f"The operator may not list {HTTP_ROUTE.plural} ({HTTP_ROUTE.group})"
+        return cause, "Let an administrator add list and watch to the operator's role"
+    for namespace, grant in snapshot.unseen_routes.get(service, {}).items():
+        cause = f"{grant} lets HTTPRoutes of namespace {namespace} lead to the Service, and the operator does not watch that namespace"
+        return (
+            cause,
+            f"Let an administrator add {namespace} to the operator's --namespaces (chart value watchNamespaces), or narrow the grant",
+        )
+    return "", ""
 
 
 def shared_backend(snapshot: Snapshot) -> str | None:

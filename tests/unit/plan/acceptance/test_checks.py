@@ -26,6 +26,7 @@ from tests.unit.plan.situations import (
 )
 
 CHAT = ObjectKey("Service", "kong", "chat")
+GRANT = ObjectKey("ReferenceGrant", "kong", "from-shop")
 CANARY = ObjectKey("Service", "kong", "canary")
 OWN_INGRESS = ObjectKey("Ingress", "kong", "assistant-openai")
 OWN_SERVICE = ObjectKey("Service", "kong", "assistant-openai")
@@ -505,6 +506,18 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         attached(routes_readable=False),
         "RoutesNotReadable",
         ["may not list httproutes (gateway.networking.k8s.io)", "add list and watch"],
+    ),
+    (
+        "routes of a namespace that is not watched",
+        attached(unseen_routes={CHAT: {"shop": GRANT}}),
+        "RoutesNotReadable",
+        [f"{GRANT} lets HTTPRoutes of namespace shop lead to the Service", "add shop to the operator's", "watchNamespaces"],
+    ),
+    (
+        "routes of a namespace that is not watched, where ours are attached",
+        attached(*OURS, unseen_routes={CHAT: {"shop": GRANT}}),
+        "Accepted",
+        [],
     ),
     ("routes that nobody lets us see, where ours are attached", attached(*OURS, routes_readable=False), "Accepted", []),
     ("routes that nobody lets us see, for an Ingress", on_ingress("kong", routes_readable=False), "Accepted", []),

@@ -48,7 +48,7 @@ demo: $(STAMP) ## See it work: a real control plane, a conversation, its session
 
 test: lint verify ## Lint, generated files, tests (TESTS=path runs only those tests)
 	@$(BIN)/python -m devcluster build >/dev/null
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(TESTS)
+	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 test-collector: $(STAMP) ## The page's configuration in a real OpenTelemetry Collector, which is built first (not part of `make test`)
 	@$(BIN)/python -m pytest tests/standins/real_collector.py

@@ -4,7 +4,8 @@
   that is added again and again cannot starve the others.
 - Keys belong to groups (namespaces), which are served in turn: see `kube.fair`.
 - Two lanes: changes (urgent) go before background work (start-up, resync, timers), but every `BACKGROUND_SHARE`-th key comes from the
-  background while there is any.
+  background while there is any. Background work also leaves the API server room for changes: while these come, at most
+  `BACKGROUND_LIMIT` keys of the background are in work.
 - Of several delayed adds of a key, the earliest counts. `get` drops the key's delayed add, because its reconciliation decides again when
   the next one is due.
 - Back-off per key: exponential with jitter, until `succeeded`. A retry continues in the lane from which the key was taken.
@@ -15,6 +16,7 @@ For one event loop; nothing here is thread-safe.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -24,12 +26,17 @@ from typing import Final, Generic, TypeVar
 from .backoff import Backoff, Doubling
 from .fair import FairQueue
 
-__all__ = ["BACKGROUND_SHARE", "Lane", "QueueClosed", "WorkQueue"]
+__all__ = ["BACKGROUND_LIMIT", "BACKGROUND_SHARE", "YIELDING", "Lane", "QueueClosed", "WorkQueue"]
 
 K = TypeVar("K", bound=Hashable)
 
 BACKGROUND_SHARE: Final = 8
 """One key in this many comes from the background lane while both lanes hold keys."""
+
+BACKGROUND_LIMIT: Final = 4
+"""Keys of the background lane in work at once, for `YIELDING` seconds after each change. Without changes there is no limit."""
+
+YIELDING: Final = 1.0
 
 DEFAULT_BACKOFF: Final = Doubling()
 
@@ -77,6 +84,7 @@ class WorkQueue(Generic[K]):
         self._idle.set()
         self._closed = False
         self._handed_out = 0
+        self._changed_at = -math.inf
 
     def add(self, key: K, lane: Lane = Lane.URGENT) -> None:
         """Queue a key. An urgent add moves a key that waits in the background."""
@@ -115,9 +123,11 @@ class WorkQueue(Generic[K]):
     async def get(self) -> K:
         """Wait for the next key, which is then in work until `done`. QueueClosed after `close`."""
         while not self._closed:
-            if any(lane.ready for lane in self._lanes.values()):
-                return self._take()
+            if lane := self._next_lane():
+                return self._take(lane)
             self._wake.clear()
+            if self._lanes[Lane.BACKGROUND].ready:
+                asyncio.get_running_loop().call_later(YIELDING, self._wake.set)
             await self._wake.wait()
         raise QueueClosed
 
@@ -127,6 +137,7 @@ class WorkQueue(Generic[K]):
         lane = self._again.pop(key, None)
         if lane:
             self.add(key, lane)
+        self._wake.set()
         self._check_idle()
 
     def close(self) -> None:
@@ -181,19 +192,28 @@ class WorkQueue(Generic[K]):
         if pending:
             pending[1].cancel()
 
-    def _take(self) -> K:
+    def _take(self, lane: Lane) -> K:
+        now = self._clock()
         self._handed_out += 1
-        lane = self._next_lane()
+        if lane is Lane.URGENT:
+            self._changed_at = now
         key = self._lanes[lane].take()
-        self._working[key], self._taken_from[key] = self._clock(), lane
+        self._working[key], self._taken_from[key] = now, lane
         self._cancel_timer(key)
         return key
 
-    def _next_lane(self) -> Lane:
+    def _next_lane(self) -> Lane | None:
+        """The lane of the next key; None if no key may be handed out now. A key that is done makes room for the next one."""
+        background = self._lanes[Lane.BACKGROUND].ready and self._has_room()
         if not self._lanes[Lane.URGENT].ready:
-            return Lane.BACKGROUND
-        background_is_due = self._handed_out % BACKGROUND_SHARE == 0 and self._lanes[Lane.BACKGROUND].ready
-        return Lane.BACKGROUND if background_is_due else Lane.URGENT
+            return Lane.BACKGROUND if background else None
+        return Lane.BACKGROUND if background and (self._handed_out + 1) % BACKGROUND_SHARE == 0 else Lane.URGENT
+
+    def _has_room(self) -> bool:
+        """Whether one more key of the background may be in work."""
+        if self._clock() - self._changed_at > YIELDING:
+            return True
+        return sum(lane is Lane.BACKGROUND for lane in self._taken_from.values()) < BACKGROUND_LIMIT
 
     def _check_idle(self) -> None:
         if not self._working and not any(lane.ready for lane in self._lanes.values()):

@@ -6,7 +6,7 @@ import pytest
 import uvloop
 
 from fiddler_kong_operator.kube.backoff import Doubling
-from fiddler_kong_operator.kube.queue import BACKGROUND_SHARE, Lane, QueueClosed, WorkQueue
+from fiddler_kong_operator.kube.queue import BACKGROUND_LIMIT, BACKGROUND_SHARE, YIELDING, Lane, QueueClosed, WorkQueue
 from tests.unit.virtual_time import now, run
 
 REGULAR = Doubling()
@@ -81,6 +81,48 @@ def test_urgent_goes_first_but_background_gets_its_share() -> None:
     order = run(scenario())
     assert order.index("background") == BACKGROUND_SHARE - 1
     assert [key for key in order if key != "background"] == [f"urgent-{n}" for n in range(BACKGROUND_SHARE + 2)]
+
+
+async def _taken(queue: WorkQueue[str], workers: int) -> list[str]:
+    """The keys that so many idle workers take within half a second, and go on working on."""
+    tasks = [asyncio.create_task(queue.get()) for _ in range(workers)]
+    done, waiting = await asyncio.wait(tasks, timeout=0.5)
+    for task in waiting:
+        task.cancel()
+    return [task.result() for task in done]
+
+
+def test_without_changes_the_background_may_have_every_worker() -> None:
+    async def scenario() -> int:
+        queue = new_queue()
+        for number in range(20):
+            queue.add(f"background-{number}", Lane.BACKGROUND)
+        return len(await _taken(queue, 16))
+
+    assert run(scenario()) == 16
+
+
+def test_while_changes_come_the_background_has_a_few_workers_and_all_of_them_a_second_later() -> None:
+    async def scenario() -> None:
+        queue = new_queue()
+        queue.add("change")
+        assert await queue.get() == "change"
+        for number in range(20):
+            queue.add(f"background-{number}", Lane.BACKGROUND)
+
+        first = await _taken(queue, 15)
+        assert len(first) == BACKGROUND_LIMIT
+
+        queue.done(first[0])
+        assert len(await _taken(queue, 1)) == 1
+        assert await _taken(queue, 1) == []
+
+        late = asyncio.gather(*(queue.get() for _ in range(6)))
+        await asyncio.wait_for(late, YIELDING)
+        queue.add("another change")
+        assert await _taken(queue, 1) == ["another change"]
+
+    run(scenario())
 
 
 def test_an_urgent_add_moves_a_key_out_of_the_background() -> None:

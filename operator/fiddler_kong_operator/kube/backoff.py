@@ -10,7 +10,7 @@ from typing import Final
 __all__ = ["Backoff", "Doubling", "jittered"]
 
 LONGEST_DOUBLING: Final = 32
-"""Doublings at most: a float would overflow after a thousand."""
+"""Most doublings that are computed: a float would overflow after a thousand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ PAGE: Final = 200
 """Objects in one page of a list."""
 
 READ_LIMIT: Final = 1 << 20
-"""Bytes of an answer that is no object."""
+"""Most bytes that are read of an answer that is not an object of a kind."""
 
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds for a whole request; the API server gives up on its side after 60."""
@@ -48,7 +48,7 @@ _STRATEGIC: Final = "application/strategic-merge-patch+json"
 _MUTATING: Final = frozenset({"apply", "create", "delete", "patch", "update"})
 _HTTP_ERRORS: Final = 300
 _STRICT: Final = {"fieldValidation": "Strict"}
-"""The API server refuses an unknown field; by default it would drop it in silence."""
+"""Makes the API server refuse an unknown field; by default it would drop the field and only warn."""
 
 
 class Page(NamedTuple):
@@ -69,9 +69,9 @@ class Client:
     """Requests to an API server. A namespace of None means every namespace."""
 
     def __init__(self, connection: Connection, *, fence: Fence | None = None, on_request: RequestObserver | None = None) -> None:
-        """Requests that write pass the fence once they have a connection, except those for a Lease, which opens it."""
+        """A request that writes passes the fence once it has a connection, unless its kind is not `fenced`: a Lease opens the fence."""
         self.connection = connection
-        """Makes sessions with the same credentials for others in this process."""
+        """Makes sessions with the same credentials for other parts of this process (kopf)."""
         self._fence = fence
         self._on_request = on_request
         self.clock = ServerClock()
@@ -182,12 +182,12 @@ class Client:
         return await self._request(Call("patch", kind, namespace, name), "PATCH", kind.path(namespace, name), query, body, _MERGE)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, body: Manifest) -> Manifest:
-        """JSON merge patch of the status subresource, with the same preconditions."""
+        """JSON merge patch of the status subresource, with the preconditions of `merge_patch`."""
         call = Call("patch", kind, namespace, name)
         return await self._request(call, "PATCH", kind.path(namespace, name, "status"), _as_manager(), body, _MERGE)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
-        """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
+        """Delete the object with this uid (and version); Stale where the live object has another, Gone where there is none."""
         preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
         body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions, "propagationPolicy": "Background"}
         await self._request(Call("delete", kind, namespace, name), "DELETE", kind.path(namespace, name), body=body)
@@ -245,7 +245,7 @@ class Client:
 
 
 def _as_manager(manager: str = names.FIELD_MANAGER) -> dict[str, str]:
-    """The query of every write."""
+    """The query parameters of every write but a deletion."""
     return {"fieldManager": manager, **_STRICT}
 
 

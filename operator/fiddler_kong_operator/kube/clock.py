@@ -1,4 +1,4 @@
-"""The API server's clock. Times in objects are its times, so an age is computed with it and never with this machine's clock."""
+"""The API server's clock. It sets the times in objects, so ages are computed with it and never with this machine's clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ServerClock"]
 
 
 class ServerClock:
-    """Seconds since the epoch as the API server counts them, from the Date of its last answer; right to about a second.
+    """Seconds since the epoch as the API server counts them, from the Date of its last answer; accurate to about a second.
 
     Before the first answer it is this machine's clock.
     """

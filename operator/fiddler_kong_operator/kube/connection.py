@@ -55,7 +55,10 @@ _REMEDY: Final = "Set KUBECONFIG, or run in a pod with a service account."
 
 
 async def load_configuration(kubeconfig: str | None = None, context: str | None = None) -> Configuration:
-    """The named kubeconfig (or $KUBECONFIG), else the pod's service account, else ~/.kube/config; NoCluster where there is none."""
+    """The named kubeconfig (or $KUBECONFIG), else the pod's service account, else ~/.kube/config.
+
+    With a `context`, the pod's service account is not used. NoCluster where there is no configuration, or it is malformed.
+    """
     configuration = Configuration()
     named = kubeconfig or os.environ.get("KUBECONFIG")
     try:
@@ -89,14 +92,14 @@ def _behind_proxy(host: str) -> bool:
 
 
 class Connection:
-    """Makes HTTP sessions to the API server. Each has renewed credentials, the proxy, the TLS server name and the trusted certificates.
+    """Makes HTTP sessions to the API server, with credentials that are renewed, proxy, TLS server name and trusted certificates.
 
     The client's `refresh_api_key_hook` reads a service account's token again every minute. After an HTTP 401 the whole loader runs again,
     which covers the token files and exec plugins of a kubeconfig, and the request is sent once more.
     """
 
     def __init__(self, configuration: Configuration, load: Loader) -> None:
-        """`load` is called for new credentials after an HTTP 401. NoCluster where the certificates of the configuration are none."""
+        """`load` is called for new credentials after an HTTP 401. NoCluster where the configuration's certificates cannot be used."""
         self._configuration = configuration
         self._load = load
         self._tls = _trust(configuration)
@@ -205,7 +208,7 @@ def _fencing() -> aiohttp.TraceConfig:
 def _encoded(body: Any, content_type: str) -> bytes:
     try:
         text = orjson.dumps(body)
-    except TypeError:  # half a surrogate pair, which no valid text has, becomes the replacement character
+    except TypeError:  # an integer beyond 64 bits stays; half a surrogate pair, which no valid text has, becomes the replacement character
         text = json.dumps(body, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     return _yaml(text) if content_type == APPLY else text
 

@@ -16,7 +16,10 @@ _DEFAULT: Final = "default"
 
 
 def current_namespace(kubeconfig: str | None = None, context: str | None = None) -> str:
-    """The namespace of the context (else the current one) of the kubeconfig (else $KUBECONFIG), else the pod's, else `default`."""
+    """The namespace of the context (else the current one) in the kubeconfig (else $KUBECONFIG, else ~/.kube/config), else `default`.
+
+    In a pod, the pod's namespace, unless a kubeconfig or a context is given.
+    """
     named = kubeconfig or os.environ.get("KUBECONFIG")
     if not named and not context and _OF_THE_POD.exists():
         return _OF_THE_POD.read_text(encoding="utf-8").strip() or _DEFAULT

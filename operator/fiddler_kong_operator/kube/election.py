@@ -195,7 +195,7 @@ class LeaseElector:
         return self._open_fence(sent)
 
     async def _check_holder(self) -> None:
-        """After a conflict: close the fence if another process holds the lease. It may also be our own renewal that seemed lost."""
+        """After a conflict: close the fence if another process holds the lease. Our own renewal, whose answer was lost, conflicts too."""
         try:
             async with asyncio.timeout(self._duration / RENEWALS):
                 await self._read()

@@ -1,6 +1,6 @@
 """Turns HTTP answers of the API server into the project's errors. No other module does.
 
-Texts end without a full stop, and never hold a request's body. From the server's message about a Secret they leave out every value: a 422
+Texts end without a full stop, and never hold a request's body. They leave out every value from the server's message about a Secret: a 422
 or a webhook may quote one.
 """
 
@@ -79,7 +79,7 @@ def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str 
 
 
 def unreachable(call: Call, cause: BaseException) -> Transient:
-    """The error for a request that got no answer: connection, TLS or time limit."""
+    """The error for a request without a usable answer: connection, TLS, time limit, or a body that is not a JSON object."""
     return Transient(f"{call}: no answer from the API server ({type(cause).__name__})")
 
 
@@ -107,7 +107,7 @@ def _causes(status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _other_uid(status: Mapping[str, Any]) -> bool:
-    """The server refuses an apply with the `metadata.uid` of a former object of that name with 422 (seen on 1.36), a deletion with 409."""
+    """Whether the request has the `metadata.uid` of a former object of that name: an apply gets 422 (seen on 1.36), a deletion 409."""
     return any(cause.get("field") == "metadata.uid" for cause in _causes(status))
 
 

@@ -1,7 +1,7 @@
 """The API server's rules for field managers: server-side apply, strategic merge patch, and the managedFields that follow from them.
 
-Lists of containers and env entries are merged by name, as in a pod template. Any other list is one value. For a cluster in memory, and for
-writes that stay in memory (`overlay`): no request needs it.
+Lists of containers and env entries are merged by name, as in a pod template. Any other list is one value. Only `overlay`, whose writes stay
+in memory, and the tests' cluster in memory need these rules: for requests, the API server applies its own.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def applied(live: Manifest, manifest: Manifest, manager: str, *, force: bool = F
 
 
 def updated(live: Manifest, changed: Manifest, manager: str) -> Manifest:
-    """The changed object with the managedFields that follow where a manager changed it by an update or a patch."""
+    """The changed object, with the managedFields it has after this manager changed it by an update or a patch."""
     before, after, me = _fields(live), _fields(changed), (manager, "Update")
     news = {path for path, value in after.items() if path not in before or before[path] != value}
     owners = {owner: (paths & after.keys()) - news for owner, paths in _owners(live).items()}
@@ -56,7 +56,7 @@ def updated(live: Manifest, changed: Manifest, manager: str) -> Manifest:
 
 
 def strategically_merged(live: Any, patch: Any) -> Any:
-    """A strategic merge patch, with `$patch: delete` for items of merged lists."""
+    """The result of a strategic merge patch, with `$patch: delete` for items of merged lists."""
     if not isinstance(patch, dict):
         return patch
     result = dict(live) if isinstance(live, dict) else {}
@@ -67,7 +67,7 @@ def strategically_merged(live: Any, patch: Any) -> Any:
 
 
 def merged(live: Any, patch: Any) -> Any:
-    """A JSON merge patch (RFC 7386, section 2)."""
+    """The result of a JSON merge patch (RFC 7386, section 2)."""
     if not isinstance(patch, dict):
         return patch
     result = dict(live) if isinstance(live, dict) else {}
@@ -143,7 +143,7 @@ def _content(node: Any) -> Any:
 
 
 def _owners(raw: Manifest) -> _Owners:
-    """Without the owners of subresources: a status is no field here."""
+    """The owners in managedFields, without those of subresources: `_fields` leaves out the status."""
     owners: _Owners = {}
     for entry in raw["metadata"].get("managedFields") or ():
         if not entry.get("subresource"):

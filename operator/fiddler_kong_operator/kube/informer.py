@@ -1,15 +1,15 @@
 """Keeps an observer in step with the API server.
 
-`Informer` lists one kind page by page, then watches it, again and again, into a sink:
+`Informer` lists one kind page by page, then watches it with one watch after the other, and tells a sink:
 
-* A watch continues where the last one ended. Where that version is gone (410), everything is listed again, and objects missing from the
-  list are reported as deleted.
-* The client's read limit ends a watch that falls silent. A server that ends each watch at once meets back-off. A watch that is cut after a
-  while does not lengthen the back-off.
-* A kind that is not installed (404) counts as listed, and is looked for every 10 s. So does one whose watch is forbidden (403), after a
-  second attempt: the sink is told, since it no longer learns what changes.
+* A watch continues where the last one ended. If its resourceVersion has expired (410), everything is listed again, and objects missing from
+  the list are reported as deleted.
+* The client's read limit ends a watch that falls silent. If the server ends each watch at once, the informer backs off. A watch that is cut
+  after a while does not lengthen the back-off.
+* A kind that is not installed (404) counts as listed, and is looked for every 10 s. A kind whose list or watch is refused (403) counts as
+  listed after the second refusal in a row: the sink is told, since it no longer learns of changes.
 
-`Resync` lists a kind that others watch (kopf), and so finds the deletions that their watch misses.
+`Resync` lists a kind that another client (kopf) watches, and so finds the deletions that this watch misses.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ logger: Final = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 
 PAUSES: Final = Doubling(0.5, 30.0)
-"""Between attempts that fail; the longest one also between attempts without permission."""
+"""Seconds between failed attempts; between attempts without permission, always the longest pause."""
 
 SECOND_LOOK: Final = 5.0
 """Seconds until a forbidden kind is tried again before the sink is told: while the operator is upgraded, its roles may be missing."""
 
 _TOLD_AT: Final = 2
-"""The refusal in a row from which on a kind counts as forbidden."""
+"""Refusals in a row after which a kind counts as forbidden."""
 
 ABSENT: Final = 10.0
 """Seconds between looks for a kind that is not installed."""
@@ -67,10 +67,10 @@ class Sink(Protocol):
         """A list is complete: each object that is not in it, and is not newer than it, was deleted."""
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
-        """The kind's definition is (not) there."""
+        """Whether the kind is installed in the cluster."""
 
     def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
-        """The kind cannot be watched there, with the verb, the server's words and the missing rule; None where it can."""
+        """Why the kind cannot be watched in the namespace (None: in all): verb, server's message, missing rule. None where it can."""
 
 
 async def relist(client: Client, kind: Kind, namespace: str | None, sink: Sink) -> str:
@@ -102,7 +102,7 @@ class Informer:
         sleep: Sleep = asyncio.sleep,
         uniform: Callable[[], float] = random.random,
     ) -> None:
-        """`namespace` of None means every one; a cluster may lack `optional` kinds for good; `clock` is monotonic."""
+        """A `namespace` of None means all; a cluster may lack `optional` kinds for good; `clock` is monotonic."""
         self._optional = optional
         self._client = client
         self.kind = kind
@@ -114,13 +114,13 @@ class Informer:
         self._backoff = Backoff(PAUSES, uniform)
         self._version = ""
         self._refusals = 0
-        self._watch_refused = False  # by the last refusal: a list that succeeds does not end it
+        self._watch_refused = False  # whether the last refusal was of a watch: a list that succeeds does not end it
         self.synced = asyncio.Event()
         """Set once the kind was listed, or found not to be installed or forbidden."""
         self.absent = False
         """The kind is not installed."""
         self.last_activity = clock()
-        """Time on the clock of the API server's last answer."""
+        """When the API server last answered, on `clock`."""
 
     @property
     def forbidden(self) -> bool:
@@ -227,13 +227,13 @@ class Informer:
 
 
 class Resync:
-    """Lists a kind that others watch: once at start, then at an interval, and soon after `due`.
+    """Lists a kind that another client watches: once at start, then at an interval, and soon after `due`.
 
     A watcher such as kopf lists, then watches from the version of its list; it never reports what was deleted between two of its lists.
     Together they miss nothing:
 
     * `once` returns when everything has been listed. The watcher starts later, so its own list shows what was created meanwhile.
-    * The watcher's list calls `due` for each object. The resync that follows is younger than that list and finds all deletions before it;
+    * The watcher's list calls `due` for each object. The resync that follows is newer than that list and finds all deletions before it;
       the watch reports those after it.
     * A watcher's list without any object calls nothing. Deletions before it are found at the next interval, not sooner.
     """
@@ -260,15 +260,15 @@ class Resync:
         """The scopes that the last resync was not permitted to list."""
 
     def due(self) -> None:
-        """Have the kind listed soon: once, a few seconds after the last of several calls."""
+        """Schedule a list: one, a few seconds after the last of several calls."""
         if self._timer:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(QUIET, self._wanted.set)
 
     async def once(self) -> None:
-        """List until it works, however long the definition is missing or the API server is away.
+        """List until it succeeds, however long the definition is missing or the API server is away.
 
-        Some scopes that must not be listed do not hold back the others.
+        Refused scopes do not hold back the others, unless all are refused.
         """
         while True:
             try:

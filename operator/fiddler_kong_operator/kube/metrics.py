@@ -42,7 +42,7 @@ PREFIX: Final = names.APPLICATION.replace("-", "_")
 ReconcileResult = Literal["success", "transient", "stale", "refused", "bug", "not_leader"]
 
 Read = Callable[[], Iterable[Metric]]
-"""Called in the event loop at each scrape: it must be quick. What it returns is iterated in another thread: that must be safe."""
+"""Called in the event loop at each scrape: it must be quick. Another thread iterates the result, so the iteration must be thread-safe."""
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Buckets of durations; a request may take 30 seconds."""
@@ -52,7 +52,7 @@ class Metrics:
     """The metrics every controller has, for one process and one event loop."""
 
     def __init__(self) -> None:
-        """All counters are zero; `watch_queue`, `watch_leader` and `collect` add metrics that are read at each scrape."""
+        """All counters are zero; `collect` and the `watch_` methods add metrics that are read at each scrape."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # or each counter has a timestamp beside it; the switch is process-wide
         self.registry = CollectorRegistry()
         self._reads: list[Read] = []
@@ -82,7 +82,7 @@ class Metrics:
         self.collect(lambda: _queue_metrics(queue))
 
     def watch_informers(self, informers: Callable[[], Iterable[Observer]]) -> None:
-        """Add which kinds may not be watched."""
+        """Add the number of forbidden watches by kind."""
         self.collect(lambda: [_forbidden_metric(informers())])
 
     def watch_leader(self, leading: Callable[[], bool]) -> None:
@@ -109,7 +109,7 @@ class Metrics:
         return int(sum(s.value for family in self._bugs.collect() for s in family.samples if s.name.endswith("_total")))
 
     def take(self) -> Callable[[], bytes]:
-        """Take what changes, quickly; the result makes the page of `/metrics` from it in any thread. Neither raises."""
+        """Read the values that change, quickly. The result renders the page of `/metrics` from them, in any thread. Neither raises."""
         return partial(generate_latest, _Page(self.registry, [self._attempt(read) for read in self._reads], self._attempt))
 
     def _attempt(self, read: Read) -> Iterable[Metric]:
@@ -122,7 +122,7 @@ class Metrics:
 
 
 class _Page(Collector):
-    """What one scrape shows: the registry, and what was taken for it."""
+    """The metrics of one scrape: those of the registry, and those that `take` has read for it."""
 
     def __init__(self, registry: Collector, taken: Sequence[Iterable[Metric]], attempt: Callable[[Read], Iterable[Metric]]) -> None:
         self._registry = registry
@@ -158,7 +158,7 @@ def _queue_metrics(queue: WorkQueue[ObjectKey]) -> list[Metric]:
 
 
 class MetricsServer(PageServer):
-    """Serves GET /metrics, and 404 for everything else; an async context manager. One page at a time is made, in a thread of its own."""
+    """Serves GET /metrics; an async context manager. One page is rendered at a time, in another thread."""
 
     def __init__(self, metrics: Metrics, host: str, port: int) -> None:
         """Port 0 switches it off."""

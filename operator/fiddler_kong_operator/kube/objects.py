@@ -83,7 +83,7 @@ def version_of(resource_version: str | None) -> int:
 
 @lru_cache(maxsize=_RECENT)
 def seconds_of(moment: str | None) -> float:
-    """Seconds since the epoch; 0 for a text that is no date in Python: clients choose these, and Go's years begin with 0."""
+    """Seconds since the epoch; 0 for a text that Python cannot parse: clients write some of these times, and Go accepts the year 0."""
     try:
         return datetime.fromisoformat(moment).timestamp() if moment else 0.0
     except ValueError:

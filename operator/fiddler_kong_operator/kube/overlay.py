@@ -1,4 +1,4 @@
-"""A client that reads a cluster and keeps every write in memory: what code that writes would change, without a write.
+"""A client that reads a cluster and keeps every write in memory: it shows what the writes would change.
 
 It keeps to the API server's rules as far as this project's writes need them: preconditions, merge patches, server-side apply, finalizers.
 Webhooks, defaults and controllers do not run. A changed workload keeps its generation and status, as it will be after its rollout.
@@ -40,29 +40,30 @@ class Change:
 
 
 class Overlay(Client):
-    """Reads pass through to a real client until an object was written or assumed here. Lists and watches always do."""
+    """A read passes through to a real client unless the object was written or assumed here. Lists and watches always pass through."""
 
     def __init__(self, client: Client) -> None:  # the real client has the connection
-        """`client` is only read with."""
+        """`client` only reads."""
         self._client = client
         self.clock = client.clock
         self._versions = count(_FIRST)
         self._before: dict[ObjectKey, Manifest | None] = {}
         self._now: dict[ObjectKey, Manifest | None] = {}
         self.writes = 0
-        """The writes so far that changed anything."""
+        """Number of writes so far that changed anything."""
 
     def changes(self) -> Iterator[Change]:
-        """The objects that are not as they were: the kinds in the order of their first write, each by name, since it is written at once."""
+        """The objects that the writes changed: kinds in the order of their first write, and within a kind, written concurrently, by key."""
         kinds = [*dict.fromkeys(key.kind for key in self._now)]
         for key in sorted(self._now, key=lambda key: (kinds.index(key.kind), key)):
             if self._now[key] != self._before[key]:
                 yield Change(key, copy.deepcopy(self._before[key]), copy.deepcopy(self._now[key]))
 
     async def assume(self, kind: Kind, raw: Manifest) -> Manifest:
-        """Take an object as applied by a person, over the live one if there is one; returns it as it is then.
+        """Assume that a person applied this object, over the live one if there is one; returns the outcome.
 
-        A binding's spec is replaced; other objects keep what the manifest does not name. Nothing counts that the API server assigns.
+        A binding's spec is replaced; other objects keep the fields that the manifest does not name. Fields that the API server assigns are
+        ignored in the manifest.
         """
         key, raw = kind.key(raw), _given(raw)
         live = await self._find(kind, key)
@@ -79,12 +80,12 @@ class Overlay(Client):
         return self._taken(key, assumed)
 
     def forget(self, key: ObjectKey) -> None:
-        """Take an object for what it is in the cluster again."""
+        """Drop everything assumed or written about an object: it is read from the cluster again."""
         self._now.pop(key, None)
         self._before.pop(key, None)
 
     async def assume_deletion(self, kind: Kind, namespace: str, name: str) -> Manifest:
-        """Take an object as deleted by a person, and waiting for its finalizers; returns it as it is then."""
+        """Assume that a person deleted an object, which waits for its finalizers; returns the outcome. Gone where it does not exist."""
         live = await self.get(kind, namespace, name)
         key = kind.key(live)
         deleted = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -114,7 +115,7 @@ class Overlay(Client):
         return self._keep(key, created_by(names.FIELD_MANAGER, _with_metadata(manifest, uid=self._uid())))
 
     async def apply(self, kind: Kind, manifest: Manifest, *, force: bool = False, status: bool = False) -> Manifest:
-        """Server-side apply to an object that exists; Conflict where others own a field and `force` is not given."""
+        """Server-side apply to an object that exists, else Gone; Conflict where others own a field and `force` is not given."""
         key = kind.key(manifest)
         live = await self._pinned(kind, key, manifest)
         if status:
@@ -124,7 +125,7 @@ class Overlay(Client):
     async def merge_patch(
         self, kind: Kind, namespace: str, name: str, body: Manifest, *, strategic: bool = False, manager: str = names.FIELD_MANAGER
     ) -> Manifest:
-        """Merge patch. A binding that is being deleted is gone with its last finalizer."""
+        """Merge patch. An object that is being deleted is gone with its last finalizer."""
         key = ObjectKey(kind.name, namespace, name)
         live = await self._pinned(kind, key, body)
         changed: Manifest = strategically_merged(live, body) if strategic else merged(live, body)
@@ -147,7 +148,7 @@ class Overlay(Client):
         return self._keep(key, patched)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
-        """Delete this very object; Stale where it is another one or another version, Gone where there is none."""
+        """Delete the object with this uid (and version); Stale where the object has another, Gone where there is none."""
         key = ObjectKey(kind.name, namespace, name)
         await self._pinned(kind, key, {"metadata": {"uid": uid, **({"resourceVersion": resource_version} if resource_version else {})}})
         self._drop(key)
@@ -159,7 +160,7 @@ class Overlay(Client):
         return self._keep(key, copy.deepcopy(manifest))
 
     def _taken(self, key: ObjectKey, raw: Manifest) -> Manifest:
-        """Take an object for what it was before any write."""
+        """Remember an object as its state before any write."""
         taken = self._now[key] = self._before[key] = self._versioned(raw)
         return copy.deepcopy(taken)
 
@@ -173,7 +174,7 @@ class Overlay(Client):
         return self._now[key]
 
     async def _pinned(self, kind: Kind, key: ObjectKey, body: Manifest) -> Manifest:
-        """The object, remembered as it was, where the uid and the resourceVersion that a body states are its own."""
+        """The object, remembered as it was. Gone where there is none, Stale where the body states another uid or resourceVersion."""
         live = await self._find(kind, key)
         if live is None:
             raise Gone(f"{key}: not found")
@@ -205,7 +206,7 @@ class Overlay(Client):
 
 
 def _given(raw: Manifest) -> Manifest:
-    """What a person can say of an object."""
+    """The part of an object that a person can set."""
     metadata = {name: value for name, value in raw["metadata"].items() if name in _GIVEN}
     return {**{name: content for name, content in raw.items() if name != "status"}, "metadata": metadata}
 

@@ -13,10 +13,10 @@ __all__ = ["PageServer"]
 
 
 class PageServer:
-    """Serves GET of one path, and 404 for everything else; an async context manager."""
+    """Serves GET of one path, 405 for its other methods and 404 for other paths; an async context manager."""
 
     def __init__(self, path: str, answer: Callable[[], Awaitable[web.Response]], host: str, port: int, flag: str) -> None:
-        """Port 0 switches it off; `flag` chooses another port."""
+        """Port 0 switches it off; `flag` is the command-line flag that sets the port, for the text of errors."""
         self._path = path
         self._compose = answer
         self._host = host

@@ -1,10 +1,10 @@
 """Keeps a sink in step with objects of a kind that may be read by name, but neither listed nor watched.
 
-`Poller` reads each wanted object once in an interval, and has the face of an `Informer`:
+`Poller` reads each wanted object once in an interval, and has the interface of an `Informer`:
 
 * The first round is repeated until each object was read, did not exist, or was refused: only then does the kind count as listed.
-* Later, what could not be read is read again in the next round. An object whose read is refused stays as it was last seen.
-* The sink hears of an unchanged object too, and ignores it by its version.
+* Later, an object that could not be read is read again in the next round. An object whose read is refused stays as it was last seen.
+* The sink gets an unchanged object too, and ignores it by its version.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Poller:
         self._backoff = Backoff(PAUSES, uniform)
         self._refused: frozenset[ObjectKey] = frozenset()
         self.synced = asyncio.Event()
-        """Set after the first round."""
+        """Set after the first round in which the API server answered for each object."""
         self.last_activity = clock()
-        """Time on the clock of the API server's last answer."""
+        """When the API server last answered, on `clock`."""
 
     @property
     def forbidden(self) -> bool:

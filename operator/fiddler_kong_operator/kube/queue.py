@@ -107,13 +107,13 @@ class WorkQueue(Generic[K]):
             self._timers[key] = due, loop.call_at(due, self._add_due, key, lane)
 
     def retry(self, key: K, after: float | None = None) -> float:
-        """Queue a key whose work failed after a growing pause of at least `after` seconds. Returns the pause."""
+        """Queue a failed key after a growing pause of at least `after` seconds. Returns the pause."""
         pause = self._failing.setdefault(key, Backoff(self._doubling, self._uniform)).next(after)
         self.resume_after(key, pause)
         return pause
 
     def resume_after(self, key: K, seconds: float) -> None:
-        """Queue a key whose work is not finished after that time, in the lane from which it was taken."""
+        """Queue an unfinished key after that time, in the lane from which it was taken."""
         self.add_after(key, seconds, self._taken_from.get(key, Lane.BACKGROUND))
 
     def succeeded(self, key: K) -> None:

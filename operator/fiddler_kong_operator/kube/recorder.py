@@ -26,14 +26,14 @@ WINDOW: Final = 600.0
 """Events about one object in that many seconds: an object that keeps changing must not flood its namespace."""
 
 DRAIN: Final = 2.0
-"""Seconds at shutdown for the Events that wait: enough for dozens, and the next leader waits for them."""
+"""Seconds at shutdown for the Events that wait: enough for dozens. The next leader waits for that long too."""
 
 
 class Recorder:
     """A bounded queue of Events and the one task that writes them."""
 
     def __init__(self, client: Client, clock: Callable[[], float], count_bug: Callable[[str], None]) -> None:
-        """`clock` is monotonic; `count_bug` gets the kind of an unexpected exception (`Metrics.count_bug`)."""
+        """`clock` is monotonic; `count_bug` is called at an unexpected exception, with the kind `Event` (`Metrics.count_bug`)."""
         self._client = client
         self._count_bug = count_bug
         self._queue: asyncio.Queue[Manifest] = asyncio.Queue(WAITING)

@@ -1,4 +1,4 @@
-"""Redacts values from texts that others wrote: a webhook that refuses an object may quote its content, in any encoding."""
+"""Redacts values from the texts of other programs: a webhook that refuses an object may quote its content, in any encoding."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(r"(?=[A-Za-z0-9+/_.-]*[A-Za-z])(?=[A-Za-z0-9+/_.-]*[0
 def redact(text: str, values: Iterable[bytes]) -> str:
     """The text with every encoding of these values redacted, longer ones first, since one may begin with another.
 
-    It also redacts the part of a value that is left where `shorten`, or the text's author, has cut it off.
+    It also redacts the part of a value that is left where `shorten`, or the text's author, has cut it off. Short forms stay (`_SHORTEST`).
     """
     forms = {form for value in values for form in _forms(value) if len(form) >= _SHORTEST}
     for form in sorted(forms, key=len, reverse=True):
@@ -55,7 +55,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _without_ends(part: str, form: str) -> str:
-    """The text without the start of a form at its end, and without the end of one at its start.
+    """The text with the start of the form redacted at its end, and the end of the form redacted at its start.
 
     No part of the form that is longer than the text is tried: a Secret may hold a megabyte.
     """

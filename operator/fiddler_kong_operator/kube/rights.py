@@ -1,4 +1,4 @@
-"""Whether this user may do something: asked of the API server, which stores nothing of it."""
+"""Asks the API server whether this user may do something. The API server stores nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Right:
 
 
 async def is_allowed(client: Client, right: Right) -> bool:
-    """The API server's answer. Raises Transient and Refused where it has none."""
+    """Whether the API server allows it. Raises Transient and Refused where it does not tell."""
     resource, _, subresource = right.resource.partition("/")
     asked = {"namespace": right.namespace, "verb": right.verb, "group": right.group, "resource": resource, "subresource": subresource}
     review = {"apiVersion": _REVIEW.api_version, "kind": _REVIEW.name, "metadata": {}, "spec": {"resourceAttributes": asked}}

@@ -7,10 +7,10 @@
     ├── Stale         the object changed since it was read (optimistic lock, HTTP 409); read again
     ├── Gone          the object, or its kind, does not exist (HTTP 404)
     ├── Expired       a watch's resourceVersion or a list's continue token is too old (HTTP 410); list again
-    ├── Refused       the API server refused the object itself (HTTP 400, 403, 422): message says why
+    ├── Refused       the API server refused the request for good (HTTP 400, 403, 422 and others): the message says why
     ├── NotLeader     the lease was lost: nothing may be written any more
     ├── NoCluster     no usable kubeconfig or service account: the process cannot start
-    ├── CannotListen  a port of this process is taken: the process cannot start
+    ├── CannotListen  an address to listen on cannot be used: the process cannot start
     └── CannotTrust   the CA bundle of the probe cannot be read: the process cannot start
 
 Anything that is not a `FiddlerKongError` is a bug: logged with its traceback, counted and retried, never shown as "not ready".
@@ -40,7 +40,7 @@ __all__ = [
 
 
 class FiddlerKongError(Exception):
-    """Base of every error this project raises on purpose. Its text is safe to show: it never holds a key."""
+    """Base of every error in this tree. Its text is safe to show: it never holds a key."""
 
 
 class Stalled(FiddlerKongError):
@@ -52,7 +52,10 @@ class Stalled(FiddlerKongError):
 
 
 class Transient(FiddlerKongError):
-    """The API server did not answer, is rate limiting (429) or failed (5xx). `retry_after` holds its `Retry-After` in seconds, if any."""
+    """The API server did not answer, or answered 401 (after a new login), 408, 429 or 5xx.
+
+    `retry_after` holds its `Retry-After` in seconds, if any.
+    """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -90,7 +93,7 @@ class Denial(StrEnum):
     """The object's definition in the cluster lacks a field."""
     QUOTA = "quota"
     PERMISSION = "permission"
-    """RBAC does not allow it to the operator."""
+    """RBAC does not permit the request to the operator."""
     OTHER = "other"
     """An admission policy or webhook, validation, or a namespace that is being deleted."""
 
@@ -98,7 +101,8 @@ class Denial(StrEnum):
 class Refused(FiddlerKongError):
     """The API server refused the request for good.
 
-    `status` is the HTTP status (400, 401, 403, 405, 413, 415, 422), `fields` are those that the definition in the cluster lacks.
+    `status` is the HTTP status (400, 403, 405, 413, 415, 422; 500 for an apply that does not fit the schema), `fields` are those that the
+    definition in the cluster lacks.
     """
 
     def __init__(self, message: str, status: int, denial: Denial = Denial.OTHER, fields: frozenset[str] = frozenset()) -> None:

@@ -46,7 +46,7 @@ FIELD_MANAGER: Final = "fiddler-kong-operator"
 """The field manager of every write, as `kubectl get --show-managed-fields` shows it."""
 
 RESTORING_MANAGER: Final = f"{FIELD_MANAGER}-restoring"
-"""The field manager of the one patch that restores a workload's former settings: a restored value must not look like ours."""
+"""The field manager of the one patch that restores a workload's former settings: a restored value must not look like the operator's."""
 
 FINALIZER: Final = f"{GROUP}/detach"
 """The finalizer of a binding that is attached to an object of another owner, until it is detached."""

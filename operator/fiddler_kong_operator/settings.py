@@ -55,7 +55,7 @@ class ProbeSettings(BaseModel):
 
 
 class ArrivalsSettings(BaseModel):
-    """The look for spans in Fiddler, by the probe's rules of addresses, certificates and time (`probe`)."""
+    """The queries for spans in Fiddler. The probe's rules for addresses and certificates and its timeout apply to them too (`probe`)."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
@@ -81,7 +81,7 @@ class SecretsSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """The operator's settings; each is a flag of `fiddler-kong run` and a value of the Helm chart."""
+    """The operator's settings: flags of `fiddler-kong run`, environment variables and, but for those that it fixes, values of the chart."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 

@@ -113,7 +113,7 @@ class Cache:
         return frozenset(self._records.bindings())
 
     def set_forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> frozenset[ObjectKey]:
-        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns all that depends on it."""
+        """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns the bindings that need it."""
         place = kind.name, namespace
         if self._forbidden.get(place) == problem:
             return _NONE
@@ -148,15 +148,15 @@ class Cache:
         return self._forbidden.keys().isdisjoint({(kind.name, None), (kind.name, namespace)})
 
     def problems(self, kind: Kind, namespace: str | None = None) -> tuple[str, ...]:
-        """Why the kind cannot be watched: in all namespaces or in this one; without one, anywhere."""
+        """Why the kind cannot be watched, in all namespaces or in this one; without a namespace, every reason."""
         return tuple(
             why for (name, where), why in self._forbidden.items() if name == kind.name and (not namespace or where in (None, namespace))
         )
 
     def forbidden(self, binding: Binding, among: Container[str] = WATCHED) -> tuple[str, ...]:
-        """Why kinds without which nothing can be decided about a binding cannot be watched, one text for each of `among` by name.
+        """One text for each forbidden kind that a binding depends on, and that `among` names: why it cannot be watched.
 
-        An optional kind is one of them where the binding names, or wants, an object of it.
+        A binding depends on an optional kind only where it names, or wants, an object of it.
         """
         places = [place for place in _places(binding, self._forbidden) if place[0] in among]
         named = {key.kind for key in references_of(binding).union(wanted_children(binding))} if places else frozenset()
@@ -200,7 +200,7 @@ class Cache:
         return self._records.value(key, Binding)
 
     def child(self, key: ObjectKey) -> Child | None:
-        """Ownership facts of an object that is ours, or has the name of one a binding would create."""
+        """Ownership facts of an object that carries our managed-by label or has the name of one that a binding would create."""
         return self._records.child(key)
 
     def owner(self, key: ObjectKey) -> Binding | None:
@@ -218,7 +218,7 @@ class Cache:
         return key in self.indexes.wanted_by
 
     def _is_outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
-        """An equal version matters only if a part of the object was not kept and is wanted now."""
+        """Whether the cached version is as good. An equal version matters only if a part of the object was not kept and is wanted now."""
         if version < 0 or old.version < version:
             return False
         return old.version > version or not self._lacks(key, old)

@@ -1,4 +1,4 @@
-"""Passes what informers, kopf and answers show to the cache, and requeues what each change concerns."""
+"""Passes events of informers and kopf, and answers of the API server, to the cache, and requeues the keys that each change concerns."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Feed:
         self._requeue(self.cache.set_installed(kind, installed=installed), Lane.BACKGROUND)
 
     def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
-        """Take that the kind cannot be watched in a namespace (None: in all), and why; a problem of None ends that."""
+        """Take why the kind cannot be watched in a namespace (None: in all); a problem of None says that it can."""
         self._requeue(self.cache.set_forbidden(kind, namespace, problem), Lane.BACKGROUND)
 
     def observe(self, raw: Manifest, author: ObjectKey | None = None, lane: Lane = Lane.URGENT) -> None:

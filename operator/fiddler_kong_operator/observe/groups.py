@@ -1,7 +1,7 @@
 """The bindings of one gateway workload, grouped by demand.
 
-Bindings with equal demands decide alike (`plan.gateway.tenancy.demand`), so the oldest of each group represents it. A pass looks at these
-few representatives; with thousands of bindings on a gateway, a look at each would cost more than the rest of the pass.
+Bindings with equal demands have equal effects (`plan.gateway.tenancy.demand`), so the oldest of each group represents it. A pass looks at
+these few representatives; with thousands of bindings on a gateway, a look at each would cost more than the rest of the pass.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Deduplicates equal parts of specs and statuses: of thousands of bindings most name the same gateway and are Ready for the same reason.
 
-Shared parts are never changed: parts of a spec
-are frozen, a status is only read. The pools are bounded, because users choose the texts; a part that left its pool is merely held twice.
-`sys.intern` is used for names of fields only: Python 3.12 never frees what was interned.
+Shared parts are never changed: parts of a spec are frozen, a status is only read. The pools are bounded, because users choose the texts; a
+part that left its pool is merely held twice. `sys.intern` is used for names of fields only: Python 3.12 never frees what was interned.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Manifests, the chart and the test "verbs used = verbs granted" are made from these rows. A row's scope says where it belongs:
 
 * `WATCHED`: in every namespace the operator watches: a ClusterRole, or one Role for each namespace in the namespaced mode.
-* `CLUSTER`: cluster-scoped resources, granted only in the cluster-wide mode.
+* `CLUSTER`: cluster-scoped resources, granted in the cluster-wide mode, or with `Settings.read_cluster_kinds`.
 * `OWN`: in the operator's own namespace.
 """
 
@@ -54,7 +54,7 @@ GRANTS: Final = (
     Grant(Scope.WATCHED, names.GROUP, (f"{names.PLURAL}/status",), ("patch",), "Write what was found."),
     Grant(Scope.OWN, LEASE.group, (LEASE.plural,), ("get", "create", "update"), "Elect the one replica that writes."),
 )
-"""Every permission the operator has."""
+"""Every permission of an operator that watches Secrets."""
 
 
 def grants(secrets: SecretsAccess = "watch") -> tuple[Grant, ...]:

@@ -43,7 +43,7 @@ class Reader:
         endpoints: EndpointPolicy = STRICT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`feed` takes the live reads, and requeues others that they concern: the event that follows changes nothing any more.
+        """`feed` takes the live reads and requeues the other bindings that they concern: their watch events will change nothing.
 
         `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` is the API server's.
         """
@@ -68,7 +68,7 @@ class Reader:
     async def gather_workload(self, key: ObjectKey) -> tuple[Workload | None, tuple[Binding, ...]]:
         """A workload, None where it does not exist or is not visible, and the bindings that represent all that name it, oldest first.
 
-        Those that name what Kong Operator makes from it need its settings as well.
+        Bindings that name an object which Kong Operator makes from it count too: they need its settings as well.
 
         Raises Transient and Refused where the workload cannot be read.
         """

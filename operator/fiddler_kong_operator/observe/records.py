@@ -25,8 +25,8 @@ V = TypeVar("V", bound=Hashable)
 class Record:
     """One observed object. `value` is what its kind keeps of it; None where it is not kept.
 
-    `child` is there for objects that are ours or have the name of one a binding would create. A record without uid says that a referenced
-    object does not exist.
+    `child` is set for objects that carry our managed-by label or have the name of one that a binding would create. A record without uid
+    says that a referenced object does not exist.
     """
 
     uid: str
@@ -83,9 +83,9 @@ class Indexes:
         self.wanted_by: Index[ObjectKey, ObjectKey] = Index()
         """Secret, workload or attach target -> bindings that refer to it."""
         self.by_uid: Index[str, ObjectKey] = Index()
-        """uid -> the binding."""
+        """uid -> binding."""
         self.exposing: Index[Place, ObjectKey] = Index()
-        """Place -> bindings that expose it."""
+        """Place -> bindings that expose it, or a place nearby (`references.nearby_places`)."""
         self.exposing_in: Index[str, ObjectKey] = Index()
         """Ingress class or Gateway -> bindings that expose a route in it."""
         self.owned_by: Index[str, ObjectKey] = Index()
@@ -103,13 +103,13 @@ class Indexes:
         self.doubled: Index[str, ObjectKey] = Index()
         """Kind -> its objects with a name twice on their list."""
         self.warning_about: Index[ObjectKey, ObjectKey] = Index()
-        """Any object -> Kong's warnings about it."""
+        """Any object -> Events of Kong's controller about it."""
         self.warnings_of: Index[str, ObjectKey] = Index()
-        """Reason -> Kong's warnings with it."""
+        """Reason -> Events of Kong's controller with it."""
         self.published: Index[str, ObjectKey] = Index()
         """Ingress class -> its Ingresses with an address."""
         self.made_from: Index[ObjectKey, ObjectKey] = Index()
-        """Object of Kong Operator, Gateway or GatewayClass -> those that are made from it, or configured by it."""
+        """Object of Kong Operator, Gateway or GatewayClass -> objects that are made from it, or configured by it."""
         self.marked_by: Index[str, ObjectKey] = Index()
         """Installation of the operator -> bindings with its mark in their status."""
         self.groups: dict[ObjectKey, DemandGroups] = {}
@@ -149,7 +149,7 @@ class Records:
         return record.value if record and isinstance(record.value, expected) else None
 
     def child(self, key: ObjectKey) -> Child | None:
-        """Ownership facts of an object that is ours or has the name of one a binding would create."""
+        """Ownership facts of an object that carries our managed-by label or has the name of one that a binding would create."""
         record = self.find(key)
         return record.child if record else None
 
@@ -158,7 +158,7 @@ class Records:
         return self._by_kind[BINDING.name].keys()
 
     def owner_of(self, key: ObjectKey) -> ObjectKey | None:
-        """The binding that owns an object, if it is in the same namespace: any user can copy a uid into another one."""
+        """The binding that owns an object, if it is in the same namespace: any user can copy its uid into another namespace."""
         child = self.child(key)
         return self.owner(child) if child else None
 

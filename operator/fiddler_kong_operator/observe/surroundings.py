@@ -1,4 +1,4 @@
-"""What the cache shows around a binding: plugins of others, routes to its Services, and what freezes its gateway."""
+"""Looks up the surroundings of a binding in the cache: plugins of others, routes to its Services, objects that freeze its gateway."""
 
 from __future__ import annotations
 
@@ -35,39 +35,39 @@ from .kinds.reference_grants import Grants
 __all__ = ["OtherPlugins", "Surroundings"]
 
 _CLASSED: Final = frozenset({KONG_PLUGIN.name, SERVICE.name, INGRESS.name, HTTP_ROUTE.name})
-"""Kinds of which the cache shows what serves them."""
+"""Kinds for which the cache shows the ingress class or Gateways that serve their objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherPlugins:
-    """Plugins by name, of the binding's too where a list has them, and what a snapshot has of them."""
+    """The plugins on some lists by name, the binding's own included, in the forms in which a snapshot holds them."""
 
     facts: Mapping[str, PluginFacts]
 
     @classmethod
     def on(cls, lists: Iterable[Attachable], find: Callable[[ObjectKey, str], PluginFacts | None]) -> Self:
-        """Those that are found, by name as written in the lists; `find` takes the object with the list, and the name."""
+        """The plugins that `find` finds, by name as written in the lists; it takes the object with the list, and the name."""
         written = {name: target.key for target in lists for name in (*target.plugins, *target.filters)}
         return cls({name: found for name, target in written.items() if (found := find(target, name))})
 
     @property
     def types(self) -> dict[str, str]:
-        """The type of each."""
+        """The type of each plugin."""
         return {name: facts.type for name, facts in self.facts.items()}
 
     @property
     def models(self) -> dict[str, OwnModels]:
-        """The models of those that answer calls. One that is disabled has none."""
+        """The models of the plugins that answer calls. A disabled plugin has none."""
         return {name: f.models for name, f in self.facts.items() if f.type in ANSWERING_TYPES and f.models != ()}
 
     @property
     def exports(self) -> dict[str, Exports]:
-        """What the enabled ones export."""
+        """The exports of the enabled plugins."""
         return {name: facts.exports for name, facts in self.facts.items() if facts.exports}
 
     @property
     def disabled(self) -> frozenset[str]:
-        """Those that Kong does not run."""
+        """The plugins that Kong does not run."""
         return frozenset(name for name, facts in self.facts.items() if facts.disabled)
 
 
@@ -81,7 +81,7 @@ class Surroundings:
     def listed(self, lists: Iterable[Attachable]) -> OtherPlugins:
         """The visible plugins by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin.
 
-        One that Kong leaves out has the type "".
+        A plugin that Kong leaves out has the type "".
         """
         return OtherPlugins.on(lists, self._facts)
 
@@ -94,7 +94,7 @@ class Surroundings:
         return OtherPlugins({key.name: f for key, f in plugins if f.is_global and f.ingress_class == wanted and not f.disabled})
 
     def behind(self, targets: Iterable[Attachable]) -> dict[ObjectKey, Attachable]:
-        """The Services with plugins to which these lead, in the namespaces of these."""
+        """The Services with plugins to which these objects lead, where both are in the same namespace."""
         keys = {key for target in targets for group in target.backends for key in group if key.namespace == target.key.namespace}
         return {service.key: service for service in self._attachables(keys)}
 
@@ -103,7 +103,7 @@ class Surroundings:
         return found if found is None or self._is_granted(target, name) else PluginFacts("")
 
     def _is_granted(self, target: ObjectKey, name: str) -> bool:
-        """Whether a list may name a plugin by `namespace:name`: only with a ReferenceGrant in that namespace, which may be unreadable."""
+        """Whether a list may name this plugin: `namespace:name` needs a ReferenceGrant in that namespace. True if these are unreadable."""
         namespace, colon, plain = name.rpartition(":")
         if not colon or target.kind not in ATTACHABLES or not self._cache.readable(REFERENCE_GRANT, namespace):
             return True
@@ -117,17 +117,20 @@ class Surroundings:
         return {service: dict(_granted_to(service, grants)) for service in services}
 
     def plugin_owners(self, binding: Binding, targets: Iterable[Attachable]) -> dict[str, str]:
-        """The uid of the owning binding by KongPlugin in the binding's namespace that is on one of the lists."""
+        """The owning binding's uid, by name of each KongPlugin in the namespace of `binding` that one of the lists names."""
         plugins = {named_plugin(target.key, name) for target in targets for name in target.plugins}
         children = (self._cache.child(plugin) for plugin in plugins if plugin.namespace == binding.namespace)
         return {child.key.name: child.owner_uid for child in children if child and child.owner_uid}
 
     def target_owners(self, targets: Iterable[ObjectKey]) -> dict[ObjectKey, str]:
-        """The name of the owning binding by target that one owns."""
+        """The owning binding's name, by target that a binding owns."""
         return {target: owner.name for target in targets if (owner := self._cache.owner(target))}
 
     def consumer_plugins(self, ingress_class: str) -> Iterator[ConsumerPlugin]:
-        """Plugins of types of ours that consumers of this class list. One that other objects name too runs only where both meet."""
+        """Enabled plugins of our types that consumers of this class list.
+
+        A plugin that a Service, Ingress or HTTPRoute names too is left out: Kong runs it only for calls to which both apply.
+        """
         classes, listed_by = self.ingress_classes(), self._cache.indexes.listed_by
         served = {ingress_class, *((None,) if classes.get(ingress_class, not classes) else ())}
         for namespace, name in listed_by:
@@ -166,7 +169,7 @@ class Surroundings:
         return tuple((key, name) for key, name, facts in twice if facts and facts.type)
 
     def refusals(self, binding: Binding) -> tuple[KongWarning, ...]:
-        """Kong's refusals of whole configurations that are not over and that may be about the binding's gateway."""
+        """Kong's refusals of whole configurations that no success has followed, and that may be about the binding's gateway."""
         events, spec = self._cache.indexes.warnings_of[APPLY_FAILED], binding.spec
         if not events or spec is None:
             return ()
@@ -176,19 +179,20 @@ class Surroundings:
         return tuple(warning for event, warning in lasting if warning and self._concerns(warning.about, event, ingress_class))
 
     def taken_at(self, binding: Binding) -> float:
-        """When Kong's controller, in the gateway's namespace, last told that Kong took its configuration; 0 where it never did."""
+        """When Kong's controller in the gateway's namespace last reported success (seconds since the epoch); 0 where it never did."""
         found = (self._cache.value(event, KongWarning) for event in self._successes(binding))
         return max((success.last_seen for success in found if success), default=0.0)
 
     def _successes(self, binding: Binding) -> Iterator[ObjectKey]:
-        """The events are in the namespaces of the Pods that they are about."""
+        """The Events that Kong took its configuration. An Event is in the namespace of the Pod that it is about: here, the gateway's."""
         namespace = binding.workload.namespace if binding.workload else None
         return (event for event in self._cache.indexes.warnings_of[APPLY_SUCCEEDED] if event.namespace == namespace)
 
     def _concerns(self, about: ObjectKey, event: ObjectKey, ingress_class: str) -> bool:
-        """Whether an object, as it is now, may be why a gateway of this class refuses everything. Kinds that show no class may always.
+        """Whether an object, as it is now, may be why a gateway of this class refuses everything; True for kinds that show no class.
 
-        Not if it changed since, or for a plugin, if an object that lists it did: where Kong still refuses, the next sync tells it again.
+        False if the object, or one that lists it where it is a plugin, changed after the Event: if Kong still refuses, its next sync posts
+        another Event.
         """
         if about.kind not in _CLASSED:
             return True
@@ -198,7 +202,7 @@ class Surroundings:
         return any(self._is_served(target, ingress_class) for target in self._attachables(places))
 
     def _is_served(self, target: Attachable, ingress_class: str) -> bool:
-        """Whether a gateway of this class takes the object, a Service by what leads to it."""
+        """Whether a gateway of this class takes the object; for a Service, whether it takes a route that leads there."""
         if target.key.kind == SERVICE.name:
             return any(self._is_served(route, ingress_class) for route in self.routes([target.key]))
         return not target.foreign and target.ingress_class in (None, ingress_class)
@@ -209,7 +213,7 @@ class Surroundings:
 
 
 def _granted_to(service: ObjectKey, grants: Iterable[tuple[ObjectKey, Grants]]) -> Iterator[tuple[str, ObjectKey]]:
-    """The other namespaces whose HTTPRoutes may lead to it, each with the grant."""
+    """The other namespaces whose HTTPRoutes may lead to the Service, each with the grant."""
     for key, granted in grants:
         for group, kind, namespace, *named in granted if key.namespace == service.namespace else ():
             if (group, kind) == (HTTP_ROUTE.group, HTTP_ROUTE.name) and named in ([SERVICE.name, ""], [SERVICE.name, service.name]):

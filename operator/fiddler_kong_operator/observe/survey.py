@@ -1,4 +1,4 @@
-"""One look at a cluster: every watched kind is listed once, for commands that decide as the operator does and write nothing."""
+"""One look at a cluster: every watched kind is listed once, for commands that decide as the operator does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Survey"]
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the operator would know, as far as this user may read it. The cache knows which kinds are not installed or not readable."""
+    """The knowledge of an operator, as far as this user may read it. The cache knows which kinds are not installed or not readable."""
 
     client: Client
     feed: Feed

@@ -1,4 +1,4 @@
-"""What attachTo may name and the operator creates too, as far as attachment goes: Service, Ingress and HTTPRoute."""
+"""Service, Ingress and HTTPRoute, as far as attachment goes: attachTo may name them, and the operator creates them too."""
 
 from __future__ import annotations
 
@@ -63,7 +63,10 @@ def _services(target: Attachable | None) -> Iterator[ObjectKey]:
 
 
 def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]:
-    """The bindings that own or refer to a target, refer to what leads to it or to a Service behind it, own that, or are on its list."""
+    """The bindings around a target.
+
+    They own the target, a Service behind it or a plugin on its list, or refer to the target, a Service behind it or a route to it.
+    """
     yield from filter(None, [records.owner_of(target.key)])
     for named in (target.key, *records.indexes.leading_to[target.key]):
         yield from records.indexes.wanted_by[named]
@@ -105,7 +108,7 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
 
 
 def is_relevant(target: Attachable) -> bool:
-    """It carries plugins, serves places that an exposed route could clash with, leads to a Service, or is not Kong's (perhaps ours)."""
+    """Whether it has plugins, places that an exposed route could clash with, or Services behind it, or is not Kong's (perhaps ours)."""
     return bool(target.plugins or target.rules or target.backends or target.foreign)
 
 

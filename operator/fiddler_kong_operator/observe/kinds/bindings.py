@@ -95,8 +95,8 @@ def _leave_group(indexes: Indexes, binding: Binding) -> None:
 def _triggers(records: Records, key: ObjectKey, old: Binding | None, new: Binding | None) -> Iterator[ObjectKey]:
     """The binding itself, its workload, and the other bindings of the workload where a representative came or went.
 
-    What the workload is made from counts as its workload too.
-    A changed status counts: another client wrote it, since the operator's own writes are expected (`inflight`).
+    The workloads from which Kong Operator makes that workload count too. So does a changed status: another client wrote it, since the
+    operator's own writes are expected (`inflight`).
     """
     if not changed(old, new):
         return

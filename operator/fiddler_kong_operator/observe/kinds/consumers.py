@@ -47,7 +47,7 @@ def _index(indexes: Indexes, key: ObjectKey, old: ConsumerFacts | None, new: Con
 
 
 def _triggers(records: Records, key: ObjectKey, old: ConsumerFacts | None, new: ConsumerFacts | None) -> Iterator[ObjectKey]:
-    """Every binding, where a plugin of a type of ours is on one of the lists: any gateway may serve any consumer of its class."""
+    """Every binding, where one of the lists names a plugin of our types: any gateway may serve any consumer of its class."""
     if old == new:
         return
     found = (facts_of(records.value, key, name) for facts in (old, new) if facts for name in facts.plugins)
@@ -60,7 +60,7 @@ def _has_plugins(facts: ConsumerFacts) -> bool:
 
 
 def _later(_old: object, _new: object) -> Urgency:
-    """It concerns every binding, and changes only what is said of them."""
+    """In the background: such a change concerns every binding, and affects only statuses."""
     return Urgency(Lane.BACKGROUND)
 
 

@@ -78,7 +78,7 @@ class WatchedKind:
     urgency: Callable[[Any, Any], Urgency] = prompt
     """(old value, new value) -> how soon the bindings that a watched change concerns are reconciled."""
     optional: bool = False
-    """The operator works without it: a missing permission does not delay the start, and shows where a decision needs the kind."""
+    """The operator works without it: a missing permission matters only where a decision needs the kind."""
 
     @property
     def owned(self) -> bool:

@@ -1,4 +1,4 @@
-"""Kong Operator's objects: what is made from what. A change of one concerns the bindings of all others in its row."""
+"""Kong Operator's objects: which is made from which. A change of one concerns the bindings of all others in its lineage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fiddler_kong_operator.plan.workload import Workload
 __all__ = ["Member", "concerned", "index_lineage", "link_triggers", "origins", "relatives"]
 
 Member = Workload | Link
-"""Anything in such a row."""
+"""An object of a lineage."""
 
 
 def index_lineage(indexes: Indexes, key: ObjectKey, old: Member | None, new: Member | None) -> None:
@@ -53,6 +53,6 @@ def _descendants(records: Records, key: ObjectKey) -> Iterator[ObjectKey]:
 
 
 def link_triggers(records: Records, key: ObjectKey, old: Link | None, new: Link | None) -> Iterator[ObjectKey]:
-    """A Gateway or GatewayClass that comes, goes or leads elsewhere concerns the bindings of what it joins."""
+    """A Gateway or GatewayClass that comes, goes or gets another parent concerns the bindings of the objects above and below it."""
     if (old and old.parent) != (new and new.parent):
         yield from concerned(records, relatives(records, key, old, new))

@@ -55,7 +55,7 @@ def reduce_plugin(_key: ObjectKey, raw: Manifest, _known: object = None) -> Plug
 def facts_of(find: Callable[[ObjectKey, type[PluginFacts]], PluginFacts | None], target: ObjectKey, name: str) -> PluginFacts | None:
     """The plugin that a name in an object's annotation means: a KongPlugin takes precedence over a KongClusterPlugin.
 
-    So it does for `namespace:name`: Kong's controller then takes the KongClusterPlugin of the plain name.
+    That holds for `namespace:name` too: without that KongPlugin, Kong's controller takes the KongClusterPlugin of the plain name.
     """
     plugin = named_plugin(target, name)
     return find(plugin, PluginFacts) or find(ObjectKey(kinds.KONG_CLUSTER_PLUGIN.name, "", plugin.name), PluginFacts)
@@ -64,7 +64,7 @@ def facts_of(find: Callable[[ObjectKey, type[PluginFacts]], PluginFacts | None],
 def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:
     """The bindings with a plugin on, or behind, an object that also names this one: two of a type clash, one may hide the other.
 
-    Every binding, where a consumer names it and it is, or was, of a type of ours.
+    Every binding, where a consumer names it and it is, or was, of one of our types.
     """
     if old == new:
         return

@@ -15,7 +15,7 @@ from .contract import WatchedKind
 __all__ = ["REFERENCE_GRANTS", "Grants"]
 
 Grants = frozenset[tuple[str, str, str, str, str]]
-"""Group, kind and namespace of the objects that may name another, and kind and name of that, "" for all."""
+"""Group, kind and namespace of the objects that may name another one; kind and name of that one ("" for every name)."""
 
 _NAMED: Final = {(kind.group, kind.name) for kind in (kinds.KONG_PLUGIN, kinds.SERVICE)}
 
@@ -31,7 +31,7 @@ def _reduce(_key: ObjectKey, raw: Manifest, _known: object = None) -> Grants:
 
 
 def _triggers(records: Records, key: ObjectKey, old: Grants | None, new: Grants | None) -> Iterator[ObjectKey]:
-    """The bindings of its namespace, and of those from which plugins may, or might, be named."""
+    """The bindings of its namespace, and of the namespaces that it permits, or permitted before, to name objects."""
     if old != new:
         concerned = {key.namespace, *(namespace for _, _, namespace, _, _ in (old or frozenset()) | (new or frozenset()))}
         yield from (binding for binding in records.bindings() if binding.namespace in concerned)

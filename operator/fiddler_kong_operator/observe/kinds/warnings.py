@@ -27,7 +27,7 @@ REPEAT: Final = 30.0
 def reduce_warning(_key: ObjectKey, raw: Manifest, _known: object = None) -> KongWarning:
     """The object a warning is about, its reason and message, and when it was first and last posted.
 
-    These are the times at which the API server stored it. Its own times are those of another machine's clock.
+    These are the times at which the API server stored the Event. The Event's own times come from another machine's clock.
     """
     about, metadata = raw.get("involvedObject") or {}, raw["metadata"]
     stored = (metadata.get("creationTimestamp"), *(entry.get("time") for entry in metadata.get("managedFields") or ()))

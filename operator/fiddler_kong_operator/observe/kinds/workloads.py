@@ -22,7 +22,7 @@ from .lineage import concerned, index_lineage, relatives
 __all__ = ["MOMENT", "WORKLOAD_KINDS", "is_borrowed", "read_container", "reduce_workload", "rollout_urgency"]
 
 IMAGE_LIMIT: Final = 1024
-"""Characters of an image reference that are kept, as many as a status has room for. Kubernetes sets no limit; real ones have below 400."""
+"""Characters of an image reference that are kept, as many as fit into a status. Kubernetes sets no limit; real ones have fewer than 400."""
 
 REPLACED_LIMIT: Final = 8
 """Older templates of one unfinished rollout that are remembered."""
@@ -74,7 +74,7 @@ def reduce_workload(
 
 
 def _outdated(rollout: Rollout) -> Rollout:
-    """What a status about an earlier template tells about the newest one."""
+    """The rollout of the newest template, as far as a status about an earlier one tells it."""
     return replace(rollout, complete=False, halt=None if rollout.halt and rollout.halt.reported else rollout.halt)
 
 
@@ -153,7 +153,7 @@ def _triggers(records: Records, key: ObjectKey, old: Workload | None, new: Workl
 def rollout_urgency(old: Any, new: Any) -> Urgency:
     """The progress of a rollout changes the status of every binding of the gateway, and nothing else: people's changes go first.
 
-    What gets worse must last for a moment, so that a pod that comes back within it costs no write.
+    A rollout that gets worse must stay so for `MOMENT` seconds, so that a pod that comes back within them costs no write.
     """
     known = isinstance(old, Workload) and isinstance(new, Workload)
     if not known or changed(old, new, "rollout", "replaced", *_PROGRESS):

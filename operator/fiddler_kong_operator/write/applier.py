@@ -26,7 +26,7 @@ __all__ = ["Applier"]
 
 
 class Applier:
-    """Writes for one binding at a time."""
+    """Writes the plans of bindings; each call is about one binding."""
 
     def __init__(self, client: Client, feed: Feed) -> None:
         """`feed` takes the answers and requeues other bindings that they concern."""
@@ -34,7 +34,7 @@ class Applier:
         self._feed = feed
         self._objects = ObjectWriter(client, feed)
         self._looked_at: set[ObjectKey] = set()
-        """The bindings that this process has made as they should be, once."""
+        """The bindings whose whole plan this process has carried out at least once."""
 
     async def apply(
         self,
@@ -78,7 +78,7 @@ class Applier:
     async def _take_back(
         self, plan: BindingPlan, binding: Binding, held: Collection[ObjectKey], on_write: Callable[[ObjectKey], None]
     ) -> Mapping[ObjectKey, str]:
-        """Write the lists of `first` and delete what is withdrawn, each whatever becomes of the others; returns the lists' new versions."""
+        """Write the lists of `first` and delete what is withdrawn, each even if others fail; returns the lists' new versions."""
         taken: dict[ObjectKey, str] = {}
 
         async def write(item: Attachment) -> None:
@@ -94,13 +94,13 @@ class Applier:
             await _all_of(self._objects.delete(key, binding) for key in keys)
 
     def _seen(self, key: ObjectKey, snapshot: Snapshot, taken: Collection[ObjectKey]) -> Child | None:
-        """The object as it is now, where its list was just written."""
+        """The child as in the snapshot or, where its list was just written, as the cache has it now."""
         return self._feed.cache.child(key) if key in taken else snapshot.children.get(key)
 
     async def write_status(self, binding: Binding, status: Mapping[str, Any]) -> None:
-        """Write the whole status of the binding as it was last observed. Raises Gone or Stale where it was deleted or changed.
+        """Write the whole status to the last observed version of the binding. Raises Gone or Stale where it was deleted or changed.
 
-        The resourceVersion keeps a status that was decided before the lease was lost from hiding what the next leader found.
+        The resourceVersion keeps a status from before the lease was lost from overwriting the next leader's status.
         """
         seen = self._feed.cache.binding(binding.key)
         version = seen.resource_version if seen and seen.uid == binding.uid else binding.resource_version
@@ -147,7 +147,7 @@ class Applier:
     async def _confirm(self, binding: Binding) -> None:
         """Raise Gone or Stale unless the binding still exists: its objects may be missing because they are being garbage-collected.
 
-        An edit that is seen here first requeues the binding: its event will change nothing any more.
+        An edit that is seen here first requeues the binding, because its watch event will then change nothing.
         """
         with self._noticing_deletion(binding):
             live: Manifest = await self._client.get(BINDING, binding.namespace, binding.name)

@@ -1,7 +1,7 @@
 """The JSON merge patch (RFC 7386) that gives a live object exactly the desired content, and leaves alone the fields that are not ours.
 
-Ours are the fields `plan.digest.content_digest` counts: every top-level field but metadata and status, our labels, the annotations of
-`managed_annotations` and the controlling owner. Other people's labels, annotations and owners stay.
+Ours are the fields that `plan.objects.digest.content_digest` counts: every top-level field but metadata and status, our labels, the
+annotations of `managed_annotations` and the controlling owner. Labels, annotations and owners that other clients set stay.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _without_removals(patch: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
-    """Sets the wanted labels and annotations, and removes only the managed annotations that are not wanted."""
+    """Sets the wanted labels, annotations and controlling owner, and removes only the managed annotations that are not wanted."""
     patch: dict[str, Any] = {}
     labels = _missing(live.get("labels") or {}, desired.get("labels") or {})
     wanted = desired.get("annotations") or {}

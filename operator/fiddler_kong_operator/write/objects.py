@@ -5,15 +5,15 @@ How an owned object is written, and why not by server-side apply:
 * A missing object is created by POST. That fails where an object of the name exists, so no race can overwrite an object of another owner.
   (An apply can be made to create only, by a resourceVersion that no object has, but costs the API server half as much again: 4.3 ms against
   2.8 ms on 1.36.)
-* A different object is read live, its owner is checked, and it gets the merge patch that makes it exactly as wanted (`merging`), with its
-  uid and resourceVersion as preconditions. An apply would leave fields that other managers added, and fields created by POST that are no
-  longer wanted; each would be found as drift again in every pass.
+* An object that differs is read live, its owner is checked, and it gets the merge patch that makes it exactly as wanted (`merging`), with
+  its uid and resourceVersion as preconditions. An apply would leave fields that other managers added, and fields created by POST that are
+  no longer wanted; each would be found as drift again in every pass.
 * A field that the API server does not let change is changed by deleting the object and creating it again. `immutable` on our Secret is such
-  a field, and makes `data` one; while the data is right, it stays.
+  a field, and makes `data` one; while the data is right, `immutable` stays.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
-* After a start nothing is known of what a webhook makes of a write. So the repairs of a binding's first pass are tried by a dry run: an
-  object that would come out as it is needs no write.
+* After a start the operator does not know how webhooks change its writes. So the first pass over a binding tries its repairs by a dry run:
+  an object that the repair would not change needs no write.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ObjectWriter:
         self._cache = feed.cache
 
     async def put(self, desired: Desired, snapshot: Snapshot, *, keep_data: bool = False, dry_run: bool = False) -> bool:
-        """Create or repair an object; False where it already was as wanted, or would (`dry_run`) become what it is.
+        """Create or repair an object; False where it already was as wanted, or where a dry run (`dry_run`) would not change it.
 
         `keep_data` leaves entries in a Secret that are no longer wanted. Raises Stale where the snapshot was out of date,
         Stalled(NameTaken) for an object of another owner.
@@ -95,7 +95,7 @@ class ObjectWriter:
         self._note_defaults(desired, answer, binding)
 
     async def _comes_out_as_it_is(self, desired: Desired, binding: Binding) -> bool:
-        """Whether webhooks would make of a repair what is there. An error is left for the repair itself to report."""
+        """Whether a repair, after webhooks, would leave the object as it is. False on an error, which the repair itself will report."""
         with contextlib.suppress(Refused, Stale, Gone, Transient):
             name, namespace, kind = desired.key.name, desired.key.namespace, KINDS[desired.key.kind]
             live = await self._client.get(kind, namespace, name)
@@ -141,7 +141,10 @@ class ObjectWriter:
         return True
 
     def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:
-        """Whether a patch cannot make the object ours: an orphan of an earlier binding, or an immutable field that differs."""
+        """Whether a patch cannot repair the object: an orphan of an earlier binding, or an immutable field that differs.
+
+        Raises what `require_replaceable` raises for an object that must not be replaced.
+        """
         if not belongs(live, snapshot.binding):
             require_replaceable(live, snapshot)
             return True
@@ -149,7 +152,7 @@ class ObjectWriter:
         return field is not None and live.get(field) != desired.manifest.get(field)
 
     def _note_defaults(self, desired: Desired, answer: Manifest, binding: Binding) -> None:
-        """Note what became of a write; the binding looks again where a webhook changed it, perhaps by a plugin that clashes."""
+        """Note the outcome of a write. Where a webhook changed it, the binding is requeued: the change may be a plugin that clashes."""
         self._cache.note_defaults(desired.key, answer["metadata"].get("resourceVersion", ""), desired.digest)
         child = self._cache.child(desired.key)
         if child and child.defaulted_from is not None:

@@ -1,7 +1,7 @@
-"""Whether spans arrive in Fiddler: has them looked for, tells what was seen, and wakes the bindings for which that makes a difference.
+"""Whether spans arrive in Fiddler: schedules looks for them, tells the results, and requeues the bindings that would show another one.
 
-A look never delays a pass: a status shows the result of the last one. After a restart, what an earlier process wrote for the same spec
-counts until the first look, so that a restart writes nothing.
+A look never delays a pass: a status shows the result of the last look. After a restart, the result that an earlier process wrote for the
+same spec counts until the first look, so that a restart writes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fiddler_kong_operator.settings import Settings
 __all__ = ["SPREAD", "ArrivalsDesk", "Arrived"]
 
 SPREAD: Final = 60.0
-"""Seconds over which the bindings of one application are woken at most: a second from one to the next where they are few."""
+"""Most seconds over which the requeues of one application's bindings are spread; a few bindings follow one another by a second."""
 
 AskForSpans = Callable[[ProbeTarget], Awaitable[Answer[Arrivals]]]
 
@@ -43,12 +43,12 @@ class Arrived:
     finding: Finding
     latest: float = 0.0
     written: float = 0.0
-    """The one to show where nothing else in the status changes: traffic alone writes seldom."""
+    """The start to show where nothing else in the status changes: traffic alone seldom causes a write."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The state that a binding's status was last made from: a look that leads to the same need not wake it."""
+    """The state that a binding's status was last computed from: a look that leads to the same state need not requeue the binding."""
 
     since: float
     summary: Summary
@@ -56,7 +56,7 @@ class _Told:
 
 
 class ArrivalsDesk:
-    """What was seen of each binding's spans. For one event loop."""
+    """The results of the looks for each binding's spans. For one event loop."""
 
     def __init__(
         self, ask: AskForSpans, settings: Settings, requeue: Requeue, clock: Callable[[], float], on_ask: AskObserver | None = None
@@ -69,7 +69,7 @@ class ArrivalsDesk:
         self._told: dict[ObjectKey, _Told] = {}
 
     def __len__(self) -> int:
-        """Number of distinct applications and keys."""
+        """Number of distinct pairs of application and key."""
         return len(self._schedule)
 
     async def run(self) -> None:
@@ -83,7 +83,7 @@ class ArrivalsDesk:
         self._told.pop(key, None)
 
     def look(self, snapshot: Snapshot, decision: Decision, findings: Mapping[ConditionType, Finding]) -> Arrived:
-        """What to show of a binding. Where spans can arrive, they are looked for."""
+        """The result to show for a binding. Schedules looks where spans can arrive."""
         binding, target = snapshot.binding, None if self._off else _target(snapshot, decision)
         known = _is_of_this_spec(binding) or (target is not None and self._targets.get(binding.key) == target)
         recorded = seconds_of(binding.status.get("lastTraceTime")) if known else 0.0
@@ -97,7 +97,7 @@ class ArrivalsDesk:
         latest = max(recorded, found.latest(since) if found else 0.0)
         written = latest if latest - recorded >= COARSENESS else recorded
         self._told.pop(binding.key, None)
-        if not can_arrive(findings):  # what is looked for already goes on, for the status to be right as soon as this changes
+        if not can_arrive(findings):  # looks that are scheduled continue, so that the status is right as soon as this changes
             return Arrived(not_looked_for(off=False), latest, written)
         if found is None and (earlier := _recorded(binding)):
             return Arrived(earlier, latest, written)
@@ -106,7 +106,7 @@ class ArrivalsDesk:
         return Arrived(evaluate_arrivals(summary, binding.spec, decision.gateway.version), latest, written)
 
     def _wake(self, keys: Iterable[ObjectKey]) -> None:
-        """Wake those of the bindings that would show something else, one after the other: they are written in no burst."""
+        """Requeue the bindings that would show another result, one after the other, so that their writes come in no burst."""
         news = sorted(filter(self._is_news, keys))
         for number, key in enumerate(news):
             self._requeue([key], Lane.BACKGROUND, number * min(1.0, SPREAD / len(news)))

@@ -39,7 +39,7 @@ REPAIR_WINDOW: Final = 60.0
 """Writes of one object with the same content in that many seconds after which the operator assumes that something keeps reverting them."""
 
 SOON: Final = 1.0
-"""Seconds until a pass that decides from what this one's writes have shown."""
+"""Seconds until the next pass, which decides from the results of this pass's writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ApplyResult:
     done: BindingPlan = field(default_factory=BindingPlan)
     """The part of the plan that was carried out."""
     held: Collection[ObjectKey] = ()
-    """The objects that others have made what they are."""
+    """The objects that something keeps reverting, and that the pass therefore did not write."""
 
     @classmethod
     def of(cls, finding: Finding, wake: float | None = None) -> ApplyResult:
@@ -63,7 +63,7 @@ class ApplyResult:
 
 
 class BindingReconciler:
-    """Owned objects, attachments and status of bindings, one binding at a time."""
+    """Reconciles owned objects, attachments and status of bindings, one binding at a time."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class BindingReconciler:
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Reconcile one binding; returns seconds until it must be reconciled again without an event.
 
-        Raises what keeps the binding from being as wanted and may pass by itself, after it is reported: the caller retries.
+        Raises the failure of a write or read that the caller must retry. The status shows it unless it is brief (`failures.BRIEF`).
         """
         started = self._clock()
         if wait := await self._installations.wait(key):
@@ -212,9 +212,9 @@ class BindingReconciler:
         return {key: delay for key, delay in delays.items() if delay}
 
     async def _keep_finalizer(self, snapshot: Snapshot, plan: BindingPlan) -> None:
-        """Hold our finalizer exactly while a plugin of the binding is, or is about to be, attached to an object of others.
+        """Hold our finalizer exactly while a plugin of the binding is, or is about to be, attached to an object of another owner.
 
-        It stays where the lists cannot be watched: what they name is perhaps not known.
+        It stays where the lists cannot be watched: they may name a plugin without the operator's knowledge.
         """
         binding = snapshot.binding
         changed = any(not is_own_child(snapshot, attachment.target) for attachment in plan.attachments)
@@ -248,7 +248,7 @@ def _contents(plan: BindingPlan, snapshot: Snapshot) -> Iterator[tuple[ObjectKey
 
 
 def _writes(snapshot: Snapshot, decision: Decision, contents: Mapping[ObjectKey, Hashable], done: Collection[ObjectKey] = ()) -> Hashable:
-    """The writes that are still to be made: what is wanted, and of which version of an object. The same may be refused again."""
+    """The identity of the writes that are still to be made: wanted content by version of each object. Equal ones may be refused again."""
     seen: Mapping[ObjectKey, Child | Attachable] = {**snapshot.children, **snapshot.targets}
     versions = {key: seen[key].resource_version for key in contents if key in seen}
     left = frozenset((key, content, versions.get(key)) for key, content in contents.items() if key not in done)
@@ -279,7 +279,10 @@ def _writers(keys: Collection[ObjectKey], snapshot: Snapshot) -> str:
 
 
 def _next_look(snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> float | None:
-    """No event announces the end of a Kong warning; after the write of a list, the next pass decides about the finalizer."""
+    """Seconds until the next look, None where none is due.
+
+    No event announces the end of a Kong warning; after the write of a list, the next pass decides about the finalizer.
+    """
     if any(attachment.target in written for attachment in plan.attachments):
         return SOON
     ends = (warning.last_seen + WARNING_LIFETIME - snapshot.now for warning in current_warnings(snapshot))

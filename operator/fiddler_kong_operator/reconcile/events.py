@@ -1,4 +1,4 @@
-"""What people are told of a binding: Events of Ready, of arriving traces and of repairs; its transitions."""
+"""Builds the Events about a binding, of Ready, arriving traces and repairs, and finds the transitions of its conditions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fiddler_kong_operator.plan.snapshot import Binding
 __all__ = ["build_events", "build_farewell", "build_notice", "failures", "transitions"]
 
 MESSAGE_LIMIT: Final = 1024
-"""Characters the API server accepts in an Event's message."""
+"""Characters of an Event's message that are sent: as many as events.k8s.io/v1 allows in a note. For core/v1 there is no limit."""
 
 _OF_KSTATUS: Final = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
 _NOTICES: Final = {
@@ -28,9 +28,9 @@ _NOTICES: Final = {
 def build_events(binding: Binding, status: Mapping[str, Any], now: float) -> Iterator[Manifest]:
     """The Events for a new status: of Ready, and of TracesArriving.
 
-    Of Ready there is nothing to tell if the deciding reason is the same as before or still open (Unknown), nor if the first status of all
-    is Ready: nothing was ever wrong, and an eighth write for each new binding would only repeat the status. Of TracesArriving a fault is
-    told, and its end.
+    Ready gets none while its reason and message are unchanged or its status is Unknown, nor if the first status of all is Ready: nothing
+    was ever wrong, and an eighth write for each new binding would only repeat the status. TracesArriving gets one for a fault, and one for
+    its end.
     """
     told = ((ConditionType.READY, _is_news), (ConditionType.TRACES_ARRIVING, _is_fault_or_its_end))
     for kind, is_news in told:

@@ -54,7 +54,7 @@ def _way_out(error: Refused) -> str:
 
 
 class Failures:
-    """Since when the passes over a binding have failed, in an unbroken row."""
+    """Remembers since when the passes over a binding have failed without a success in between."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """`clock` is monotonic."""
@@ -62,7 +62,7 @@ class Failures:
         self._since: dict[ObjectKey, float] = {}
 
     def is_brief(self, key: ObjectKey, started: float, error: FiddlerKongError) -> bool:
-        """Whether a failure of the pass that `started` then may still pass by itself, unseen."""
+        """Whether a failure may still pass by itself before the status shows it. `started` is when the failed pass began, on the clock."""
         since = self._since.setdefault(key, started)
         return not isinstance(error, (Refused, Stalled)) and self._clock() - since < BRIEF
 
@@ -72,9 +72,9 @@ class Failures:
 
 
 class RefusedWrites(Generic[T]):
-    """Results of refused writes to or for an object: the same ones are not tried again before their pause is over.
+    """Results of refused writes to or for an object: the same writes are not tried again before their pause is over.
 
-    That holds for every cause of the requeue, and also where other writes were wanted in between.
+    That holds whatever requeued the object, and also where other writes were wanted in between.
     """
 
     def __init__(self, pause: float, clock: Callable[[], float]) -> None:
@@ -93,11 +93,11 @@ class RefusedWrites(Generic[T]):
         return None if result is None else (result, until - self._clock())
 
     def end(self, key: ObjectKey) -> None:
-        """The object is gone."""
+        """Forget the refusals of an object."""
         self._kept.pop(key, None)
 
     def _current(self, key: ObjectKey) -> Mapping[Hashable, tuple[float, T]]:
-        """Those whose pause is not over; forgets the others."""
+        """The results whose pause is not over; forgets all others."""
         current = {writes: kept for writes, kept in self._kept.pop(key, {}).items() if kept[0] > self._clock()}
         if current:
             self._kept[key] = current

@@ -54,7 +54,7 @@ RESTART_WINDOW: Final = 60.0
 gateway for all its users, and a binding can ask for another value as often as it likes."""
 
 TAKING: Final = 5.0
-"""Seconds until the next look at a workload of which another installation's bindings are not yet taken, or never will be."""
+"""Seconds until the next look at a workload that another installation's bindings name: they are not taken over yet, or never will be."""
 
 _WRITTEN: Final = {"apply": "the operator's settings are set", "release": "the operator's settings are taken back"}
 
@@ -69,7 +69,7 @@ class GatewayOutcomes:
         self._on_rollout = on_rollout
 
     def rolled_out(self, workload: ObjectKey, action: str) -> None:
-        """Note a write that replaces the workload's pods. Once the last binding is gone, only the log tells why they were."""
+        """Note a write that replaces the workload's pods. Once the last binding is gone, only the log tells why they were replaced."""
         logger.info("%s: %s; its pods are replaced", workload, _WRITTEN[action], extra={"object": str(workload)})
         self._on_rollout(workload.kind, action)
 
@@ -116,7 +116,7 @@ class GatewayReconciler:
     async def reconcile(self, key: ObjectKey) -> float | None:
         """Give one workload the settings its bindings need; returns the seconds until the next look, if any is due without an event.
 
-        Raises Stale and Transient: the caller retries.
+        Raises Stale and Transient, and Refused where the workload cannot be read: the caller retries.
         """
         if self._installations.concerned_with(key):
             return TAKING
@@ -214,7 +214,7 @@ class GatewayReconciler:
         return None
 
     def _count_restart(self, workload: Workload, plan: SettingsPlan) -> None:
-        """Note that the pod template is another one than before the write."""
+        """Count a restart if the pod template differs from the one before the write."""
         written = self._feed.cache.value(workload.key, Workload)
         if written is None or written.template != workload.template:
             self._restarts.count(_identity(workload))

@@ -1,4 +1,4 @@
-"""Gives back what bindings have taken, in this process: the operator's own passes over deleted bindings and over their gateways."""
+"""Detaches deleted bindings and releases their gateways, by the operator's own passes in this process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PAUSE: Final = 1.0
 
 
 def blocked(status: Mapping[str, Any], since: float = 0.0) -> str | None:
-    """Why the deletion of a binding could not be finished since then, by its status; None where it does not say that."""
+    """The message of DeletionBlocked in a status, if it was set at `since` (seconds since the epoch) or later; else None."""
     name = reason("DeletionBlocked").name
     found = (
         c["message"] for c in status.get("conditions") or () if c["reason"] == name and seconds_of(c["lastTransitionTime"]) >= since - 1
@@ -34,7 +34,7 @@ def blocked(status: Mapping[str, Any], since: float = 0.0) -> str | None:
 
 
 class GiveBack:
-    """Runs passes until nothing is left to do. Passes over other bindings than the given ones never run."""
+    """Runs passes until nothing is left to do. It runs passes only over the given bindings and gateways."""
 
     def __init__(self, client: Client, cache: Cache, own: str, on_bug: Callable[[str], None]) -> None:
         """`cache` holds everything; `own` is the installation; `on_bug` is called with the kind of an unforeseen object."""
@@ -46,9 +46,9 @@ class GiveBack:
         self._problems: dict[ObjectKey, str] = {}
 
     async def settle(self, keys: Iterable[ObjectKey], seconds: float) -> dict[ObjectKey, str]:
-        """Reconcile these bindings and gateways for at most that many seconds; returns a sentence for each that is not given back.
+        """Reconcile these bindings and gateways for at most that many seconds; returns a sentence for each that is not done.
 
-        A refused write is not tried again, and keeps no other one back. Raises NotLeader where another process leads now.
+        A refused write is not tried again, and does not hold back the others. Raises NotLeader where another process leads now.
         """
         self._keys = tuple(keys)
         until = self._clock() + seconds
@@ -96,7 +96,7 @@ class GiveBack:
         return f"{key}: {why}" if why else None
 
     def _requeue(self, keys: Iterable[ObjectKey], _lane: object = None, delay: float | None = 0.0) -> None:
-        """Have those that are to be given back reconciled after that many seconds; the earliest of several times counts."""
+        """Have the given ones among these keys reconciled after that many seconds (None: not); the earliest of several times counts."""
         if delay is None:
             return
         at = self._clock() + delay

@@ -27,7 +27,7 @@ __all__ = ["Passes"]
 
 
 class Passes:
-    """Passes over bindings and gateways. They ask neither Fiddler nor post Events."""
+    """Passes over bindings and gateways. They neither ask Fiddler nor post Events."""
 
     def __init__(
         self, client: Client, feed: Feed, own: str | None, endpoints: EndpointPolicy, requeue: Requeue, clock: Callable[[], float]
@@ -54,7 +54,7 @@ class _Whichever(Installations):
     """The installation that serves the binding at hand: several may be at work, each in namespaces of its own, and share a gateway."""
 
     def concerned_with(self, workload: ObjectKey) -> bool:
-        """Never: the others' bindings are not seen by it."""
+        """Never: it does not see bindings of other installations."""
         del workload
         return False
 

@@ -1,4 +1,4 @@
-"""What Kong refused, until the status tells it: a status that could not be written must not attach again what was just taken back."""
+"""Remembers what Kong refused until the status tells it: where that cannot be written, the next pass must not attach the same again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lets the operator's own passes run over a cluster while every write stays in memory: what it would change, until it comes to rest."""
+"""Runs the operator's own passes over a cluster until they write nothing more. Every write stays in memory: it shows what would change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .passes import Passes
 __all__ = ["Rehearsal"]
 
 _PASSES: Final = 30
-"""Passes over one object after which it does not come to rest: the operator would be limited as well."""
+"""Passes over one object after which it counts as never settling: the operator's rate limits would stop it as well."""
 
 _STRIDE: Final = 60
 """Seconds that pass between two looks at the clock: no pause of the operator's delays a rehearsal."""
@@ -70,11 +70,11 @@ class Rehearsal:
 
     @property
     def concerned(self) -> list[ObjectKey]:
-        """The bindings that what was assumed concerns."""
+        """The bindings that the assumed objects concern."""
         return sorted(key for key in self._queue if key.kind == BINDING.name)
 
     async def assume(self, kind: Kind, raw: Manifest) -> None:
-        """Take an object as applied. Raises Refused for one of a form that no API server accepts."""
+        """Assume that an object was applied. Raises Refused for one of a form that no API server accepts."""
         try:
             _require_objects(raw)
             self._feed.observe(await self._overlay.assume(kind, raw))
@@ -84,7 +84,10 @@ class Rehearsal:
         self._around += [str(kind.key(raw))] if kind != BINDING else []
 
     async def assume_deletion(self, key: ObjectKey) -> None:
-        """Take a binding as deleted: by a person, and by the garbage collector. Gone where it does not exist."""
+        """Assume that a person deleted a binding and, unless it has finalizers, that its children were garbage-collected.
+
+        Gone where it does not exist.
+        """
         deleted = await self._overlay.assume_deletion(BINDING, key.namespace, key.name)
         if deleted["metadata"].get("finalizers"):
             self._feed.observe(deleted)
@@ -98,7 +101,7 @@ class Rehearsal:
     async def settle(self, keys: Iterable[ObjectKey]) -> list[str]:
         """Reconcile bindings, their workloads, and whatever each write concerns, until nothing is written any more.
 
-        Returns a sentence for each that does not come to rest.
+        Returns a sentence for each object that does not settle, or whose last pass failed.
         """
         for key in keys:
             binding = self._cache.binding(key)
@@ -145,7 +148,7 @@ class Rehearsal:
                 await self._hand_down(key)
 
     async def _hand_down(self, key: ObjectKey) -> None:
-        """Give what Kong Operator makes from a workload the workload's containers, as it would."""
+        """Copy a workload's containers to the workloads that Kong Operator makes from it, as Kong Operator would."""
         row = WORKLOADS[key.kind]
         containers = row.pod(await self._overlay.get(row.kind, key.namespace, key.name)).get("containers") or []
         for made in sorted(self._made_from(key)):
@@ -155,7 +158,7 @@ class Rehearsal:
             await self.assume(kind, {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, **pod})
 
     def _made_from(self, key: ObjectKey) -> Iterator[ObjectKey]:
-        """The workloads, however far down."""
+        """All workloads that are made from an object, directly or not."""
         for made in self._cache.indexes.made_from[key]:
             if made.kind in WORKLOADS:
                 yield made
@@ -166,7 +169,7 @@ class Rehearsal:
 
 
 def _require_objects(raw: Manifest) -> None:
-    """TypeError where a part is no object that every API server takes for one; what is below them is left to those who read it."""
+    """TypeError where a part that every API server requires to be a JSON object is none. Content below these parts is not checked."""
     parts = (*(raw.get(name) for name in _PARTS), *(raw["metadata"].get(name) for name in ("labels", "annotations")))
     if any(not isinstance(part, dict) for part in parts if part is not None):
         raise TypeError("not an object")

@@ -35,7 +35,7 @@ FailureObserver = Callable[[str, str], None]
 
 STATUS_LIMIT: Final = 10
 STATUS_WINDOW: Final = 60.0
-"""Statuses of one binding that are put back in that many seconds after another client changed them."""
+"""Times that the status of one binding is restored in that many seconds after another client changed it."""
 
 NOTICES: Final = 3
 NOTICE_WINDOW: Final = 600.0
@@ -123,7 +123,7 @@ class Reporter:
         return failure or found
 
     def announce_repairs(self, snapshot: Snapshot, plan: BindingPlan, written: Collection[ObjectKey]) -> None:
-        """Tell of objects that were written again although nothing else is wanted, and of objects that the binding does not name."""
+        """Tell of objects that were written again with the same wanted content, and of detached objects that the binding does not name."""
         binding = snapshot.binding
         content = hash(tuple((desired.key, desired.digest) for desired in plan.objects))
         repaired = [d.key for d in plan.objects if d.key in written and self._wanted.get(binding.key) == content]

@@ -35,7 +35,7 @@ RELIST_PAUSE: Final = 1.0
 
 
 class _NoMemory(kopf.DiffBaseStorage):
-    """Saves the deep copy of each object (0.4 ms) that kopf makes at each event for its change-detecting handlers."""
+    """Avoids the deep copy of each object (0.4 ms) that kopf makes at each event for its change-detecting handlers."""
 
     def build(self, **_: object) -> Any:
         return {}
@@ -48,13 +48,13 @@ class _NoMemory(kopf.DiffBaseStorage):
 
 
 def register(registry: kopf.OperatorRegistry, operator: Operator, connection: Connection, pace: Pace | None = None) -> None:
-    """Register the operator's handlers in a registry of its own. kopf's requests use sessions of `connection`."""
+    """Register the operator's handlers in `registry`. kopf's requests use sessions of `connection`."""
     paced = pace or Pace()
 
     @kopf.on.startup(registry=registry)
     async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
         settings.posting.enabled = False
-        settings.scanning.disabled = True  # or kopf watches every CustomResourceDefinition, which needs a permission more
+        settings.scanning.disabled = True  # or kopf watches every CustomResourceDefinition, which needs another permission
         settings.watching.server_timeout = WATCH_SECONDS
         settings.watching.reconnect_backoff = RELIST_PAUSE
         settings.watching.chunk_size = PAGE

@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.page import PageServer
 __all__ = ["SILENCE", "STUCK", "StartingServer", "find_stuck"]
 
 SILENCE: Final = 660.0
-"""Seconds without any sign of a watch (an event, a bookmark, a list) after which it counts as stuck: twice its longest life."""
+"""Seconds without any sign of a watch (an event, a bookmark, a list) after which it counts as stuck: more than twice its longest life."""
 
 STUCK: Final = 300.0
 """Seconds one reconciliation may take before the worker counts as stuck; every request inside has a far shorter limit."""
@@ -26,7 +26,7 @@ def find_stuck(watches: Iterable[tuple[str, float]], working_since: Mapping[Obje
 
 
 class StartingServer(PageServer):
-    """Answers /healthz while the operator waits for its definition or for the API server: the kubelet must not restart it for that."""
+    """Answers /healthz while the operator waits for the bindings' definition or the API server: no reason for the kubelet to restart it."""
 
     def __init__(self, host: str, port: int) -> None:
         """Port 0 switches it off."""

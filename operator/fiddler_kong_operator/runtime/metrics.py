@@ -36,11 +36,11 @@ class BindingMetrics:
         self._failures = metrics.counter("condition_failures", "Conditions of bindings that became False.", "condition", "reason")
 
     def watch_bindings(self, bindings: Callable[[], Iterable[Binding]]) -> None:
-        """Add what the statuses of the bindings tell."""
+        """Add the counts and the series of bindings, from their statuses."""
         self._metrics.collect(lambda: _binding_metrics(tuple(bindings()), self._limit))
 
     def watch_probes(self, probes: Callable[[], Iterable[ProbeState]]) -> None:
-        """Add what the last probes have shown."""
+        """Add the series of trace endpoints, from the results of their last probes."""
         self._metrics.collect(lambda: probe_series(probes(), self._limit))
 
     def count_probe(self, reason: str | None, seconds: float) -> None:
@@ -52,7 +52,7 @@ class BindingMetrics:
             self._probes.labels(reason).inc()
 
     def count_look(self, look: str | None, _seconds: float) -> None:
-        """Note a look for spans that met a bug: the schedule's `AskObserver`."""
+        """Note a look for spans, but only if it met a bug: the schedule's `AskObserver`."""
         if look is None:
             self._metrics.count_bug("arrivals")
 
@@ -61,7 +61,7 @@ class BindingMetrics:
         self._rollouts.labels(kind, action).inc()
 
     def count_failure(self, condition: str, reason: str) -> None:
-        """Note that a condition became False."""
+        """Note that a condition became False, or False for another reason."""
         self._failures.labels(condition, reason).inc()
 
 

@@ -42,7 +42,7 @@ from .workers import Workers
 __all__ = ["Operator", "first_of"]
 
 RETRIES: Final = Doubling(cap=60.0)
-"""Pauses between failed passes: a webhook that is up again must not be waited for longer."""
+"""Pauses between failed passes, of a minute at most: a pass must not wait longer for a webhook that is up again."""
 
 
 class Operator:
@@ -55,7 +55,7 @@ class Operator:
         self._settings = settings
         self._client = client
         self.namespaces = settings.namespaces
-        """Those in which kopf watches the bindings; () for all."""
+        """The namespaces in which kopf watches the bindings; () for all."""
         self._metrics = metrics
         self._queue: WorkQueue[ObjectKey] = WorkQueue(group=lambda key: key.namespace, backoff=RETRIES)
         self._cache = Cache(client.clock)
@@ -166,12 +166,12 @@ class Operator:
                 self._queue.add(key, lane)
 
     def _requeue_tenants(self, workload: ObjectKey) -> None:
-        """The outcome of a write to a gateway concerns all its bindings: people's changes go first."""
+        """The outcome of a write to a gateway concerns all its bindings: they wait in the background, so that people's changes go first."""
         self._requeue(self._cache.indexes.wanted_by[workload], Lane.BACKGROUND)
 
 
 def _observers(client: Client, feed: Feed, settings: Settings) -> tuple[Observer, ...]:
-    """One for each kind and scope; one for Secrets that must not be listed.
+    """One for each kind and scope; a single one for Secrets where they are not listed but read by name.
 
     A Role cannot permit cluster-scoped kinds; without a ClusterRole they count as not readable.
     """

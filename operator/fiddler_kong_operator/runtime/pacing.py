@@ -1,6 +1,6 @@
-"""Slows down kopf's requests: it repeats a watch as soon as the server has ended it, and logs in again after each 401.
+"""Slows down kopf's requests: kopf repeats a watch as soon as the server has ended it, and logs in again after each 401.
 
-A server that ended each watch at once was asked 270 times a second.
+Without this, kopf sent 270 requests a second to a server that ended each watch at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHORT: Final = 1.0
 """A repetition within that many seconds means that the attempt before it failed."""
 
 PAUSES: Final = Doubling(0.5, 30.0)
-"""Between attempts that fail."""
+"""Seconds between failed attempts."""
 
 
 class Pace:

@@ -29,8 +29,8 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 class Shell:
     """Starts and stops kopf.
 
-    kopf looks for the bindings' definition once, so `start` has to wait until it is there. In the end kopf cancels every task of the
-    process but the one that calls `stop`, so that has to come last.
+    kopf looks for the bindings' definition once, so call `start` only when it is there. In the end kopf cancels every task of the process
+    but the one that calls `stop`, so call `stop` last.
     """
 
     def __init__(self, settings: Settings, operator: Operator, connection: Connection, stop: asyncio.Event) -> None:
@@ -50,7 +50,7 @@ class Shell:
             yield
 
     async def start(self) -> None:
-        """Start kopf's tasks; CannotListen if /healthz cannot be served, which kopf would notice only while it works already."""
+        """Start kopf's tasks; CannotListen if /healthz cannot be served, which kopf would notice only after it has begun to work."""
         host, port = self._settings.health_host, self._settings.health_port
         if port:
             await _check(host, port)

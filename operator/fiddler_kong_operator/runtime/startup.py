@@ -1,8 +1,7 @@
 """Starts the operator and stops it in order.
 
 List the bindings; start kopf, which answers /healthz from then on, also while the replica waits for the lease; list every other kind;
-lead; reconcile.
-On SIGTERM, or where any of these fails, in the reverse order: the workers drain, the lease is released, kopf stops.
+lead; reconcile. On SIGTERM, or where any of these fails, in the reverse order: the workers drain, the lease is released, kopf stops.
 """
 
 from __future__ import annotations
@@ -138,7 +137,7 @@ async def _until_end(work: asyncio.Task[None], stop: asyncio.Event) -> int:
 
 
 async def _drain(operator: Operator, work: asyncio.Task[None]) -> None:
-    """Stop the operator while the work keeps the lease. Work that has not started the operator is cancelled first, or it still could."""
+    """Stop the operator while the work keeps the lease. Work that has not started it is cancelled first, or it could start it still."""
     if not operator.started:
         await _cancel(work)
     await operator.stop()

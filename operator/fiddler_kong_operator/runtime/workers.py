@@ -1,4 +1,4 @@
-"""The workers: take a key, reconcile it, and map the result to the next wake. Unexpected exceptions are caught only here."""
+"""The workers: take a key, reconcile it, and map the result to the next wake. Unexpected exceptions of a pass are caught only here."""
 
 from __future__ import annotations
 
@@ -92,7 +92,10 @@ class Workers:
         return "success"
 
     def _retry(self, key: ObjectKey, error: FiddlerKongError) -> ReconcileResult:
-        """Stale or Gone: the object changed meanwhile. Refused or Stalled, outside a plan: a permission is missing, for example."""
+        """Queue the key again; returns the result to count.
+
+        Stale or Gone: the object changed meanwhile. Refused or Stalled, outside a plan: a permission is missing, for example.
+        """
         pause = self._queue.retry(key, after=error.retry_after if isinstance(error, Transient) else None)
         level = logging.WARNING if isinstance(error, Refused) else logging.INFO
         logger.log(level, "%s: %s; trying again in %.1f s", key, error, pause, extra={"object": str(key)})

@@ -29,7 +29,7 @@ class Known(Enum):
     MISSING = "missing"
     """There is no such application: spans would be dropped silently."""
     WITHHELD = "withheld"
-    """This key may not read it."""
+    """This key may not read it, or the answer has no name that can be shown."""
     UNSURE = "unsure"
     """The look-up failed this time."""
 

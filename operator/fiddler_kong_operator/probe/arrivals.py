@@ -1,6 +1,6 @@
 """Looks for the spans of an application: Fiddler's REST API, `POST /v3/spans/query`.
 
-Advisory: a key may be allowed to send spans but not to read them. The limits of `probe.sessions` hold; no text of a span is kept.
+Advisory: a key may be allowed to send spans but not to read them. The limits of `probe.sessions` apply; no text of a span is kept.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ BODY_LIMIT: Final = 2 * 1024 * 1024
 """Most bytes of an answer that are read: it has the text of each call."""
 
 PAGES: Final = (20, 2)
-"""Spans to ask for; fewer where the first answer is too long. Without Fiddler's mapping one call has several."""
+"""Spans to ask for; fewer where the first answer is too long. Without Fiddler's mapping one call has several spans."""
 
 AHEAD: Final = 300.0
-"""Seconds by which a gateway's clock may be ahead of ours."""
+"""Seconds by which a gateway's clock may be ahead of the operator's."""
 
 _OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content"})
 """First words of the names of Kong's spans that Fiddler maps."""
 _OTHERS: Final = frozenset({"embeddings"})
-"""Those of GenAI spans of Kong that Fiddler's mapping does not name."""
+"""First words of the names of Kong's other GenAI spans, which Fiddler's mapping does not name."""
 _UNMAPPED: Final = "kong"
 """Fiddler drops Kong's own spans, whose names begin so: one that is shown was not taken for Kong's."""
 _UNKNOWN_AGENT: Final = "<UNKNOWN_AGENT>"

@@ -16,7 +16,7 @@ _MESSAGE: Final = {"messages": [{"role": "user", "content": "Say OK."}]}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call in OpenAI's form. Its headers may hold a client's key, so that the repr leaves them out."""
+    """A call in OpenAI's form. Its headers may hold a client's key, so the repr leaves them out."""
 
     url: str
     headers: Mapping[str, str] = field(repr=False)

@@ -71,7 +71,7 @@ async def read_certificate(address: str, endpoint: Endpoint, context: ssl.SSLCon
 
 
 def describe_dates(certificate: Mapping[str, Any], now: float) -> str:
-    """What is wrong with its dates, at `now` in seconds since the epoch. Both descriptions go on from "The certificate"."""
+    """The fault in a certificate's dates, at `now` in seconds since the epoch: the end of a sentence that begins with "The certificate"."""
     if not certificate:
         return "has expired or is not valid yet"
     begin, end = (ssl.cert_time_to_seconds(certificate[date]) for date in ("notBefore", "notAfter"))
@@ -85,7 +85,10 @@ def _day(seconds: float) -> str:
 
 
 def describe_names(certificate: Mapping[str, Any], host: str, key: str) -> str:
-    """Which hosts it is for, other than `host`. Only what can be a host's name or address is shown, and nothing like the key."""
+    """The hosts that a certificate is for in place of `host`: the end of such a sentence too.
+
+    It shows only texts that can be a host's name or address, and none that contains the key.
+    """
     names = [value for kind, value in certificate.get("subjectAltName", ()) if kind in {"DNS", "IP Address"}]
     shown = [name for name in names if _NAME.fullmatch(name) and key.lower() not in name.lower()][:_SHOWN]
     if not shown:

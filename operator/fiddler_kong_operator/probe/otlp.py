@@ -2,9 +2,9 @@
 
 It is safe for any URL in a binding and any server behind it, by `probe.sessions` and by this:
 
-- The whole probe has a time limit, the body a size limit (`BODY_LIMIT`). Redirects are not followed.
-- Of what the server wrote, only the status code, the application's name, and the dates and host names of a wrong certificate get into a
-  result; the names only of hosts that anybody can ask, or that the administrator allows.
+- Each hop has a time limit, the body a size limit (`BODY_LIMIT`). Redirects are not followed.
+- Of the server's answer, only the status code, the application's name, and the dates and host names of a wrong certificate get into a
+  result; the host names only from public addresses, or addresses that the administrator allows.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ SPARE: Final = 2
 single slow endpoint of a second namespace would use it up; each further spare slows a lone namespace by an eighth."""
 
 PATIENCE: Final = 3
-"""Looks for spans in a row that may have no answer before what was last seen counts no more."""
+"""Unanswered looks for spans in a row after which the spans last seen count no more."""
 
 _REACHABLE: Final = "Reachable"
 _EXPORTED: Final = frozenset({_REACHABLE, "ApplicationNotFound"})
@@ -63,13 +63,13 @@ class Pace:
 
 
 class ProbeState(NamedTuple):
-    """What is known of one target."""
+    """The state of one target."""
 
     target: ProbeTarget
     reason: str | None
     """Reason of the last result; None before the first."""
     age: float
-    """Seconds since the last answer; before the first, since the target was wanted."""
+    """Seconds since the last result, good or bad; before the first, since the target was wanted."""
 
     @property
     def endpoint(self) -> str:
@@ -85,7 +85,7 @@ class _Entry(Generic[R]):
     namespace: str
     """Namespace of the first binding that wanted it."""
     answered: float
-    """When it last answered; before that, when it was first wanted."""
+    """When its last result came, good or bad; before that, when it was first wanted."""
     timer: asyncio.TimerHandle | None = None
     keys: set[ObjectKey] = field(default_factory=set)
     result: R | None = None
@@ -93,10 +93,10 @@ class _Entry(Generic[R]):
 
 
 class Schedule(ABC, Generic[R]):
-    """Asks for the wanted targets when they are due and keeps the last result of each. For one event loop."""
+    """Asks the wanted targets when they are due and keeps the last result of each. For one event loop."""
 
     name: str
-    """For the names of its tasks."""
+    """Beginning of its tasks' names."""
 
     def __init__(
         self,
@@ -258,7 +258,7 @@ class ProbeSchedule(Schedule[ProbeResult]):
 
 
 class SpanSchedule(Schedule[Arrivals]):
-    """The looks for spans. As long as there are none, it looks more often at first: a person may just have sent the first call."""
+    """The looks for spans. As long as there are none, the first looks are sooner: a person may just have sent the first call."""
 
     name = "arrivals"
 
@@ -275,7 +275,10 @@ class SpanSchedule(Schedule[Arrivals]):
         return result.look.value
 
     def _settle(self, former: Arrivals | None, answer: Answer[Arrivals]) -> Arrivals:
-        """What was last read, for some looks without an answer; then the first of these, since a text alone must not write every status."""
+        """The result last read, until `PATIENCE` looks in a row are unanswered; then the result of the last of these, which stays.
+
+        Later unanswered looks may have other texts, and a text alone must not cause a write to every status.
+        """
         if answer.result.look is not Look.UNANSWERED or former is None:
             return answer.result
         if former.look is Look.READ and former.unanswered + 1 < PATIENCE:

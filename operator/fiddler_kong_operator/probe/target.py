@@ -18,7 +18,8 @@ R_co = TypeVar("R_co", covariant=True)
 class ProbeTarget:
     """One Fiddler instance, application and key, as one gateway sees them. Hashable; its repr does not show the key.
 
-    `url` is the Fiddler instance (scheme and host), `key` the bare key. ValueError if the key cannot be sent in an HTTP header.
+    `url` (scheme and host) is that of the Fiddler instance, or of the collector in the target of a first hop. `key` is the bare key.
+    ValueError if the key cannot be sent in an HTTP header.
     """
 
     url: str
@@ -51,15 +52,15 @@ class ProbeTarget:
             raise ValueError("the key must be printable ASCII without spaces")
 
     def to_collector(self, url: str) -> ProbeTarget:
-        """The first hop: what Kong sends, to the collector."""
+        """The target of the first hop: Kong sends to the collector."""
         return replace(self, url=url, collector=None, hop=COLLECTOR)
 
     def behind_collector(self) -> ProbeTarget:
-        """The second hop: what the collector is to send, to Fiddler."""
+        """The target of the second hop: the collector sends to Fiddler."""
         return replace(self, collector=None, key_sent=True, behind=True)
 
     def to_read(self) -> ProbeTarget:
-        """The reads of Fiddler's REST API: equal for all bindings of an application that have the same key, whatever Secret holds it."""
+        """The target for reads of Fiddler's REST API: equal for bindings with the same application and key, from whatever Secret."""
         return ProbeTarget(self.base, self.application_id, self.key, "")
 
     @property

@@ -81,7 +81,7 @@ class SecretsSettings(BaseModel):
 
 
 class Settings(BaseModel):
-    """The operator's settings: flags of `fiddler-kong run`, environment variables and, but for those that it fixes, values of the chart."""
+    """The operator's settings: flags of `fiddler-kong run`, environment variables and, with few exceptions, values of the Helm chart."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 

@@ -53,5 +53,5 @@ def _made_from(cache: Cache, origins: Iterable[ObjectKey]) -> list[Workload]:
 
 
 def _is_made_from(cache: Cache, made: Workload, origin: ObjectKey | None) -> bool:
-    """Whether that very object controls it: anybody may write an ownerReference with its name into a Deployment of the namespace."""
+    """Whether `origin` controls it, by uid: any user of the namespace may write an ownerReference with its name into a Deployment."""
     return origin is not None and cache.uid(origin) in made.controllers

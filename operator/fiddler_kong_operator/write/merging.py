@@ -1,6 +1,6 @@
-"""The JSON merge patch (RFC 7386) that gives a live object exactly the desired content, and leaves alone the fields that are not ours.
+"""The JSON merge patch (RFC 7386) that gives a live object exactly the desired content, and leaves alone the fields of other managers.
 
-Ours are the fields that `plan.objects.digest.content_digest` counts: every top-level field but metadata and status, our labels, the
+It covers the fields that `plan.objects.digest.content_digest` counts: every top-level field but metadata and status, our labels, the
 annotations of `managed_annotations` and the controlling owner. Labels, annotations and owners that other clients set stay.
 """
 
@@ -94,7 +94,7 @@ def _metadata_patch(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict
 
 
 def _with_owners(live: Iterable[Any], desired: Sequence[Any]) -> list[Any]:
-    """An object has one controlling owner, ours; its other owners stay."""
+    """The owners: the desired one in place of the controlling one, since an object has only one; other owners stay."""
     ours = {owner["uid"] for owner in desired}
     return [*(owner for owner in live if not owner.get("controller") and owner.get("uid") not in ours), *desired]
 

@@ -108,7 +108,7 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
 
 
 def is_relevant(target: Attachable) -> bool:
-    """Whether it has plugins, places that an exposed route could clash with, or Services behind it, or is not Kong's (perhaps ours)."""
+    """Whether it has plugins, places that an exposed route could clash with, or Services behind it, or is not Kong's (perhaps a child)."""
     return bool(target.plugins or target.rules or target.backends or target.foreign)
 
 

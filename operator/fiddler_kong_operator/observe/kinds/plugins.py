@@ -1,4 +1,4 @@
-"""KongPlugin and KongClusterPlugin: type, class, reach, models and exports, also of plugins that are not ours."""
+"""KongPlugin and KongClusterPlugin: type, class, reach, models and exports, also of plugins that the operator did not create."""
 
 from __future__ import annotations
 

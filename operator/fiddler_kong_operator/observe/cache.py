@@ -218,7 +218,7 @@ class Cache:
         return key in self.indexes.wanted_by
 
     def _is_outdated(self, key: ObjectKey, old: Record, version: int) -> bool:
-        """Whether the cached version is as good. An equal version matters only if a part of the object was not kept and is wanted now."""
+        """Whether this version brings nothing new. An equal one matters only if a part of the object was not kept and is wanted now."""
         if version < 0 or old.version < version:
             return False
         return old.version > version or not self._lacks(key, old)

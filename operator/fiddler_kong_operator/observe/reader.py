@@ -43,7 +43,7 @@ class Reader:
         endpoints: EndpointPolicy = STRICT,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`feed` takes the live reads and requeues the other bindings that they concern: their watch events will change nothing.
+        """`feed` takes the live reads and requeues the other bindings that they concern: the later watch events will change nothing.
 
         `namespaces` are those watched, () for all; `endpoints` becomes part of each snapshot; `clock` is the API server's.
         """

@@ -55,7 +55,7 @@ class Installations:
         return any(not indexes.marked_by[other].isdisjoint(indexes.wanted_by[workload]) for other in others)
 
     async def wait(self, key: ObjectKey) -> float:
-        """Seconds until the next look at another installation's binding; 0 for a binding of this one, including one just taken over.
+        """Seconds until the next look at another installation's binding; 0 for one of this installation, perhaps taken over just now.
 
         Raises what keeps the mark from being written.
         """

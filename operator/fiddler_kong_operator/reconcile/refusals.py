@@ -1,4 +1,4 @@
-"""Remembers what Kong refused until the status tells it: where that cannot be written, the next pass must not attach the same again."""
+"""Remembers what Kong refused until the status tells it: if the status cannot be written, the next pass must not attach the same again."""
 
 from __future__ import annotations
 

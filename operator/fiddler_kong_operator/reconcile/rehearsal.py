@@ -169,7 +169,7 @@ class Rehearsal:
 
 
 def _require_objects(raw: Manifest) -> None:
-    """TypeError where a part that every API server requires to be a JSON object is none. Content below these parts is not checked."""
+    """TypeError where a part that every API server requires to be a JSON object is not one. Content below these parts is not checked."""
     parts = (*(raw.get(name) for name in _PARTS), *(raw["metadata"].get(name) for name in ("labels", "annotations")))
     if any(not isinstance(part, dict) for part in parts if part is not None):
         raise TypeError("not an object")

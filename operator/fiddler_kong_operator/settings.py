@@ -42,7 +42,7 @@ class ProbeSettings(BaseModel):
     """Path of a PEM bundle of CA certificates, trusted in addition to the system's."""
 
     timeout: float = Field(default=10.0, gt=0, le=60)
-    """Seconds for one whole probe, name resolution included."""
+    """Seconds for one probe, name resolution included. A collector and Fiddler behind it are two probes."""
 
     interval: float = Field(default=300.0, ge=1)
     """Seconds between probes of an endpoint that answers; jittered by 10 %."""
@@ -74,7 +74,7 @@ class SecretsSettings(BaseModel):
 
     access: SecretsAccess = "watch"
     """How Secrets are observed: `watch` lists and watches them; `get` reads only those that a binding names or makes, by name, for clusters
-    in which nobody may list Secrets."""
+    that forbid clients to list Secrets."""
 
     interval: float = Field(default=60.0, ge=1, le=300)
     """With `get`: seconds within which a changed Secret is noticed; stretched by up to 10 %."""

@@ -56,13 +56,17 @@ def updated(live: Manifest, changed: Manifest, manager: str) -> Manifest:
 
 
 def strategically_merged(live: Any, patch: Any) -> Any:
-    """The result of a strategic merge patch, with `$patch: delete` for items of merged lists."""
+    """The result of a strategic merge patch: null deletes a field, `$patch: delete` an item of a merged list."""
     if not isinstance(patch, dict):
         return patch
     result = dict(live) if isinstance(live, dict) else {}
     for name, value in patch.items():
-        named = name in _MERGED and _is_named(value)
-        result[name] = _merged_items(result.get(name) or [], value) if named else strategically_merged(result.get(name), value)
+        if value is None:
+            result.pop(name, None)
+        elif name in _MERGED and _is_named(value):
+            result[name] = _merged_items(result.get(name) or [], value)
+        else:
+            result[name] = strategically_merged(result.get(name), value)
     return result
 
 

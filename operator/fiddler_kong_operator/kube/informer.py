@@ -41,6 +41,8 @@ PAUSES: Final = Doubling(0.5, 30.0)
 SECOND_LOOK: Final = 5.0
 """Seconds until a forbidden kind is tried again before the sink is told: while the operator is upgraded, its roles may be missing."""
 
+_FORBIDDEN: Final = 403
+
 _TOLD_AT: Final = 2
 """Refusals in a row after which a kind counts as forbidden."""
 
@@ -221,9 +223,12 @@ class Informer:
         return max(PAUSES.cap, self._backoff.next())
 
     def _problem(self, error: Refused) -> str:
+        told = f"{self.name} cannot be watched: {error}"
+        if error.status != _FORBIDDEN:
+            return told
         rule = f"apiGroups: [{self.kind.group!r}], resources: [{self.kind.plural}], verbs: [list, watch]"
         scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
-        return f"{self.name} cannot be watched: {error}. The operator's service account needs {scope} with the rule {{{rule}}}"
+        return f"{told}. The operator's service account needs {scope} with the rule {{{rule}}}"
 
 
 class Resync:

@@ -83,7 +83,7 @@ class Poller:
 
     async def _round(self) -> float:
         """Read each wanted object; returns how long to wait before the next round."""
-        refused, missed = set(), False
+        refused, missed, at_least = set(), False, 0.0
         for key, uid in tuple(self._wanted()):
             try:
                 await self._read(key, uid)
@@ -92,15 +92,15 @@ class Poller:
                 if key not in self._refused:
                     logger.error("%s cannot be read: %s", key, error)  # noqa: TRY400 - its text says what to do
             except Transient as error:
-                missed = True
+                missed, at_least = True, max(at_least, error.retry_after or 0.0)
                 logger.info("%s: %s", key, error)
                 continue
             self.last_activity = self._clock()
         self._refused = frozenset(refused)
         if missed and not self.synced.is_set():
-            return self._backoff.next()
+            return self._backoff.next(at_least)
         self.synced.set()
-        return self._interval * (1 + self._uniform() / 10)
+        return max(at_least, self._interval * (1 + self._uniform() / 10))
 
     async def _read(self, key: ObjectKey, uid: str) -> None:
         try:

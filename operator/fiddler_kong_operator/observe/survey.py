@@ -65,8 +65,9 @@ class Survey:
             problems = [await self._list(kind, scope) for scope in scopes]
         for scope, text in zip(scopes, problems, strict=True):
             if text:
-                self.unread.append(text)
                 self.feed.forbidden(kind, scope, text)
+            if text and text not in self.unread:
+                self.unread.append(text)
 
     async def _list(self, kind: Kind, scope: str | None) -> str | None:
         """List it in one namespace or everywhere; returns why that is not possible: one kind's failing webhook hides no other kind."""

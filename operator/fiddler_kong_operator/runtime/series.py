@@ -52,7 +52,9 @@ def binding_series(bindings: Sequence[Binding], limit: int) -> Iterator[Metric]:
 def probe_series(probes: Iterable[ProbeState], limit: int) -> Iterator[Metric]:
     """The results of at most `limit` endpoints, and how many were left out."""
     targets = GaugeMetricFamily(f"{PREFIX}_probe_targets", "Probed targets, by endpoint and last result.", labels=[_ENDPOINT, "reason"])
-    age = GaugeMetricFamily(f"{PREFIX}_probe_age_seconds", "Time since the target that waited longest has answered.", labels=[_ENDPOINT])
+    age = GaugeMetricFamily(
+        f"{PREFIX}_probe_age_seconds", "Time since the last result of the target that waited longest.", labels=[_ENDPOINT]
+    )
     results: dict[str, Counter[str]] = {}
     ages: dict[str, float] = {}
     for probe in probes:

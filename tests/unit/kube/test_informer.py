@@ -193,6 +193,22 @@ async def test_a_missing_permission_is_reported_after_a_second_attempt_and_no_lo
     assert play.notes.lines == ["Secret in ai forbidden"]
 
 
+@pytest.mark.parametrize(("status", "remedy"), [(403, True), (405, False)])
+async def test_a_role_is_asked_for_only_where_the_permission_is_missing(
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    remedy: bool,  # noqa: FBT001
+) -> None:
+    refused: list[list[Step]] = [[Refused("list Service: refused", status)] for _ in range(3)]
+
+    with caplog.at_level(logging.ERROR):
+        await played(*refused)
+
+    said = " ".join(record.getMessage() for record in caplog.records)
+    assert "Service cannot be watched: list Service: refused" in said
+    assert ("verbs: [list, watch]" in said) == remedy
+
+
 async def test_a_permission_that_is_given_is_reported_after_the_list() -> None:
     refused: list[Step] = [Refused("forbidden", 403)]
     play = await played(refused, refused, [listed(service("a"))])

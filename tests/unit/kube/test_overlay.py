@@ -29,6 +29,15 @@ async def test_a_write_is_read_back_and_never_sent() -> None:
     assert change.before["metadata"]["annotations"] == {"konghq.com/plugins": "mine"}
 
 
+async def test_a_null_in_an_assumed_object_deletes_the_field_as_the_api_server_does() -> None:
+    overlay, _ = overlay_of(service(plugins="mine"))
+    manifest = service()
+
+    assumed = await overlay.assume(SERVICE, {**manifest, "metadata": {**manifest["metadata"], "annotations": {"konghq.com/plugins": None}}})
+
+    assert assumed["metadata"]["annotations"] == {}
+
+
 async def test_what_is_put_back_is_no_change() -> None:
     overlay, _ = overlay_of(service(plugins="mine"))
     for plugins in ("mine,ours", "mine"):

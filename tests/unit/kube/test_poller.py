@@ -133,6 +133,14 @@ async def test_a_refused_read_is_told_once_and_the_others_go_on(caplog: pytest.L
     assert play.cluster.calls.count(("get", OPENAI)) == 3
 
 
+async def test_a_round_waits_as_long_as_the_server_asks_for() -> None:
+    play = Play()
+    play.refuse("openai", error=Transient("get Secret: too many requests", retry_after=10 * INTERVAL))
+    await play.rounds(nothing)
+
+    assert play.clock.slept[0] == 10 * INTERVAL
+
+
 async def test_the_first_round_is_repeated_until_everything_was_answered() -> None:
     play = Play()
     play.refuse("openai", error=Transient("get Secret: the server is away"))

@@ -175,10 +175,15 @@ class Model:
                 yield f"{name} is one of {twins} of type {raw['plugin']}"
 
     def _resolved(self, target: ObjectKey, written: str) -> Manifest | None:
-        """As Kong Ingress Controller resolves a name: a KongPlugin first, then a KongClusterPlugin."""
-        namespace, colon, name = written.rpartition(":")
-        own = self.cluster.objects.get(ObjectKey("KongPlugin", namespace if colon else target.namespace, name))
-        return own or self.cluster.objects.get(ObjectKey("KongClusterPlugin", "", name))
+        """As Kong Ingress Controller resolves a name: a KongPlugin first, then a KongClusterPlugin.
+
+        It leaves out `namespace:name`, even of the same namespace, without a ReferenceGrant, which no history makes
+        (`extractReferredPluginNamespaceIfAllowed` of KIC 3.4).
+        """
+        if ":" in written:
+            return None
+        own = self.cluster.objects.get(ObjectKey("KongPlugin", target.namespace, written))
+        return own or self.cluster.objects.get(ObjectKey("KongClusterPlugin", "", written))
 
 
 def _fail(kind: str) -> None:

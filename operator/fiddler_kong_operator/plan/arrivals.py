@@ -1,4 +1,4 @@
-"""Values that tell what Fiddler shows of an application's latest spans: no text of a call, and nothing else that a server wrote."""
+"""Facts about an application's latest spans in Fiddler. They hold no text of a call, and nothing else that a server wrote."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ class Arrivals:
     sightings: tuple[Sighting, ...] = ()
     """The latest first, up to `SAMPLE`, of the last `WINDOW`."""
     problem: str = ""
-    """With `UNANSWERED`, and the status with `REFUSED`: goes on from "Fiddler", and ends without a full stop."""
+    """The cause with `UNANSWERED`, the HTTP status with `REFUSED`: words that follow Fiddler's URL, without a full stop."""
     unanswered: int = 0
-    """Looks in a row that had no answer since this one was read."""
+    """The number of looks in a row that got no answer after this one."""
 
     def latest(self, moment: float) -> float:
         """Start of the latest span that started at `moment` or later, in seconds since the epoch; 0 without any."""

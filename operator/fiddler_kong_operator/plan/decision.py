@@ -43,22 +43,26 @@ class Decision:
     prune: tuple[ObjectKey, ...] = ()
     lua_withheld: bool = False
     refusal: RefusalStatus | None = None
-    """What Kong refuses of the binding: the plan takes it back."""
+    """The objects of the binding that Kong refuses: the plan detaches or deletes them."""
 
     @property
     def retreats(self) -> bool:
-        """Whether the plan only takes back what would break a gateway."""
+        """Whether the plan only detaches or deletes objects that would break a gateway."""
         return ConditionType.PLUGINS_PROGRAMMED in self.findings
 
 
 def decide(snapshot: Snapshot) -> Decision:
     """Decide one pass over a binding that is not being deleted.
 
-    An accepted binding with usable keys gets its whole plan, if its gateway has the plugins. Otherwise its objects stay as they are, with
-    four exceptions. Where another plugin of the same type is now on an object with ours, ours is detached, since two freeze the gateway for
-    all its users. All are detached from objects that must carry none. Plugins that the gateway does not have are detached, because they
-    freeze it too. And plugins that run Lua are detached from a gateway that runs none, where every request would fail. In any case what
-    Kong refuses is taken back (`refusal`), and an exposed route does not serve without its ai-proxy.
+    An accepted binding with usable keys gets its whole plan, if its gateway has the plugins. Otherwise its objects stay as they are, but
+    the operator detaches plugins of the binding in four cases:
+
+    - a plugin from an object that now has another plugin of the same type: two freeze the gateway for all its users;
+    - all plugins from an object that must carry none (`to_be_left`);
+    - a plugin that the gateway does not have, because it freezes the gateway too;
+    - a plugin that runs Lua from a gateway that runs no Lua, where every request would fail.
+
+    In any case the plan detaches or deletes objects that Kong refuses (`refusal`), and does not expose a route without its ai-proxy.
     """
     acceptance, gateway, resolved = evaluate_acceptance(snapshot), evaluate_gateway(snapshot), _resolve(snapshot)
     found = (acceptance.finding, resolved if isinstance(resolved, Finding) else _resolved(resolved), gateway.finding)
@@ -82,7 +86,7 @@ def decide(snapshot: Snapshot) -> Decision:
 def _retreating(
     snapshot: Snapshot, findings: Mapping[ConditionType, Finding], gateway: GatewayView, keys: ResolvedKeys | None, *, clashes: bool
 ) -> Decision:
-    """Where Kong refuses a plugin because it clashes with another, the clash is the cause, and its end the remedy."""
+    """The decision for a binding that gets no plan. A clash explains Kong's refusals of its plugins, so no new refusal is recorded then."""
     refusal = standing_refusal(snapshot) if clashes else find_refusal(snapshot, BindingPlan())
     pending = Finding(reason("PluginsPending"), _pending_message(snapshot.binding.spec, findings, gateway))
     programmed = refused(refusal, snapshot) if refusal else pending
@@ -98,7 +102,7 @@ def _lua_off(snapshot: Snapshot, gateway: GatewayView) -> frozenset[ObjectKey]:
 
 
 def _lacking(snapshot: Snapshot, gateway: GatewayView) -> frozenset[ObjectKey]:
-    """The plugins that the gateway does not have. None that is to replace another: that one still serves the route."""
+    """The plugins that the gateway does not have, except one that is to replace an attached plugin, which still serves the route."""
     binding, lacking = snapshot.binding, type_keys(snapshot.binding, gateway.refused_plugins)
     for route in binding.spec.routes if binding.spec and lacking else ():
         essential = frozenset(plugin_key(binding, kind.type, route.name) for kind in PLUGINS.values() if kind.essential)
@@ -121,7 +125,7 @@ def _resolve(snapshot: Snapshot) -> ResolvedKeys | Finding:
 
 
 def _lacks_plugins(snapshot: Snapshot, gateway: GatewayView) -> bool:
-    """Whether the gateway does not have a plugin of the binding. Where that cannot be read, no further type is attached."""
+    """Whether the gateway lacks a plugin of the binding, or may lack one that is not attached yet because its list cannot be read."""
     types = plugin_types(snapshot.binding.spec) if snapshot.binding.spec else ()
     new = (kind for kind in types if kind not in LUA_TYPES and not is_attached(snapshot, type_keys(snapshot.binding, [kind])))
     return not gateway.refused_plugins.isdisjoint(types) or (gateway.plugins_unknown and any(new))
@@ -138,7 +142,7 @@ def _pending_message(spec: BindingSpec | None, findings: Mapping[ConditionType, 
 
 
 def _retreat(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> BindingPlan:
-    """Only the removal of our names from lists on which they do harm now; those withheld leave every list."""
+    """A plan that only removes our names from lists on which they do harm; the `withheld` plugins leave every list."""
     clashing, everywhere = clashing_names(snapshot), frozenset(key.name for key in withheld)
     everything = {key: own_names(snapshot, snapshot.targets[key]) for key in to_be_left(snapshot)}
     leaving = {key: everything.get(key) or clashing.get(key, frozenset()) | everywhere for key in snapshot.targets}

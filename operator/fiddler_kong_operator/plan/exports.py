@@ -1,4 +1,4 @@
-"""What an opentelemetry plugin of others exports, and where to: the few fields of its config that show what ends without it. Pure."""
+"""Reads the exports of an opentelemetry plugin of another owner: the fields of its config that show which exports end without it. Pure."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ _SIGNALS: Final = (
     ("access logs", ("access_logs_endpoint",)),  # up to Kong 3.13
     ("access logs", ("access_logs", "endpoint")),
 )
-"""What else it can export, and the field with the endpoint of that."""
+"""The signals besides traces, and the path of the config field with the endpoint of each."""
 
 _FIDDLERS: Final = frozenset({"authorization", names.APPLICATION_ID_HEADER})
 
 
 @dataclass(frozen=True, slots=True)
 class Exports:
-    """What one plugin exports. Neither keys nor headers are kept."""
+    """The exports of one plugin. Neither keys nor headers are kept."""
 
     traces: str | None = ""
-    """Its endpoint of traces; "" where it has none, None where it cannot be read."""
+    """Its traces endpoint in one form; "" where it has none, None where it cannot be read."""
     host: str = ""
     """The host of that endpoint, and its port where that is not the usual one."""
     signals: tuple[str, ...] = ()
-    """What it exports beside traces."""
+    """The signals that it exports besides traces."""
     application: str = ""
     """The resource attribute `application.id`."""
     own_headers: bool = False
     """It sends headers that are none of Fiddler's."""
     unread: bool = False
-    """Its config, or that of its endpoints, is in a Secret."""
+    """Parts of its config, other than headers, are in a Secret: the other fields say nothing."""
 
 
 def read_exports(raw: Manifest) -> Exports | None:
-    """What a KongPlugin or KongClusterPlugin exports; None for other types, and for one that is disabled."""
+    """The exports of a KongPlugin or KongClusterPlugin; None for other types, and for a disabled plugin."""
     if raw.get("plugin") != "opentelemetry" or raw.get("disabled") is True:
         return None
     patches = raw.get("configPatches")

@@ -1,4 +1,4 @@
-"""What a user's own ai-proxy or ai-proxy-advanced gives to Fiddler: the few fields of its config that decide it. Pure."""
+"""Reads a user's own ai-proxy or ai-proxy-advanced: the fields of its config that decide which data Fiddler gets. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .objects.raw import mapping
 __all__ = ["ANSWERING_TYPES", "OwnModel", "OwnModels", "read_models"]
 
 ANSWERING_TYPES: Final = frozenset({"ai-proxy", "ai-proxy-advanced"})
-"""The types that answer a call by a model, and make the LLM span of it."""
+"""The plugin types that have a model answer the call, and make the LLM span."""
 
 _LONGEST: Final = 64
 """Characters that are kept of a route type: Kong's own are shorter."""

@@ -51,7 +51,7 @@ Place = tuple[str, str, str]
 """Class, host ("" for all) and path without a trailing slash. The class is an ingress class or, as `namespace/name`, a Gateway."""
 
 NO_CLASS: Final = ""
-"""The class in a further place of each HTTPRoute: which of Kong's gateways serve a Gateway is not known."""
+"""A class that each HTTPRoute has besides its Gateways, because it is not known which of Kong's gateways serve a Gateway."""
 
 ENTRIES: Final = (INGRESS, HTTP_ROUTE)
 """The kinds that lead calls to the Service of an exposed route, which has one of them."""
@@ -80,7 +80,7 @@ def references_of(binding: Binding) -> frozenset[ObjectKey]:
 
 
 def places_of(binding: Binding) -> frozenset[Place]:
-    """The places that its exposed routes serve, and those nearby."""
+    """The places that its exposed routes serve, and the `nearby_places`."""
     exposed = exposed_routes(binding.spec) if binding.spec else ()
     places = frozenset(place_of(binding, expose) for _, expose, _ in exposed)
     return places.union(*(nearby_places(binding, expose) for _, expose, _ in exposed))
@@ -96,7 +96,7 @@ def place_of(binding: Binding, expose: Expose) -> Place:
 
 
 def nearby_places(binding: Binding, expose: Expose) -> frozenset[Place]:
-    """The same host and path where the same Kong may serve them: on any Gateway, and beside an HTTPRoute in the ingress class."""
+    """Places with this host and path that the same Kong may serve: those of any HTTPRoute and, with a Gateway, of the ingress class."""
     host_and_path = place_of(binding, expose)[1:]
     classes = {NO_CLASS, *((binding.spec.gateway.ingress_class_name,) if binding.spec and expose.gateway_ref else ())}
     return frozenset((name, *host_and_path) for name in classes)
@@ -123,7 +123,7 @@ def _plain(path: str) -> str:
 
 
 def withdrawn_routes(binding: Binding, refused: Collection[ObjectKey]) -> frozenset[str]:
-    """The exposed routes that must not serve while these objects of the binding are refused: their own, or a plugin that they need."""
+    """The exposed routes that must not serve while Kong refuses these objects: their Service, Ingress or HTTPRoute, or a needed plugin."""
     spec = binding.spec
     if spec is None or not refused:
         return frozenset()
@@ -144,7 +144,7 @@ def keys_secret(binding: Binding) -> ObjectKey:
 
 
 def needed_secret(binding: Binding, instances: Iterable[PluginInstance]) -> tuple[ObjectKey, ...]:
-    """The Secret that these plugins take their keys from; () where they take none, as with identities and a collector that has the key."""
+    """The Secret with the keys of these plugins; () if they need none: with a cloud identity and a collector that has Fiddler's key."""
     return (keys_secret(binding),) if keys_of(instances) else ()
 
 
@@ -176,7 +176,7 @@ def entries_of(binding: Binding) -> tuple[ObjectKey, ...]:
 
 
 def _ways(binding: Binding, route: Route) -> tuple[ObjectKey, ...]:
-    """The Service of an exposed route, and what leads to it."""
+    """The Service of an exposed route, and its Ingress or HTTPRoute."""
     return route_object(binding, SERVICE, route.name), entry_of(binding, route)
 
 
@@ -191,9 +191,9 @@ def wanted_children(binding: Binding) -> tuple[ObjectKey, ...]:
 
 
 def children_of(binding: Binding) -> Iterator[ObjectKey]:
-    """Every name that the binding uses, now or under an earlier spec with the same routes: finds leftovers whose owner was removed.
+    """Every name that the binding uses, now or under an earlier spec with the same routes: finds leftovers without owner reference.
 
-    An invalid spec implies the names that do not depend on it.
+    Without a valid spec, only the names that do not depend on it.
     """
     routes = [route.name for route in binding.spec.routes] if binding.spec else []
     yield keys_secret(binding)
@@ -204,7 +204,7 @@ def children_of(binding: Binding) -> Iterator[ObjectKey]:
 
 
 def possible_owners(key: ObjectKey) -> Iterator[ObjectKey]:
-    """The bindings that could want an object of that name: every child's name begins with its binding's and a hyphen."""
+    """The bindings that could want an object of that name: a child's name begins with its binding's name and a hyphen."""
     parts = key.name.split("-")
     for length in range(1, len(parts)):
         yield ObjectKey(BINDING.name, key.namespace, "-".join(parts[:length]))

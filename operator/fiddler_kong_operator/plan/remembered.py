@@ -30,7 +30,7 @@ class _Same:
 
 
 def remembered(specs: int) -> Callable[[C], C]:
-    """A decorator for a pure function of a spec and values: keeps its results for that many specs. Nobody may change a result."""
+    """A decorator for a pure function of a spec and values: keeps its results for that many specs. Callers must not change a result."""
 
     def decorate(compute: C) -> C:
         known = lru_cache(maxsize=specs)(lambda same, *values: compute(same.spec, *values))

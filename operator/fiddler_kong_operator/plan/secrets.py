@@ -28,7 +28,7 @@ _LONGEST: Final = 8000
 """Characters. A web server reads a header into 8 KiB, name and prefix included, and answers 400 to a larger one."""
 
 _SHORTEST_ENCODED: Final = 16
-"""Characters from which on a key is not the base64 encoding of a printable text by chance."""
+"""Characters. A shorter key may be the base64 encoding of a printable text by chance."""
 
 _FAULTS: Final[Mapping[str, str]] = {
     "SecretValueEmpty": "is empty. Store the bare key in it.",

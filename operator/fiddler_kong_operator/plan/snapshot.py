@@ -58,12 +58,12 @@ class Binding:
 
     @property
     def namespace(self) -> str:
-        """Namespace of the binding: of everything it owns and references but the gateway."""
+        """Namespace of the binding, and of every object that it owns or refers to, except the gateway workload and Gateways."""
         return self.key.namespace
 
     @property
     def workload(self) -> ObjectKey | None:
-        """The gateway workload it names."""
+        """The gateway workload that the spec names; None without a valid spec."""
         if self.spec is None:
             return None
         ref = self.spec.gateway.target_ref
@@ -72,7 +72,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What a controller of Kong's says of an HTTPRoute, as a route of one Gateway (`namespace/name`)."""
+    """The report of one of Kong's controllers about an HTTPRoute, as a route of one Gateway (`namespace/name`)."""
 
     gateway: str
     accepted: bool
@@ -100,7 +100,7 @@ class Attachable:
     published: bool = False
     """Its status says that Kong took a configuration with it: by an address for an Ingress, by Programmed for an HTTPRoute."""
     backends: tuple[tuple[ObjectKey, ...], ...] = ()
-    """For an Ingress or HTTPRoute: the Services it leads to; those that share a rule together."""
+    """For an Ingress or HTTPRoute: the Services that it leads to, in one group for each rule of an HTTPRoute or path of an Ingress."""
     gateways: tuple[str, ...] = ()
     """For an HTTPRoute: the Gateways (`namespace/name`) among its parents."""
     filters: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ class Attachable:
     common_filters: tuple[str, ...] = ()
     """Those of `filters` that every rule has."""
     parents: tuple[Parent, ...] = ()
-    """For an HTTPRoute: what Kong's controllers say of it."""
+    """For an HTTPRoute: the reports of Kong's controllers about it."""
     foreign: bool = False
     """For an HTTPRoute: it is certainly not Kong's, because only other implementations serve its parents."""
     unverified_tls: bool = False
@@ -126,7 +126,10 @@ class Attachable:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """An object that carries our managed-by label: the facts that show drift and ownership without the object."""
+    """An object of an owned kind: the facts that show drift and ownership without the object.
+
+    It carries our managed-by label, or has the name of an object that a binding would create.
+    """
 
     key: ObjectKey
     uid: str
@@ -134,13 +137,14 @@ class Child:
     owner_uid: str | None
     """uid of the controlling ownerReference."""
     binding: str | None
-    """Value of the binding label, beside our managed-by label."""
+    """Value of the binding label; None if the object lacks our managed-by label."""
     digest: bytes
     """`digest.content_digest` of the object as observed."""
     defaulted_from: bytes | None = None
     """The digest of our write that produced `digest`, where a server default or a webhook made them differ."""
     applied_at: float = 0.0
-    """When it last changed, as seen, or was written by our field manager, from managedFields (seconds since the epoch); 0 where unknown."""
+    """When it was last seen to change, or last written by our field manager (managedFields), whichever is later (seconds since the epoch);
+    0 if unknown."""
     deleting: bool = False
     written: bool = False
     """Our field manager is among those that wrote it."""
@@ -175,10 +179,10 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class KongWarning:
-    """An event of Kong Ingress Controller: a warning, or that Kong took its configuration."""
+    """An Event of Kong Ingress Controller: a warning, or a report that Kong took its configuration."""
 
     about: ObjectKey
-    """The object that it names; of a kind that is not watched, perhaps."""
+    """The object that it names, perhaps of a kind that is not watched."""
     reason: str
     message: str
     last_seen: float
@@ -220,16 +224,16 @@ class Snapshot:
     workload_installed: bool = True
     """False where the cluster does not know the workload's kind."""
     siblings: tuple[Binding, ...] = ()
-    """Of the other bindings that name the same workload, those that can make a difference: the oldest of each that ask something else of
-    it (`tenancy.demand`), and the owners of `ingresses`. Further ones change nothing."""
+    """Other bindings that name the same workload: the oldest of each group with equal `tenancy.demand`, and the owners of `ingresses`. The
+    rest cannot change the decision."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     """Every object of an attachable kind that exists and is named in attachTo, or belongs to this binding, or names one of its plugins."""
     target_owners: Mapping[ObjectKey, str] = field(default_factory=dict)
     """Name of the owning binding, by target that a binding owns."""
     plugin_types: Mapping[str, str] = field(default_factory=dict)
-    """`plugin` type by name as in the annotations of `targets` and of `routes` in the binding's namespace (`name` or `namespace:name`):
-    KongPlugins first, then KongClusterPlugins. "" for a plugin of another namespace that no ReferenceGrant lets the list name: Kong's
-    controller leaves it out."""
+    """The type of each plugin, by its name as written (`name` or `namespace:name`) in the annotations and filters of `targets`, `behind`,
+    and of `routes` in the binding's namespace. A KongPlugin takes precedence over a KongClusterPlugin. "" if the name needs a
+    ReferenceGrant that does not exist: Kong's controller leaves the plugin out."""
     cluster_plugins_readable: bool = True
     """False where the operator may not read KongClusterPlugins."""
     plugin_owners: Mapping[str, str] = field(default_factory=dict)
@@ -250,7 +254,7 @@ class Snapshot:
     global_models: Mapping[str, OwnModels] = field(default_factory=dict)
     """The same of the global KongClusterPlugins of the binding's ingress class."""
     exports: Mapping[str, Exports] = field(default_factory=dict)
-    """What enabled opentelemetry plugins export, by name like `plugin_types`."""
+    """The exports of enabled opentelemetry plugins, by name like `plugin_types`."""
     global_exports: Mapping[str, Exports] = field(default_factory=dict)
     """The same of the global KongClusterPlugins of the binding's ingress class."""
     disabled: frozenset[str] = frozenset()
@@ -260,7 +264,7 @@ class Snapshot:
     routes_readable: bool = True
     """False where the operator may not read HTTPRoutes."""
     unseen_routes: Mapping[ObjectKey, Mapping[str, ObjectKey]] = field(default_factory=dict)
-    """By Service of attachTo: the namespaces outside those watched whose HTTPRoutes may lead to it, each with the ReferenceGrant."""
+    """By Service of attachTo: the unwatched namespaces whose HTTPRoutes may lead to it, each with the ReferenceGrant that allows that."""
     routes_installed: bool = True
     """False where the cluster does not know HTTPRoute."""
     frozen_by: tuple[tuple[ObjectKey, str], ...] = ()
@@ -272,20 +276,20 @@ class Snapshot:
     written_at: float = 0.0
     """When this pass wrote an object (like `now`); 0 where it did not."""
     refusal: RefusalStatus | None = None
-    """What Kong refused of the binding when it was last looked at."""
+    """The refusal that is recorded in the binding's status: its objects that Kong refused."""
     refusals: tuple[KongWarning, ...] = ()
-    """Kong's refusals of whole configurations that may be about the binding's gateway: by an object that a gateway of its class serves, or
-    that shows no class. Those that a success followed are left out, and those about objects that were changed since."""
+    """Kong's refusals of a whole configuration that may be about the binding's gateway: they name an object that a gateway of its class
+    serves, or one that shows no class. Refusals before a later success are left out, and those about objects that changed since."""
     taken_at: float = 0.0
-    """When Kong's controller last told, on a Pod in the gateway's namespace, that Kong took its configuration; 0 where it never did."""
+    """When Kong's controller last reported, on a Pod in the gateway's namespace, that Kong took its configuration; 0 where it never did."""
     class_published: bool = False
     """An Ingress of the binding's class has an address: Kong's controller gives one to every Ingress of it that Kong has taken."""
     kong_installed: bool = True
     endpoints: EndpointPolicy = STRICT
     """Which trace endpoints the administrator allows."""
     unread: Mapping[ObjectKey, FiddlerKongError] = field(default_factory=dict)
-    """References that could not be read: whether these objects exist is not known."""
+    """References that could not be read, with the error: whether these objects exist is not known."""
     forbidden: tuple[str, ...] = ()
     """Why kinds that the binding depends on cannot be watched: what is known of them may be out of date."""
     lists_forbidden: tuple[str, ...] = ()
-    """Those of `forbidden` that keep from seeing which lists name the binding's plugins."""
+    """The entries of `forbidden` that hide which lists name the binding's plugins."""

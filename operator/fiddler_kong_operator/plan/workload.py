@@ -1,4 +1,4 @@
-"""A gateway workload as observed: its containers, their env, and how its rollout stands."""
+"""A gateway workload as observed: its containers, their env, and the progress of its rollout."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 __all__ = ["Container", "EnvEntry", "EnvSource", "Halt", "HaltKind", "Rollout", "Workload"]
 
 HaltKind = Literal["empty", "manual", "paused", "promoting", "stuck", "unscheduled"]
-"""`empty`: scaled to 0. `manual`: pods are replaced only where a person deletes them. `promoting`: it must not be changed meanwhile.
-`unscheduled`: no node is to run a pod."""
+"""`empty`: scaled to 0. `manual`: a pod is replaced only when a person deletes it. `promoting`: the workload must not be changed
+meanwhile. `unscheduled`: no node of the cluster fits its pods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Halt:
     remedy: str
     """Sentences. `{of}` is the workload's key."""
     reported: bool = False
-    """The workload's controller reports it, perhaps about an earlier template; others stand in the spec."""
+    """The workload's controller reports it in the status, perhaps about an earlier template; other halts come from the spec."""
 
     def at(self, key: ObjectKey) -> Halt:
         """The halt of that workload, with its name in the remedy."""
@@ -51,7 +51,7 @@ class EnvSource:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of the gateway workload: only KONG_* and CONTROLLER_* entries of its env are kept, in order, duplicates included."""
+    """A container of the gateway workload, with only the KONG_* and CONTROLLER_KONG_ADMIN* entries of its env, in order and repeated."""
 
     name: str
     image: str
@@ -114,7 +114,7 @@ class Workload:
     owner: Workload | None = None
     """The object that Kong Operator makes it from, as far as it is known."""
     runners: tuple[Workload, ...] = ()
-    """What Kong Operator makes from it: the DataPlanes of a GatewayConfiguration, the live Deployments of a DataPlane."""
+    """The workloads that Kong Operator makes from it: the DataPlanes of a GatewayConfiguration, the live Deployments of a DataPlane."""
     gateways: tuple[str, ...] = ()
     """The Gateways that a GatewayConfiguration configures, as `namespace/name`."""
     unseen: tuple[str, ...] = ()
@@ -131,6 +131,6 @@ class Workload:
             yield from runner.family()
 
     def halted(self, *kinds: HaltKind) -> Halt | None:
-        """Why it, or what is made from it, makes no progress, where that is one of these kinds."""
+        """The first halt of one of these kinds in the family; None where there is none."""
         halts = (member.rollout.halt.at(member.key) for member in self.family() if member.rollout.halt)
         return next((halt for halt in halts if halt.kind in kinds), None)

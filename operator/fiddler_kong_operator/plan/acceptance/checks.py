@@ -73,7 +73,7 @@ def _not_installed(snapshot: Snapshot) -> str | None:
 
 
 def _suspended(snapshot: Snapshot) -> str | None:
-    """What is detached all the same is said, with its reason."""
+    """The message also has the reasons for which plugins are detached all the same."""
     if snapshot.binding.spec is None or not snapshot.binding.spec.suspend:
         return None
     harm = [f"{name}: {message}" for name, check in CHECKS if name in _HARMFUL and (message := check(snapshot))]
@@ -176,7 +176,7 @@ def _taken_name(snapshot: Snapshot) -> str | None:
 
 
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
-    """What the author of an accepted binding should know."""
+    """Advice for the author of an accepted binding."""
     spec = snapshot.binding.spec
     of_spec = (*model_advice(spec), _sampled(spec), _unlinked(spec)) if spec else ()
     return (targets.unknown_note(snapshot), *of_spec, *own_model_advice(snapshot), sanitizer_advice(snapshot))
@@ -235,7 +235,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
 """Reasons and checks in order: the first rows keep a binding from being accepted, `_ADVICE` and the last are for an accepted one."""
 
 _HARMFUL: Final = frozenset({"OtherIngressClass", "SharedBackend", "PluginClash"})
-"""For these, plugins leave an object whatever else holds the binding back: see `decision.decide`."""
+"""For these reasons plugins are detached even if another check decides: see `decision.decide`."""
 
 _ADVICE: Final = frozenset({"ShadowedPlugin", "PathOverlap", "ShadowsGlobalPlugin", "ShadowsServicePlugin"})
-"""Where one of these decides, the message has what all of them say."""
+"""If one of these decides, the message has the sentences of all of them."""

@@ -44,7 +44,7 @@ class PluginConflict:
     exposed: bool = False
     """The target is the binding's own Service."""
     filtered: bool = False
-    """A filter of the target, an HTTPRoute, names the plugin; perhaps one of the binding itself."""
+    """A filter of the target, an HTTPRoute, names the plugin, which may then be one of the binding itself."""
 
 
 def needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
@@ -73,7 +73,7 @@ def plugin_conflicts(snapshot: Snapshot) -> tuple[PluginConflict, ...]:
 
 
 def _carriers(snapshot: Snapshot) -> Iterator[tuple[str, ObjectKey, bool]]:
-    """Each route with the object that carries its plugins, and whether that is the binding's own."""
+    """Each route with the object that carries its plugins, and whether the object is the binding's own."""
     for key, route in attach_targets(snapshot.binding).items():
         yield route.name, key, False
     for route, _, _ in exposed_routes(snapshot.binding.spec) if snapshot.binding.spec else ():
@@ -101,9 +101,9 @@ def _wanted_types(binding: Binding) -> Mapping[str, str]:
 
 
 def _is_drift(snapshot: Snapshot, conflict: PluginConflict) -> bool:
-    """Whether the foreign name was added to a Service of ours after our last write, which then only has to be repeated.
+    """Whether the foreign name was added to our Service after our last write: repeating the write then repairs it.
 
-    A name that a webhook adds to each of our writes comes back. It is there without ours where ours was left out for that reason.
+    It is no drift if a webhook adds the name to each of our writes, or if our own name was left out because of the foreign one.
     """
     child, listed = snapshot.children[conflict.target], snapshot.targets[conflict.target].plugins
     beside_ours = any(snapshot.plugin_types.get(name) == conflict.ours and is_ours(snapshot, name) for name in listed)
@@ -111,10 +111,11 @@ def _is_drift(snapshot: Snapshot, conflict: PluginConflict) -> bool:
 
 
 def clashing_names(snapshot: Snapshot) -> Mapping[ObjectKey, frozenset[str]]:
-    """The plain names of this binding that must leave an object, by object, even if the spec does not name that.
+    """The names of this binding's plugins, without namespace, to remove from each object, including objects that the spec does not name.
 
-    They are there twice, or beside another plugin that excludes them. From objects of others all leave. On the binding's own, the rest
-    stays, and so does a name that is only there twice, once; a name stays away while what excludes it is there.
+    A name clashes if the list has it twice, or has another plugin that excludes it. If one clashes on an object of another owner, all of
+    the binding's names are removed. From the binding's own Service only the excluded names are removed, and stay away while the other
+    plugin is there; a name that is merely there twice stays once.
     """
     found: dict[ObjectKey, frozenset[str]] = {}
     for key, target in snapshot.targets.items():
@@ -140,7 +141,7 @@ def _names_of(binding: Binding, conflict: PluginConflict) -> frozenset[str]:
 
 
 def route_conflicts(snapshot: Snapshot) -> Iterator[tuple[Route, str, str, ObjectKey]]:
-    """Routes this binding exposes at a host ("" for all) and path that another object of the ingress class or Gateway serves, with that."""
+    """(route, host or "" for all, path, other object) for each exposed place that another object of the same class or Gateway serves."""
     spec = snapshot.binding.spec
     if spec is None:
         return
@@ -162,13 +163,13 @@ def taken_names(snapshot: Snapshot) -> Iterator[ObjectKey]:
 
 
 def _belongs(snapshot: Snapshot, key: ObjectKey) -> bool:
-    """Whether this binding made it, perhaps under a route's former name: it is then pruned once the new one exists."""
+    """Whether this binding made the object, perhaps under a route's former name: it is pruned once the new object exists."""
     child = snapshot.children.get(key)
     return child is not None and child.belongs_to(snapshot.binding)
 
 
 def _gives_way(other: Attachable, snapshot: Snapshot) -> bool:
-    """Whether it belongs to a younger binding: where two raced for one path and both have it, the older binding keeps it."""
+    """Whether the object belongs to a younger binding: if two bindings raced for a path and both have it, the older one keeps it."""
     for sibling in snapshot.siblings:
         if other.key in wanted_children(sibling):
             return seniority(snapshot.binding) < seniority(sibling)

@@ -82,17 +82,17 @@ class EndpointPolicy:
 
     @classmethod
     def of(cls, settings: ProbeSettings) -> Self:
-        """Those that the settings of the probe allow."""
+        """The policy in the settings of the probe."""
         return cls(settings.allow_http, settings.allowed_addresses)
 
 
 STRICT: Final = EndpointPolicy()
-"""Nothing is allowed beyond that."""
+"""The policy that allows nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """A server that the traces pass or reach, as messages name it: the field with its URL, and what it must be."""
+    """A server that the traces pass or reach, as messages name it: the field with its URL, and the server that it must be."""
 
     field: str
     goal: str
@@ -189,13 +189,13 @@ def parse_endpoint(url: str, *, allow_http: bool = False, hop: Hop = FIDDLER) ->
 
 
 def may_disclose(address: str, allowed: Iterable[str] = ()) -> bool:
-    """Whether a binding's author may read what a server there tells anybody: a private network is not to be explored by bindings."""
+    """Whether a status may show details of a server at this address: authors must not explore a private network with bindings."""
     parsed = parse_address(address)
     return is_public(parsed) or contains(networks_of(allowed), parsed)
 
 
 def _in_clear(endpoint: Endpoint) -> str:
-    """Names that the cluster's DNS would complete are not called outside the cluster."""
+    """Why http is refused. A name that the cluster's DNS may complete is not said to be outside the cluster."""
     field = endpoint.hop.field
     remedy = "the key would cross the network in clear. Use https, or ask the operator's administrator to set --probe-allow-http."
     if endpoint.service_hint:

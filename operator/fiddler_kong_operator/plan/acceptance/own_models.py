@@ -1,4 +1,4 @@
-"""What Fiddler will lack on routes that bring their own ai-proxy, or none: advice, as sentences. Nothing is refused for it."""
+"""Advice about data that Fiddler will lack on routes with an ai-proxy of their own, or none. Nothing is refused for it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _UNTRANSLATED: Final = "preserve"
 
 
 def own_model_advice(snapshot: Snapshot) -> Iterator[str]:
-    """A sentence for each thing that Fiddler will lack, or get unasked, on an attached route without `llm`."""
+    """A sentence for each kind of data that Fiddler will lack, or get although it should not, on an attached route without `llm`."""
     for key, route in attach_targets(snapshot.binding).items():
         if route.llm is None and key in snapshot.targets and snapshot.models is not None:
             yield from _of_route(snapshot, route.name, snapshot.targets[key])
 
 
 def logs_text(snapshot: Snapshot, target: Attachable) -> bool:
-    """Whether a plugin that calls of an attached route without `llm` meet is seen to log text."""
+    """Whether a plugin that runs on an attached route without `llm` is known to log text."""
     return any(model.log_payloads for models in _met(snapshot, target).values() for model in models or ())
 
 
@@ -42,13 +42,16 @@ def _of_route(snapshot: Snapshot, route: str, target: Attachable) -> Iterator[st
 
 
 def _met(snapshot: Snapshot, target: Attachable) -> Mapping[str, OwnModels]:
-    """The models of the plugins that calls meet."""
+    """The models of the plugins that run for calls of a target, by the name of the plugin."""
     levels = _levels(snapshot, target)
     return next((there for level in levels if (there := _models(snapshot, level))), snapshot.global_models)
 
 
 def _levels(snapshot: Snapshot, target: Attachable) -> Iterator[Sequence[Attachable]]:
-    """The objects whose plugins calls meet: those of a level hide those of the next, but not on each of the routes to a Service."""
+    """The objects whose plugins run for calls of a target, by level. Plugins of one level hide those of the next.
+
+    The routes to a Service share its level, because a plugin on one of them hides nothing from calls through the others.
+    """
     if target.key.kind == SERVICE.name:
         yield [target, *(route for route in snapshot.routes if any(target.key in group for group in route.backends))]
     else:
@@ -66,7 +69,7 @@ def _listed(carrier: Attachable) -> frozenset[str]:
 
 
 def _is_local(snapshot: Snapshot, reach: Sequence[Attachable]) -> bool:
-    """Whether all of it, Services included, is in the binding's namespace: names in others are not resolved."""
+    """Whether these objects and their Services are all in the binding's namespace: plugin names in others are not resolved."""
     keys = {*(carrier.key for carrier in reach), *(key for carrier in reach for group in carrier.backends for key in group)}
     return all(key.namespace == snapshot.binding.namespace for key in keys)
 
@@ -114,4 +117,4 @@ _SENTENCES: Final[tuple[tuple[Callable[[OwnModel, bool], bool], str], ...]] = (
         "has logging.log_payloads on: prompts and answers go to Fiddler, although spec.payloads is Disabled. Set it to false.",
     ),
 )
-"""Which models a sentence is about (given whether text is wanted), and the sentence behind the plugin's name."""
+"""Each row: (model, whether text is captured) -> whether the sentence is about the model; and the sentence, after the plugin's name."""

@@ -1,4 +1,4 @@
-"""Plugins of others that no longer run, because the binding's run in their place, and what they no longer export: advice."""
+"""Advice about plugins of others that no longer run because the binding's run in their place, and about their exports, which end."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _consequences(spec: BindingSpec, replaced: list[_Replaced], exports: Mapping
 
 
 def _ended(spec: BindingSpec, exported: Exports) -> Iterator[str]:
-    """What a plugin no longer exports, in words that follow its name."""
+    """The exports of a plugin that end, in sentences that follow its name."""
     ours = traces_endpoint(spec.fiddler)
     if exported.traces is None:
         secret = "has parts of its config in a Secret" if exported.unread else "takes its endpoint from a vault"

@@ -30,7 +30,7 @@ _SHOWN: Final = 5
 """Plugins that a message names."""
 
 _OPTIONAL: Final = frozenset("?*{|")
-"""What makes the character before it optional."""
+"""Characters that make the one before them optional."""
 
 
 def missing_class(snapshot: Snapshot) -> str | None:
@@ -48,7 +48,7 @@ def missing_class(snapshot: Snapshot) -> str | None:
 def taken_by_pattern(snapshot: Snapshot) -> str | None:
     """Kong matches regular expressions before prefixes.
 
-    They are compared by their literal beginning, not run: a user's expression could take the operator for ever.
+    They are compared by their literal beginning and not executed: a user's expression could keep the operator busy for ever.
     """
     spec = snapshot.binding.spec
     for route, expose, _ in exposed_routes(spec) if spec else ():
@@ -125,13 +125,13 @@ def shadowed_by_consumers(snapshot: Snapshot) -> str | None:
 
 
 def _listed(found: Sequence[str]) -> str:
-    """The first of them, and the number of the others."""
+    """The first `_SHOWN`, and the number of the others."""
     more = [f"{len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return ", ".join([*found[:_SHOWN], *more])
 
 
 def _shadows(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, ObjectKey, str, str]]:
-    """Routes that lead to a Service with our plugins and have one of the same type, with that Service, plugin and type."""
+    """(route, Service, plugin, type) for each route to a Service with our plugins that has a plugin of the same type itself."""
     spec = snapshot.binding.spec
     if spec is None:
         return

@@ -40,7 +40,7 @@ def _is_captured(snapshot: Snapshot, route: Route, payloads: str) -> bool:
 
 
 def _is_sanitized(snapshot: Snapshot, carrier: ObjectKey) -> bool:
-    """Whether each call meets one: on that object, on all that lead to it, or on all that it leads to."""
+    """Whether a sanitizer runs for each call: on the object itself, on all routes to it, or on all Services behind it."""
     target = snapshot.targets.get(carrier)
     if carrier.kind == SERVICE.name:
         others: list[Attachable | None] = [route for route in snapshot.routes if any(carrier in group for group in route.backends)]

@@ -1,4 +1,4 @@
-"""What attachTo may name: checks of the targets that look at more than one plugin list. Each returns its message, or None."""
+"""Checks of the targets of attachTo that look at more than one plugin list. Each returns its message, or None."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TLS_VERIFICATION: Final = "KONG_TLS_CERTIFICATE_VERIFY"
 
 
 def uninstalled_kind(snapshot: Snapshot) -> str | None:
-    """The cluster has no HTTPRoutes at all; the operator looks for their definition all the time."""
+    """The cluster does not know the kind HTTPRoute. The operator keeps looking for its definition."""
     wanted = dict.fromkeys(attach_targets(snapshot.binding), "attachTo")
     wanted |= dict.fromkeys(entries_of(snapshot.binding), "expose.gatewayRef")
     routes = [(key, field) for key, field in wanted.items() if key.kind == HTTP_ROUTE.name]
@@ -69,7 +69,7 @@ def missing_target(snapshot: Snapshot) -> str | None:
 
 
 def owned_target(snapshot: Snapshot) -> str | None:
-    """The object belongs to a binding, which would put its list back."""
+    """The object belongs to a binding, which would revert its list."""
     for route, target in _observed(snapshot):
         owner = snapshot.target_owners.get(target.key)
         if owner:
@@ -112,7 +112,7 @@ def _is_of_another_class(snapshot: Snapshot, target: Attachable) -> bool:
 
 
 def unreadable_routes(snapshot: Snapshot) -> str | None:
-    """Only the HTTPRoutes show which Services share a rule. Where ours are attached they stay."""
+    """HTTPRoutes that may lead to a Service cannot be read, and only they show whether it shares a rule. Attached plugins stay attached."""
     for route, target in _observed(snapshot):
         cause, remedy = _unreadable(snapshot, target.key)
         if cause and target.key.kind == SERVICE.name and _lacking(snapshot, route, target):
@@ -152,7 +152,7 @@ def shared_backend(snapshot: Snapshot) -> str | None:
 
 
 def _instead(route: ObjectKey, service: ObjectKey) -> str:
-    """The remedy: a binding attaches only to what is in its own namespace."""
+    """The remedy: a binding attaches only to objects in its own namespace."""
     attach = f"attachTo: {{kind: {HTTP_ROUTE.name}, name: {route.name}}}"
     if route.namespace == service.namespace:
         return f"Attach to the HTTPRoute instead ({attach}), which may have any number of backends"
@@ -160,7 +160,7 @@ def _instead(route: ObjectKey, service: ObjectKey) -> str:
 
 
 def _sharing(snapshot: Snapshot, service: ObjectKey) -> Iterator[tuple[ObjectKey, tuple[ObjectKey, ...]]]:
-    """The routes with a rule that leads to this Service and to others, with those."""
+    """The routes with a rule that leads to this Service and to others, each with the other Services."""
     for route in snapshot.routes:
         for group in route.backends:
             if service in group and len(group) > 1:
@@ -185,7 +185,7 @@ def unverified_tls(snapshot: Snapshot) -> str | None:
 
 
 def unknown_plugin(snapshot: Snapshot) -> str | None:
-    """A name without a plugin may be one of our types, today where it cannot be seen, or later."""
+    """A listed name has no visible plugin. Its plugin may exist unseen, or be created later, and have one of our types."""
     for route, target in _observed(snapshot):
         unknown = next(_unknown(snapshot, target), None)
         if unknown and _lacking(snapshot, route, target):
@@ -206,7 +206,7 @@ def _why_unknown(snapshot: Snapshot, target: Attachable, name: str) -> str:
 
 
 def unknown_note(snapshot: Snapshot) -> str:
-    """The names without a plugin beside plugins of ours, which stay; "" where there are none."""
+    """The listed names without a visible plugin, on targets where our plugins stay attached; "" where there are none."""
     found = (f"{target.key} also lists {name}" for _, target in _observed(snapshot) for name in _unknown(snapshot, target))
     listed = "; ".join(found)
     return f"{listed}: no plugin of that name is visible, so its type could not be checked." if listed else ""
@@ -215,7 +215,7 @@ def unknown_note(snapshot: Snapshot) -> str:
 def to_be_left(snapshot: Snapshot) -> Iterable[ObjectKey]:
     """Objects of others that must carry no plugin of ours.
 
-    These are Services that share a rule, even if the spec no longer names them, and what it names but another gateway serves.
+    These are Services that share a rule, even if the spec no longer names them, and named objects that another gateway serves.
     """
     named = attach_targets(snapshot.binding)
     for key, target in snapshot.targets.items():

@@ -68,7 +68,7 @@ class GatewayCase:
 
     @property
     def unread(self) -> Unread | None:
-        """The settings that stand where the operator does not look; None where there are none."""
+        """The settings from `valueFrom`, or perhaps from `envFrom`, which the operator does not read; None where there are none."""
         hidden = [o.setting for o in self.observations if o.state is SettingState.HIDDEN]
         settings = [o.setting for o in self.observations if o.state is SettingState.FROM_SOURCE]
         if not (self.applies and self.override):
@@ -82,7 +82,7 @@ class GatewayCase:
 
     @property
     def lua_unfit(self) -> Observations | None:
-        """KONG_UNTRUSTED_LUA with a value that no Lua runs under, where `untrustedLua: Unmanaged` leaves the setting to others."""
+        """KONG_UNTRUSTED_LUA if its value lets no Lua run although `untrustedLua: Unmanaged` leaves the setting to others; else None."""
         values = [(entry.value or "").strip() for entry in self.container.entries(env.UNTRUSTED_LUA)]
         unfit = any(value == "off" or not env.starts_with(env.UNTRUSTED_LUA, value) for value in values)
         if not self._lua_unmanaged or not unfit:
@@ -108,7 +108,7 @@ class GatewayCase:
 
     @property
     def target(self) -> str:
-        """What to name in `gateway.targetRef` in place of a workload that Kong Operator makes."""
+        """The object to name in `gateway.targetRef` in place of a workload that Kong Operator makes, as text."""
         key = origin(self.workload)
         if key is None or key.kind not in WORKLOADS:
             return f"the GatewayConfiguration in parametersRef of the GatewayClass of {key}" if key else "its DataPlane"
@@ -124,7 +124,7 @@ class GatewayCase:
 
     @property
     def unmade(self) -> str:
-        """That Kong Operator has made nothing from one of its objects; "" where it has."""
+        """Why no pod runs, as sentences, if Kong Operator has made nothing from one of its objects; "" if it has."""
         key = next((member.key for member in self.workload.family() if member.operated and not member.runners), None)
         if key is None:
             return ""
@@ -135,7 +135,7 @@ class GatewayCase:
 
     @property
     def unseen(self) -> str:
-        """Why some of its pods' workloads may not be seen; "" where all are."""
+        """Why the operator may not see all workloads that Kong Operator makes, without a final full stop; "" if it sees all."""
         return ". ".join(dict.fromkeys(why for member in self.workload.family() for why in member.unseen))
 
     # Plugins
@@ -161,7 +161,7 @@ class GatewayCase:
 
     @property
     def replacement(self) -> str:
-        """What becomes of its pods once the settings are written."""
+        """The effect of the new settings on its pods: a sentence."""
         halt = self.workload.halted("manual", "paused")
         return f"The rollout of its pods {halt.shown}." if halt else "Its pods are then replaced once."
 
@@ -172,7 +172,7 @@ class GatewayCase:
 
     @property
     def down(self) -> Workload | None:
-        """The workload without a ready pod; None where each has one."""
+        """The first workload of the family without a ready pod; None where each has one."""
         return next((w for w in self.workload.family() if not w.runners and not w.rollout.ready), None)
 
     def _lags(self, member: Workload) -> bool:
@@ -201,7 +201,7 @@ class GatewayCase:
 
     @property
     def advice(self) -> str:
-        """Facts worth knowing about a gateway that works."""
+        """Facts worth knowing about a gateway that works: sentences, each with a space before it."""
         said = []
         if self.defects:
             said.append(f" This version has {'known defects' if len(self.defects) > 1 else 'a known defect'}: {tell_defects(self.defects)}")
@@ -245,9 +245,9 @@ def known_container(snapshot: Snapshot) -> Container | None:
 
 
 def known_version(snapshot: Snapshot) -> KongVersion | None:
-    """The gateway's version, where the image or the binding tells it and the owner lets the binding know.
+    """The gateway's version, if the image or the binding tells it and the binding may use the workload; else None.
 
-    Of a gateway that cannot be seen, as in `render`, the binding's word counts.
+    Without a workload, as in `render`, it is the version that the binding states.
     """
     spec, container = snapshot.binding.spec, known_container(snapshot)
     stated = spec.gateway.kong_version if spec else None
@@ -257,5 +257,5 @@ def known_version(snapshot: Snapshot) -> KongVersion | None:
 
 
 def is_allowed(snapshot: Snapshot) -> bool:
-    """Whether the binding may use the workload, as far as there is one."""
+    """Whether the binding may use the workload; True where there is none."""
     return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)

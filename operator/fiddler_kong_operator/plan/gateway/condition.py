@@ -51,7 +51,10 @@ class Check(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class GatewayView:
-    """The findings about the gateway. The reconciler replaces `finding` by GatewaySettingsReverted or GatewayWriteRefused on its own."""
+    """The finding about the gateway, and the facts that other decisions need.
+
+    The reconciler replaces `finding` with GatewaySettingsReverted, GatewayWriteRefused or GatewayWriteFailing, depending on its own writes.
+    """
 
     finding: Finding
     version: str | None = None
@@ -62,9 +65,9 @@ class GatewayView:
     """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails, and a value that the operator
     cannot read may be off. The same holds without a grant, because the settings are then released and get back their former values."""
     refused_plugins: frozenset[str] = frozenset()
-    """The types of our plugins, wanted or not, that this Kong does not have: one in its configuration, and it refuses all of it."""
+    """The types of our plugins, wanted or not, that this Kong does not have: with one of them, it refuses its whole configuration."""
     plugins_unknown: bool = False
-    """Whether Kong has the binding's plugins cannot be read, or there is no Kong to ask: nothing new may be attached."""
+    """It is not known which plugins Kong has, because its list cannot be read or no Kong is found: nothing new may be attached."""
     verify_depth: int | None = None
     """Intermediate certificates that its Kong accepts in a server's chain; None where that is not known."""
 

@@ -157,7 +157,7 @@ class Observations:
 
     @property
     def duplicates(self) -> str:
-        """The entries that are there twice."""
+        """The entries that are listed more than once: sentences."""
         return " ".join(f"{self.field(o.setting.name)} is listed more than once." for o in self.observations)
 
     @property

@@ -1,6 +1,6 @@
 """Kong Operator's objects and what it makes from them: GatewayConfiguration, GatewayClass, Gateway, DataPlane, Deployment.
 
-A setting belongs on the first object of this row that a person writes. Kong Operator undoes changes of all others.
+A setting belongs on the first object of this chain that a person writes. Kong Operator reverts changes of the objects after it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MANAGED_BY: Final = "gateway-operator.konghq.com/managed-by"
 _STATE: Final = "gateway-operator.konghq.com/dataplane-deployment-state"
 _PREVIEW: Final = "preview"
 _MADE: Final = {DEPLOYMENT.name: ("dataplane", DATA_PLANE), DATA_PLANE.name: ("gateway", GATEWAY)}
-"""Kind -> the value of the label on those that Kong Operator makes, and the kind of their owner."""
+"""By kind: the value of the managed-by label on objects that Kong Operator makes, and the kind of their owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A Gateway or GatewayClass, as the way from a DataPlane to its GatewayConfiguration."""
+    """A Gateway or GatewayClass: a step on the way from a DataPlane to its GatewayConfiguration."""
 
     key: ObjectKey
     resource_version: str
@@ -61,7 +61,7 @@ def origin(workload: Workload) -> ObjectKey | None:
 
 
 def joined(workload: Workload, runners: Iterable[Workload], *, gateways: Iterable[str] = (), unseen: Iterable[str] = ()) -> Workload:
-    """A DataPlane or GatewayConfiguration with what is made from it: its progress is theirs.
+    """A DataPlane or GatewayConfiguration with the workloads that are made from it: its progress is that of these.
 
     A preview of a blue/green rollout serves nothing, so it does not count.
     """
@@ -78,16 +78,16 @@ def joined(workload: Workload, runners: Iterable[Workload], *, gateways: Iterabl
 
 
 def _as_run(template: tuple[Container, ...], runners: tuple[Workload, ...]) -> tuple[Container, ...]:
-    """The containers of a template as they run: Kong Operator adds what a template leaves out, the whole container even."""
+    """The containers of a template as they run: Kong Operator adds all that a template leaves out, even a whole container."""
     written = {container.name: container for container in template}
     running = {container.name: _agreed(container, runners[1:]) for container in (runners[0].containers if runners else ())}
     return tuple(_merged(written.get(name, Container(name, "")), running.get(name)) for name in dict.fromkeys((*written, *running)))
 
 
 def _agreed(container: Container, others: tuple[Workload, ...]) -> Container:
-    """A container as the first runs it, with KONG_PLUGINS only where all have it alike, as what Kong Operator makes does.
+    """A container of the first runner, with KONG_PLUGINS only if it is equal in all runners, as in those that Kong Operator makes.
 
-    Else one runner, in a namespace whose users can make such an object, would take the plugins of everybody's routes.
+    Otherwise users who can create such an object in their namespace could have the plugins detached from everybody's routes.
     """
     alike = all((other := runner.container(container.name)) and _list(other) == _list(container) for runner in others)
     return container if alike else replace(container, env=tuple(entry for entry in container.env if entry.name != PLUGIN_LIST))
@@ -98,7 +98,7 @@ def _list(container: Container) -> tuple[EnvEntry, ...]:
 
 
 def _merged(written: Container, running: Container | None) -> Container:
-    """The three settings count only where the template has them: what runs may come from an earlier one."""
+    """The three settings count only where the template has them: running pods may come from an earlier template."""
     if running is None:
         return written
     added = (entry for entry in running.env if entry.name not in SETTINGS and not written.entries(entry.name))

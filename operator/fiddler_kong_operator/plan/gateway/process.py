@@ -65,9 +65,9 @@ def has_kong_image(container: Container) -> bool:
 
 
 def kong_elsewhere(spec: BindingSpec, workload: Workload, container: Container) -> Container | None:
-    """The container of the same pod that runs Kong's image, where nothing shows that this one runs Kong; None where there is none.
+    """Another container of the pod that runs Kong's image, if nothing shows that this one runs Kong; else None.
 
-    An image of one's own shows it by other settings of Kong in its env, or the binding says its version.
+    With another image, this is shown by an envFrom, by further settings of Kong in env, or by the version that the binding states.
     """
     kong_env = container.env_from or any(entry.name not in SETTINGS for entry in container.env)
     if spec.gateway.kong_version or kong_env or has_kong_image(container):
@@ -96,7 +96,7 @@ def missing_plugins(spec: BindingSpec, container: Container) -> tuple[str, ...]:
 
 
 def lacking(types: Iterable[str], container: Container) -> tuple[str, ...]:
-    """Those of some types of plugins that a list in the container's env leaves out; none where no list can be read."""
+    """The given types of plugins that a list in the container's env leaves out; none where no list can be read."""
     lists = [parse_list(entry.value) for entry in container.entries(PLUGIN_LIST) if entry.value and entry.value.strip()]
     return tuple(kind for kind in types if any(not _lists(names, kind) for names in lists))
 

@@ -39,7 +39,7 @@ def _with_helm(charts: Iterable[tuple[str, str]], settings: Iterable[Setting]) -
 
 
 def _in_object(key: ObjectKey, container: str, settings: Iterable[Setting]) -> str:
-    """With the entries in the form in which they are written there."""
+    """The remedy with the entries of env in YAML, as they are written in an object of Kong Operator."""
     row = WORKLOADS.get(key.kind)
     if row is None or not row.operated:
         row, shown = WORKLOADS[DATA_PLANE.name], "the DataPlane or GatewayConfiguration that it comes from"

@@ -1,7 +1,7 @@
 """Reads the rollout of each workload kind: from the spec, and from the status that its controller writes.
 
-A rollout is judged by the pods that a workload has: those of older templates count, not those that an autoscaler or a lost node leaves to
-be made.
+A rollout is judged by the pods that exist: it is complete when none has an older template, even if pods are still to be created after a
+scale-up or the loss of a node.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def stateful_set_rollout(raw: Manifest) -> Rollout:
 
 
 def data_plane_rollout(raw: Manifest) -> Rollout:
-    """The state of a DataPlane's promotion. All else is the progress of its Deployments."""
+    """Judge a DataPlane by its promotion only. The rest of its progress is that of its Deployments."""
     status = raw.get("status") or {}
     conditions = (status.get("rollout") or {}).get("conditions") or ()
     found: Mapping[str, Any] = next((c for c in conditions if c.get("type") == "RolledOut"), {})
@@ -100,7 +100,7 @@ def data_plane_rollout(raw: Manifest) -> Rollout:
 
 
 def gateway_configuration_rollout(_raw: Manifest) -> Rollout:
-    """Nothing: the progress is that of its DataPlanes."""
+    """Always complete and ready: the progress is that of its DataPlanes."""
     return Rollout(complete=True, ready=True)
 
 

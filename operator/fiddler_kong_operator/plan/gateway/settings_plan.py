@@ -2,22 +2,22 @@
 
 One server-side apply per workload, computed from all its bindings, so that N bindings cost one rollout. The operator sets only values that
 no other manager provides: it does not write a value that another manager already set right, and it gives up its ownership of a value that
-another manager sets as well (an owner who applies server-side, Helm 4 for example, could not change it otherwise). To give up ownership of
-a value with two owners changes no pod.
+another manager sets as well (an owner who applies server-side, Helm 4 for example, could not change it otherwise). Giving up ownership of a
+value with two owners changes no pod.
 
 With `conflicts: Override` the apply takes over another manager's value by force. The same write records the former value in an annotation,
 so no crash can lose it. The release then takes three writes, because server-side apply removes an entry that it no longer lists and does
 not restore it:
 
 1. a strategic merge patch under a field manager of its own (`names.RESTORING_MANAGER`) restores former values and deletes the entries that
-   the operator added, so that pods are replaced once. The annotation stays. The API server knows no such patch of custom resources: there
-   a merge patch sends whole lists, as they were read (`spelled_out`). Managers of what it does not change stay.
+   the operator added, so that pods are replaced once. The annotation stays. The API server has no such patch for custom resources: there
+   a merge patch sends whole lists, as they were read (`spelled_out`). Fields that it does not change keep their managers.
 2. an apply without these entries ends our ownership and removes the annotation. Nothing in the pod template changes.
 3. a merge patch (`disowning_patch`) removes the restoring manager from managedFields: an owner who applies server-side could otherwise not
    change the value without forcing.
 
 Each write can be repeated. After a crash between them the next plan is the same one, or the rest of it. The patch has a manager of its own
-because under ours a restored value would look like one the operator set, and could be overwritten later without asking.
+because under the operator's usual manager a restored value would look like one that the operator set, and could be overwritten later.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _Entry = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SettingsPlan:
-    """The writes for one workload: `restore`, then `apply`, then `disowning_patch` of the answer to it, where these exist."""
+    """The writes for one workload: `restore`, then `apply`, then `disowning_patch` of the object that the API server returns."""
 
     apply: Manifest | None = field(default=None, repr=False)
     """A server-side apply, with field manager `names.FIELD_MANAGER`. Carries the uid, and where forced the resourceVersion."""
@@ -81,9 +81,9 @@ class _Desired:
 
 
 def plan_settings(workload: Workload, bindings: Iterable[Binding], kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> SettingsPlan:
-    """Plan the writes to one workload from all bindings that name it, or what is made from it: those only keep what is there.
+    """Plan the writes to one workload. `bindings` are all that name it, or an object that Kong Operator makes from it.
 
-    Bindings that do not count (`tenants`) have no effect.
+    The latter only keep settings that are there. Bindings that do not count (`tenants`) have no effect.
     """
     if managed_elsewhere(workload) or workload.halted("promoting"):
         return SettingsPlan()
@@ -137,7 +137,7 @@ def _in_sync(workload: Workload, desired: Mapping[_Entry, _Desired], recorded: M
 
 
 def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...]) -> dict[_Entry, _Desired]:
-    """Every entry that the operator will own. The need of an active binding precedes the value that a passive one keeps."""
+    """Every entry that the operator will own. The need of an active binding takes precedence over the value that a passive one keeps."""
     naming = ((b, spec) for b, spec in counted if b.workload == workload.key)
     overriding = frozenset(spec.gateway.container for _, spec in naming if spec.gateway.conflicts == "Override")
     present = _values(workload)
@@ -159,7 +159,8 @@ def _desired(workload: Workload, counted: tuple[tuple[Binding, BindingSpec], ...
 def _passive(binding: Binding, workload: Workload, container: Container, observations: list[Observation], *, override: bool) -> bool:
     """Whether a binding only keeps present settings.
 
-    It names what is made from the workload, is suspended or being deleted, or a write could not make its gateway work.
+    It names an object that Kong Operator makes from the workload, or is suspended or being deleted; or the workload is scaled to 0; or a
+    write could not make its gateway work.
     """
     spec = binding.spec
     if spec is None or spec.suspend or binding.deleting or binding.workload != workload.key or workload.halted("empty"):

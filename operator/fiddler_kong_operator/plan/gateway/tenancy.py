@@ -21,8 +21,8 @@ __all__ = ["demand", "demanded_settings", "granted", "granted_namespaces", "seni
 def granted(binding: Binding, workload: Workload) -> bool:
     """Whether the workload's owner lets this binding use it.
 
-    It is in the same namespace, or the grant annotation names that one (or `*`): the workload's, or that of an object that Kong Operator
-    makes it from, because only there a person can annotate it for good.
+    The binding is in the workload's namespace, or a grant annotation names the binding's namespace (or `*`). The annotation may be on the
+    workload, or on an object from which Kong Operator makes the workload: only there does an annotation last.
     """
     return binding.namespace == workload.key.namespace or _is_named(binding.namespace, workload)
 
@@ -32,7 +32,7 @@ def _is_named(namespace: str, workload: Workload) -> bool:
 
 
 def granted_namespaces(workload: Workload) -> frozenset[str]:
-    """The namespaces that the grants on a workload, and on what it is made from, name; `*` for all."""
+    """The namespaces in the grants on a workload, and on the objects from which Kong Operator makes it; `*` for all."""
     allowed = frozenset(entry.strip() for entry in (workload.grant or "").split(","))
     return allowed | (granted_namespaces(workload.owner) if workload.owner else frozenset())
 
@@ -73,12 +73,12 @@ def tenancy_of(binding: Binding) -> tuple[Hashable, ...]:
 
 
 def tenants(workload: Workload, bindings: Iterable[Binding]) -> tuple[tuple[Binding, BindingSpec], ...]:
-    """The bindings that count for the workload's settings, oldest first, each with its valid spec.
+    """The bindings that count for the workload's settings, each with its valid spec.
 
-    They name this workload with `management: Apply`, are granted, and do not lose a clash of settings; after those, the ones that name what
-    Kong Operator makes from it. Suspended ones count. One that is being deleted counts while it holds our finalizer, because until then its
-    pre-function plugin may still be attached. Whether a binding is accepted in other respects does not matter: a passing clash must not
-    restart the gateway.
+    They have `management: Apply`, are granted, and do not lose a clash of settings. First come those that name this workload, then those
+    that name an object that Kong Operator makes from it, each group oldest first. Suspended ones count. One that is being deleted counts
+    while it holds our finalizer, because until then its pre-function plugin may still be attached. Whether a binding is accepted in other
+    respects does not matter: a passing clash must not restart the gateway.
     """
     counted = sorted((b for b in bindings if _counts(b, workload)), key=lambda b: (b.workload != workload.key, seniority(b)))
     winners: dict[str | None, str] = {}

@@ -1,4 +1,4 @@
-"""Settings that stand in a ConfigMap or Secret: the operator opens neither, so it cannot know their values."""
+"""Settings that come from a ConfigMap or Secret: the operator opens neither, so it does not know their values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Unread:
     """The path of the env entry of that name."""
 
     def __str__(self) -> str:
-        """Where the settings stand: sentences."""
+        """The sources of the settings: sentences."""
         return " ".join((*self._entries(), *self._sources()))
 
     @property
@@ -34,7 +34,7 @@ class Unread:
 
     @property
     def choice(self) -> str:
-        """What else can be done: a sentence with a space before it, or ""."""
+        """Another remedy: a sentence with a space before it, or ""."""
         names = ", ".join(setting.name for setting in self.takeable)
         return f" With gateway.conflicts: Override the operator sets {names} itself." if names else ""
 

@@ -132,9 +132,9 @@ SESSIONS_VERIFIED: Final = frozenset({(3, 13)})
 
 @lru_cache(maxsize=256)
 def parse_image(reference: str, stated: str | None = None) -> Image:
-    """Split an image reference. `stated` is the version that the binding gives, which counts where the image is not Kong's own.
+    """Split an image reference. `stated` is the version that the binding gives. It counts unless the tag of Kong's own image tells one.
 
-    The version stays unknown for another name than Kong's, `latest`, a tag of another form, no tag, or a digest alone.
+    Otherwise the version is unknown for another name than Kong's, `latest`, a tag of another form, no tag, or a digest alone.
     """
     named, _, _ = reference.strip().partition("@")
     head, slash, last = named.rpartition("/")
@@ -158,12 +158,15 @@ def topics_of(spec: BindingSpec) -> frozenset[str]:
 
 
 def known_defects(version: KongVersion, topics: frozenset[str]) -> tuple[Defect, ...]:
-    """The defects this version certainly has and that concern these providers and route types; none where the tag has no patch level."""
+    """The defects that this version certainly has and that concern these providers and route types.
+
+    For a tag without patch level, only those that a later minor version fixes.
+    """
     return tuple(d for d in DEFECTS if d.minor.parts == version.minor and version.before(d.fixed) and d.only in {None, *topics})
 
 
 def tell_defects(defects: Sequence[Defect]) -> str:
-    """What is wrong, and what to do, as the end of a sentence after a colon, with its full stop."""
+    """The effects, and the version to upgrade to, as the end of a sentence after a colon, with its full stop."""
     newest = max((defect.fixed for defect in defects), key=lambda version: version.parts)
     return f"{'; '.join(f'{d.effect} (fixed in {d.fixed})' for d in defects)}. Upgrade Kong to {newest} or later."
 

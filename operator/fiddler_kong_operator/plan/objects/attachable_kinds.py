@@ -21,12 +21,12 @@ from .raw import mapping, mappings
 __all__ = ["ATTACHABLES", "CLASS_ANNOTATION", "TLS_VERIFY_ANNOTATION", "AttachableKind", "listed", "read_attachable"]
 
 CLASS_ANNOTATION: Final = "kubernetes.io/ingress.class"
-"""The ingress class of an object before there was a field for it. Kong's controller reads it first."""
+"""The ingress class in an annotation, which is older than the field. Kong's controller reads it first."""
 
 TLS_VERIFY_ANNOTATION: Final = "konghq.com/tls-verify"
 
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
-"""How Kong's controller, in Go, reads a boolean."""
+"""The texts that Go, and so Kong's controller, reads as false (strconv.ParseBool)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class AttachableKind:
     kong_entity: str
     """Kong's name for it in a declarative file."""
     read: Callable[[Attachable, Manifest], Attachable]
-    """(what every kind has, raw object) -> the same with what this kind has: class, places, Services, what Kong says of it."""
+    """(facts of every kind, raw object) -> these with the facts of this kind: class, places, Services, Kong's report about it."""
     optional: bool = False
     """The operator works in a cluster without the kind, or without its permission, while no binding needs it."""
 
@@ -64,7 +64,7 @@ def _read_service(service: Attachable, raw: Manifest) -> Attachable:
 
 
 def _read_ingress(ingress: Attachable, raw: Manifest) -> Attachable:
-    """Kong's controller reads the class in the annotation, then in the field that came after it."""
+    """Kong's controller reads the class from the annotation, then from `ingressClassName`."""
     ingress_class = _annotation(raw, CLASS_ANNOTATION) or mapping(raw, "spec").get("ingressClassName")
     return replace(
         ingress,

@@ -1,4 +1,4 @@
-"""Attachment lists (`konghq.com/plugins`) of other people's Services and Ingresses.
+"""Attachment lists (`konghq.com/plugins`) of Services, Ingresses and HTTPRoutes of other owners.
 
 A list is handled as a set: the same plugin twice makes Kong refuse the whole configuration, and every later change with it.
 """
@@ -18,7 +18,7 @@ __all__ = ["build_attachments", "effective_names", "is_ours", "is_own_child", "i
 
 
 def build_attachments(snapshot: Snapshot, wanted: Mapping[ObjectKey, Sequence[str]]) -> tuple[Attachment, ...]:
-    """The writes after which each observed foreign target names exactly the plugins `wanted` gives it, and no other of ours."""
+    """The writes after which the list of each foreign target has the plugins that `wanted` has for it, and no others of ours."""
     return tuple(
         attachment
         for key, target in sorted(snapshot.targets.items())
@@ -50,18 +50,18 @@ def _attachment(snapshot: Snapshot, target: Attachable, wanted: Sequence[str]) -
 
 
 def is_verified(snapshot: Snapshot, target: ObjectKey) -> bool:
-    """Whether people add our plugins to the target, and the operator only looks: to an HTTPRoute, with `Verify`."""
+    """Whether the target is an HTTPRoute to which people add our plugins, because the binding says `Verify`."""
     spec = snapshot.binding.spec
     return spec is not None and spec.gateway.management == "Verify" and target.kind == HTTP_ROUTE.name
 
 
 def own_names(snapshot: Snapshot, target: Attachable) -> frozenset[str]:
-    """The plain names of this binding's plugins on a list."""
+    """The names of this binding's plugins on a list, without namespace."""
     return frozenset(name.rpartition(":")[2] for name in target.plugins if is_ours(snapshot, name))
 
 
 def effective_names(snapshot: Snapshot, written: Iterable[str]) -> frozenset[str]:
-    """The plain names of this binding's plugins among these, without those that Kong leaves out: `namespace:name` needs a grant."""
+    """The names of this binding's plugins among these, without namespace. Names that Kong leaves out for lack of a grant do not count."""
     return frozenset(n.rpartition(":")[2] for n in written if is_ours(snapshot, n) and snapshot.plugin_types.get(n) != "")
 
 
@@ -72,7 +72,7 @@ def is_own_child(snapshot: Snapshot, key: ObjectKey) -> bool:
 
 
 def is_ours(snapshot: Snapshot, written: str) -> bool:
-    """Whether a name in a list, plain or `namespace:name`, means a plugin of this binding: by its owner, by its name where it is gone."""
+    """Whether a name in a list, plain or `namespace:name`, means a plugin of this binding: by its owner or, if it is gone, its name."""
     binding = snapshot.binding
     namespace, _, name = written.rpartition(":")
     if namespace not in ("", binding.namespace):

@@ -32,7 +32,7 @@ def build(
     excluded_targets: frozenset[ObjectKey] = frozenset(),
     refused: frozenset[ObjectKey] = frozenset(),
 ) -> BindingPlan:
-    """Everything the binding wants. ValueError where it has no valid spec, Stalled where `check_plugins` finds something.
+    """Everything the binding wants. ValueError where it has no valid spec, Stalled as by `configured_plugins`.
 
     `attach_lua` is False until the gateway can run our Lua: the plugin is made, but nothing names it. `excluded_targets` are left without
     any plugin of ours, because a foreign plugin clashes there. Nothing names `refused` plugins either, and the routes that need a refused
@@ -72,10 +72,10 @@ def build_removal(snapshot: Snapshot) -> BindingPlan:
 
 
 def build_retreat(snapshot: Snapshot, leaving: Mapping[ObjectKey, frozenset[str]], withdrawn: frozenset[str]) -> BindingPlan:
-    """The plan that only takes these names of the binding off the lists of targets, its own Services' included; other names of it stay.
+    """The plan that only removes the names `leaving` has for each target, also from the binding's own Services; its other names stay.
 
-    Nothing else of its Services changes: the spec is perhaps refused, and says what they should be. Those of `withdrawn` routes are about
-    to be deleted.
+    Nothing else of its Services changes, because their content depends on a spec that is perhaps refused. The Services of `withdrawn`
+    routes are left out: they are about to be deleted.
     """
     gone = {route_object(snapshot.binding, SERVICE, route) for route in withdrawn}
     shorter = tuple(filter(None, (_shorter(snapshot, snapshot.targets[key], n) for key, n in sorted(leaving.items()) if key not in gone)))
@@ -83,7 +83,7 @@ def build_retreat(snapshot: Snapshot, leaving: Mapping[ObjectKey, frozenset[str]
 
 
 def _shorter(snapshot: Snapshot, target: Attachable, names: frozenset[str]) -> Attachment | None:
-    """On a Service of the binding a name stays once, and names of others leave too: it is about to be repaired, or a policy adds them."""
+    """The write that removes these names. A list of the binding's own Service that changes also loses doubled names and names of others."""
     if not is_own_child(snapshot, target.key):
         return without(snapshot, target, names)
     shorter = without(snapshot, target, names)
@@ -95,7 +95,7 @@ def _shorter(snapshot: Snapshot, target: Attachable, names: frozenset[str]) -> A
 
 
 def take_first(snapshot: Snapshot, plan: BindingPlan, harmful: Iterable[ObjectKey], withdrawn: tuple[ObjectKey, ...]) -> BindingPlan:
-    """The plan that first takes off these lists the names that it does not keep there, and deletes the withdrawn objects."""
+    """The plan that first removes from the harmful lists the names it does not keep there, and deletes the withdrawn objects."""
     lists = {attachment.target: attachment.plugins for attachment in plan.attachments}
     services = (d for d in plan.objects if d.key.kind == SERVICE.name and d.differs(snapshot.children.get(d.key)))
     lists |= {desired.key: listed(desired.manifest) for desired in services}
@@ -109,7 +109,7 @@ def _kept(target: Attachable, wanted: Sequence[str]) -> Attachment | None:
 
 
 def withdrawn_objects(snapshot: Snapshot, withheld: frozenset[ObjectKey]) -> tuple[ObjectKey, ...]:
-    """The existing objects of the routes that must not serve without these, in the order of deletion."""
+    """The existing objects of the routes that must not serve without the withheld objects, in the order of deletion."""
     routes = sorted(withdrawn_routes(snapshot.binding, withheld))
     keys = (route_object(snapshot.binding, kind, route) for kind in (*ENTRIES, SERVICE) for route in routes)
     return tuple(key for key in keys if (child := snapshot.children.get(key)) and child.belongs_to(snapshot.binding) and not child.deleting)

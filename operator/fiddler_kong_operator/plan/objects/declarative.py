@@ -33,8 +33,8 @@ def build_declarative(spec: BindingSpec, key_texts: Mapping[SecretKeyRef, str]) 
     """The declarative file as JSON. `key_texts` has the text to show in place of each bare key: see `placeholders`.
 
     `opentelemetry` and `pre-function` are global, as on the page. A route with `attachTo` makes no service or route: its `ai-proxy` refers
-    to a Kong service (or, for an Ingress, route) of that name, which the rest of the file must hold. Stalled where
-    `check_plugins` finds something.
+    to a Kong service (or, for an Ingress, route) of that name, which the rest of the file must hold. Stalled as by
+    `configured_plugins`.
     """
     routes, plugins = {route.name: route for route in spec.routes}, configured_plugins(spec)
     return {

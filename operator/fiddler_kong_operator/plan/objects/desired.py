@@ -26,7 +26,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The wanted `konghq.com/plugins` list of a Service or Ingress that has another owner.
+    """The wanted `konghq.com/plugins` list of a Service, Ingress or HTTPRoute.
 
     `plugins` is the whole list to be written, foreign names kept in their order; `resource_version` is the precondition.
     """
@@ -46,7 +46,7 @@ class BindingPlan:
     attachments: tuple[Attachment, ...] = ()
     """Foreign objects whose list differs from the wanted one."""
     first: tuple[Attachment, ...] = ()
-    """Lists, of foreign objects and of its own, without the names that do harm now: written before all else, whatever else fails."""
+    """Lists, of foreign objects and of its own, without the names that do harm: written before everything else, even if that fails."""
     withdrawn: tuple[ObjectKey, ...] = ()
     """Objects of routes that must not serve, in the order of deletion: deleted together with the writes of `first`."""
 

@@ -1,4 +1,4 @@
-"""Reads an HTTPRoute: the places it serves, the Services and plugins of its rules, and what Kong's controllers say of it."""
+"""Reads an HTTPRoute: the places it serves, the Services and plugins of its rules, and the reports of Kong's controllers about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _Reference = tuple[str, str, str]
 
 
 def read_http_route(route: Attachable, raw: Manifest) -> Attachable:
-    """The route with what its spec and status say; of one that is certainly not Kong's only that."""
+    """The route with the facts of its spec and status; a route that is certainly not Kong's gets only `foreign`."""
     namespace = route.key.namespace
     if _is_foreign(namespace, raw):
         return replace(route, foreign=True)
@@ -86,7 +86,7 @@ def _is_foreign(namespace: str, raw: Manifest) -> bool:
 
 
 def _told(namespace: str, raw: Manifest) -> Iterator[Parent]:
-    """What Kong's controllers say of it, for each of its Gateways that they serve."""
+    """The reports of Kong's controllers, one for each of its Gateways that they serve."""
     present, generation = set(_parents(namespace, raw)), mapping(raw, "metadata").get("generation")
     for status in filter(_is_kongs, _statuses(raw)):
         reference = _reference(mapping(status, "parentRef"), namespace)

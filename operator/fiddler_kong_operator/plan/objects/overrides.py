@@ -45,7 +45,7 @@ _TEMPLATES: Final = {
 def configured_plugins(spec: BindingSpec) -> tuple[tuple[PluginInstance, Manifest], ...]:
     """Every plugin with its final config, for a spec that `check_plugins` has compared with Kong's schemas.
 
-    Stalled where a model or an override is not allowed, or does not fit: no caller may pass such a one to Kong.
+    Stalled where a model or an override is not allowed, or does not fit: no caller may pass such a config to Kong.
     """
     found = _disallowed(spec)
     results = () if found else tuple(patched(spec, instance) for instance in plugin_instances(spec))
@@ -116,7 +116,7 @@ def _value_fault(value: JsonValue) -> str | None:
 
 
 def _walk(value: JsonValue, depth: int) -> Iterator[tuple[str, JsonValue]]:
-    """Every value inside a value, itself first, with the name of the field that holds it ("" for list items)."""
+    """Each value inside a value, itself first, with the name ""; each field's name, with True. None in place of values nested too deep."""
     yield "", (None if depth > MAX_DEPTH else value)
     if depth > MAX_DEPTH:
         return

@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.schemas import SCHEMAS, Minor, Path, Schema, Vio
 __all__ = ["Patched", "concerns", "patched", "problems_of"]
 
 _KEY: Final = "key"
-"""Stands for each key while a config is checked; Kong's controller puts the keys in."""
+"""Takes the place of each key while a config is checked; Kong's controller puts the keys in."""
 
 _MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
 """jsonpatch's errors for a patch that does not fit the document; TypeError if a path leads into a string or number."""
@@ -25,7 +25,7 @@ _MISFITS: Final = (JsonPatchException, JsonPointerException, TypeError)
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One operation of an override, and where it stands in the spec."""
+    """One operation of an override, and its place in the spec."""
 
     place: str
     operation: PatchOperation
@@ -47,7 +47,7 @@ class Patched:
     config: Manifest
     steps: tuple[_Step, ...] = ()
     misfit: str | None = None
-    """A sentence about the operation that does not fit the config; those after it are left out."""
+    """A sentence about the operation that does not fit the config; the operations after it are left out."""
 
 
 def concerns(override: Override, instance: PluginInstance) -> bool:

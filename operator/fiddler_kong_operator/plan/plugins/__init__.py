@@ -57,17 +57,17 @@ def plugin_types(spec: BindingSpec) -> tuple[str, ...]:
 
 
 def lua_plugins(spec: BindingSpec) -> tuple[PluginInstance, ...]:
-    """Those of them that run Lua of ours."""
+    """The plugins a spec asks for that run Lua of ours."""
     return tuple(instance for instance in plugin_instances(spec) if instance.plugin in LUA_TYPES)
 
 
 def needs_lua(spec: BindingSpec) -> bool:
-    """Whether any of them does."""
+    """Whether a spec asks for a plugin that runs Lua of ours."""
     return any(kind.runs_lua and kind.wanted(spec) for kind in PLUGINS.values())
 
 
 def required_keys(spec: BindingSpec) -> tuple[PluginKey, ...]:
-    """Every key the plugins of a spec need, Fiddler's first, as in the binding. The probe needs that one even where Kong does not."""
+    """Every key the plugins of a spec need, Fiddler's first, as in the binding. The probe needs Fiddler's even if Kong does not."""
     return tuple(dict.fromkeys((fiddler_key(spec.fiddler), *keys_of(plugin_instances(spec)))))
 
 

@@ -1,4 +1,4 @@
-"""The `ai-proxy-advanced` plugin: calls one of several models, and another where that fails. One for each route with targets.
+"""The `ai-proxy-advanced` plugin: calls one of several models, and another if that call fails. One for each route with targets.
 
 It takes the place of `ai-proxy`, config and all: each target has the config that `ai-proxy` would have for its model, key and logging
 included. The GenAI span has provider and model of the target that answered.
@@ -45,7 +45,7 @@ def _build(spec: BindingSpec, index: int, route: Route, llm: Llm) -> PluginInsta
 def _placed(field: str, pointer: str, route: Route, keys: tuple[PluginKey, ...]) -> Iterator[PluginKey]:
     """The keys of one target. Their entries follow the key and not the target's place in the list.
 
-    The Secret is written before the plugin: if entries were numbered, a provider would get another one's key while targets change places.
+    The Secret is written before the plugin: with numbered entries, a provider would get the key of another one while targets change places.
     """
     for key in keys:
         mark = hashlib.sha256(f"{key.ref.name}/{key.ref.key}/{key.prefix}".encode()).hexdigest()[:12]
@@ -53,7 +53,7 @@ def _placed(field: str, pointer: str, route: Route, keys: tuple[PluginKey, ...])
 
 
 def _balancer(route: Route, llm: Llm) -> dict[str, Any]:
-    """What the binding says about sharing calls, by Kong's names; what `expose` says too, because the plugin ignores the Service's."""
+    """The settings of the balancer, by Kong's names. Those of `expose` are defaults, because the plugin ignores those of the Service."""
     given, inherited = llm.balancer, connection_settings(route.expose)
     if given is None:
         return inherited

@@ -52,7 +52,7 @@ class RefusedField:
 
 
 def always(_spec: BindingSpec) -> bool:
-    """Every spec asks for it."""
+    """True, for a plugin that every spec asks for."""
     return True
 
 

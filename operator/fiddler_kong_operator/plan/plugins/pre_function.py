@@ -42,9 +42,9 @@ _STAMP_ATTRIBUTES: Final = _STAMP.replace("@REMEMBERED@", "fiddler_attributes").
 
 
 def build_access(headers: Iterable[str]) -> str:
-    """The Lua of the access phase for the conversation id, which the first of these headers with a usable one carries.
+    """The Lua of the access phase for the conversation id: the first usable value among these headers.
 
-    ValueError for a header's name that is more than letters, digits and `-`.
+    ValueError for a header's name that is not letters, digits and `-`, beginning with a letter.
     """
     return _ACCESS_ID.replace("@IDS@", "\n    or ".join(map(_sent, headers)))
 
@@ -65,7 +65,7 @@ def build_attributes_stamp(attributes: Iterable[Attribute]) -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as a string of Lua, all but plain characters by their numbers. ValueError unless it is printable ASCII."""
+    """The text as a Lua string, with all but plain characters escaped by their decimal codes. ValueError unless it is printable ASCII."""
     if not (text.isascii() and text.isprintable()):
         raise ValueError("a text in the Lua must be printable ASCII")
     return '"' + _SPECIAL.sub(lambda found: f"\\{ord(found[0]):03d}", text) + '"'

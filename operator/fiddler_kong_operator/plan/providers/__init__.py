@@ -52,7 +52,7 @@ _ALL: Final = (
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({provider.name: provider for provider in _ALL})
 
 _UNCOUNTED: Final = frozenset({"llm/v1/assistants", "llm/v1/batches", "llm/v1/files"})
-"""Route types without statistics, by Kong's documentation; those of audio as well."""
+"""Route types, besides those of audio, without statistics by Kong's documentation."""
 
 
 def provider_of(llm: Model) -> Provider:
@@ -65,7 +65,7 @@ def upstream_of(llm: Llm) -> Upstream:
 
     The Service follows `upstreamUrl` too, although ai-proxy would override it: should ai-proxy ever be missing in Kong, prompts meant
     for a private model must not reach the public one. Of several targets it follows the first, since a Service has one address:
-    ai-proxy-advanced overrides it for each call. ValueError where `check_providers` finds a problem.
+    ai-proxy-advanced overrides it for each call. ValueError where the model has no usable address, which `check_providers` reports.
     """
     return _address(llm.models[0])
 
@@ -97,7 +97,7 @@ def models_of(spec: BindingSpec) -> Iterator[tuple[str, Model]]:
 
 
 def _models(spec: BindingSpec) -> Iterator[tuple[str, str, Model]]:
-    """Every model of a spec, with the field of its `llm` and its own."""
+    """(field of `llm`, field of the model, model) for every model of a spec."""
     for index, route in enumerate(spec.routes):
         llm = f"spec.routes[{index}].llm"
         for number, model in enumerate(route.llm.models if route.llm else ()):

@@ -40,7 +40,7 @@ def _key(field: str, ref: SecretKeyRef, pointer: str, variable: str, *, prefix: 
 
 
 def aws_auth(llm: Model) -> Auth:
-    """An access key of AWS, or nothing: then Kong takes the identity that its pod has."""
+    """An access key of AWS, or nothing: then Kong takes the identity of its pod."""
     aws = llm.auth.aws if llm.auth else None
     if aws is None or aws.access_key_id_ref is None or aws.secret_access_key_ref is None:
         return _NOTHING

@@ -39,7 +39,7 @@ def all_of() -> frozenset[str]:
 
 
 def own_options(model: Model) -> dict[str, Any]:
-    """The provider's block as a record of its name, for providers whose fields Kong names alike; {} where nothing is given."""
+    """The provider's block under its name, for providers whose fields Kong names the same; {} where the block is empty or absent."""
     block = getattr(model, model.provider)
     given = block.model_dump(exclude_none=True) if block else {}
     return {model.provider: given} if given else {}
@@ -49,10 +49,10 @@ def own_options(model: Model) -> dict[str, Any]:
 class Provider:
     """One provider. `name` is both the value of `llm.provider` and Kong's `model.provider`.
 
-    `locate` gives the provider's own address (from its options, where every customer has one), None where only `options.upstreamUrl` can.
+    `locate` gives the provider's own address, from its options if it differs by customer; None where only `options.upstreamUrl` has one.
     `auth` says how the gateway identifies itself, with any number of keys, none included.
-    `options` adds provider-specific `model.options`; `check` returns problems, `advise` what refuses nothing, as sentences that begin with
-    a field of `llm`.
+    `options` adds provider-specific `model.options`. `check` returns problems, `advise` advice for which nothing is refused, both as
+    sentences that begin with a field of `llm`.
     """
 
     name: str

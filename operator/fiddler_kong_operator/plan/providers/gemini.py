@@ -18,7 +18,7 @@ __all__ = ["GEMINI"]
 
 
 def _endpoint(vertex: GeminiOptions) -> str:
-    """The host of the API: `global` is the one location without a part of its own."""
+    """The host of the API: `global` is the only location that is not part of the host's name."""
     usual = "aiplatform.googleapis.com" if vertex.location_id == "global" else f"{vertex.location_id}-aiplatform.googleapis.com"
     return (vertex.api_endpoint or usual).lower()
 

@@ -1,6 +1,6 @@
 """Mistral: a bearer token to api.mistral.ai, or a server of your own.
 
-Kong's documentation gives no address of its own and always sets one, so the URL is set here.
+Kong's documentation names no default address and always sets `upstream_url`, so it is always set here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What Kong accepts as configuration of the plugins that this project makes, by minor version; one module for each plugin.
+"""The configurations that Kong accepts for the plugins that this project makes, by minor version; one module for each plugin.
 
 Kong's own schemas decide in the end, and refuse the whole configuration of the gateway for one wrong field. So a plugin is checked here
 before anything is written.

@@ -51,7 +51,7 @@ _AUTH: Final = record(
 
 
 def _priced(**fields: Field) -> Field:
-    """A list of conditions, each with its price or factor; all of it needed."""
+    """A list of records, each of a condition and its price or factor; all fields are required."""
     return replace(list_of(record(**{name: replace(field, required=True) for name, field in fields.items()})), since=_NEW)
 
 

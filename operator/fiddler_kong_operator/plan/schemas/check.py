@@ -27,12 +27,12 @@ class Violation:
 
 
 Rule = Callable[[Manifest], Violation | None]
-"""A rule between fields, asked only where each field for itself is right."""
+"""A rule between fields, applied only if each single field is right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What one plugin's configuration may be."""
+    """The configuration that Kong accepts for one plugin."""
 
     config: Field
     rules: tuple[Rule, ...] = ()
@@ -46,9 +46,9 @@ class Schema:
 
 
 def violations(schema: Schema, config: Manifest, minor: Minor | None) -> tuple[Violation, ...]:
-    """What Kong of this version refuses about a configuration.
+    """The fields of a configuration that Kong of this version refuses.
 
-    Where the version is unknown, or is none of `KNOWN_MINORS`, nothing is refused that one of those takes.
+    If the version is unknown, or none of `KNOWN_MINORS`, they are those of the newest version, or none if an older one accepts all.
     """
     found: tuple[Violation, ...] = ()
     for each in (minor,) if minor in KNOWN_MINORS else KNOWN_MINORS:

@@ -90,7 +90,7 @@ class Field:
         return self._fits_kind(value) and (self._is_offered(value, minor) if self.choices else self._is_within(value))
 
     def demand(self, minor: Minor) -> str:
-        """What a value must be, to follow "must be"."""
+        """The demand on a value, in words that follow "must be"."""
         if self.choices:
             return f"one of {', '.join(str(value) for value in self.choices if self._is_offered(value, minor))}"
         if self.least is not None and self.most is not None:

@@ -20,13 +20,13 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 __all__ = ["COARSENESS", "can_arrive", "changed_at", "evaluate_arrivals", "not_looked_for", "not_seen"]
 
 COARSENESS: Final = 600.0
-"""Seconds by which a status may show an older last trace than there is: traffic alone must not write statuses."""
+"""Seconds by which the last trace in a status may be behind the real one: traffic alone must not write statuses."""
 
 _NEEDED: Final = (ConditionType.PLUGINS_PROGRAMMED, ConditionType.TRACE_ENDPOINT_REACHABLE)
 
 
 def can_arrive(findings: Mapping[ConditionType, Finding]) -> bool:
-    """Whether anything can be found yet. A gateway that cannot be judged, of unknown version for example, may well send."""
+    """Whether anything can be found yet. A gateway that cannot be judged, of unknown version for example, may send all the same."""
     return all(finding.status != "False" for finding in findings.values()) and all(findings[kind].status == "True" for kind in _NEEDED)
 
 

@@ -27,7 +27,7 @@ from .warnings import is_recent
 __all__ = ["RECHECK", "confirm", "seconds_to_settle"]
 
 RECHECK: Final = 10.0
-"""Seconds until a binding that waits for Kong looks again for what keeps Kong from it. The confirmation itself wakes the binding."""
+"""Seconds until the operator looks again for the cause why a binding waits for Kong. The confirmation itself requeues the binding."""
 
 _SYNC: Final = 10.0
 """Seconds within which Kong's controller gives a change to Kong, and a refusal shows as an event: three of its synchronizations."""
@@ -61,14 +61,14 @@ def confirm(snapshot: Snapshot) -> Finding:
 
 
 def _taken(snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """The exposed routes' Ingresses with an address, and the HTTPRoutes, of attachTo too, that Kong has."""
+    """The exposed routes' Ingresses with an address, and the HTTPRoutes that Kong has, including those of attachTo."""
     routes = (key for key in attach_targets(snapshot.binding) if key.kind == HTTP_ROUTE.name)
     targets = (snapshot.targets.get(key) for key in (*entries_of(snapshot.binding), *routes))
     return frozenset(target.key for target in targets if target and target.published)
 
 
 def seconds_to_settle(snapshot: Snapshot) -> float | None:
-    """Seconds until Kong's controller must have told if Kong refuses the last change; None where it had the time."""
+    """Seconds until Kong's controller must have reported whether Kong refuses the last change; None once that time is over."""
     left = _last_change(snapshot) + _SYNC - snapshot.now
     return min(left, _SYNC) if left > 0 else None
 
@@ -85,7 +85,7 @@ def _others_refusals(snapshot: Snapshot) -> Iterator[KongWarning]:
 
 
 def _refuses_last_change(refusal: KongWarning, snapshot: Snapshot) -> bool:
-    """Whether Kong cannot have taken the last change: it came when this refusal had begun, and after the last success."""
+    """Whether Kong cannot have taken the last change: the change came after this refusal began, and after the last success."""
     if refusal.about.kind == _POD and (_REFUSED not in refusal.message or refusal.about.namespace != _namespace(snapshot)):
         return False
     return _last_change(snapshot) > max(refusal.first_seen - _SYNC, snapshot.taken_at)
@@ -111,7 +111,7 @@ def _waiting(waiting: Sequence[ObjectKey], ingress_class: str) -> str:
 def _cause(snapshot: Snapshot) -> str:
     """The object for which Kong refuses every configuration, where an event tells; the Pod of Kong's controller names none.
 
-    Without the event's words: they may quote what the author of this binding must not read.
+    The event's words are left out: they may quote text that the author of this binding must not read.
     """
     first = min(_others_refusals(snapshot), key=lambda warning: (warning.about.kind == _POD, warning.about), default=None)
     if first is None:

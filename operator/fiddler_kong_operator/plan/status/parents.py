@@ -1,4 +1,4 @@
-"""Whether Kong serves an HTTPRoute, of attachTo or of the binding, from what Kong's controllers write into its status.parents.
+"""Whether Kong serves an HTTPRoute, of attachTo or of the binding, by the status.parents that Kong's controllers write.
 
 A controller accepts a route for each Gateway, and then tells by Programmed that Kong took a configuration with it. Like an address of an
 Ingress, that says nothing about a later change of annotations or plugins. A controller that never writes Programmed says nothing.

@@ -25,11 +25,11 @@ _CONSEQUENCES: Final = {
         "Correct that: until then, the controller leaves the object out of Kong's configuration.",
     ),
 }
-"""Reason and what to do, by the reason of a warning."""
+"""Reason of the condition, and remedy, by the reason of a warning."""
 
 
 def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool, refusal: RefusalStatus | None = None) -> Finding:
-    """The condition once everything was applied; `lua_withheld`: plugins that run Lua still wait for the gateway."""
+    """The finding once everything is applied; `lua_withheld`: plugins that run Lua still wait for the gateway."""
     if refusal:
         return refused(refusal, snapshot)
     for warning in current_warnings(snapshot):

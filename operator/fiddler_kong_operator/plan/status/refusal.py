@@ -1,7 +1,7 @@
-"""The circuit breaker: the objects of a binding that Kong refused, and that are therefore taken back.
+"""The circuit breaker: the objects of a binding that Kong refused, and that the operator therefore detaches or deletes.
 
-One refused object freezes the whole gateway: Kong keeps its last good configuration, and no change of anybody reaches it. So a plugin that
-Kong refused leaves all lists. An exposed route goes on without it, except where the route's own Service or Ingress was refused, or its
+One refused object freezes the whole gateway: Kong keeps its last good configuration, and no change by anybody reaches it. So a plugin that
+Kong refused leaves all lists. An exposed route serves without it, except where the route's own Service or Ingress was refused, or its
 ai-proxy, without which the provider would get the clients' calls as they are: its Ingress and Service are deleted then.
 
 After that Kong posts no more warnings. So the refusal is kept in the binding's status and holds until the spec or a key changes.
@@ -39,7 +39,7 @@ def standing_refusal(snapshot: Snapshot) -> RefusalStatus | None:
 
 
 def find_refusal(snapshot: Snapshot, plan: BindingPlan) -> RefusalStatus | None:
-    """What Kong refuses of the binding: what was found before, and what warnings say.
+    """The objects of the binding that Kong refuses: those found before, and those that warnings name; None where there are none.
 
     `plan` is about to be written. Warnings about a plugin that it changes are about the former one, and new keys are a new attempt.
     """
@@ -62,7 +62,7 @@ def refused_objects(refusal: RefusalStatus | None, snapshot: Snapshot) -> frozen
 
 
 def refused(refusal: RefusalStatus, snapshot: Snapshot) -> Finding:
-    """PluginsProgrammed: Kong's words, what was taken back, and how to go on."""
+    """PluginsProgrammed: Kong's words, the objects that were detached or deleted, and the remedy."""
     objects = refused_objects(refusal, snapshot)
     routes = sorted(withdrawn_routes(snapshot.binding, objects))
     plugins = sorted(key.name for key in objects if key.kind == KONG_PLUGIN.name)

@@ -25,14 +25,14 @@ from .warnings import current_warnings, outdate_warnings
 __all__ = ["count_served"]
 
 _Lists = Mapping[ObjectKey, Sequence[str]]
-"""The plugins on each Service and Ingress that exists."""
+"""The plugins on each Service, Ingress and HTTPRoute that exists."""
 
 
 def count_served(snapshot: Snapshot, done: BindingPlan, gone: Collection[ObjectKey] = ()) -> str | None:
     """The routes that are served, out of all: `1/1`; None without a valid spec.
 
-    `done` are the writes made since the snapshot was taken, `gone` the objects that count no more: they are
-    deleted, or others have made them what they are.
+    `done` are the writes made since the snapshot was taken, `gone` the objects that do not count: they are
+    deleted, or other clients keep reverting them.
     """
     spec = snapshot.binding.spec
     if spec is None:

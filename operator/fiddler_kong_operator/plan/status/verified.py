@@ -1,6 +1,6 @@
 """The plugins that people must add to an HTTPRoute themselves, because the binding only verifies, with the exact YAML.
 
-By the annotation, which covers all rules, or by a filter in each rule, which is all that a gateway of Kong Operator follows in hybrid mode.
+They add them in the annotation, which covers all rules, or as a filter in each rule: in hybrid mode, Kong Operator follows only filters.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _wanted(snapshot: Snapshot, route: Route, *, lua_withheld: bool) -> Iterator
 
 
 def _sentence(snapshot: Snapshot, target: Attachable, missing: Sequence[str]) -> str:
-    """On one line, in YAML's flow style."""
+    """The sentences about one HTTPRoute, with YAML in flow style on one line."""
     kept = (name for name in target.plugins if name.rpartition(":")[2] not in missing or not is_ours(snapshot, name))
     whole = json.dumps(",".join((*kept, *missing)))
     references = (f"{{group: {names.KONG_GROUP}, kind: {KONG_PLUGIN.name}, name: {name}}}" for name in missing)

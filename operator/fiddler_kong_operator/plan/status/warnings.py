@@ -57,7 +57,7 @@ def current_warnings(snapshot: Snapshot) -> tuple[KongWarning, ...]:
 
 
 def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snapshot:
-    """The snapshot without what it says of objects written since it was taken: that is about the former state."""
+    """The snapshot without warnings and doubled names of objects written since it was taken: they are about the former state."""
     if not written:
         return snapshot
     warnings = tuple(w for w in snapshot.warnings if not _subjects(w, snapshot).intersection(written))
@@ -66,7 +66,7 @@ def outdate_warnings(snapshot: Snapshot, written: Collection[ObjectKey]) -> Snap
 
 
 def is_recent(warning: KongWarning, now: float) -> bool:
-    """Whether it was seen lately. A client that posts an event chooses its times, so they may lie in the future."""
+    """Whether it was seen lately. Any client can write an event's managedFields, so its time may be in the future."""
     return abs(now - warning.last_seen) < WARNING_LIFETIME
 
 
@@ -92,10 +92,10 @@ def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
 
 
 def _subjects(warning: KongWarning, snapshot: Snapshot) -> frozenset[ObjectKey]:
-    """The objects that may have caused a warning: the object itself, the Secret, and all lists, or all plugins and Services.
+    """The objects that may have caused a warning: its object, the derived Secret; for a plugin all lists, else all plugins and Services.
 
-    A plugin that a clash has detached is on no list any more; the list counts all the same. A route's Service that was missing is what
-    Kong's controller says of its Ingress.
+    All lists count, because a clash may have detached the plugin from the one that caused the warning. All Services count, because a
+    warning about an Ingress may be about its Service, which was missing.
     """
     behind = (key for key in snapshot.children if key.kind in (KONG_PLUGIN.name, SERVICE.name))
     others = snapshot.targets if warning.about.kind == KONG_PLUGIN.name else behind

@@ -1,7 +1,7 @@
 """The registry of codes. Append only: a code keeps its meaning for ever, and one that is no longer used stays.
 
 The first two digits are the area, in the order of the data path. Every reason of a condition has a code; its cause and fix are those of
-`api.reasons`. What only the doctor sees is in `OWN`.
+`api.reasons`. Faults that only the doctor sees are in `OWN`.
 """
 
 from __future__ import annotations
@@ -191,5 +191,5 @@ CODES: Final[Mapping[str, Code]] = MappingProxyType({code.name: code for code in
 
 
 def code_of(name: str) -> Code:
-    """The code of a reason, or of what only the doctor sees; KeyError for another name, which is a bug."""
+    """The code of a reason, or of a fault that only the doctor sees; KeyError for another name, which is a bug."""
     return CODES[name]

@@ -1,4 +1,4 @@
-"""What a check says: its outcome, and a diagnosis for each thing that is wrong."""
+"""The result of a check: its outcome, and a diagnosis for each fault."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
     @property
     def rank(self) -> int:
-        """A number that grows with it."""
+        """A number that grows with the severity."""
         return list(Severity).index(self)
 
 
@@ -35,12 +35,12 @@ class State(StrEnum):
     SKIPPED = "skipped"
     """There was nothing to check, or an earlier check has to pass first."""
     UNREAD = "unread"
-    """It could not look."""
+    """The check could not read what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One row of the registry: a stable code, the cause in general, and a fix. `name` is a reason's where it has the code of a reason."""
+    """One row of the registry: a stable code, the cause in general, and a fix. The code of a reason has the reason's `name`."""
 
     code: str
     name: str
@@ -51,13 +51,13 @@ class Code:
 
     @property
     def page(self) -> str:
-        """Where the documentation has it."""
+        """Its page and anchor in the documentation."""
         return f"{PAGE}#{self.code.lower()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing that is wrong: with which object, why, and what to do: a sentence, or a command to paste."""
+    """One fault: its object, its cause, and a fix, which is a sentence or a command to paste."""
 
     code: Code
     subject: str
@@ -73,7 +73,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one check found, in one line, and what is wrong."""
+    """The result of one check: one line about it, and the faults that it found."""
 
     said: str
     diagnoses: tuple[Diagnosis, ...] = ()

@@ -1,4 +1,4 @@
-"""What the API server tells every user about itself: its version, and the kinds that it serves. No permission is needed."""
+"""Reads what the API server tells every user about itself: its version, and the kinds that it serves. No permission is needed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def read_versions(client: Client, kind: Kind) -> tuple[str, ...]:
 
 
 async def has_field(client: Client, kind: Kind, field: str) -> bool:
-    """Whether the kind has a field at its top; Gone where the cluster does not know the kind."""
+    """Whether the kind has this field at the top level; Gone where the cluster does not know the kind."""
     document = await _read(client, f"/openapi/v3/apis/{kind.api_version}")
     schemas = mapping(mapping(document, "components"), "schemas")
     own = [schema for name, schema in schemas.items() if name.endswith(f".{kind.name}")]

@@ -1,4 +1,4 @@
-"""The input of the checks: what one look showed of the cluster, and of each binding. Frozen, and without any key."""
+"""The input of the checks: the facts about the cluster and each binding at one moment. Frozen, and without any key."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Look(Generic[T]):
-    """What a look showed, or why it showed nothing: the API server's words."""
+    """The result of a read; or `missing`, why there is none, in the API server's words."""
 
     value: T | None = None
     missing: str = ""
     denied: bool = False
-    """It is this user's rights that are missing."""
+    """The cause is a permission that this user lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What the log of a gateway's pod says of Kong's exporter: how often each trouble, and the last HTTP status of it."""
+    """The troubles of Kong's exporter in the log of a gateway's pod: how often each occurs, and its last HTTP status."""
 
     pod: ObjectKey
     troubles: Mapping[str, int]
@@ -53,12 +53,12 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One binding, as the operator would see it now, and what it has said of it."""
+    """One binding: the decision that the operator would make now, and the conditions that it has reported."""
 
     snapshot: Snapshot
     decision: Decision
     findings: Mapping[ConditionType, Finding]
-    """What holds now: see `judgement`."""
+    """The findings that hold now: see `judgement`."""
     reported: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The conditions of its status, by type, where they are about the present spec."""
     unread: Mapping[ConditionType, Look[None]] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Case:
     offline: bool = False
     """It comes from files: there is no cluster."""
     notes: tuple[str, ...] = ()
-    """What had to be assumed."""
+    """The assumptions that were made."""
 
     @property
     def name(self) -> str:
@@ -90,7 +90,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The whole look."""
+    """All facts of one run."""
 
     now: float = 0.0
     server: str = ""
@@ -98,7 +98,7 @@ class Evidence:
     served: Look[tuple[str, ...]] = Look()
     """The versions of FiddlerKongBinding that the cluster serves; None where it does not know the kind."""
     patches: Look[bool] = Look()
-    """Whether its KongPlugin has configPatches; None where it does not know the kind."""
+    """Whether the cluster's KongPlugin has configPatches; None where the cluster does not know the kind."""
     deployments: Look[tuple[Manifest, ...]] = Look(())
     """The operator's Deployments."""
     leases: Look[tuple[Manifest, ...]] = Look(())

@@ -1,7 +1,7 @@
 """Kong's words about its exporter, in the log of a gateway's pod. Pure.
 
 The lines come from Kong's queue (kong/tools/queue.lua) and name the plugin. They may quote an answer's body, so none is kept: only how
-often a trouble is told, and an HTTP status.
+often a trouble occurs, and an HTTP status.
 """
 
 from __future__ import annotations

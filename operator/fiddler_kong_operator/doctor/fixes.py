@@ -16,7 +16,7 @@ __all__ = ["fix_for", "kubectl"]
 
 
 def fix_for(finding: Finding, snapshot: Snapshot) -> str:
-    """A command, or the remedy of the reason. Only for a binding whose spec is valid can there be a command."""
+    """A command, or the remedy of the reason. There is a command only if the binding's spec is valid."""
     write = _COMMANDS.get(finding.reason.name) if snapshot.binding.spec else None
     return (write(snapshot) if write else "") or finding.reason.remedy
 
@@ -27,7 +27,7 @@ def kubectl(namespace: str, *words: str) -> str:
 
 
 def _create_secret(snapshot: Snapshot) -> str:
-    """For the first Secret that is missing, with every key that the binding takes from it."""
+    """Creates the first Secret that is missing, with every key that the binding takes from it."""
     missing = [key.ref for key in _keys(snapshot) if snapshot.secrets.get(key.ref.name) is None]
     if not missing:
         return ""
@@ -37,7 +37,7 @@ def _create_secret(snapshot: Snapshot) -> str:
 
 
 def _add_key(snapshot: Snapshot) -> str:
-    """For the first key that its Secret lacks."""
+    """Adds the first key that its Secret lacks."""
     for key in _keys(snapshot):
         data = snapshot.secrets.get(key.ref.name)
         if data is not None and key.ref.key not in data:

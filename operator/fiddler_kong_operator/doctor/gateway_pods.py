@@ -38,7 +38,7 @@ _ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
 async def find_pods(client: Client, snapshot: Snapshot) -> Look[tuple[Pod, ...]]:
-    """The pods of the gateway's workloads, by their selectors, without those that end."""
+    """The pods of the gateway's workloads, by their selectors, without those that have ended or are being deleted."""
     spec, workload = snapshot.binding.spec, snapshot.workload
     if spec is None or workload is None:
         return Look(())
@@ -85,7 +85,7 @@ async def find_controllers(client: Client, namespace: str) -> Look[tuple[Pod, ..
 
 
 async def read_logs(client: Client, pods: Sequence[Pod], container: str) -> Look[tuple[Export, ...]]:
-    """What the logs of some pods say of Kong's exporter."""
+    """The troubles of Kong's exporter in the logs of the first `PODS` pods."""
     logs = await asyncio.gather(*(look(_log(client, pod, container)) for pod in pods[:PODS]))
     exports = tuple(log.value for log in logs if log.value)
     failed = [log for log in logs if log.missing]
@@ -100,7 +100,7 @@ async def _log(client: Client, pod: Pod, container: str) -> Export:
 
 
 async def ask_admin(client: Client, pods: Sequence[Pod], snapshot: Snapshot) -> Look[tuple[str, ...]]:
-    """The binding's plugins that Kong does not have in one of the pods; nothing where no Admin API can be asked."""
+    """The binding's plugins that Kong lacks in the first pod whose Admin API answers; no value where none of them answers."""
     wanted = [child for key, child in snapshot.children.items() if key.kind == KONG_PLUGIN.name and child.belongs_to(snapshot.binding)]
     for pod in pods[:PODS] if wanted else ():
         for address in _ADMIN:

@@ -27,7 +27,7 @@ from .ways import ways_of
 __all__ = ["Looker"]
 
 Progress = Callable[[str], None]
-"""Told what is looked at now."""
+"""Called with the name of the next step."""
 
 
 @dataclass(frozen=True, slots=True)

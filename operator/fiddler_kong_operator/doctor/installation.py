@@ -25,7 +25,7 @@ __all__ = ["Installation"]
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What the operator was started with: the flags of `fiddler-kong run` of the same names."""
+    """The flags of `fiddler-kong run`, by the same names, with which the operator was started."""
 
     namespaces: tuple[str, ...] = ()
     read_cluster_kinds: bool = False

@@ -1,4 +1,4 @@
-"""What holds for a binding now: the operator's own decision from a fresh look, and its word for what only it can know. Pure."""
+"""The findings that hold for a binding now: decided as by the operator, and taken from its status where only it can know. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OPERATORS_WORD: Final = frozenset(
 """Reasons that come from the operator's own rights and writes: a look from outside cannot find them."""
 
 _ANYWHERE: Final = EndpointPolicy(allow_http=True, allowed_addresses=("0.0.0.0/0", "::/0"))
-"""What an administrator can allow at most."""
+"""The most that an administrator can allow."""
 
 
 def judge(snapshot: Snapshot) -> Case:
@@ -67,7 +67,7 @@ def _reported(snapshot: Snapshot) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _as_operator(snapshot: Snapshot, reported: Mapping[str, Mapping[str, Any]]) -> Snapshot:
-    """The snapshot without what this user's own rights hide, and with the endpoints that the operator has accepted."""
+    """The snapshot as if this user's rights hid nothing, and with the endpoints that the operator has accepted."""
     accepted = reported.get(ConditionType.ACCEPTED, {}).get("status") == "True"
     return replace(
         snapshot,
@@ -80,7 +80,7 @@ def _as_operator(snapshot: Snapshot, reported: Mapping[str, Mapping[str, Any]]) 
 
 
 def _unapplied(snapshot: Snapshot, decision: Decision) -> Iterator[ObjectKey]:
-    """What is missing. An object that only differs is not: the API server may have defaulted it, which the operator remembers."""
+    """The missing objects, and the lists to change. An object that only differs may be defaulted, which only the operator remembers."""
     if snapshot.binding.deleting:
         return
     if not decision.retreats:

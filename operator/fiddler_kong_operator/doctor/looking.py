@@ -1,4 +1,4 @@
-"""Reads with the rights of the user who runs the doctor: what may not be read is said, and the rest goes on."""
+"""Reads with the rights of the user who runs the doctor. A failed read is reported, and does not end the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DENIED: Final = frozenset({401, 403})
 
 
 async def look(reading: Awaitable[T]) -> Look[T]:
-    """What a read shows; nothing, without a reason, where it does not exist."""
+    """The result of a read, or why it failed; neither where the object does not exist."""
     try:
         return Look(await reading)
     except Gone:
@@ -36,7 +36,7 @@ async def find(client: Client, kind: Kind, namespace: str, name: str) -> Look[Ma
 
 
 async def list_all(client: Client, kind: Kind, namespace: str | None) -> Look[tuple[Manifest, ...]]:
-    """Every object of a kind; none, with the reason, where this user may not list it or the cluster does not know it."""
+    """Every object of a kind, () where the cluster does not know the kind; or why the list failed, such as a missing permission."""
 
     async def pages() -> tuple[Manifest, ...]:
         return tuple([{**raw, "kind": kind.name} async for page in client.list_pages(kind, namespace) for raw in page.items])

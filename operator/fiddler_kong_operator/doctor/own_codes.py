@@ -1,4 +1,4 @@
-"""The codes of what only the doctor sees: no condition of a binding says it."""
+"""The codes of faults that only the doctor sees: no condition of a binding reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs every check over what was seen. Pure: the report is the same for the same evidence."""
+"""Runs every check on the evidence. Pure: the report is the same for the same evidence."""
 
 from __future__ import annotations
 

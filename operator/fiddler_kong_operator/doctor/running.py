@@ -37,7 +37,7 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The plugin of one type that runs, None where only consumers have one; those that do not run because of it; and those of consumers."""
+    """The plugin of one type that runs, None where only consumers have one; `shadowed` are those that it hides."""
 
     type: str
     seat: Seat | None
@@ -59,12 +59,12 @@ class Way:
 
     @property
     def running(self) -> tuple[Running, ...]:
-        """What runs on it, by type."""
+        """The plugins that run on it, one entry for each type."""
         return tuple(running_plugins(self.seats))
 
 
 def running_plugins(seats: Iterable[Seat]) -> Iterator[Running]:
-    """What runs of each type. A plugin that is disabled does not run, and hides none."""
+    """The plugin of each type that runs. A plugin that is disabled does not run, and hides none."""
     by_type: dict[str, list[Seat]] = {}
     for seat in sorted(seats, key=lambda seat: (seat.type, list(Level).index(seat.level))):
         if not seat.disabled:

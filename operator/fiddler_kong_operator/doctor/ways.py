@@ -1,4 +1,4 @@
-"""The ways of calls to a route, and the plugins on each, from what was listed."""
+"""The ways of calls to a route, and the plugins on each, from the cache."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def check_cluster(evidence: Evidence) -> Outcome:
 
 
 def check_definitions(evidence: Evidence) -> Outcome:
-    """Whether the cluster knows our resource as this program does, and Kong's with what we use of it."""
+    """Whether the cluster serves our resource in this program's version, and KongPlugin with configPatches."""
     missing = next((look for look in (evidence.served, evidence.patches) if look.missing), None)
     diagnoses = (*_own_definition(evidence.served), *_kong_definition(evidence.patches))
     if missing and not diagnoses:
@@ -88,7 +88,7 @@ def check_operator(evidence: Evidence) -> Outcome:
 
 
 def _leader(lease: Manifest) -> str:
-    """With its namespace: anybody may make a Lease of this name in one of theirs."""
+    """The holder of a Lease, with the namespace: anybody may create a Lease of this name in a namespace of their own."""
     return f"{_text(lease['spec'].get('holderIdentity'))} leads in {lease['metadata']['namespace']}"
 
 

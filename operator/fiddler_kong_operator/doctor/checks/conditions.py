@@ -1,4 +1,4 @@
-"""The checks that tell a condition of the binding: Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed."""
+"""The checks that tell a condition: Accepted, SecretsResolved, GatewayConfigured, PluginsProgrammed and TracesArriving."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def outcome_of(case: Case, finding: Finding) -> Outcome:
 
 
 def check_condition(kind: ConditionType) -> Callable[[Case], Outcome]:
-    """A check of one condition, by what holds now. Where this user may not see that, by what the operator says."""
+    """A check of one condition, by the finding that holds now or, where this user cannot see that, by the operator's status."""
 
     def check(case: Case) -> Outcome:
         finding, hidden = case.findings.get(kind), case.unread.get(kind)
@@ -56,7 +56,7 @@ def check_binding(case: Case) -> Outcome:
 
 
 def check_plugins(case: Case) -> Outcome:
-    """Whether Kong has the plugins: what is missing, what Kong or the API server refuses, and what the Admin API shows."""
+    """Whether Kong has the plugins: by missing objects, refusals of Kong or the API server, and the Admin API."""
     outcome = check_condition(ConditionType.PLUGINS_PROGRAMMED)(case)
     if outcome.diagnoses or outcome.skipped or not outcome.looked:
         return outcome

@@ -24,7 +24,7 @@ class Check(Generic[T]):
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The name of its area."""
         return AREAS[self.area]
 
 
@@ -34,7 +34,7 @@ def diagnose(name: str, subject: object, cause: str = "", fix: str = "") -> Diag
 
 
 def could_not_look(subject: object, found: Look[Any]) -> Outcome:
-    """The outcome of a check that this user may not make, or for which something else did not answer."""
+    """The outcome of a check whose facts this user may not read, or could not read for another reason."""
     if not found.denied:
         return Outcome(f"not looked at: {found.missing or 'nothing is known of it'}", skipped=True)
     return Outcome(f"could not look: {found.missing}", (diagnose("NotReadable", subject, found.missing),), looked=False)

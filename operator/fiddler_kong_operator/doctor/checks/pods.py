@@ -20,7 +20,7 @@ _UNKNOWN = frozenset({SettingState.FROM_SOURCE, SettingState.HIDDEN})
 
 
 def check_pods(case: Case) -> Outcome:
-    """Whether every pod that serves now runs with the settings; the workload's template says only how new ones will."""
+    """Whether every pod that serves now runs with the settings; the workload's template says only how new pods will run."""
     workload, key = case.snapshot.workload, case.snapshot.binding.workload
     if case.offline or workload is None or case.snapshot.binding.spec is None:
         return Outcome(f"not looked at: there is no {'cluster' if case.offline else 'gateway to look at'}", skipped=True)
@@ -59,7 +59,7 @@ def _wrong(case: Case, workload: Workload, pod: Pod) -> Iterator[Diagnosis]:
 
 
 def _shown(container: Container, found: Observation) -> str:
-    """What is there instead of a needed setting."""
+    """The present value of a setting beside the needed one."""
     values = [entry.value or "" for entry in container.entries(found.setting.name)]
     return f"{found.setting.name}={values[-1]} (needed: {found.setting.value})" if values else f"no {found.setting}"
 

@@ -39,7 +39,7 @@ def _others(case: Case, spec: BindingSpec) -> Iterator[Diagnosis]:
 
 
 def _other(way: Way, running: Running, own: set[str]) -> Iterator[Diagnosis]:
-    """A plugin that is not the binding's, where one of the binding's is hidden by it."""
+    """The plugins of others that hide one of the binding's."""
     hidden = [seat for seat in (*running.shadowed, *([running.seat] if running.seat and running.consumers else [])) if seat.plugin in own]
     winners = [*([running.seat] if running.seat and running.seat.plugin not in own and running.shadowed else []), *running.consumers]
     for winner in winners if hidden else ():
@@ -52,7 +52,7 @@ def _take_off(key: ObjectKey, plugin: str) -> str:
 
 
 def _choices(case: Case, spec: BindingSpec) -> Iterator[Diagnosis]:
-    """What the spec leaves out on purpose: worth knowing where something is missing in Fiddler."""
+    """The data that the spec leaves out on purpose: worth knowing if something is missing in Fiddler."""
     silent = [route.name for route in spec.routes if route.llm and (route.payloads or spec.payloads) == "Disabled"]
     key = case.snapshot.binding.key
     if silent:

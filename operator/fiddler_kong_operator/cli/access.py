@@ -49,12 +49,12 @@ def access_options(command: F) -> F:
 
 
 def scope_options(command: F) -> F:
-    """The same with an -n that can be repeated: the parameter `namespace` is a tuple."""
+    """As `access_options`, but -n can be repeated: the parameter `namespace` is a tuple."""
     return namespace_options(_everywhere(command), several=True)
 
 
 def namespace_options(command: F, *, several: bool = False) -> F:
-    """Those without -A; -n can be repeated where there may be several."""
+    """As `access_options` without -A; with `several`, -n can be repeated."""
     repeatable = "; repeatable" if several else ""
     described = f"Namespace of the bindings; by default that of the context{repeatable}."
     for option in (
@@ -71,9 +71,9 @@ def _write_nothing() -> NoReturn:
 
 
 def with_client(access: Access, work: Callable[[Client], Awaitable[T]], fence: Fence = _write_nothing) -> T:
-    """Run the work with a client, whose writes pass the fence. A caller in this process can bring one, as the object of click's context.
+    """Run the work with a client, whose writes pass the fence. A caller in this process can set the client as click's context object.
 
-    FiddlerKongError for what the cluster refuses or does not answer, which `group` tells.
+    Raises FiddlerKongError where the cluster refuses or does not answer; `group` reports it.
     """
     given = click.get_current_context().find_object(Client)
 

@@ -88,7 +88,7 @@ def canary(binding: str, **options: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Trip:
-    """The call, and where its span is to arrive."""
+    """The call, and the Fiddler application in which its span must arrive."""
 
     call: Call
     target: ProbeTarget
@@ -181,9 +181,9 @@ async def _travel(trip: _Trip, reader: SpanReader, seconds: float) -> int:
 
 
 async def _await_span(trip: _Trip, reader: SpanReader, started: float, seconds: float) -> tuple[Summary, float]:
-    """What Fiddler shows of the call, and the seconds since it was sent.
+    """Facts about the call's spans in Fiddler, and the seconds since the call was sent. The wait lasts `seconds` from `started`.
 
-    A key that may not read spans ends the wait, and so does a server that asks to be left alone for longer than it would last.
+    A key that may not read spans ends the wait, and so does a `Retry-After` that is longer than the rest of the wait.
     """
     while True:
         answer = await reader.ask(trip.target, trip.session)

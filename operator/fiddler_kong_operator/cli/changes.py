@@ -1,7 +1,7 @@
-"""What would change in a cluster, as a unified diff of YAML that holds no key.
+"""Shows a change in a cluster as a unified diff of YAML that holds no key.
 
-An object is shown by an allow-list: of others' objects only what the operator writes, of its own what it manages. Values of Secrets are
-redacted, and those that another client added to an object of the operator.
+An allow-list decides which fields are shown: those that the operator writes to objects of others, and those that it manages in its own.
+Values of Secrets are redacted, and values that another client added to an object of the operator.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .render import print_yaml
 __all__ = ["diff", "restarts", "verb"]
 
 CHANGES: Final = f"{REDACTED} (changes)"
-"""The new value of an entry in a Secret that is not as it was."""
+"""Shown for the new value of an entry in a Secret, if it changes."""
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
 
 
 def diff(change: Change) -> list[str]:
-    """The lines of a unified diff; none where only what the operator does not decide differs, such as a status."""
+    """The lines of a unified diff; none where only fields differ that the operator does not decide, such as a status."""
     before, after = _lines(_before(change)), _lines(_after(change))
     sides = (f"live/{change.key}" if before else "/dev/null", f"planned/{change.key}" if after else "/dev/null")
     return [line.removesuffix("\n") for line in difflib.unified_diff(before, after, *sides, n=5)]
@@ -54,9 +54,9 @@ def _lines(shown: Manifest | None) -> list[str]:
 
 
 def _before(change: Change) -> Manifest | None:
-    """The live object: only its identity if it is to be deleted, else only values that the operator has there as well.
+    """The live object: its identity if it is to be deleted, else the fields for which the planned object has a value too.
 
-    A person may have put a key into any other field.
+    Other values are redacted, because a person may have put a key into such a field.
     """
     shown = _shown(change.before)
     if shown is None or shown["kind"] == BINDING.name:
@@ -67,7 +67,7 @@ def _before(change: Change) -> Manifest | None:
 
 
 def _after(change: Change) -> Manifest | None:
-    """The planned object, with a mark at each value of a Secret that is another one."""
+    """The planned object, with `CHANGES` for each value of a Secret that changes."""
     shown, present = _shown(change.after), (change.before or {}).get("data") or {}
     if shown and change.after and "data" in shown:
         shown["data"] |= {name: CHANGES for name, value in change.after["data"].items() if present.get(name, value) != value}

@@ -120,7 +120,7 @@ class _Route:
     name: str
 
     async def look(self, client: Client) -> Sequence[Way]:
-        """What runs there; the command ends where there is no such object."""
+        """The ways through the object, and their plugins. Ends the command where there is no such object."""
         survey = await Survey.take(client, [self.namespace], on_bug=tell_bug)
         ways = find_ways(survey.cache, self.namespace, self.name)
         for sentence in survey.unread:
@@ -172,6 +172,6 @@ class _Visit:
 
 
 def _progress(text: str) -> None:
-    """Show what takes long on a terminal, on one line; nothing anywhere else."""
+    """Show the current step on one line of a terminal; show nothing elsewhere."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{f'... {text}' if text else ''}", err=True, nl=False)

@@ -90,7 +90,7 @@ def _absent(snapshot: Snapshot) -> Iterator[tuple[ConditionType, Look[None]]]:
 
 
 def _decide(snapshot: Snapshot) -> Decision:
-    """The decision once the operator has set what the gateway lacks: until then, that hides what else keeps it from serving."""
+    """The decision as if the operator had set the settings that the gateway lacks: GatewayPending would hide its other faults."""
     kind, workload, spec = ConditionType.GATEWAY_CONFIGURED, snapshot.workload, snapshot.binding.spec
     decision = decide(snapshot)
     before = decision.findings[kind]

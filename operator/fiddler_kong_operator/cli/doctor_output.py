@@ -109,7 +109,7 @@ def _diagnosis(found: Diagnosis) -> Iterator[str]:
 
 
 def _wrapped(text: str, indent: int) -> str:
-    """The text in lines that a terminal has room for, all but the first indented. Commands to paste, and what no terminal shows, stay."""
+    """The text wrapped to the terminal, all lines but the first indented. Commands to paste, and output to a file, are not wrapped."""
     width = shutil.get_terminal_size().columns - indent
     if not sys.stdout.isatty() or "kubectl " in text or width < _NARROWEST:
         return text

@@ -71,7 +71,7 @@ class _Loader(yaml.SafeLoader):
         self._composed = 0
         self._copied = 0
         self._sizes: dict[yaml.Node, int] = {}
-        """Of composed nodes, with everything in them and every alias resolved."""
+        """The number of values in each composed node, with every alias resolved."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """The next node; DocumentError where aliases stand for too much."""
@@ -95,7 +95,7 @@ class _Loader(yaml.SafeLoader):
         super().fetch_flow_collection_start(token)
 
     def plain_value(self, node: yaml.ScalarNode) -> object:
-        """A number, true or false; a tag may say so of anything."""
+        """A number, true or false; DocumentError where an explicit tag does not fit the value."""
         try:
             value: object = yaml.SafeLoader.yaml_constructors[node.tag](self, node)
         except (ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""Gathers what a support bundle holds: each file as text, and a sentence for everything that could not be read."""
+"""Gathers the content of a support bundle: each file as text, and a sentence for everything that could not be read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _METRICS_PORT: Final = Settings.model_fields["metrics_port"].default
 
 @dataclass
 class Evidence:
-    """What was found, by kind, and the texts beside it."""
+    """The objects that were found, the texts beside them, and the logs."""
 
     client: Client
     objects: dict[ObjectKey, Manifest] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Evidence:
     secrets: list[bytes] = field(default_factory=list, repr=False)
     """The values of every Secret in the namespaces of the bundle, as far as they could be read."""
     blind: bool = False
-    """A namespace does not show its Secrets: a key in a text of others would not be recognised."""
+    """The Secrets of a namespace could not be listed: a key in a text of others would not be recognised."""
 
     async def gather(self, scopes: Sequence[str]) -> None:
         """Everything about the bindings of these namespaces, () for all, and about the operator.
@@ -91,9 +91,9 @@ class Evidence:
         return redact(f"\n{text}\n", self.secrets)[1:-1]
 
     def _cleaned(self, texts: Sequence[str]) -> dict[str, str]:
-        """Texts of others without keys, and without what looks like one. Where a key may not be known, nothing of them is shown.
+        """Texts of others without keys, and without words that look like one. If a key may be unknown, the whole texts are redacted.
 
-        All at once: to look for a value costs far more than a longer text does.
+        All texts are searched at once: each search for a value costs far more than a longer text does.
         """
         parts = redact(_BETWEEN.join(texts), self.secrets).split(_BETWEEN)
         if self.blind or len(parts) != len(texts):
@@ -102,7 +102,7 @@ class Evidence:
         return {text: redact_secret(part, {}, *known) for text, part in zip(texts, parts, strict=True)}
 
     async def _around(self, raw: Manifest) -> None:
-        """What a binding refers to, and the pods of its gateway."""
+        """Gather the objects that a binding refers to, and the pods of its gateway."""
         for key in sorted(references_of(reduce_binding(BINDING.key(raw), raw))):
             found = await self._one(KINDS[key.kind], key.namespace, key.name)
             labels = ((found or {}).get("spec") or {}).get("selector", {}).get("matchLabels") if key.kind in WORKLOADS else None
@@ -110,7 +110,7 @@ class Evidence:
                 await self._all(_labelled(_POD, ",".join(f"{name}={value}" for name, value in labels.items())), key.namespace)
 
     async def _operator(self, bindings: Iterable[Manifest]) -> list[Manifest]:
-        """The operator's Deployment, Lease and pods, which are returned: where bindings say that it is, else where the manifests put it."""
+        """Gather the operator's Deployment, Lease and pods, where bindings say it is, else where the manifests put it; return the pods."""
         homes = sorted({home for raw in bindings if (home := (raw.get("status") or {}).get("installation"))} or {names.APPLICATION})
         pods: list[Manifest] = []
         for home in homes:
@@ -120,7 +120,7 @@ class Evidence:
         return pods
 
     async def _values(self, namespaces: Iterable[str]) -> None:
-        """The values that no file may hold."""
+        """Gather the values that no file may hold."""
         for namespace in namespaces:
             listed = await self._try(f"Secrets of {namespace}, so texts are left out", _pages(self.client, SECRET, namespace))
             self.blind |= listed is None
@@ -132,7 +132,7 @@ class Evidence:
                 await self._all(_labelled(kind, f"{names.MANAGED_BY_LABEL}={names.APPLICATION}"), namespace, is_managed)
 
     async def _events(self, namespaces: Iterable[str]) -> None:
-        """Those about objects of the bundle."""
+        """Gather the Events about objects of the bundle."""
         known = set(self.objects)
         for namespace in namespaces:
             await self._all(EVENT, namespace, lambda raw: _subject(raw) in known)
@@ -151,7 +151,7 @@ class Evidence:
             await self._one(_DEFINITION, "", f"{kind.plural}.{kind.group}")
 
     async def _voice(self, pod: Manifest) -> None:
-        """The logs and the metrics of a pod of the operator."""
+        """Gather the logs and the metrics of a pod of the operator."""
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         log, page = _POD.path(namespace, name, "log"), f"{_POD.path(namespace, f'{name}:{_METRICS_PORT}', 'proxy')}/metrics"
         for title, previous in (("log", {}), ("previous log", {"previous": "true"})):
@@ -176,7 +176,7 @@ class Evidence:
         return [self._keep(kind, raw) for raw in listed or () if fits(raw)]
 
     def _keep(self, kind: Kind, raw: Manifest) -> Manifest:
-        """Items of a list name no kind themselves."""
+        """Store an object with its kind, which items of a list do not name."""
         whole = {**raw, "apiVersion": kind.api_version, "kind": kind.name}
         self.objects[kind.key(whole)] = whole
         return whole

@@ -1,4 +1,4 @@
-"""What a support bundle shows of an object: an allow-list of its fields for each kind. A field that is not listed is not shown."""
+"""The part of an object that a support bundle shows: an allow-list of its fields for each kind. Other fields are not shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Text = Callable[[str], str]
 
 _Leaf = Callable[[Any, Text], Any]
 _Mask = Mapping[str, Any]
-"""Field -> what is shown of it: a leaf, or a mask for what is inside. It holds for each item of a list. `*` stands for any other field."""
+"""By field: a leaf, which returns the value to show, or a mask for the fields inside. Both apply to each item of a list.
+
+`*` means any other field.
+"""
 
 
 def extract(manifest: Manifest, text: Text) -> Manifest:
@@ -68,7 +71,7 @@ def _hidden(_value: Any, _text: Text) -> str:
 
 
 def _number(value: Any, _text: Text) -> Any:
-    """Numbers and booleans; of other values only that they are there."""
+    """Numbers and booleans; other values are redacted."""
     if isinstance(value, dict):
         return {name: _number(inner, _text) for name, inner in value.items()}
     return value if isinstance(value, (bool, int, float)) else REDACTED

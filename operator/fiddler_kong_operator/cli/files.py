@@ -1,4 +1,4 @@
-"""Files of Kubernetes objects as commands read them: errors end the command, faults of bindings are told."""
+"""Files of Kubernetes objects as commands read them: errors end the command, faults of bindings are reported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ENDINGS: Final = frozenset({".json", ".yaml", ".yml"})
 
 
 def read_files(paths: Sequence[str]) -> list[Document]:
-    """The objects of files, of directories (not those within), and of standard input for `-`; click.UsageError as `read_file`."""
+    """The objects of files, of directories (without subdirectories), and of standard input for `-`; click.UsageError as `read_file`."""
     documents: list[Document] = []
     for path in paths:
         try:
@@ -88,7 +88,7 @@ def _title(document: Document, namespace: str) -> str:
 
 
 def understood(key: ObjectKey, manifest: Manifest, read: Callable[[ObjectKey, Manifest], T]) -> T:
-    """What the operator takes from an object; click.UsageError for one that no API server would accept."""
+    """The facts that the operator reads from an object; click.UsageError for one that no API server would accept."""
     try:
         return read(key, manifest)
     except (AttributeError, LookupError, TypeError, ValueError):

@@ -20,7 +20,7 @@ SINK: Final = "fiddler_kong_sink"
 """A distribution of its own, which the operator's image does not contain. Only this text names it, so that nothing imports it early."""
 
 COMMANDS: Final = ("canary", "check", "completion", "doctor", "import", "plan", "render", "run", "sink", "support-bundle", "uninstall")
-"""Every command. The sink's is in its own package; another one's module, and the click command in it, have its name in Python's form."""
+"""Every command. The sink's is in its own package. For any other, the module and the click command in it have its name in Python's form."""
 
 KUBECTL_PLUGIN: Final = "kubectl-fiddler_kong"
 
@@ -48,7 +48,7 @@ class LazyGroup(click.Group):
         return command if isinstance(command, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. An error of this project's ends it in a sentence, Ctrl-C with the code that a shell gives it."""
+        """Run the command. An error of this project ends it with a sentence, Ctrl-C with the exit code that a shell uses."""
         try:
             return super().invoke(ctx)
         except FiddlerKongError as error:

@@ -1,4 +1,4 @@
-"""`fiddler-kong import`: makes bindings and Secrets of a declarative Kong file."""
+"""`fiddler-kong import`: makes bindings and Secrets from a declarative Kong file."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _read(file: TextIO) -> Manifest:
 
 
 def _write(secrets: Sequence[Manifest], path: Path, source: str, *, replace: bool) -> str:
-    """Write the keys, if there are any; the sentence that says where they are. `source` is the name of the imported file."""
+    """Write the keys; return the sentence that says where they are, "" without keys. `source` is the name of the imported file."""
     if not secrets:
         return ""
     if path.exists() and Path(source).exists() and path.samefile(source):

@@ -48,7 +48,7 @@ class Installation:
 
     @property
     def told(self) -> str:
-        """Who will do the work: a sentence."""
+        """The process that will do the work: a sentence."""
         named = f"The operator in namespace {self.name}" if self.name not in ("", WITHOUT_LEASE) else "An operator"
         if self.runs is None:
             return f"Whether the operator runs cannot be told ({self.unread}). It must run, since this command then leaves the work to it."
@@ -60,7 +60,7 @@ class Installation:
             yield f"kubectl --namespace {metadata['namespace']} scale deployment/{metadata['name']} --replicas=0"
 
     def removal(self) -> Iterator[str]:
-        """What removes it: commands, or a comment that names the tool it comes from."""
+        """The commands that remove it, or a comment that names the tool it comes from."""
         for raw in self.deployments:
             namespace, source = raw["metadata"]["namespace"], source_of(raw)
             if source is None:

@@ -73,7 +73,7 @@ class Surroundings:
     def gather(
         cls, bindings: Iterable[Binding], documents: Iterable[Document], namespace: str, endpoints: EndpointPolicy = STRICT
     ) -> Surroundings:
-        """From the documents that are not bindings; `namespace` is for a document that names none. click.UsageError as `understood`."""
+        """Those in documents that are not bindings; `namespace` is for a document that names none. click.UsageError as `understood`."""
         objects = {_key(document, namespace): document.manifest for document in documents}
         return cls(
             tuple(bindings),
@@ -103,7 +103,7 @@ def render_objects(binding: Binding, around: Surroundings) -> Outcome:
 
 
 def gather_offline(binding: Binding, around: Surroundings) -> tuple[Snapshot, tuple[str, ...]]:
-    """The snapshot of a valid binding as the files show it, without a gateway, and what had to be assumed."""
+    """The snapshot of a valid binding as the files show it, without a gateway, and the assumptions that were made."""
     spec = _spec(binding)
     snapshot = replace(_snapshot(binding, around), secrets=_secrets(binding, spec, around))
     return snapshot, (*_unchecked_secrets(binding, spec, around), *_assumptions(binding, around))
@@ -204,7 +204,7 @@ def _assumptions(binding: Binding, around: Surroundings) -> Iterator[str]:
 
 
 def _version_notes(binding: Binding, spec: BindingSpec) -> Iterator[str]:
-    """What a gateway of the version in the binding could not do. Nothing else of the gateway is known."""
+    """A note if a gateway of the version in the binding cannot serve it. Nothing else of the gateway is known."""
     if binding.workload is None or spec.gateway.kong_version is None:
         return
     entries = tuple(setting.entry for setting in needed_settings(spec))

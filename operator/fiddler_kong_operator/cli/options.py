@@ -36,7 +36,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """The flag without its hyphens in front."""
+        """The flag without its leading hyphens."""
         return self.parameter.replace("_", "-")
 
     @property

@@ -39,7 +39,7 @@ _COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """The bindings to plan for, and the objects that are taken for applied first, each with its kind."""
+    """The bindings to plan for, and the objects that are assumed to be applied before, each with its kind."""
 
     access: Access
     endpoints: EndpointPolicy
@@ -50,12 +50,12 @@ class _Task:
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """Where to look for a user who may not list everywhere."""
+        """The namespaces to list for a user who may not list them all."""
         bindings = (place for b in self.bindings for place in (b.namespace, b.workload.namespace if b.workload else b.namespace))
         return tuple(dict.fromkeys([*self.access.scopes, *bindings]))
 
     async def run(self, client: Client) -> _Outcome:
-        """Look, and let the operator's passes run in memory."""
+        """Read the cluster, and run the operator's passes in memory."""
         overlay = Overlay(client)
         survey = await Survey.take(overlay, self.namespaces, self.endpoints, tell_bug)
         rehearsal = Rehearsal(overlay, survey.cache, self.endpoints, tell_bug)
@@ -84,7 +84,7 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What came of it. Notes are about what was not read; where that matters to a binding, a finding says so."""
+    """The result. Notes are about objects that were not read; if a binding depends on them, a finding says so."""
 
     changes: tuple[Change, ...]
     notes: tuple[str, ...]
@@ -135,7 +135,7 @@ def _task(files: Sequence[str], access: Access, endpoints: EndpointPolicy) -> tu
 
 
 def _kind(document: Document) -> Kind | None:
-    """The watched kind of an object that can be taken for applied; None for any other."""
+    """The watched kind of an object that can be assumed to be applied; None for any other."""
     row = WATCHED.get(document.kind)
     fits = row and document.name and document.manifest.get("apiVersion") == row.kind.api_version and row.kind != EVENT
     return row.kind if row and fits else None

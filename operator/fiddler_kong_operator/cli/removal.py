@@ -1,4 +1,4 @@
-"""What there is to give back in a cluster, by the operator's own passes in memory: for `uninstall`, which looks before and after."""
+"""Finds everything in a cluster that `uninstall` must delete or restore, by the operator's own passes in memory."""
 
 from __future__ import annotations
 
@@ -54,30 +54,30 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What is still to be given back."""
+    """Everything that is still to be deleted or restored."""
 
     bindings: tuple[Manifest, ...]
     changes: tuple[Change, ...]
     orphans: tuple[ObjectKey, ...]
     """Objects of deleted bindings, which the garbage collector has not yet deleted."""
     keys: tuple[ObjectKey, ...]
-    """The bindings and gateways whose reconciliation gives it back."""
+    """The bindings and gateways to reconcile for that."""
     notes: tuple[str, ...]
     problems: tuple[str, ...]
     others: bool
-    """There are bindings beside these, or there may be."""
+    """There are, or may be, other bindings in the cluster."""
     grants: tuple[ObjectKey, ...]
     """The gateways with a grant."""
     places: tuple[str, ...]
-    """Where to look for a user who may not list everywhere."""
+    """The namespaces to list for a user who may not list them all."""
 
     @property
     def items(self) -> dict[ObjectKey, Change | None]:
-        """Everything that is to change, in order: bindings, then what they gave; None where an object only has to go."""
+        """Everything that is to change, in order: bindings, orphans, other objects; None for an object that is only to be deleted."""
         return {**{BINDING.key(raw): None for raw in self.bindings}, **dict.fromkeys(self.orphans), **{c.key: c for c in self.changes}}
 
     def rights(self, *, alone: bool) -> Iterator[Right]:
-        """What a user must be allowed to: to delete the bindings; to do all of the operator's work, where it is done `alone`."""
+        """The rights that a user needs to delete the bindings and, if `alone`, to do all of the operator's work."""
         for raw in self.bindings:
             yield Right(raw["metadata"]["namespace"], BINDING.group, BINDING.plural, "delete")
         if not alone:
@@ -113,7 +113,7 @@ async def find_bindings(client: Client, namespaces: Sequence[str]) -> list[Manif
 
 
 async def look(client: Client, scope: Scope, on_bug: Report, without: Collection[ObjectKey] = ()) -> View:
-    """What is to be given back; `without` these bindings. Nothing is written."""
+    """Find what is to be deleted or restored, leaving out the objects in `without`. Nothing is written."""
     overlay = Overlay(client)
     listed = await find_bindings(client, scope.namespaces)
     bindings = [raw for raw in listed if scope.holds(raw) and BINDING.key(raw) not in without]
@@ -138,7 +138,7 @@ async def look(client: Client, scope: Scope, on_bug: Report, without: Collection
 
 
 def _places(scope: Scope, bindings: Sequence[Manifest]) -> tuple[str, ...]:
-    """Where to look for a user who may not list everywhere: the namespaces of the bindings, and of their gateways."""
+    """The namespaces to list for a user who may not list them all: those of the bindings, and of their gateways."""
     reduced = (reduce_binding(BINDING.key(raw), raw) for raw in bindings)
     spaces = (space for b in reduced for space in (b.namespace, *([b.workload.namespace] if b.workload else [])))
     return tuple(dict.fromkeys([*scope.namespaces, *scope.places, *spaces]))

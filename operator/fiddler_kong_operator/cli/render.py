@@ -91,15 +91,15 @@ def print_manifests(manifests: Sequence[Manifest], output: str, *, bare: bool = 
 
 
 def print_yaml(manifests: Sequence[Manifest]) -> str:
-    """Several objects as YAML for people: programs as blocks, words that kubectl takes for booleans and placeholders in quotes.
+    """Several objects as YAML for people. Texts of several lines are blocks; words that kubectl takes for booleans are in quotes.
 
-    Whatever takes the place of a placeholder, digits or JSON, stays a text.
+    Placeholders are in quotes too, so that a replacement stays a text even if it is digits or JSON.
     """
     return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Programs as blocks; no anchors."""
+    """Texts of several lines as blocks; no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         """Always true: each document must be complete without the others."""

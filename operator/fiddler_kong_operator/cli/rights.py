@@ -13,7 +13,7 @@ __all__ = ["missing_rights"]
 
 
 async def missing_rights(client: Client, rights: Iterable[Right]) -> list[Right]:
-    """Those that this user does not have, sorted. Where the API server does not say, the right counts as there."""
+    """The rights that this user lacks, sorted. A right about which the API server does not answer counts as granted."""
     asked = sorted(set(rights))
     allowed = await asyncio.gather(*(_is_allowed(client, right) for right in asked))
     return [right for right, yes in zip(asked, allowed, strict=True) if not yes]

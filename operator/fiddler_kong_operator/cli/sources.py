@@ -1,4 +1,4 @@
-"""The tool that makes an object from a source of its own, and makes it again after its deletion, by the marks that it leaves."""
+"""Recognizes the tool that an object comes from, and that may create it again after a deletion, by the marks that the tool leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MANAGERS: Final = {"argocd-controller": "Argo CD", "helm-controller": "Flux", "
 
 
 def source_of(raw: Manifest) -> str | None:
-    """The tool and the name under which it knows the object's source; None where nothing tells of one."""
+    """The tool, and its name for the object's source if a mark has one; None where no mark is found."""
     return next(_sources(raw["metadata"]), None)
 
 

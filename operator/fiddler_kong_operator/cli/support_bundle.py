@@ -26,7 +26,7 @@ _OWNER_ONLY: Final = 0o600
 
 @dataclass(frozen=True, slots=True)
 class _Bundle:
-    """The files by name, what could not be read, and whether there is anything of the cluster."""
+    """The files by name, a sentence for everything that could not be read, and whether no object was found at all."""
 
     files: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
@@ -34,7 +34,7 @@ class _Bundle:
 
     @property
     def index(self) -> str:
-        """What the archive holds and what not, for the person who opens it."""
+        """A list of the files and of everything that is missing, for the person who opens the archive."""
         return "\n".join((*_INTRODUCTION, "", *(name for name, _ in self.files), "", *self._left_out(), ""))
 
     def _left_out(self) -> Iterator[str]:

@@ -19,12 +19,12 @@ INTERRUPTED: Final = 130
 
 
 def plain(text: str) -> str:
-    """On one line, of printable characters: no other one could move the cursor, colour or hide what is around it."""
+    """The text on one line, with printable characters only: others could move the cursor, or colour or hide the text around them."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def tell(text: str, about: object = "", reason: str = "") -> None:
-    """Print a sentence, in plain characters, to standard error: after what it is about, and after a reason, in red."""
+    """Print a sentence, in plain characters, to standard error, after its subject and a reason in red."""
     parts = (plain(str(about)), click.style(reason, fg="red", bold=True) if reason else "", plain(text))
     click.echo(": ".join(filter(None, parts)), err=True)
 

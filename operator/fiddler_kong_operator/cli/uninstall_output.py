@@ -27,28 +27,28 @@ __all__ = ["Outcome", "show"]
 _DEFINITION: Final = f"kubectl delete crd {names.PLURAL}.{names.GROUP}"
 
 Items = Mapping[ObjectKey, str]
-"""What becomes of an object."""
+"""The change of each object, in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run found, and did."""
+    """The findings and changes of a run."""
 
     applied: bool
     operator: str
     left: Items
-    """Still to be given back."""
+    """Still to be deleted or restored."""
     done: Items = field(default_factory=dict)
-    """Given back."""
+    """Deleted or restored."""
     missing: Sequence[Right] = ()
     notes: Sequence[str] = ()
     problems: Sequence[str] = ()
     commands: Sequence[str] = ()
-    """What removes the rest, once nothing is left."""
+    """The commands that remove the rest, once nothing of the bindings is left."""
 
     @classmethod
     def planned(cls, view: View, installation: Installation, missing: Sequence[Right]) -> Self:
-        """The outcome of a look."""
+        """The outcome of a run that changes nothing."""
         notes = (*view.notes, *_sources(view))
         commands = tuple(_commands(view, installation))
         left, told = _described(view), view.problems
@@ -56,7 +56,7 @@ class Outcome:
 
     @classmethod
     def carried_out(cls, before: View, after: View, installation: Installation, problems: Mapping[ObjectKey, str]) -> Self:
-        """The outcome of a run: what is not left any more was done."""
+        """The outcome of a run: everything that is no longer left counts as done."""
         left = _described(after)
         done = {key: text for key, text in _described(before).items() if key not in left}
         told = (*problems.values(), *after.problems)

@@ -1,4 +1,4 @@
-"""One run of `uninstall`: looks, deletes bindings, has their give-back done or does it, and looks again."""
+"""One run of `uninstall`: looks, deletes bindings, lets the operator clean up or does that itself, and looks again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PAUSES: Final = (0.5, 1.0, 2.0, 5.0)
 
 @dataclass
 class Uninstallation:
-    """One run. Nothing of it is remembered: a second run goes on from what it finds."""
+    """One run. It stores no state: a second run continues from the state of the cluster."""
 
     scope: Scope
     chosen: str | None
@@ -49,7 +49,7 @@ class Uninstallation:
     """Takes sentences for the person who waits."""
     elector: LeaseElector | NoElection | None = None
     problems: dict[ObjectKey, str] = field(default_factory=dict)
-    """Why an object is not given back; nothing is tried again."""
+    """Why an object could not be deleted or restored; it is not tried again."""
 
     def fence(self) -> None:
         """Once this process leads, it must not write without the Lease. A deletion of a binding needs none, as in kubectl."""
@@ -57,7 +57,7 @@ class Uninstallation:
             self.elector.check()
 
     async def run(self, client: Client) -> Outcome:
-        """Look; with --yes, carry it out, and look again."""
+        """Look; with --yes, delete and restore, and look again."""
         bindings = await find_bindings(client, self.scope.namespaces)
         installation = await find_installation(client, bindings, self.chosen)
         self.scope = replace(self.scope, installation=installation.name)
@@ -78,7 +78,7 @@ class Uninstallation:
         return {*view.rights(alone=alone), *lease}
 
     async def _delete(self, client: Client, bindings: Collection[Manifest]) -> dict[ObjectKey, str]:
-        """Delete the bindings, each whatever becomes of the others; returns why one could not be."""
+        """Delete the bindings; a failure does not stop the others. Returns the cause for each binding that could not be deleted."""
         failed = {}
         for raw in bindings:
             metadata, key = raw["metadata"], BINDING.key(raw)
@@ -91,7 +91,7 @@ class Uninstallation:
         return failed
 
     async def _carry_out(self, client: Client, before: View) -> View:
-        """Have it given back, until nothing is left, or nothing more is to be expected; returns what is left."""
+        """Wait for the operator, or do its work, until nothing is left, all the rest has failed, or time is up; returns what is left."""
         started, clock = client.clock(), asyncio.get_running_loop().time
         until, known = clock() + self.timeout, {raw["metadata"]["uid"] for raw in before.bindings}
         for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
@@ -110,7 +110,7 @@ class Uninstallation:
         raise AssertionError("pauses never end")
 
     async def _work(self, client: Client, installation: Installation, view: View, seconds: float) -> bool:
-        """Do the operator's work under its Lease, without what has failed before; returns whether there was any."""
+        """Do the operator's work under its Lease, except for objects that failed before; returns whether there was any."""
         keys = [key for key in view.keys if key not in self.problems]
         if not keys or seconds <= 0:
             return False
@@ -131,7 +131,7 @@ class Uninstallation:
         return True
 
     def _late(self, installation: Installation) -> str:
-        """What to do where the time is over."""
+        """The remedy once the time is over: sentences."""
         over = f"Not finished within {self.timeout:.0f} s."
         if installation.runs is False:
             return f"{over} Run the command again to go on."

@@ -47,7 +47,7 @@ class Seconds(click.FloatRange):
 
 
 class WebAddress(click.ParamType[str]):
-    """A URL of a server, with a path perhaps. It is shown, so that it must hold no password."""
+    """A URL of a server, perhaps with a path. It is shown, so it must hold no password."""
 
     name = "url"
 

@@ -61,7 +61,7 @@ _SEMANTIC: Final = ("embeddings", "vectordb")
 
 @dataclass(frozen=True, slots=True)
 class ReadLlm:
-    """What a plugin says of the models behind its routes: `fields` of `llm`, and `operations` of overrides."""
+    """The models behind a plugin's routes: `fields` of `llm`, and `operations` of overrides."""
 
     fields: Manifest
     captured: bool
@@ -109,7 +109,7 @@ def _read_several(config: Part) -> ReadLlm:
 def _read_target(part: Part) -> ReadModel:
     weight = part.integer("weight")
     for name in ("description", "metadata"):
-        part.take(name)  # only the algorithm `semantic` reads the one, and the other is Kong's own
+        part.take(name)  # only the algorithm `semantic` reads description, and metadata is Kong's own
     model = read_model(part)
     fields = {**model.fields, **({"weight": weight} if weight not in (None, _DEFAULT_WEIGHT) else {})}
     return replace(model, fields=fields, operations=(*model.operations, *leftover(part, {})))

@@ -25,7 +25,7 @@ _IDENTITY: Final = ("azure_client_id", "azure_tenant_id")
 
 
 def read_auth(part: Part, provider: str, role: Mapping[str, Any]) -> tuple[Manifest, tuple[Operation, ...]]:
-    """The field `auth`, or nothing where Kong sends no key; and operations for the rest. `role` is what Bedrock's options say of it."""
+    """The field `auth`, or nothing where Kong sends no key; and operations for the rest. `role` has Bedrock's options about it."""
     auth = _read(part, provider, role)
     for name in (*_KEYS, *_IDENTITY):
         if part.take(name) is not None:
@@ -68,7 +68,7 @@ def _read_header(part: Part, provider: str) -> Manifest:
     name, prefix, bare = part.text("header_name") or usual_name, *split_prefix(part.text("header_value") or "")
     key = read_key(part, "header_value", bare, provider)
     if bare.startswith("{vault://") and not prefix:
-        prefix = usual_prefix  # the vault has it
+        prefix = usual_prefix  # the vault holds the prefix too
     return {
         "secretRef": key,
         **({"headerName": name} if name != usual_name else {}),

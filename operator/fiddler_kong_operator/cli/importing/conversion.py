@@ -44,7 +44,7 @@ _HIDDEN: Final = "a remark is not shown, because a key stands in it: move the ke
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user of the command chooses."""
+    """The choices of the command's user."""
 
     namespace: str
     target: Manifest
@@ -98,7 +98,7 @@ def import_kong(manifest: Manifest, choices: Choices) -> Imported:
 
 
 def _shown(report: Report, guard: Guard) -> Iterator[Remark]:
-    """The remarks. None should have a key in it."""
+    """The remarks. One that holds a key, which should not happen, is replaced."""
     return (remark if guard.holds(str(remark)) else Remark("(hidden)", _HIDDEN, lost=True) for remark in report.remarks)
 
 
@@ -153,7 +153,7 @@ class _Reader:
 
 
 def _checked(groups: Iterable[_Group], choices: Choices, report: Report) -> list[Draft]:
-    """A draft for each group, or several where it has more routes than a binding can have; those that nothing would refuse."""
+    """The drafts that would be accepted: one for each group, or several if it has more routes than a binding can have."""
     namer, drafts, bindings = Namer(_LONGEST_BINDING), list[Draft](), list[Binding]()
     for draft in _drafts(groups, choices, namer, report):
         found = checked(draft, bindings, choices.endpoints, report)
@@ -183,7 +183,7 @@ def _named(routes: Iterable[tuple[Route, Entrance, ReadLlm | None]], report: Rep
 
 
 def _report_plugins(file: KongFile, used: set[Plugin], drafts: list[Draft], report: Report) -> None:
-    """What becomes of each plugin that no binding carries."""
+    """Report each plugin that no binding carries."""
     for plugin in file.plugins:
         if plugin.type in CARRIED:
             if plugin not in used:

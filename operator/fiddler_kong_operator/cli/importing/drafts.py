@@ -59,7 +59,7 @@ class _Override:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draft:
-    """A binding as far as it is known to be right."""
+    """A binding in the making. Its `refused` operations are left out."""
 
     name: str
     namespace: str
@@ -115,7 +115,7 @@ def _route(route: NamedRoute, *, payloads: bool) -> Manifest:
 
 
 def checked(draft: Draft, others: Sequence[Binding], endpoints: EndpointPolicy, report: Report) -> tuple[Draft, Binding] | None:
-    """The draft without what would be refused beside other bindings, each part of which is reported; None where nothing is left of it."""
+    """The draft, and its binding, without the parts that would be refused beside `others`, which are reported; None if nothing is left."""
     while draft.routes:
         binding, problem = _parsed(draft)
         problem = problem or _refusal(binding, draft, others, endpoints)
@@ -160,7 +160,7 @@ def _without(draft: Draft, problem: str, report: Report) -> Draft | None:
 
 
 def _without_operations(draft: Draft, found: re.Match[str], text: str, report: Report) -> Draft:
-    """The draft without one operation, or all of an override; of the last one where there are too many."""
+    """The draft without one operation or one override: the last override where the problem names none, because there are too many."""
     operations = draft.overrides[int(found[1] or -1)].operations
     for operation in operations if found[2] is None else (operations[int(found[2])],):
         report.lose(operation.place, f"is not carried over: {text}")
@@ -169,7 +169,7 @@ def _without_operations(draft: Draft, found: re.Match[str], text: str, report: R
 
 
 def _sentence(problem: str, found: re.Match[str]) -> str:
-    """The problem without those that follow it, and without the place in a binding that is not printed."""
+    """The text of the first problem only, without its place in a binding that is not printed."""
     rest = problem[found.end() :]
     following = _OF_ROUTE.search(rest) or _OF_OVERRIDE.search(rest)
     return (rest[: following.start()] if following else rest).strip()

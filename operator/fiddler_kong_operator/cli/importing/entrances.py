@@ -53,7 +53,7 @@ _DEFAULTS: Final[dict[str, tuple[Any, ...]]] = {
     "sources": ([],),
     "destinations": ([],),
 }
-"""Their values that change nothing."""
+"""The values of these fields that have no effect."""
 
 _UNKNOWN: Final = ("sources", "destinations", "expression", "priority")
 """Fields that no Ingress has."""
@@ -170,7 +170,7 @@ def _read_service(part: Part) -> Manifest:
 
 
 def duration(milliseconds: int | None) -> str:
-    """A length of time as a binding writes it; as it is where it is out of bounds, for the check of the binding to refuse."""
+    """A length of time as a binding writes it. One out of bounds stays out of bounds, so that the check of the binding refuses it."""
     left, text = max(0, min(milliseconds or 0, _LONGEST_TIMEOUT)), ""
     for unit, length in (("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
         count, left = divmod(left, length)
@@ -179,5 +179,5 @@ def duration(milliseconds: int | None) -> str:
 
 
 def _short(name: str | None) -> str | None:
-    """A name without the ending that says what it is the name of."""
+    """A name without an ending such as `-service` or `-route`."""
     return _ENDING.sub("", name) if name else None

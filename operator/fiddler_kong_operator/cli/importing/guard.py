@@ -1,4 +1,4 @@
-"""The last guard: every text of a file that is surely a key, so that nothing with one in it is printed, wherever else it stands."""
+"""The last guard: collects every text of a file that is surely a key, so that no output with such a text in it is printed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Guard:
         self._keys = frozenset(key.lower() for key in _keys(content, secretive=False))
 
     def holds(self, text: str) -> bool:
-        """Whether there is no key in a text, in whatever case: names are made lower."""
+        """Whether no key is in a text. Case does not matter, because names are put into lower case."""
         lowered = text.lower()
         return not any(key in lowered for key in self._keys)
 

@@ -1,4 +1,4 @@
-"""Writes the file with the keys: readable for its owner only, and never over a file that is there, unless that is wanted."""
+"""Writes the file with the keys: readable for its owner only. It overwrites an existing file only on request."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class KongFile:
-    """What an import looks at."""
+    """The parts of a Kong file that an import uses."""
 
     services: tuple[Service, ...]
     routes: tuple[Route, ...]
@@ -188,7 +188,7 @@ class _Reader:
         return False
 
     def _config(self, part: Part, type_: str) -> Part:
-        """The plugin's configuration, with that of `_plugin_configs` that it names below it."""
+        """The plugin's configuration, with the entry of `_plugin_configs` that it names as its defaults."""
         shared = self._configs.get(str(part.take("_config")), {})
         config = part.part("config").under(shared)
         part.take("protocols")

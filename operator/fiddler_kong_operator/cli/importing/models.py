@@ -33,7 +33,7 @@ _FLAT: Final[Mapping[str, Mapping[str, str]]] = {
     "llama2": {"llama2_format": "format"},
     "mistral": {"mistral_format": "format"},
 }
-"""A provider's options that stand beside the others in Kong, and their names in the provider's block."""
+"""A provider's options that Kong has beside the common ones, and their names in the provider's block."""
 
 _RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "bedrock": {
@@ -48,7 +48,7 @@ _RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "gemini": {"project_id": "projectId", "location_id": "locationId", "api_endpoint": "apiEndpoint", "endpoint_id": "endpointId"},
     "huggingface": {"use_cache": "useCache", "wait_for_model": "waitForModel"},
 }
-"""Those that stand in a record of the provider's name."""
+"""The same for options that Kong has in a record with the provider's name."""
 
 _ROLE: Final = {"aws_assume_role_arn": "assumeRoleArn", "aws_role_session_name": "roleSessionName"}
 """Bedrock's options about its identity, which a binding has in `auth.aws`."""

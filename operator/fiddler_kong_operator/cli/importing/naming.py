@@ -27,7 +27,7 @@ class Namer:
         self._given: set[str] = set()
 
     def name(self, *wishes: str | None) -> str:
-        """The first wish of which something is left, or `llm`, with a number where that is taken."""
+        """The slug of the first wish that has one, or `llm`; with a number if that name is taken."""
         base = next(filter(None, (slug(wish, self._longest) for wish in wishes)), "llm")
         name, number = base, 1
         while name in self._given:

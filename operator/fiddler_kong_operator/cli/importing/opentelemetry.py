@@ -59,7 +59,7 @@ _NOT_HERE: Final = "is not carried over: Fiddler's key would go there too. Send 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the user of the command says of Fiddler: it counts where the file has only a placeholder, or nothing."""
+    """Fiddler's URL and application from the command line. They count where the file has none, a placeholder or, as URL, a collector."""
 
     url: str | None = None
     application: str | None = None
@@ -67,7 +67,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The destination of traces. Equal ones can be one binding's."""
+    """The destination of traces. Routes with equal destinations can share a binding."""
 
     fiddler: Manifest
     """`spec.fiddler`, with a `Key` for the reference."""
@@ -83,7 +83,7 @@ class Destination:
 
 
 def read_destination(plugin: Plugin | None, given: Given) -> Destination | None:
-    """The destination of a plugin, or of what is given where there is no plugin of Fiddler's; None where something of it is missing."""
+    """The destination of a plugin that exports to Fiddler, else the one that is given; None if a part of it is missing."""
     if plugin and _is_fiddlers(plugin.config):
         return _read(plugin.config, given)
     if plugin:

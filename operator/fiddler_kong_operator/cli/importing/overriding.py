@@ -1,4 +1,4 @@
-"""The rest of a plugin's config -> operations of `spec.overrides`: each field without one of its own that has not Kong's default."""
+"""The rest of a plugin's config -> operations of `spec.overrides`: one for each field that differs from Kong's default."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Operation:
     place: str
 
     def below(self, pointer: str) -> Operation:
-        """The same inside another object."""
+        """The same operation inside another object."""
         return replace(self, pointer=f"{pointer}{self.pointer}")
 
     @property
@@ -36,7 +36,7 @@ class Operation:
 
 
 def leftover(part: Part, defaults: Mapping[str, Any], pointer: str = "") -> Iterator[Operation]:
-    """An operation for each field that was not taken and has not its default; what could be a key is reported in its place."""
+    """An operation for each field that was not taken and differs from its default. A possible key or a placeholder is reported instead."""
     for name, value in part.rest():
         where, default = f"{pointer}/{_escaped(name)}", defaults.get(name)
         if isinstance(value, dict) and not _fault(name, None):

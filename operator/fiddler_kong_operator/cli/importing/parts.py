@@ -74,16 +74,16 @@ class Part:
         return [part for index, item in enumerate(found or []) for part in self._item(item, f"{self.place_of(name)}[{index}]")]
 
     def under(self, defaults: Mapping[str, Any]) -> Part:
-        """The same object with defaults for fields that it has not."""
+        """The same object with defaults for fields that it lacks."""
         return Part({**defaults, **self._left}, self.place, self.report)
 
     def rest_but(self, *names: str) -> Iterator[tuple[str, Any]]:
-        """Everything that was not taken but these fields; it is then taken."""
+        """Take every remaining field except these."""
         for name in [name for name in self._left if name not in names]:
             yield name, self._left.pop(name)
 
     def rest(self) -> Iterator[tuple[str, Any]]:
-        """Everything that was not taken, which is then taken."""
+        """Take every remaining field."""
         yield from self.rest_but()
 
     def lose_rest(self, advice: str) -> None:

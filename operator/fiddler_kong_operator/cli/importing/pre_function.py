@@ -39,7 +39,7 @@ _STAMP: Final = re.compile(
     rf"local {_NAME} = ngx\.ctx\.{_NAME} if \1 then local {_NAME} = ngx\.ctx\.KONG_SPANS if \3 then "
     rf'for {_NAME}, {_NAME} in ipairs\(\3\) do \5:set_attribute\("gen_ai\.conversation\.id", \1\) end end end'
 )
-"""The page's Lua of the header_filter phase, in one line: the variable goes onto every span."""
+"""The page's Lua of the header_filter phase, in one line: the variable is set on every span."""
 
 _TEXT: Final = r'"((?:[^"\\]|\\\d{3})*)"'
 _NAMES: Final = re.compile(rf"^local NAMES = \{{\n((?:  {_TEXT},\n)+)\}}$", re.MULTILINE)
@@ -55,7 +55,7 @@ _FOREIGN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """What a plugin stamps on the spans."""
+    """The conversation id and the attributes that a plugin stamps on the spans."""
 
     headers: tuple[str, ...] = ()
     """Those that carry the conversation id, the preferred one first."""
@@ -75,7 +75,7 @@ NOTHING: Final = Stamps()
 
 
 def read_stamps(plugin: Plugin) -> Stamps:
-    """What a binding can carry of the plugin; every other Lua is reported."""
+    """The stamps of a plugin that a binding can carry; all other Lua is reported."""
     chunks = {phase: plugin.config.texts(phase) for phase in _PHASES}
     plugin.config.lose_rest("is not carried over: the operator's plugin has no such field.")
     stamping = (*chunks["header_filter"], *chunks["log"])
@@ -98,7 +98,7 @@ def _is_known(phase: str, chunk: str, found: Stamps) -> bool:
 
 
 def _attributes(access: str, stamp: str) -> tuple[Attribute, ...]:
-    """The attributes that two chunks stamp; none where they are not, to the letter, what the operator makes of these."""
+    """The attributes that two chunks stamp; none unless both are exactly the Lua that the operator builds for these attributes."""
     block = _NAMES.search(stamp)
     names, values = re.findall(_TEXT, block[1]) if block else [], _VALUES.findall(access)
     try:

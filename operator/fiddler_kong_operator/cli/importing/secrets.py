@@ -23,7 +23,7 @@ class Key:
     """A key that a binding refers to."""
 
     owner: str
-    """Whose key it is: `fiddler`, or a provider."""
+    """`fiddler`, or a provider."""
     text: str = field(repr=False)
     place: str = field(compare=False)
     problem: str = ""
@@ -52,7 +52,7 @@ def _problem(bare: str, entry: str) -> str:
 
 
 class Secrets:
-    """The Secrets of one binding, named after it: no other object of the namespace is overwritten."""
+    """The Secrets of one binding, named after it, so that they do not overwrite those of another binding."""
 
     def __init__(self, binding: str, namespace: str) -> None:
         self._binding, self._namespace = binding, namespace
@@ -111,5 +111,5 @@ class Secrets:
         return name
 
     def _taken(self, key: Key) -> set[str]:
-        """Secrets whose entry is promised to another key, with a value or without."""
+        """The Secrets in which the entry of that name belongs to another key, with a value or without."""
         return {name for (owner, entry, _), name in self._names.items() if (owner, entry) == (key.owner, key.entry)}

@@ -1,4 +1,4 @@
-"""Which texts of a Kong file may be shown: no text that could be a key is ever printed, wherever it stands in the file."""
+"""Which texts of a Kong file may be shown: no text that could be a key is ever printed, wherever it is in the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// What each view shows. All of it is built from elements and text nodes: what users sent is never parsed as markup.
+// The content of each view. All of it is built from elements and text nodes: text that users sent is never parsed as markup.
 
 /** An element. Children are nodes or text; null and false are left out. */
 function el(tag, props = {}, ...children) {
@@ -169,7 +169,7 @@ function table(caption, heads, rows) {
   );
 }
 
-/** Nothing received yet: what to check, in the order of the way a span takes. */
+/** The view before the first session: things to check, in the order in which a span passes them. */
 export function empty(state) {
   const arrived = state.delivery_count > 0;
   return [

@@ -181,15 +181,16 @@ async def _travel(trip: _Trip, reader: SpanReader, seconds: float) -> int:
 
 
 async def _await_span(trip: _Trip, reader: SpanReader, started: float, seconds: float) -> tuple[Summary, float]:
-    """Facts about the call's spans in Fiddler, and the seconds since the call was sent. The wait lasts `seconds` from `started`.
+    """Facts about the call's spans in Fiddler, and the seconds since the call was sent. The wait lasts `seconds` from now.
 
     A key that may not read spans ends the wait, and so does a `Retry-After` that is longer than the rest of the wait.
     """
+    ends = time.time() + seconds
     while True:
         answer = await reader.ask(trip.target, trip.session)
         found = answer.result.since(0.0 if trip.session else started)
         waited, pause = time.time() - started, max(_PAUSE, answer.retry_after or 0.0)
-        if found.seen or found.look is Look.REFUSED or waited + pause > seconds:
+        if found.seen or found.look is Look.REFUSED or time.time() + pause > ends:
             return found, waited
         await asyncio.sleep(pause)
 

@@ -74,7 +74,7 @@ def parse_bindings(documents: Sequence[Document], namespace: str) -> tuple[list[
                 tell(_sentence(problem), _title(document, namespace), "InvalidSpec")
         else:
             if str(binding.key) in bindings:
-                raise click.UsageError(f"{binding.key} stands in the file twice.")
+                raise click.UsageError(f"{binding.key} is in the file twice.")
             bindings[str(binding.key)] = binding
     return list(bindings.values()), faulty
 

@@ -102,10 +102,10 @@ def plan(bindings: tuple[str, ...], files: tuple[str, ...], *, delete: bool, **o
     """Show what the operator would change on this cluster.
 
     It writes nothing. With -f, it shows the changes as if the objects of FILE were applied: bindings, and what comes with them, such as
-    Secrets, Services or a gateway's Deployment. Without it, what is still to be done for these bindings of the cluster, or for all of the
-    namespace. The diff holds
-    the objects of the operator, the plugin lists of others' objects, and the settings of the gateway, as they will be after its rollout.
-    Keys show as <redacted>. It needs the rights to list and get what the operator watches; what cannot be read is told.
+    Secrets, Services or a gateway's Deployment. Without it, it shows what is still to be done for these bindings of the cluster, or for all
+    of the namespace. The diff holds the objects of the operator, the plugin lists of others' objects, and the settings of the gateway, as
+    they will be after its rollout. Keys show as <redacted>. It needs the rights to list and get what the operator watches; what cannot be
+    read is told.
 
     Exit codes: 0 nothing would change; 1 something would; 2 a binding is invalid or would be refused, or the cluster could not be read.
     """

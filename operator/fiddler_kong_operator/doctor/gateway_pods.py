@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.client import Client
@@ -15,7 +16,7 @@ from fiddler_kong_operator.observe.kinds.workloads import read_container
 from fiddler_kong_operator.plan.gateway.process import is_controller
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN
 from fiddler_kong_operator.plan.objects.raw import mapping, mappings
-from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.snapshot import Child, Snapshot
 from fiddler_kong_operator.plan.workload import Workload
 
 from .evidence import Export, Look, Pod
@@ -100,15 +101,20 @@ async def _log(client: Client, pod: Pod, container: str) -> Export:
 
 
 async def ask_admin(client: Client, pods: Sequence[Pod], snapshot: Snapshot) -> Look[tuple[str, ...]]:
-    """The binding's plugins that Kong lacks in the first pod whose Admin API answers; no value where none of them answers."""
+    """The binding's plugins that Kong lacks in any of the first `PODS` pods whose Admin API answers; no value if none of them answers."""
     wanted = [child for key, child in snapshot.children.items() if key.kind == KONG_PLUGIN.name and child.belongs_to(snapshot.binding)]
-    for pod in pods[:PODS] if wanted else ():
-        for address in _ADMIN:
-            answers = await asyncio.gather(*(look(_has(client, pod.key, address, child.uid)) for child in wanted))
-            if all(answer.value is not None for answer in answers):
-                lacking = (f"{child.key} in {pod.key}" for child, answer in zip(wanted, answers, strict=True) if not answer.value)
-                return Look(tuple(lacking))
-    return Look()
+    told = [await _lacking(client, pod.key, wanted) for pod in pods[:PODS]] if wanted else []
+    answered = [lacking for lacking in told if lacking is not None]
+    return Look(tuple(chain.from_iterable(answered))) if answered else Look()
+
+
+async def _lacking(client: Client, pod: ObjectKey, wanted: Sequence[Child]) -> tuple[str, ...] | None:
+    """Those of the plugins that Kong lacks in a pod; None if its Admin API does not answer."""
+    for address in _ADMIN:
+        answers = await asyncio.gather(*(look(_has(client, pod, address, child.uid)) for child in wanted))
+        if all(answer.value is not None for answer in answers):
+            return tuple(f"{child.key} in {pod}" for child, answer in zip(wanted, answers, strict=True) if not answer.value)
+    return None
 
 
 async def _has(client: Client, pod: ObjectKey, address: str, uid: str) -> bool | None:

@@ -38,8 +38,3 @@ class Report:
     def remarks(self) -> tuple[Remark, ...]:
         """Every remark."""
         return tuple(self._remarks)
-
-    @property
-    def is_lossy(self) -> bool:
-        """Whether anything was not carried over."""
-        return any(remark.lost for remark in self._remarks)

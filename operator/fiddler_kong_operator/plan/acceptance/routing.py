@@ -29,12 +29,15 @@ _LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
 _SHOWN: Final = 5
 """Plugins that a message names."""
 
-_OPTIONAL: Final = frozenset("?*{|")
+_OPTIONAL: Final = frozenset("?*{")
 """Characters that make the one before them optional."""
 
 
 def missing_class(snapshot: Snapshot) -> str | None:
-    """No IngressClass has the name. A cluster without any is not judged: Kong's controller compares names only."""
+    """No IngressClass has the name. A cluster without any is not judged: Kong's controller compares names only.
+
+    Only the Ingress of an exposed route needs the class. An Ingress in attachTo has a class of its own, which `other_class` compares.
+    """
     spec, known = snapshot.binding.spec, snapshot.ingress_classes
     wanted = spec.gateway.ingress_class_name if spec else ""
     if spec is None or not known or wanted in known or all(expose.gateway_ref for _, expose, _ in exposed_routes(spec)):

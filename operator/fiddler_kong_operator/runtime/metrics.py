@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from fiddler_kong_operator.api.conditions import REASONS, ConditionType
+from fiddler_kong_operator.api.conditions import EVERY_REASON, REASONS, ConditionType
 from fiddler_kong_operator.kube.metrics import PREFIX, Metrics
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.probe.schedule import ProbeState
 
@@ -21,6 +22,9 @@ __all__ = ["BindingMetrics"]
 
 _FIELDS: Final = itemgetter("type", "status", "reason")
 _TYPES: Final = frozenset(ConditionType)
+_FAILURES: Final = [(row.type, row.name) for row in EVERY_REASON if row.status == "False"]
+_RESULTS: Final = [row.name for row in EVERY_REASON if row.type == ConditionType.TRACE_ENDPOINT_REACHABLE and row.status != "Unknown"]
+_ROLLOUTS: Final = [(kind, action) for kind in WORKLOADS for action in ("apply", "release")]
 
 
 class BindingMetrics:
@@ -34,6 +38,7 @@ class BindingMetrics:
         self._probe_seconds = metrics.histogram("probe_duration_seconds", "Duration of a probe.")
         self._rollouts = metrics.counter("gateway_rollouts", "Writes of the operator that replace a gateway's pods.", "kind", "action")
         self._failures = metrics.counter("condition_failures", "Conditions of bindings that became False.", "condition", "reason")
+        self._begin_at_zero()
 
     def watch_bindings(self, bindings: Callable[[], Iterable[Binding]]) -> None:
         """Add the counts and the series of bindings, from their statuses."""
@@ -63,6 +68,15 @@ class BindingMetrics:
     def count_failure(self, condition: str, reason: str) -> None:
         """Note that a condition became False, or False for another reason."""
         self._failures.labels(condition, reason).inc()
+
+    def _begin_at_zero(self) -> None:
+        """Show every counter of a rare event before its first one: Prometheus sees no increase in a series that begins with 1."""
+        for name in _RESULTS:
+            self._probes.labels(name)
+        for labels in _ROLLOUTS:
+            self._rollouts.labels(*labels)
+        for labels in _FAILURES:
+            self._failures.labels(*labels)
 
 
 def _binding_metrics(bindings: Sequence[Binding], limit: int) -> Iterator[Metric]:

@@ -141,9 +141,25 @@ def test_probes_are_counted_by_reason_and_timed_and_a_bug_in_one_is_a_bug() -> N
     for reason in ("Reachable", "Reachable", "Unauthorized", None):
         product.count_probe(reason, 0.5)
 
-    assert read(metrics, "probe_total") == {("Reachable",): 2, ("Unauthorized",): 1}
+    assert {labels: value for labels, value in read(metrics, "probe_total").items() if value} == {("Reachable",): 2, ("Unauthorized",): 1}
     assert read(metrics, "probe_duration_seconds_sum") == {(): 2.0}
     assert read(metrics, "bugs_total") == {("probe",): 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("probe_total", ("Unauthorized",)),
+        ("gateway_rollouts_total", ("apply", "Deployment")),
+        ("condition_failures_total", ("SecretsResolved", "SecretNotFound")),
+    ],
+)
+def test_a_counter_of_rare_events_is_0_before_the_first_one(name: str, labels: tuple[str, ...]) -> None:
+    """Prometheus' increase() is 0 for a series that begins with 1."""
+    metrics = Metrics()
+    BindingMetrics(metrics, 10)
+
+    assert read(metrics, name)[labels] == 0
 
 
 def documented() -> dict[str, Shown]:

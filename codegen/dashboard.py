@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from codegen.panels import ROWS, Panel
+from codegen.panels import ROWS, Panel, Steps, Style
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api.conditions import EVERY_REASON, ConditionType
 
 __all__ = ["build_dashboard"]
 
 WIDTH: Final = 24
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+
+SHARED_CROSSHAIR: Final = 1
+"""A moment that one panel shows is marked in all panels."""
+
+STYLES: Final[Mapping[Style, Mapping[str, Any]]] = {
+    "line": {"showPoints": "auto"},
+    "area": {"fillOpacity": 40, "showPoints": "never", "lineInterpolation": "stepAfter", "stacking": {"mode": "normal", "group": "A"}},
+    "bars": {"drawStyle": "bars", "fillOpacity": 70, "stacking": {"mode": "normal", "group": "A"}},
+}
+"""Grafana's options of a time series. A count has steps, since a slope between two counts would show numbers that never were."""
+
+LEGEND: Final = {"displayMode": "list", "placement": "bottom", "showLegend": True}
+
+BARS: Final = 100
+"""Bars of events in a panel: with a bar for each pixel, one event is hardly seen."""
+
+COLOURS: Final[Mapping[ConditionType, str]] = {
+    ConditionType.ACCEPTED: "red",
+    ConditionType.SECRETS_RESOLVED: "yellow",
+    ConditionType.GATEWAY_CONFIGURED: "purple",
+    ConditionType.PLUGINS_PROGRAMMED: "blue",
+    ConditionType.TRACE_ENDPOINT_REACHABLE: "orange",
+    ConditionType.TRACES_ARRIVING: "#00A8A8",
+}
+"""The reasons of a condition have shades of one colour, the same in every panel. None is green, with which Grafana's palette begins."""
+
+NO_FAULTS: Final = {"Reachable": "green", "ProbePending": "#808080", "Suspended": "#808080"}
 
 
 def build_dashboard() -> str:
@@ -24,6 +52,7 @@ def build_dashboard() -> str:
         "tags": ["fiddler", "kong"],
         "schemaVersion": 39,
         "editable": True,
+        "graphTooltip": SHARED_CROSSHAIR,
         "refresh": "1m",
         "time": {"from": "now-6h", "to": "now"},
         "templating": {"list": [_datasource(), _namespace()]},
@@ -76,9 +105,48 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "description": panel.text,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": panel.unit}, "overrides": []},
+        "fieldConfig": {"defaults": _defaults(panel), "overrides": list(_overrides(panel))},
         "targets": [_target(panel, position) for position in range(len(panel.queries))],
     } | _drawing(panel)
+
+
+def _defaults(panel: Panel) -> dict[str, Any]:
+    """How a value reads, and its colour. Numbers of things have no decimals, and an axis that says so: no half a binding."""
+    found: dict[str, Any] = {"unit": panel.unit}
+    if panel.unit == "short":
+        found |= {"decimals": 0}
+    if panel.steps:
+        found |= {"thresholds": _thresholds(panel.steps)}
+    if panel.empty:
+        found |= {"noValue": panel.empty}
+    if panel.kind == "timeseries":
+        found |= {"min": 0, "custom": {**STYLES[panel.style], **({"axisSoftMax": 1} if panel.unit == "short" else {})}}
+    return found
+
+
+def _thresholds(steps: Steps) -> dict[str, Any]:
+    return {"mode": "absolute", "steps": [{"color": colour, "value": value} for value, colour in steps]}
+
+
+def _overrides(panel: Panel) -> Iterator[dict[str, Any]]:
+    """The widths of columns, and the colours of reasons; the last override that fits counts."""
+    for _, title, pixels in panel.columns:
+        if pixels:
+            yield _override("byName", title, "custom.width", pixels)
+    if _tells_reasons(panel):
+        for type_, colour in COLOURS.items():
+            known = "|".join(row.name for row in EVERY_REASON if row.type == type_)
+            yield _override("byRegexp", f"/^({known})$/", "color", {"mode": "shades", "fixedColor": colour})
+        for name, colour in NO_FAULTS.items():
+            yield _override("byName", name, "color", {"mode": "fixed", "fixedColor": colour})
+
+
+def _tells_reasons(panel: Panel) -> bool:
+    return panel.kind == "timeseries" and any(query.legend == "{{reason}}" for query in panel.queries)
+
+
+def _override(matcher: str, matched: str, option: str, value: Any) -> dict[str, Any]:
+    return {"matcher": {"id": matcher, "options": matched}, "properties": [{"id": option, "value": value}]}
 
 
 def _target(panel: Panel, position: int) -> dict[str, Any]:
@@ -88,9 +156,25 @@ def _target(panel: Panel, position: int) -> dict[str, Any]:
 
 
 def _drawing(panel: Panel) -> dict[str, Any]:
-    """What only one type of panel has: a table without the columns that say nothing; the version as a name."""
+    """The options of the type of panel."""
     if panel.kind == "table":
-        return {"transformations": [{"id": "organize", "options": {"excludeByName": {"Time": True, "Value": True}}}]}
+        return _table(panel)
     if panel.kind == "stat":
-        return {"options": {"textMode": "name" if panel.queries[0].legend else "value", "graphMode": "none"}}
-    return {"options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}}}
+        return {"options": _stat(panel)}
+    bars = {"maxDataPoints": BARS} if panel.style == "bars" else {}
+    return {"options": {"legend": LEGEND, "tooltip": {"mode": "multi", "sort": "desc"}}} | bars
+
+
+def _stat(panel: Panel) -> dict[str, Any]:
+    """A named number shows its name; a number that nothing is wrong with has no colour."""
+    named = "value_and_name" if panel.queries[0].legend else "value"
+    return {"textMode": named, "graphMode": "none", "colorMode": "value" if panel.steps else "none"}
+
+
+def _table(panel: Panel) -> dict[str, Any]:
+    """Only the columns of the panel, in their order, with the largest numbers first."""
+    titles = {label: title for label, title, _ in panel.columns}
+    hidden = {name: True for name in ("Time", "Value") if name not in titles}
+    organize = {"excludeByName": hidden, "indexByName": {label: n for n, label in enumerate(titles)}, "renameByName": titles}
+    first = {"displayName": titles.get("Value", panel.columns[0][1]), "desc": "Value" in titles}
+    return {"options": {"sortBy": [first]}, "transformations": [{"id": "organize", "options": organize}]}

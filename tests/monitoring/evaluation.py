@@ -15,7 +15,7 @@ from devcluster.build import Builder
 from devcluster.pins import COMPONENTS
 from devcluster.progress import Reporter
 
-__all__ = ["NAMESPACE", "Group", "evaluate", "evaluate_panels", "panels"]
+__all__ = ["NAMESPACE", "Group", "evaluate", "evaluate_panels", "panels", "queries"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DASHBOARD: Final = ROOT / "charts/fiddler-kong-operator/dashboards/fiddler-kong-operator.json"
@@ -41,18 +41,24 @@ def evaluate(file: Path) -> list[Group]:
     return [Group(**json.loads(line)) for line in lines]
 
 
-def panels() -> Iterator[tuple[str, dict[str, Any]]]:
+def panels() -> list[dict[str, Any]]:
+    """The panels of the dashboard, without the titles of its rows."""
+    return [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
+
+
+def queries() -> Iterator[tuple[str, dict[str, Any]]]:
     """The title of a panel and one of its queries, for each query of the dashboard."""
-    for panel in json.loads(DASHBOARD.read_text())["panels"]:
-        for target in panel.get("targets", ()):
-            yield panel["title"], target
+    return ((panel["title"], target) for panel in panels() for target in panel["targets"])
 
 
 def evaluate_panels(page: str, folder: Path) -> list[list[dict[str, Any]]]:
     """The samples of each query of the dashboard, of a Prometheus that scraped `page` for half an hour while every counter rose."""
     tests = [
-        {"expr": target["expr"].replace("$namespace", NAMESPACE).replace("$__rate_interval", "4m"), "eval_time": f"{MINUTES}m"}
-        for _, target in panels()
+        {
+            "expr": target["expr"].replace("$namespace", NAMESPACE).replace("$__rate_interval", "4m").replace("$__interval", "1m"),
+            "eval_time": f"{MINUTES}m",
+        }
+        for _, target in queries()
     ]
     file = folder / "dashboard.json"
     file.write_text(json.dumps({"tests": [{"interval": "1m", "input_series": list(_series(page)), "promql_expr_test": tests}]}))

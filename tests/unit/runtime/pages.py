@@ -33,9 +33,17 @@ class Shown:
     labels: frozenset[str]
 
 
-def bound(ready: str = "True", reason: str = "Ready", name: str = "assistant", traced: Any = None, reachable: str = "True") -> Binding:
-    """A binding with a status."""
+def bound(
+    ready: str = "True",
+    reason: str = "Ready",
+    name: str = "assistant",
+    traced: Any = None,
+    reachable: str = "True",
+    arriving: str = "",
+) -> Binding:
+    """A binding with a status; it has the condition TracesArriving only if `arriving` is its status."""
     conditions = [("TraceEndpointReachable", reachable, "Reachable"), ("Ready", ready, reason)]
+    conditions += [("TracesArriving", arriving, "SpansWithoutText")] if arriving else []
     status: dict[str, Any] = {"conditions": [{"type": type_, "status": value, "reason": why} for type_, value, why in conditions]}
     status |= {"lastTraceTime": traced} if traced is not None else {}
     return Binding(ObjectKey("FiddlerKongBinding", "ai", name), name, 1, "", "1", None, status=status)
@@ -46,12 +54,12 @@ def probed(url: str = "https://acme.example", reason: str | None = "Reachable", 
     return ProbeState(ProbeTarget(url, "3f0c9a54-8a5e-4c1c-9d53-6d1f6d1b7c11", CANARY, "a Secret"), reason, age)
 
 
-def full_page(*more: Binding) -> str:
-    """A page with at least one sample of each metric, of a binding that is Ready and `more`."""
+def full_page(*more: Binding, faulty: bool = True) -> str:
+    """A page with at least one sample of each metric, of a binding that is Ready and `more`; unless `faulty`, nothing else is wrong."""
     metrics = Metrics()
     product = BindingMetrics(metrics, limit=10)
     product.watch_bindings(lambda: [bound(traced="2026-01-01T00:00:00Z"), *more])
-    product.watch_probes(lambda: [probed()])
+    product.watch_probes(lambda: [probed(), *([probed(reason="Unauthorized")] if faulty else [])])
     cluster = WatchableCluster()
     informer = Informer(cluster, SECRET, None, Feed(Cache(), lambda *_: None, lambda _: None))
     metrics.watch_informers(lambda: [informer])
@@ -59,7 +67,8 @@ def full_page(*more: Binding) -> str:
     metrics.watch_leader(lambda: True)
     metrics.count_reconciliation("Deployment", "success", 1)
     metrics.count_request("get", "Lease", 200, 1)
-    metrics.count_bug("probe")
+    if faulty:
+        metrics.count_bug("probe")
     product.count_probe("Reachable", 1)
     product.count_rollout("Deployment", "apply")
     product.count_failure("SecretsResolved", "SecretNotFound")

@@ -61,6 +61,7 @@ _PAUSE: Final = 2.0
 )
 @click.option("--route", metavar="NAMESPACE/NAME", help="Show which plugins run on an Ingress, HTTPRoute or Service.")
 @click.option("--probe/--no-probe", "asks", default=True, show_default=True, help="Ask the trace endpoint from this machine too.")
+@click.option("--from-gateway", is_flag=True, help="Run a command in a pod of the gateway that asks the trace endpoint from there.")
 @probe_options("allow_http", "allowed_addresses", "ca_file")
 def doctor(binding: str | None, files: tuple[str, ...], route: str | None, output: str, **options: Any) -> None:
     """Find what keeps traces from Fiddler, and how to fix it.
@@ -68,10 +69,12 @@ def doctor(binding: str | None, files: tuple[str, ...], route: str | None, outpu
     It checks each step from the cluster to the spans in Fiddler, and tells each problem with its cause and a fix.
 
     Without BINDING, it looks at all bindings of the namespace. It writes nothing. With -f, it says what would be wrong if these files were
-    applied.
+    applied. With --from-gateway, it needs the verbs get and create of pods/exec in the gateway's namespace.
 
     Exit codes: 0 nothing found; 1 something at or above the threshold; 2 could not look, or not at everything.
     """
+    if options["from_gateway"] and (route or files):
+        raise click.UsageError("--from-gateway needs the gateway's pods: leave out --route and --filename.")
     access = Access(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
     probe = read_probe(options)
     if route:
@@ -81,7 +84,8 @@ def doctor(binding: str | None, files: tuple[str, ...], route: str | None, outpu
         report = examine_files(files, access.namespace or "default", binding, EndpointPolicy.of(probe))
     else:
         prober = TraceProber(probe) if options["asks"] else None
-        visit = _Visit(access, binding, prober, probe, options["timeout"] if options["wait"] else 0.0, options["failure_threshold"])
+        timeout = options["timeout"] if options["wait"] else 0.0
+        visit = _Visit(access, binding, prober, probe, timeout, options["failure_threshold"], options["from_gateway"])
         report = with_client(access, visit.report)
     show_report(report, output)
     raise SystemExit(exit_code(report, Severity(options["failure_threshold"])))
@@ -141,6 +145,7 @@ class _Visit:
     probe: ProbeSettings
     timeout: float
     threshold: str
+    from_gateway: bool
 
     async def report(self, client: Client) -> Report:
         """The report of the last look."""
@@ -156,7 +161,7 @@ class _Visit:
         scopes = self.access.scopes or [self.access.default_namespace]
         survey = await Survey.take(client, scopes, EndpointPolicy.of(self.probe), tell_bug)
         _progress("")
-        evidence = await Looker(client, self.prober, _progress).gather(survey, self._wanted(survey))
+        evidence = await Looker(client, self.prober, _progress, self.from_gateway).gather(survey, self._wanted(survey))
         return examine(evidence)
 
     def _wanted(self, survey: Survey) -> list[ObjectKey]:

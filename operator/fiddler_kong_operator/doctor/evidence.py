@@ -12,6 +12,7 @@ from fiddler_kong_operator.plan.decision import Decision
 from fiddler_kong_operator.plan.snapshot import ProbeResult, Snapshot
 from fiddler_kong_operator.plan.workload import Container
 
+from .reach import Reach
 from .running import Way
 
 __all__ = ["Case", "Evidence", "Export", "Look", "Pod"]
@@ -73,6 +74,8 @@ class Case:
     """The ways by which calls reach the binding's routes."""
     probed: ProbeResult | None = None
     """The trace endpoint's answer to this machine; None where it was not asked."""
+    reach: Look[Reach] | None = None
+    """What a pod of the gateway reaches of the trace endpoint; None where no pod was to be asked."""
     exports: Look[tuple[Export, ...]] = Look(())
     lacking: Look[tuple[str, ...]] = Look()
     """Plugins that the Admin API of a pod does not have; None where no Admin API could be asked."""

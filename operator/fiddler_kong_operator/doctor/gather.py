@@ -18,10 +18,12 @@ from fiddler_kong_operator.probe.target import ProbeTarget
 
 from .discovery import has_field, read_version, read_versions
 from .evidence import Case, Evidence, Look, Pod
+from .from_gateway import probe_from_gateway
 from .gateway_pods import ask_admin, find_controllers, find_pods, read_logs
 from .judgement import judge
 from .kinds import LEASES, OPERATORS
 from .looking import find, list_all, look
+from .reach import Reach
 from .ways import ways_of
 
 __all__ = ["Looker"]
@@ -37,6 +39,8 @@ class Looker:
     client: Client
     prober: TraceProber | None
     progress: Progress = lambda _: None
+    from_gateway: bool = False
+    """Run a command in a pod of each gateway, which asks the endpoint from there."""
     answers: dict[ProbeTarget, ProbeResult] = field(default_factory=dict)
     """The trace endpoints that were asked: one that many bindings share is asked once."""
 
@@ -75,9 +79,9 @@ class Looker:
         exports = await read_logs(self.client, pods.value or (), container)
         lacking = await ask_admin(self.client, pods.value or (), case.snapshot)
         self.progress(f"{key}: the trace endpoint")
+        case = replace(case, pods=pods, reach=await self._reach(replace(case, pods=pods)))
         return replace(
             case,
-            pods=pods,
             neighbours=neighbours,
             ingress_class=await self._ingress_class(snapshot),
             ways=ways_of(survey.cache, snapshot.binding),
@@ -89,6 +93,13 @@ class Looker:
     async def _ingress_class(self, snapshot: Snapshot) -> Look[Manifest]:
         spec = snapshot.binding.spec
         return await find(self.client, INGRESS_CLASS, "", spec.gateway.ingress_class_name) if spec else Look()
+
+    async def _reach(self, case: Case) -> Look[Reach] | None:
+        """The trace endpoint's answer to a pod of the gateway."""
+        if not self.from_gateway:
+            return None
+        self.progress(f"{case.snapshot.binding.key}: the trace endpoint, from a pod of the gateway")
+        return await probe_from_gateway(self.client, case)
 
     async def _probe(self, case: Case) -> ProbeResult | None:
         """The trace endpoint's answer to this machine, as the operator would ask it."""

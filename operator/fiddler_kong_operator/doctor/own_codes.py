@@ -129,7 +129,7 @@ OWN: Final = (
     ),
     Code(
         "FKB1204", "ExportUnreachable", _E, "The gateway's log says that Kong cannot reach the trace endpoint: name, connection or TLS.",
-        "Check DNS, egress policies and the CA of the gateway's pods (KONG_LUA_SSL_TRUSTED_CERTIFICATE).",
+        "Check DNS, egress policies and CA (KONG_LUA_SSL_TRUSTED_CERTIFICATE) of the gateway's pods: fiddler-kong doctor --from-gateway",
     ),
     Code(
         "FKB1205", "SpansDropped", _E, "The gateway's log says that Kong has dropped spans that it could not export.",
@@ -138,6 +138,26 @@ OWN: Final = (
     Code(
         "FKB1390", "ProbeDiffers", _N, "To this machine the trace endpoint answers differently than to the operator in the cluster.",
         "The way from the cluster counts: see the condition TraceEndpointReachable.",
+    ),
+    Code(
+        "FKB1391", "GatewayCannotResolve", _E, "A pod of the gateway cannot resolve the name of the trace endpoint.",
+        "Check the DNS of the gateway's pods, and that network policies let them ask it (port 53).",
+    ),
+    Code(
+        "FKB1392", "GatewayCannotConnect", _E, "A pod of the gateway gets no connection to the trace endpoint.",
+        "Let network policies, the service mesh and the firewall pass it. Kong's exporter uses no proxy.",
+    ),
+    Code(
+        "FKB1393", "GatewayTlsFails", _E, "A pod of the gateway cannot agree on TLS with the trace endpoint, or does not trust it.",
+        "Add the CA to KONG_LUA_SSL_TRUSTED_CERTIFICATE of the gateway, or repair the endpoint's certificate.",
+    ),
+    Code(
+        "FKB1394", "GatewayGetsNoAnswer", _E, "A pod of the gateway connects to the trace endpoint and gets no HTTP answer.",
+        "Check what listens there: it must speak OTLP/HTTP, which a collector usually serves on port 4318.",
+    ),
+    Code(
+        "FKB1395", "GatewayAnswerUnexpected", _W, "To a pod of the gateway the trace endpoint answers as no OTLP endpoint does.",
+        "Look for what answers in its place, such as an egress gateway, a proxy or another service.",
     ),
 )
 # fmt: on

@@ -50,4 +50,4 @@ def examine(evidence: Evidence, *, cluster: bool = True) -> Report:
 
 
 def _lines(case: Case) -> Iterator[Line]:
-    return (Line(check.area, check.title, check.run(case), case.name) for check in BINDING_CHECKS)
+    return (Line(check.area, check.title, check.run(case), case.name) for check in BINDING_CHECKS if check.wanted(case))

@@ -10,6 +10,7 @@ from fiddler_kong_operator.doctor.evidence import Case, Evidence
 from .cluster import check_cluster, check_definitions, check_operator, check_permissions
 from .conditions import check_arrivals, check_binding, check_condition, check_plugins
 from .contract import Check
+from .from_gateway import check_from_gateway, was_asked
 from .kong import check_controller, check_ingress_class
 from .pods import check_pods
 from .routes import check_running
@@ -38,6 +39,7 @@ BINDING_CHECKS: Final[tuple[Check[Case], ...]] = (
     Check("11", check_running),
     Check("12", check_exporter),
     Check("13", check_endpoint),
+    Check("13", check_from_gateway, was_asked),
     Check("14", check_arrivals),
 )
 """Checks of each binding."""

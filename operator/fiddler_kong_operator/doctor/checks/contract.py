@@ -21,6 +21,8 @@ class Check(Generic[T]):
 
     area: str
     run: Callable[[T], Outcome]
+    wanted: Callable[[T], bool] = lambda _: True
+    """Whether the report has a line of it."""
 
     @property
     def title(self) -> str:

@@ -101,7 +101,8 @@ def _distrusted(reach: Reach) -> tuple[str, str]:
 _TLS_FIXES: Final[Mapping[str, str]] = {
     "issuer|self-signed|self signed|unable to verify": (
         f"The gateway does not know the CA. Mount its certificate into Kong's pods, and set {_TRUST}=system,/path/of/ca.pem on the gateway "
-        "(in Kong's Helm charts env.lua_ssl_trusted_certificate). Behind a proxy that opens TLS, that is the proxy's CA."
+        "(in Kong's Helm charts env.lua_ssl_trusted_certificate). Behind a proxy that opens TLS, that is the proxy's CA. If the CA is a "
+        f"public one, the chain may be too long: set {VERIFY_DEPTH} to the number of its intermediate certificates."
     ),
     "host mismatch": "The certificate is for another name than {host}. Put a name of the certificate into {field}, or repair it.",
     "expired|not yet valid": "Renew the certificate of {host}, or set the clock of the gateway's node.",

@@ -241,3 +241,11 @@ def test_an_object_of_no_valid_form_is_named(tmp_path: Path, kind: str, field: s
     result = doctor(tmp_path, BINDING, odd)
 
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+
+
+@pytest.mark.parametrize("other", [["--filename", "-"], ["--route", "ai/chat"]])
+def test_the_gateway_is_not_asked_where_none_is_looked_at(other: list[str]) -> None:
+    result = CliRunner().invoke(main, ["doctor", "--from-gateway", *other], input="")
+
+    assert result.exit_code == 2
+    assert "--from-gateway needs the gateway's pods" in result.output

@@ -13,11 +13,14 @@ from fiddler_kong_operator.doctor.report import examine
 from fiddler_kong_operator.doctor.ways import find_ways
 from fiddler_kong_operator.errors import Refused, Transient
 from fiddler_kong_operator.kube.client import Page
+from fiddler_kong_operator.kube.connection import Connection
 from fiddler_kong_operator.kube.errors import Call
 from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.observe.survey import Survey
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.settings import ProbeSettings
+from tests.unit.kube.api_server import configuration, running
+from tests.unit.kube.kubelet import SUCCESS, ending, speaking
 from tests.unit.observe.objects import ASSISTANT, EXPOSED, binding, deployment, ingress, leading, plugin, secret, service, spec
 from tests.unit.runtime.apis import WatchableCluster
 
@@ -183,3 +186,38 @@ async def test_a_name_that_nothing_has_shows_nothing() -> None:
     survey = await Survey.take(ProxiedCluster(*attached()))
 
     assert find_ways(survey.cache, "ai", "absent") == ()
+
+
+async def test_a_pod_of_the_gateway_is_asked_only_on_demand() -> None:
+    client = cluster()
+    line = (1, b'{"stage": "connect", "error": "timeout"}\n')
+    async with running(speaking(line, ending(SUCCESS))) as (server, url):
+
+        async def load() -> Any:
+            return configuration(url)
+
+        client.connection = Connection(configuration(url), load)
+        survey = await Survey.take(client)
+        unasked = await Looker(client, None).gather(survey, [ASSISTANT])
+        assert server.asked == []
+        asked = await Looker(client, None, from_gateway=True).gather(survey, [ASSISTANT])
+
+    assert unasked.cases[0].reach is None
+    assert server.asked[0].path == "/api/v1/namespaces/kong/pods/gateway-1/exec"
+    assert CANARY not in str(server.asked)
+    assert [found.code.name for found in examine(asked).diagnoses if found.code.code.startswith("FKB139")] == ["GatewayCannotConnect"]
+
+
+async def test_a_command_that_says_nothing_leaves_a_reason() -> None:
+    client = cluster()
+    async with running(speaking((2, b"env: perl: no such file\n"), ending(SUCCESS))) as (_, url):
+
+        async def load() -> Any:
+            return configuration(url)
+
+        client.connection = Connection(configuration(url), load)
+        asked = await Looker(client, None, from_gateway=True).gather(await Survey.take(client), [ASSISTANT])
+
+    reach = asked.cases[0].reach
+    assert reach is not None
+    assert "perl: no such file" in reach.missing

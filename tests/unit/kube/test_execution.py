@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,27 +13,9 @@ from fiddler_kong_operator.kube.connection import Connection
 from fiddler_kong_operator.kube.execution import OUTPUT_LIMIT, Ran, execute
 from fiddler_kong_operator.kube.objects import ObjectKey
 from tests.unit.kube.api_server import NEXT_TOKEN, TOKEN, Answer, ApiServer, answer, configuration, failure, refusal, running
+from tests.unit.kube.kubelet import PROTOCOLS, SUCCESS, ending, speaking
 
 POD = ObjectKey("Pod", "kong", "gateway-1")
-SUCCESS = {"kind": "Status", "status": "Success"}
-PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-
-
-def speaking(*frames: tuple[int, bytes] | str, protocols: tuple[str, ...] = PROTOCOLS) -> Answer:
-    """A kubelet's side: these messages, a channel's number and bytes each, or a text, which no kubelet sends."""
-
-    async def respond(request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(protocols=protocols)
-        await socket.prepare(request)
-        for frame in frames:
-            if isinstance(frame, str):
-                await socket.send_str(frame)
-            else:
-                await socket.send_bytes(bytes([frame[0]]) + frame[1])
-        await socket.close()
-        return socket
-
-    return respond
 
 
 async def silent(request: web.Request) -> web.StreamResponse:
@@ -43,10 +24,6 @@ async def silent(request: web.Request) -> web.StreamResponse:
     await socket.prepare(request)
     assert (await socket.receive()).type in {WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR}
     return socket
-
-
-def ending(status: dict[str, Any]) -> tuple[int, bytes]:
-    return 3, json.dumps(status).encode()
 
 
 @asynccontextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.doctor.codes import PENDING, code_of
@@ -13,6 +15,8 @@ from fiddler_kong_operator.doctor.fixes import fix_for
 from .contract import could_not_look, diagnose
 
 __all__ = ["check_arrivals", "check_binding", "check_condition", "check_plugins", "outcome_of", "tell"]
+
+_FROM_GATEWAY: Final = "If calls were made, fiddler-kong doctor --from-gateway shows whether the gateway reaches the trace endpoint."
 
 
 def tell(case: Case, finding: Finding) -> Iterator[Diagnosis]:
@@ -76,4 +80,6 @@ def check_arrivals(case: Case) -> Outcome:
     if condition is None:
         return Outcome("The operator has not read spans back from Fiddler.", skipped=True)
     finding = Finding(reason(condition["reason"]), str(condition.get("message") or ""))
-    return Outcome(finding.message, tuple(tell(case, finding)), skipped=finding.status == "Unknown")
+    hint = f" {_FROM_GATEWAY}" if finding.reason.name == "NoTracesYet" and case.reach is None else ""
+    diagnoses = tuple(replace(found, fix=f"{found.fix}{hint}") for found in tell(case, finding))
+    return Outcome(finding.message, diagnoses, skipped=finding.status == "Unknown")

@@ -77,7 +77,7 @@ def read_reach(pod: ObjectKey, container: str, goal: Goal, ran: Ran) -> Reach | 
     """What the program has printed; None where that is not its line."""
     found = _last_object(ran.output)
     stage, status = found.get("stage"), found.get("status")
-    if ran.exit_code != 0 or stage not in set(Stage) or not isinstance(status, int | None) or (stage == Stage.ANSWER) != bool(status):
+    if ran.exit_code != 0 or stage not in list(Stage) or not isinstance(status, int | None) or (stage == Stage.ANSWER) != bool(status):
         return None
     return Reach(pod, container, goal, Stage(stage), str(found.get("error") or "")[:_LONGEST], status)
 

@@ -145,7 +145,7 @@ OWN: Final = (
     ),
     Code(
         "FKB1392", "GatewayCannotConnect", _E, "A pod of the gateway gets no connection to the trace endpoint.",
-        "Let network policies, the service mesh and the firewall pass it. Kong's exporter uses no proxy.",
+        "Let network policies, the service mesh and the firewall pass it. Kong's opentelemetry plugin has no setting for a proxy.",
     ),
     Code(
         "FKB1393", "GatewayTlsFails", _E, "A pod of the gateway cannot agree on TLS with the trace endpoint, or does not trust it.",

@@ -87,7 +87,7 @@ def _unconnected(reach: Reach) -> tuple[str, str]:
     policies = kubectl(namespace, "get", "networkpolicies")
     return f"gets no connection to {endpoint}", (
         f"Allow egress from namespace {namespace} to {endpoint} in network policies, in the service mesh and in the firewall. Kong's "
-        f"exporter uses no proxy, whatever HTTPS_PROXY says. The policies: {policies}"
+        f"opentelemetry plugin has no setting for a proxy. The policies: {policies}"
     )
 
 

@@ -42,7 +42,9 @@ async def probe_from_gateway(client: Client, case: Case) -> Look[Reach]:
         return Look()
     name = pod.container.name
     ran = await look(execute(client.connection, pod.key, name, goal.command, _SECONDS))
+    if ran.denied:  # the API server gives no reason to a user who has one verb of the two
+        return Look(missing=f"{ran.missing.rstrip(': ')} (needed: get and create of pods/exec)", denied=True)
     if ran.value is None:
-        return Look(missing=ran.missing or f"{pod.key} is gone. Run the doctor again.", denied=ran.denied)
+        return Look(missing=ran.missing or f"{pod.key} is gone. Run the doctor again.")
     reach = read_reach(pod.key, name, goal, ran.value)
     return Look(reach) if reach else Look(missing=unread_reason(pod.key, name, ran.value))

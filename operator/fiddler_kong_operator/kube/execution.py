@@ -7,6 +7,7 @@ Each message is one byte with the number of a channel, then bytes of that channe
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -94,8 +95,13 @@ async def _run(call: Call, session: aiohttp.ClientSession, url: str) -> Ran:
 
 
 def _ending(text: bytes) -> tuple[int | None, str]:
-    """The exit code, or why there is none."""
-    status = parse_status(text)
+    """The exit code, or why there is none. The kubelet's `Status` names no kind, unlike the API server's."""
+    try:
+        status = json.loads(text)
+    except ValueError:
+        status = None
+    if not isinstance(status, dict):
+        status = {}
     if status.get("status") == "Success":
         return 0, ""
     causes: list[dict[str, Any]] = (status.get("details") or {}).get("causes") or []

@@ -118,7 +118,8 @@ def test_a_probe_that_could_not_run_is_no_failure_but_said() -> None:
     ids=["not ready", "another container", "no pod", "pods are not readable", "a refused endpoint"],
 )
 def test_where_nothing_can_be_asked_that_is_said(pods: Look[tuple[Pod, ...]] | None, url: str, words: str) -> None:
-    case = make_case(snapshot_of(binding=make_binding(make_spec(url=url))), reach=Look(), **({"pods": pods} if pods else {}))
+    more: dict[str, Any] = {"pods": pods} if pods else {}
+    case = make_case(snapshot_of(binding=make_binding(make_spec(url=url))), None, reach=Look(), **more)
 
     outcome = check_from_gateway(case)
 

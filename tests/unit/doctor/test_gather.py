@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.doctor.checks import BINDING_CHECKS
-from fiddler_kong_operator.doctor.evidence import Evidence
+from fiddler_kong_operator.doctor.evidence import Evidence, Look
 from fiddler_kong_operator.doctor.gather import Looker
 from fiddler_kong_operator.doctor.report import examine
 from fiddler_kong_operator.doctor.ways import find_ways
@@ -19,7 +19,7 @@ from fiddler_kong_operator.kube.objects import Kind, Manifest
 from fiddler_kong_operator.observe.survey import Survey
 from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.settings import ProbeSettings
-from tests.unit.kube.api_server import configuration, running
+from tests.unit.kube.api_server import configuration, refusal, running
 from tests.unit.kube.kubelet import SUCCESS, ending, speaking
 from tests.unit.observe.objects import ASSISTANT, EXPOSED, binding, deployment, ingress, leading, plugin, secret, service, spec
 from tests.unit.runtime.apis import WatchableCluster
@@ -221,3 +221,18 @@ async def test_a_command_that_says_nothing_leaves_a_reason() -> None:
     reach = asked.cases[0].reach
     assert reach is not None
     assert "perl: no such file" in reach.missing
+
+
+async def test_a_user_without_the_verbs_is_told_both() -> None:
+    client = cluster()
+    async with running(refusal(403, 'pods "gateway-1" is forbidden: ')) as (_, url):
+
+        async def load() -> Any:
+            return configuration(url)
+
+        client.connection = Connection(configuration(url), load)
+        asked = await Looker(client, None, from_gateway=True).gather(await Survey.take(client), [ASSISTANT])
+
+    assert asked.cases[0].reach == Look(
+        missing='exec Pod kong/gateway-1: pods "gateway-1" is forbidden (needed: get and create of pods/exec)', denied=True
+    )

@@ -10,7 +10,8 @@ from aiohttp import web
 from tests.unit.kube.api_server import Answer
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
-SUCCESS = {"kind": "Status", "status": "Success"}
+SUCCESS = {"metadata": {}, "status": "Success"}
+"""As a kubelet writes it: without a kind."""
 
 
 def speaking(*frames: tuple[int, bytes] | str, protocols: tuple[str, ...] = PROTOCOLS) -> Answer:

@@ -74,11 +74,17 @@ async def test_what_is_no_text_is_replaced_and_what_is_too_long_is_cut() -> None
         (failure(500, "exit code 7", "NonZeroExitCode", causes=[{"reason": "ExitCode", "message": "7"}]), 7, "exit code 7"),
         (failure(500, "no sh in $PATH", "InternalError"), None, "no sh in $PATH"),
         (failure(500, "odd", causes=[{"reason": "ExitCode", "message": "many"}]), None, "odd"),
+        ({"metadata": {}, "status": "Failure", "message": "no kind"}, None, "no kind"),
         ({"kind": "Pod"}, None, "it ended without a status"),
     ],
 )
 async def test_the_status_tells_how_a_command_ended(status: dict[str, Any], code: int | None, message: str) -> None:
     assert await run(speaking(ending(status))) == Ran("", "", code, message)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b"\xff"])
+async def test_a_status_that_is_none_leaves_no_exit_code(text: bytes) -> None:
+    assert await run(speaking((3, text))) == Ran("", "", None, "it ended without a status")
 
 
 async def test_a_connection_that_ends_early_leaves_no_exit_code() -> None:

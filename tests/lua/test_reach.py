@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any
 
 import pytest
 from lupa.luajit21 import LuaRuntime  # type: ignore[import-untyped]
 
-PROGRAM = (files("fiddler_kong_operator.doctor") / "reach.lua").read_text(encoding="utf-8")
+from fiddler_kong_operator.doctor.reach import Goal
+from fiddler_kong_operator.plan.acceptance.endpoint import Endpoint
+
+PROGRAM = Goal(Endpoint("https", "acme.fiddler.ai", 443)).command[3]
 RESOLV = "nameserver 10.96.0.10\nsearch kong.svc.cluster.local svc.cluster.local\noptions ndots:5\n"
 HARNESS = """
 return function(program, world)

@@ -22,8 +22,16 @@ _NO_SETTINGS: Final = 98
 
 _LONGEST: Final = 200
 _HERE: Final = files(__package__ or "")
-_SCRIPT: Final = (_HERE / "reach.sh").read_text(encoding="utf-8")
-_PROGRAM: Final = (_HERE / "reach.lua").read_text(encoding="utf-8")
+
+
+def _packed(name: str, comment: str) -> str:
+    """A program without comments and indentation: the command is in a URL, and proxies limit the length of one."""
+    lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith(comment))
+
+
+_SCRIPT: Final = _packed("reach.sh", "#")
+_PROGRAM: Final = _packed("reach.lua", "--")
 
 
 class Stage(StrEnum):
@@ -91,7 +99,7 @@ def unread_reason(pod: ObjectKey, container: str, ran: Ran) -> str:
         place = ran.errors.strip()[:_LONGEST]
         return f"{where} has no readable {place}, where Kong keeps its settings. If Kong's prefix is elsewhere, set KONG_PREFIX there."
     if ran.exit_code is None:
-        return f"the command did not run in {where}: {ran.message}. If there is no sh in the image, the probe cannot run in it."
+        return f"the command did not run in {where}: {ran.message}. The image must have sh, and the API server must reach the kubelet."
     said = (ran.errors.strip().splitlines() or ["it printed nothing"])[-1][:_LONGEST]
     return f"resty in {where} ended with exit code {ran.exit_code}: {said}"
 

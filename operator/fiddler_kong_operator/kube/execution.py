@@ -27,6 +27,9 @@ __all__ = ["OUTPUT_LIMIT", "Ran", "execute"]
 OUTPUT_LIMIT: Final = 8192
 """Bytes of each output that are kept; the rest is read and dropped."""
 
+_STATUS_LIMIT: Final = 1 << 16
+"""Bytes of the status, which may quote the command twice over; cut off, it would be no JSON."""
+
 _FRAME: Final = 1 << 20
 """Bytes of one message; the kubelet sends 32 KiB at most."""
 _PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -87,7 +90,8 @@ async def _run(call: Call, session: aiohttp.ClientSession, url: str) -> Ran:
                 raise Transient(f"{call}: the API server sent what is not part of the protocol ({message.type.name})")
             kept = channels.get(message.data[0]) if message.data else None
             if kept is not None:
-                kept += message.data[1 : 1 + OUTPUT_LIMIT - len(kept)]
+                limit = _STATUS_LIMIT if kept is channels[_STATUS] else OUTPUT_LIMIT
+                kept += message.data[1 : 1 + limit - len(kept)]
             if kept is channels[_STATUS] and kept:
                 break
     output, errors = (bytes(channels[number]).decode("utf-8", "replace") for number in (_OUT, _ERR))

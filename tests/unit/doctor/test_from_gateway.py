@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -144,6 +145,10 @@ def test_what_a_user_wrote_is_no_part_of_the_program() -> None:
     assert Goal(Endpoint("https", "::1", 443)).command[5] == "[::1]"
 
 
+def test_the_command_fits_into_the_urls_that_proxies_let_pass() -> None:
+    assert len(urlencode([("command", word) for word in GOAL.command])) < 7000
+
+
 def test_no_word_of_the_command_holds_a_key() -> None:
     goal = goal_of(at("https://acme.fiddler.ai"))
 
@@ -181,7 +186,7 @@ def test_no_output_is_no_line() -> None:
     [
         (Ran("", "", 97), "has no resty"),
         (Ran("", "/usr/local/kong/nginx-kong.conf\n", 98), "no readable /usr/local/kong/nginx-kong.conf"),
-        (Ran("", "", None, "no sh in $PATH"), "no sh in $PATH. If there is no sh"),
+        (Ran("", "", None, "no sh in $PATH"), "no sh in $PATH. The image must have sh"),
         (Ran("", "first\nenv: 'perl': No such file\n", 127), "exit code 127: env: 'perl': No such file"),
         (Ran("", "", 0), "exit code 0: it printed nothing"),
     ],

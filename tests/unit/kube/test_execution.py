@@ -73,6 +73,7 @@ async def test_what_is_no_text_is_replaced_and_what_is_too_long_is_cut() -> None
     [
         (failure(500, "exit code 7", "NonZeroExitCode", causes=[{"reason": "ExitCode", "message": "7"}]), 7, "exit code 7"),
         (failure(500, "no sh in $PATH", "InternalError"), None, "no sh in $PATH"),
+        (failure(500, "no kubelet", causes=[{"message": "x" * 2 * OUTPUT_LIMIT}]), None, "no kubelet"),
         (failure(500, "odd", causes=[{"reason": "ExitCode", "message": "many"}]), None, "odd"),
         ({"metadata": {}, "status": "Failure", "message": "no kind"}, None, "no kind"),
         ({"kind": "Pod"}, None, "it ended without a status"),

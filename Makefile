@@ -11,9 +11,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 PATHS := operator sink codegen $(wildcard devcluster benchmarks release docs/examples) tests
 TESTS ?= tests
 IMAGE ?= localhost/fiddler-kong-operator
+STAND_INS := localhost/fiddler-kong-stand-ins
 MINUTES ?= 10
 
-.PHONY: help install generate verify lint format site demo test test-collector test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image clean
+.PHONY: help install generate verify lint format site demo test test-collector test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image test-node clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +93,13 @@ image: ## Build the operator's image with podman (IMAGE=name; BASE=image@digest 
 test-image: $(STAMP) image ## Run the operator in its image, with a read-only root, against a real control plane
 	@$(BIN)/python -m devcluster build >/dev/null
 	@IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/image/running_image.py
+
+test-node: $(STAMP) image ## Run everything in pods, under a real kubelet in a container of podman (as root)
+	@scripts/make-base localhost/fiddler-kong-base --missing node
+	@CONTAINERFILE=devcluster/node/Containerfile scripts/build-image $(STAND_INS)
+	@$(BIN)/python -m devcluster build >/dev/null
+	@$(BIN)/python -m devcluster build kubelet kube-proxy >/dev/null
+	@IMAGE=$(IMAGE) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 --exitfirst tests/node/real_node.py
 
 sbom: $(STAMP) ## Write the operator's bill of materials to dist/
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m release sbom

@@ -83,6 +83,7 @@ def apiserver_command(program: Path, layout: Layout, ports: ControlPlanePorts) -
         "--audit-log-mode=blocking",
         f"--audit-log-maxsize={_UNLIMITED_MIB}",
         "--profiling=false",
+        "--kubelet-preferred-address-types=InternalIP",
     ]
 
 

@@ -19,16 +19,18 @@ __all__ = ["NODE", "kwok_command", "node_is_ready"]
 
 _STAGES: Final = Path(__file__).resolve().parent / "stages"
 _NAME: Final = "simulated-node"
+_LABEL: Final = "type"
+"""A label of the simulated node; kwok leaves every other node to its own kubelet."""
 
 NODE: Final[dict[str, Any]] = {
     "apiVersion": "v1",
     "kind": "Node",
     "metadata": {
         "name": _NAME,
-        "labels": {"kubernetes.io/hostname": _NAME, "kubernetes.io/os": "linux", "type": "kwok"},
+        "labels": {"kubernetes.io/hostname": _NAME, "kubernetes.io/os": "linux", _LABEL: "kwok"},
     },
 }
-"""The one node of a cluster."""
+"""The one node of a cluster at its start."""
 
 
 def kwok_command(program: Path, layout: Layout) -> list[str | Path]:
@@ -38,7 +40,7 @@ def kwok_command(program: Path, layout: Layout) -> list[str | Path]:
         program,
         f"--kubeconfig={layout.kubeconfig('kwok')}",
         *stages,
-        "--manage-all-nodes",
+        f"--manage-nodes-with-label-selector={_LABEL}=kwok",
         "--node-lease-duration-seconds=40",
         f"--node-ip={LOOPBACK}",
         "--cidr=10.244.0.0/16",

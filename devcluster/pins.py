@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from .errors import BuildError
 
-__all__ = ["COMPONENTS", "CONTROL_PLANE", "GATEWAY_API_CRDS", "KONG_CRDS", "Component", "Definitions", "GoModule", "host_platform"]
+__all__ = ["COMPONENTS", "CONTROL_PLANE", "GATEWAY_API_CRDS", "KONG_CRDS", "NODE", "Component", "Definitions", "GoModule", "host_platform"]
 
 _GO_FOLDER: Final = Path(__file__).resolve().parent / "go"
 _REQUIREMENT: Final = re.compile(r"^(?:require)?\s*(?P<path>[^\s()]+) (?P<version>v[^\s]+)(?: //.*)?$", re.MULTILINE)
@@ -129,6 +129,8 @@ _ALL: Final = (
     _kubernetes("kube-controller-manager"),
     _kubernetes("kube-scheduler"),
     _kubernetes("kubectl"),
+    _kubernetes("kubelet"),
+    _kubernetes("kube-proxy"),
     Component("kwok", GoModule.named("kwok"), "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok"),
     Component(
         "kong-ingress-controller",
@@ -157,6 +159,9 @@ COMPONENTS: Final[dict[str, Component]] = {component.name: component for compone
 
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok")
 """The programs of a cluster, in the order of building."""
+
+NODE: Final = ("kubelet", "kube-proxy")
+"""The programs of a real node (`devcluster.node`), of the control plane's version."""
 
 KONG_CRDS: Final = Definitions(
     "Kong's resource definitions",

@@ -89,7 +89,7 @@ class Admin:
         app.router.add_get("/", self._root)
         app.router.add_get("/kong", self._root)
         app.router.add_get("/status", self._status)
-        app.router.add_get("/status/ready", self._status)
+        app.router.add_get("/status/ready", self._ready)
         app.router.add_get("/schemas/plugins/{name}", self._schema)
         app.router.add_post("/config", self._config)
         app.router.add_get("/stand-in", self._stand_in)
@@ -118,6 +118,12 @@ class Admin:
     async def _status(self, _: web.Request) -> web.Response:
         digest = self.current.hash if self.current else EMPTY_HASH
         return web.json_response({"configuration_hash": digest, "database": {"reachable": True}, "server": {"total_requests": 0}})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        """As Kong without a database: not ready before its first configuration. Kong Ingress Controller never pushes an empty one."""
+        if self.current is None:
+            return web.json_response({"message": "no configuration available (empty configuration present)"}, status=503)
+        return web.json_response({"message": "ready"})
 
     async def _schema(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

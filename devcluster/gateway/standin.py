@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from devcluster.listener import Listener
+from devcluster.ports import LOOPBACK
 
 from .admin import Admin, Fault, Refusal
 from .exporter import ExportCounters, Exporter, ExportLimits
@@ -24,12 +26,17 @@ __all__ = ["GatewayStandIn", "StandInOptions"]
 
 @dataclass(frozen=True, slots=True)
 class StandInOptions:
-    """Options of a stand-in. Port 0 means a free port; `resolve` maps globs of `host:port` to the URL to call instead."""
+    """Options of a stand-in. Port 0 means a free port; `resolve` maps globs of `host:port` to the URL to call instead.
+
+    With `admin_tls` the Admin API speaks https.
+    """
 
     admin_port: int = 0
     proxy_port: int = 0
     resolve: Mapping[str, str] = field(default_factory=dict)
     limits: ExportLimits = field(default_factory=ExportLimits)
+    host: str = LOOPBACK
+    admin_tls: ssl.SSLContext | None = None
 
 
 class GatewayStandIn:
@@ -55,8 +62,11 @@ class GatewayStandIn:
             self._exporter = Exporter(session, self._options.limits)
             stack.push_async_callback(self._exporter.stop)
             self._proxy = Proxy(self._admin, self._process, session, self._exporter, self._options.resolve)
-            self._admin_listener = await stack.enter_async_context(Listener(self._admin.app(), port=self._options.admin_port))
-            self._proxy_listener = await stack.enter_async_context(Listener(self._proxy.app(), port=self._options.proxy_port))
+            options = self._options
+            admin = Listener(self._admin.app(), host=options.host, port=options.admin_port, tls=options.admin_tls)
+            self._admin_listener = await stack.enter_async_context(admin)
+            proxy = Listener(self._proxy.app(), host=options.host, port=options.proxy_port)
+            self._proxy_listener = await stack.enter_async_context(proxy)
             self._stack = stack.pop_all()
         return self
 

@@ -1,0 +1,52 @@
+"""Calls podman, with what a machine without CAP_SYS_RESOURCE and with cgroups of version 1 needs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from devcluster.errors import DevClusterError
+
+__all__ = ["ULIMITS", "Podman"]
+
+ULIMITS: Final = ("--ulimit=nofile=20000:20000", "--ulimit=nproc=8192:8192")
+"""Below the limits of a machine on which they cannot be raised."""
+
+_OPTIONS: Final = ("--runtime=runc", "--cgroup-manager=cgroupfs")
+"""crun refuses hybrid cgroups, and nothing here runs systemd outside the container."""
+
+
+@dataclass(frozen=True)
+class Podman:
+    """The program; `find` says what to do where there is none."""
+
+    program: Path
+
+    @classmethod
+    def find(cls) -> Podman:
+        """The podman on PATH; DevClusterError without one."""
+        found = shutil.which("podman")
+        if found is None:
+            raise DevClusterError("A real node needs podman. Install it with scripts/install-container-engine (as root, on Debian).")
+        return cls(Path(found))
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        """The whole command line of a call."""
+        return [str(self.program), *_OPTIONS, *map(str, arguments)]
+
+    def run(self, *arguments: str | Path, stdin: IO[bytes] | None = None) -> str:
+        """Run it and return its output; DevClusterError with what it printed."""
+        done = subprocess.run(self.command(*arguments), stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DevClusterError(f"podman {' '.join(map(str, arguments[:3]))} ...: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def pipe(self, first: tuple[str, ...], second: tuple[str, ...]) -> None:
+        """Run two calls, the output of the first into the second; DevClusterError if one of them fails."""
+        with subprocess.Popen(self.command(*first), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as source:
+            self.run(*second, stdin=source.stdout)
+        if source.returncode != 0:
+            raise DevClusterError(f"podman {' '.join(first)} ended with exit code {source.returncode}")

@@ -102,6 +102,7 @@ class Node:
                 root.add(program, "program", recursive=False)
             self._podman.run("import", "--quiet", '--change=ENTRYPOINT ["/program"]', archive, image)
         self.load(image)
+        self._podman.run("rmi", "--force", image)
 
     def rename(self, image: str, name: str) -> None:
         """Give an image of the node another name."""
@@ -136,7 +137,15 @@ class Node:
         files = {_ROOT / name: place for name, place in _PLACES.items()} | {path: f"/node/bin/{name}" for name, path in programs.items()}
         volumes = [f"--volume={source}:{place}:ro" for source, place in files.items()]
         # /var must be a file system of its own: overlayfs cannot lie on overlayfs.
-        options = ["--detach", "--privileged", "--systemd=always", "--volume=/var", f"--volume={self._folder}:/node/etc:ro", *ULIMITS]
+        options = [
+            "--detach",
+            "--privileged",
+            "--cgroupns=private",
+            "--systemd=always",
+            "--volume=/var",
+            f"--volume={self._folder}:/node/etc:ro",
+            *ULIMITS,
+        ]
         owner = f"--label={_OWNER}={json.dumps(ProcessRecord.of('node', os.getpid()).to_json())}"
         named = [f"--name={self._name}", f"--hostname={configuration.NAME}", f"--network={self._name}", owner]
         self._podman.run("network", "create", "--disable-dns", owner, self._name)

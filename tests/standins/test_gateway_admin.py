@@ -158,6 +158,16 @@ async def test_the_status_hash_shows_whether_there_is_a_configuration(rig: Rig) 
     assert await digest() != "0" * 32
 
 
+async def test_it_is_not_ready_before_its_first_configuration(rig: Rig) -> None:
+    async with rig.client.get(f"{rig.gateway.admin_url}/status/ready") as response:
+        before = response.status
+
+    await rig.accept()
+
+    async with rig.client.get(f"{rig.gateway.admin_url}/status/ready") as response:
+        assert (before, response.status) == (503, 200)
+
+
 async def test_root_is_a_kong_without_database(rig: Rig) -> None:
     async with rig.client.get(rig.gateway.admin_url) as response:
         root = await response.json()

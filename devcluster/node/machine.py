@@ -114,7 +114,7 @@ class Node:
         (self._folder / "names" / "services").write_text(configuration.build_names(services))
 
     def _start(self) -> None:
-        (self._folder / "names").mkdir(parents=True)
+        (self._folder / "names").mkdir(parents=True, exist_ok=True)
         _remove_leftovers(self._podman)
         self._run_container()
         (container,) = json.loads(self._podman.run("inspect", self._name))

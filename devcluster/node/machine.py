@@ -22,7 +22,7 @@ from devcluster.processes import ProcessRecord
 from devcluster.progress import Reporter
 
 from . import configuration
-from .podman import ULIMITS, Podman
+from .podman import ULIMITS, Podman, check_machine
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -57,6 +57,7 @@ class Node:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        check_machine()
         self._podman = Podman.find()
         self._name = f"devcluster-{cluster.name}"
         self._folder = cluster.layout.private / "node"

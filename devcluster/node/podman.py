@@ -10,13 +10,25 @@ from typing import IO, Final
 
 from devcluster.errors import DevClusterError
 
-__all__ = ["ULIMITS", "Podman"]
+__all__ = ["ULIMITS", "Podman", "check_machine"]
 
 ULIMITS: Final = ("--ulimit=nofile=20000:20000", "--ulimit=nproc=8192:8192")
 """Below the limits of a machine on which they cannot be raised."""
 
 _OPTIONS: Final = ("--runtime=runc", "--cgroup-manager=cgroupfs")
 """crun refuses hybrid cgroups, and nothing here runs systemd outside the container."""
+
+
+def check_machine(root: Path = Path("/")) -> None:
+    """Raise DevClusterError where a node would disturb the machine: its systemd and the machine's would share one cgroup hierarchy.
+
+    podman gives a container a part of its own of every hierarchy of version 1 except systemd's.
+    """
+    if (root / "run/systemd/system").is_dir() and (root / "sys/fs/cgroup/systemd").is_dir():
+        raise DevClusterError(
+            "A real node cannot run here: this machine runs systemd with cgroups of version 1, and the node's systemd would change the "
+            "machine's. Boot with systemd.unified_cgroup_hierarchy=1, or use another machine."
+        )
 
 
 @dataclass(frozen=True)

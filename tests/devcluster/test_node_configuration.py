@@ -10,7 +10,7 @@ import pytest
 
 from devcluster.errors import DevClusterError
 from devcluster.node import configuration
-from devcluster.node.podman import Podman
+from devcluster.node.podman import Podman, check_machine
 from devcluster.pins import COMPONENTS, CONTROL_PLANE, NODE
 
 ROOT = Path(__file__).resolve().parents[2] / "devcluster/node/root"
@@ -52,6 +52,22 @@ def test_a_machine_without_podman_gets_an_instruction(monkeypatch: pytest.Monkey
 
     with pytest.raises(DevClusterError, match="scripts/install-container-engine"):
         Podman.find()
+
+
+def make_folders(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).mkdir(parents=True)
+    return root
+
+
+def test_a_node_refuses_to_share_the_cgroups_of_a_systemd(tmp_path: Path) -> None:
+    with pytest.raises(DevClusterError, match="unified_cgroup_hierarchy"):
+        check_machine(make_folders(tmp_path, "run/systemd/system", "sys/fs/cgroup/systemd"))
+
+
+@pytest.mark.parametrize("folders", [("run/systemd/system", "sys/fs/cgroup"), ("run", "sys/fs/cgroup/systemd")])
+def test_a_node_starts_where_it_has_cgroups_of_its_own(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    check_machine(make_folders(tmp_path, *folders))
 
 
 def test_a_call_that_fails_says_what_podman_said(tmp_path: Path) -> None:

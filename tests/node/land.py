@@ -91,7 +91,7 @@ class Land:
     def ready(self) -> tuple[str, str]:
         """Status and reason of the binding's Ready."""
         status = self.get("ai", "fiddlerkongbinding", "assistant").get("status") or {}
-        found = next((item for item in status.get("conditions") or () if item["type"] == "Ready"), {})
+        found: Manifest = next((item for item in status.get("conditions") or () if item["type"] == "Ready"), {})
         return found.get("status", ""), found.get("reason", "")
 
     def until_ready(self) -> None:

@@ -188,8 +188,16 @@ async def test_a_name_that_nothing_has_shows_nothing() -> None:
     assert find_ways(survey.cache, "ai", "absent") == ()
 
 
-async def test_a_pod_of_the_gateway_is_asked_only_on_demand() -> None:
+def granting() -> ProxiedCluster:
+    """A cluster whose gateway allows the binding, which is accepted then."""
     client = cluster()
+    key = next(key for key in client.objects if key.kind == "Deployment")
+    client.objects[key]["metadata"]["annotations"] = {"integrations.fiddler.ai/allow-bindings-from": "*"}
+    return client
+
+
+async def test_a_pod_of_the_gateway_is_asked_only_on_demand() -> None:
+    client = granting()
     line = (1, b'{"stage": "connect", "error": "timeout"}\n')
     async with running(speaking(line, ending(SUCCESS))) as (server, url):
 
@@ -209,7 +217,7 @@ async def test_a_pod_of_the_gateway_is_asked_only_on_demand() -> None:
 
 
 async def test_a_command_that_says_nothing_leaves_a_reason() -> None:
-    client = cluster()
+    client = granting()
     async with running(speaking((2, b"env: perl: no such file\n"), ending(SUCCESS))) as (_, url):
 
         async def load() -> Any:
@@ -224,7 +232,7 @@ async def test_a_command_that_says_nothing_leaves_a_reason() -> None:
 
 
 async def test_a_user_without_the_verbs_is_told_both() -> None:
-    client = cluster()
+    client = granting()
     async with running(refusal(403, 'pods "gateway-1" is forbidden: ')) as (_, url):
 
         async def load() -> Any:

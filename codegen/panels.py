@@ -202,6 +202,14 @@ _OPERATOR: Final = (
         "Queue",
         (Query("sum by (lane) (M:queue_depth{})", "{{lane}}"), Query("sum(M:queue_delayed{})", "delayed")),
         "Keys that wait for a worker, and keys that are queued for later.",
+        width=5,
+    ),
+    Panel(
+        "Without series",
+        (Query("max(M:bindings_omitted{}) + max(M:endpoints_omitted{})"),),
+        "Bindings and endpoints that --metrics-bindings leaves out of the tables.",
+        "stat",
+        width=3,
     ),
     Panel(
         "API requests",

@@ -189,6 +189,8 @@ class KongWarning:
     """When the API server stored it or its last repetition (seconds since the epoch)."""
     first_seen: float = 0.0
     """When the API server stored it first."""
+    uid: str = ""
+    """uid of the object that it names; "" where the Event has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def reduce_warning(_key: ObjectKey, raw: Manifest, _known: object = None) -> Kon
         message=(raw.get("message") or "")[:MESSAGE_LIMIT],
         last_seen=max(map(seconds_of, stored)),
         first_seen=seconds_of(metadata.get("creationTimestamp")),
+        uid=about.get("uid") or "",
     )
 
 

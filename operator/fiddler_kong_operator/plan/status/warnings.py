@@ -82,8 +82,14 @@ def _disproved(warning: KongWarning, snapshot: Snapshot) -> bool:
     return not ours.deleting if ours else bool(snapshot.plugin_types.get(missing[1]))
 
 
+def _is_of_another(warning: KongWarning, snapshot: Snapshot) -> bool:
+    """Whether it is about a former object of that name: Kong's controller posts late what a namespace that ends has refused."""
+    present = snapshot.children.get(warning.about) or snapshot.targets.get(warning.about)
+    return present is not None and warning.uid not in {"", present.uid}
+
+
 def _holds(warning: KongWarning, snapshot: Snapshot) -> bool:
-    if _disproved(warning, snapshot):
+    if _is_of_another(warning, snapshot) or _disproved(warning, snapshot):
         return False
     subjects = _subjects(warning, snapshot)
     written = (child.applied_at for key, child in snapshot.children.items() if key in subjects)

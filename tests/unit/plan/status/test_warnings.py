@@ -48,6 +48,15 @@ def test_a_warning_from_before_a_list_was_written_does_not_count_even_if_the_plu
     assert holds(snapshot(CHANGED + 30, listed_at=CHANGED))
 
 
+@pytest.mark.parametrize(("uid", "expected"), [("uid", True), ("", True), ("uid-of-a-former-one", False)])
+@pytest.mark.parametrize("about", [PLUGIN, LISTED], ids=["a child", "a target"])
+def test_a_warning_about_a_former_object_of_the_name_does_not_count(about: ObjectKey, uid: str, expected: bool) -> None:  # noqa: FBT001
+    """Found by the soak: Kong's controller posted it late, when the namespace had been made again."""
+    seen = snapshot(CHANGED + 30, about=about)
+
+    assert holds(replace(seen, warnings=tuple(replace(warning, uid=uid) for warning in seen.warnings))) == expected
+
+
 def test_a_warning_about_an_ingress_is_over_once_its_service_is_made_again() -> None:
     """Kong's controller says of the Ingress that its Service is missing, and does not say when it is there again."""
     seen = snapshot(CHANGED + 30, about=ObjectKey("Ingress", "kong", SERVICE.name), reason=TRANSLATION_FAILED)

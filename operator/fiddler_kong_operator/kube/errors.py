@@ -18,7 +18,7 @@ from fiddler_kong_operator.errors import Conflict, Denial, Expired, FiddlerKongE
 from .objects import Kind
 from .redaction import redact_secret, shorten
 
-__all__ = ["Call", "error_of", "parse_status", "unreachable"]
+__all__ = ["FORBIDDEN", "Call", "error_of", "parse_status", "unreachable"]
 
 MESSAGE_LIMIT: Final = 1024
 """Characters of the server's message that are kept."""
@@ -30,7 +30,7 @@ _DENIALS: Final = {
     Denial.PERMISSION: re.compile(r'^\S+( "\S*")? is forbidden: User "\S*" cannot '),
 }
 
-_FORBIDDEN: Final = 403
+FORBIDDEN: Final = 403
 _STATUS_CONFLICT: Final = 409
 _INVALID: Final = 422
 _SERVER_ERROR: Final = 500
@@ -93,7 +93,7 @@ def _conflict(text: str, status: Mapping[str, Any]) -> FiddlerKongError:
 def _refused(text: str, code: int, message: str) -> Refused:
     """The refusal, with what the server's whole message says about its cause."""
     fields = frozenset(_UNKNOWN.findall(message))
-    denials = (denial for denial, pattern in _DENIALS.items() if code == _FORBIDDEN and pattern.search(message))
+    denials = (denial for denial, pattern in _DENIALS.items() if code == FORBIDDEN and pattern.search(message))
     return Refused(text, code, Denial.SCHEMA if fields else next(denials, Denial.OTHER), fields)
 
 

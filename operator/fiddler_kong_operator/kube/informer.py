@@ -4,8 +4,7 @@
 
 * A watch continues where the last one ended. If its resourceVersion has expired (410), everything is listed again, and objects missing from
   the list are reported as deleted.
-* The client's read limit ends a watch that falls silent. If the server ends each watch at once, the informer backs off. A watch that is cut
-  after a while does not lengthen the back-off.
+* The client's read limit ends a watch that falls silent. The informer backs off if the server ends each watch at once.
 * A kind that is not installed (404) counts as listed, and is looked for every 10 s. A kind whose list or watch is refused (403) counts as
   listed after the second refusal in a row: the sink is told, since it no longer learns of changes.
 
@@ -27,6 +26,7 @@ from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 
 from .backoff import Backoff, Doubling
 from .client import Client
+from .errors import FORBIDDEN
 from .objects import Kind, Manifest, ObjectKey
 
 __all__ = ["Informer", "Resync", "Sink", "relist"]
@@ -40,8 +40,6 @@ PAUSES: Final = Doubling(0.5, 30.0)
 
 SECOND_LOOK: Final = 5.0
 """Seconds until a forbidden kind is tried again before the sink is told: while the operator is upgraded, its roles may be missing."""
-
-_FORBIDDEN: Final = 403
 
 _TOLD_AT: Final = 2
 """Refusals in a row after which a kind counts as forbidden."""
@@ -223,12 +221,10 @@ class Informer:
         return max(PAUSES.cap, self._backoff.next())
 
     def _problem(self, error: Refused) -> str:
-        told = f"{self.name} cannot be watched: {error}"
-        if error.status != _FORBIDDEN:
-            return told
         rule = f"apiGroups: [{self.kind.group!r}], resources: [{self.kind.plural}], verbs: [list, watch]"
         scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
-        return f"{told}. The operator's service account needs {scope} with the rule {{{rule}}}"
+        needs = f". The operator's service account needs {scope} with the rule {{{rule}}}" if error.status == FORBIDDEN else ""
+        return f"{self.name} cannot be watched: {error}{needs}"
 
 
 class Resync:

@@ -51,10 +51,7 @@ class Check(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class GatewayView:
-    """The finding about the gateway, and the facts that other decisions need.
-
-    The reconciler replaces `finding` with GatewaySettingsReverted, GatewayWriteRefused or GatewayWriteFailing, depending on its own writes.
-    """
+    """The finding about the gateway, which the reconciler replaces if its write of the settings fails, and facts for other decisions."""
 
     finding: Finding
     version: str | None = None

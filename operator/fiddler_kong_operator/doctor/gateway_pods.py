@@ -103,7 +103,7 @@ async def _log(client: Client, pod: Pod, container: str) -> Export:
 async def ask_admin(client: Client, pods: Sequence[Pod], snapshot: Snapshot) -> Look[tuple[str, ...]]:
     """The binding's plugins that Kong lacks in any of the first `PODS` pods whose Admin API answers; no value if none of them answers."""
     wanted = [child for key, child in snapshot.children.items() if key.kind == KONG_PLUGIN.name and child.belongs_to(snapshot.binding)]
-    told = [await _lacking(client, pod.key, wanted) for pod in pods[:PODS]] if wanted else []
+    told = await asyncio.gather(*(_lacking(client, pod.key, wanted) for pod in pods[:PODS])) if wanted else []
     answered = [lacking for lacking in told if lacking is not None]
     return Look(tuple(chain.from_iterable(answered))) if answered else Look()
 

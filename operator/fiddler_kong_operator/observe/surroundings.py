@@ -30,7 +30,7 @@ from .cache import Cache
 from .kinds.consumers import ConsumerFacts
 from .kinds.ingress_classes import IngressClassFacts
 from .kinds.plugins import PluginFacts, facts_of
-from .kinds.reference_grants import Grants
+from .kinds.reference_grants import Grants, PermittedReference
 
 __all__ = ["OtherPlugins", "Surroundings"]
 
@@ -109,7 +109,8 @@ class Surroundings:
             return True
         source = KINDS[target.kind].group, target.kind, target.namespace
         grants = (granted for key, granted in self._cache.values(REFERENCE_GRANT, frozenset) if key.namespace == namespace)
-        return any((*source, KONG_PLUGIN.name, allowed) in granted for granted in grants for allowed in ("", plain))
+        permitted = {PermittedReference(*source, KONG_PLUGIN.name, allowed) for allowed in ("", plain)}
+        return any(not permitted.isdisjoint(granted) for granted in grants)
 
     def granted_routes(self, services: Iterable[ObjectKey]) -> dict[ObjectKey, dict[str, ObjectKey]]:
         """By Service: the other namespaces whose HTTPRoutes may lead to it, each with the ReferenceGrant that lets them."""
@@ -215,6 +216,7 @@ class Surroundings:
 def _granted_to(service: ObjectKey, grants: Iterable[tuple[ObjectKey, Grants]]) -> Iterator[tuple[str, ObjectKey]]:
     """The other namespaces whose HTTPRoutes may lead to the Service, each with the grant."""
     for key, granted in grants:
-        for group, kind, namespace, *named in granted if key.namespace == service.namespace else ():
-            if (group, kind) == (HTTP_ROUTE.group, HTTP_ROUTE.name) and named in ([SERVICE.name, ""], [SERVICE.name, service.name]):
-                yield namespace, key
+        for grant in granted if key.namespace == service.namespace else ():
+            routes = (grant.group, grant.kind) == (HTTP_ROUTE.group, HTTP_ROUTE.name)
+            if routes and grant.named_kind == SERVICE.name and grant.name in {"", service.name}:
+                yield grant.namespace, key

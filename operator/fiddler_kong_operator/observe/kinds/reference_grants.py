@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.records import Records
@@ -12,10 +12,21 @@ from fiddler_kong_operator.plan.objects.raw import mapping, mappings
 
 from .contract import WatchedKind
 
-__all__ = ["REFERENCE_GRANTS", "Grants"]
+__all__ = ["REFERENCE_GRANTS", "Grants", "PermittedReference"]
 
-Grants = frozenset[tuple[str, str, str, str, str]]
-"""Group, kind and namespace of the objects that may name another one; kind and name of that one ("" for every name)."""
+
+class PermittedReference(NamedTuple):
+    """Objects of one kind in `namespace` may name an object of the grant's own namespace."""
+
+    group: str
+    kind: str
+    namespace: str
+    named_kind: str
+    name: str
+    """Empty for every name."""
+
+
+Grants = frozenset[PermittedReference]
 
 _NAMED: Final = {(kind.group, kind.name) for kind in (kinds.KONG_PLUGIN, kinds.SERVICE)}
 
@@ -24,7 +35,13 @@ def _reduce(_key: ObjectKey, raw: Manifest, _known: object = None) -> Grants:
     spec = mapping(raw, "spec")
     named = [to for to in mappings(spec, "to") if (str(to.get("group") or ""), to.get("kind")) in _NAMED]
     return frozenset(
-        (str(source.get("group") or ""), str(source.get("kind")), str(source.get("namespace")), str(to["kind"]), str(to.get("name") or ""))
+        PermittedReference(
+            str(source.get("group") or ""),
+            str(source.get("kind")),
+            str(source.get("namespace")),
+            str(to["kind"]),
+            str(to.get("name") or ""),
+        )
         for source in mappings(spec, "from")
         for to in named
     )
@@ -33,7 +50,7 @@ def _reduce(_key: ObjectKey, raw: Manifest, _known: object = None) -> Grants:
 def _triggers(records: Records, key: ObjectKey, old: Grants | None, new: Grants | None) -> Iterator[ObjectKey]:
     """The bindings of its namespace, and of the namespaces that it permits, or permitted before, to name objects."""
     if old != new:
-        concerned = {key.namespace, *(namespace for _, _, namespace, _, _ in (old or frozenset()) | (new or frozenset()))}
+        concerned = {key.namespace, *(grant.namespace for grant in (old or frozenset()) | (new or frozenset()))}
         yield from (binding for binding in records.bindings() if binding.namespace in concerned)
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.references import keys_secret
-from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Snapshot
 
 __all__ = [
     "APPLY_FAILED",
@@ -42,7 +42,8 @@ WARNING_LIFETIME: Final = 600.0
 """Seconds after which an event that was not repeated no longer counts: twice the interval to which client-go's spam filter stretches
 repeats."""
 
-_MISSING: Final = re.compile(r'referenced KongPlugin or KongClusterPlugin "([^"]{1,253})" does not exist')
+_PLUGIN_MISSING: Final = re.compile(r'referenced KongPlugin or KongClusterPlugin "([^"]{1,253})" does not exist')
+_SERVICE_MISSING: Final = re.compile(r"can't add target for backend (\S{1,253}): no kubernetes service found")
 """Words of Kong Ingress Controller 3.4, seen."""
 
 GRACE: Final = 2.0
@@ -71,15 +72,32 @@ def is_recent(warning: KongWarning, now: float) -> bool:
 
 
 def _disproved(warning: KongWarning, snapshot: Snapshot) -> bool:
-    """Whether a plugin that it misses is there, ours or another: Kong's controller may see a list before the plugins that it names.
+    """Whether it misses something that is there, or that its object no longer names.
 
-    Its events come seconds late when much is created at once, and no event says that the next translation succeeded.
+    Kong's controller watches each kind by itself, so it may see a list before the plugins that it names, or their deletion before the list
+    that no longer names them. Its events come seconds late when much is changed at once, and none says that the next translation succeeded.
     """
-    missing = _MISSING.search(warning.message)
-    if not missing or warning.about.namespace != snapshot.binding.namespace:
+    if plugin := _PLUGIN_MISSING.search(warning.message):
+        return not _names(snapshot.targets.get(warning.about), plugin[1]) or _has_plugin(warning.about.namespace, plugin[1], snapshot)
+    service = _SERVICE_MISSING.search(warning.message)
+    return service is not None and _has_service(ObjectKey(SERVICE.name, warning.about.namespace, service[1]), snapshot)
+
+
+def _names(target: Attachable | None, plugin: str) -> bool:
+    """Whether it names a plugin of that name, in any namespace; True for an object whose list is unknown."""
+    return target is None or plugin in {name.rpartition(":")[2] for name in (*target.plugins, *target.filters)}
+
+
+def _has_plugin(namespace: str, name: str, snapshot: Snapshot) -> bool:
+    if namespace != snapshot.binding.namespace:
         return False
-    ours = snapshot.children.get(ObjectKey(KONG_PLUGIN.name, warning.about.namespace, missing[1]))
-    return not ours.deleting if ours else bool(snapshot.plugin_types.get(missing[1]))
+    ours = snapshot.children.get(ObjectKey(KONG_PLUGIN.name, namespace, name))
+    return not ours.deleting if ours else bool(snapshot.plugin_types.get(name))
+
+
+def _has_service(key: ObjectKey, snapshot: Snapshot) -> bool:
+    ours = snapshot.children.get(key)
+    return not ours.deleting if ours else key in snapshot.targets or key in snapshot.behind
 
 
 def _is_of_another(warning: KongWarning, snapshot: Snapshot) -> bool:

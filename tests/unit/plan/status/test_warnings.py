@@ -83,6 +83,40 @@ def test_a_warning_about_a_missing_plugin_does_not_count_where_the_plugin_is_the
     assert holds(replace(seen, warnings=(replace(seen.warnings[0], message=message),))) == expected
 
 
+@pytest.mark.parametrize(
+    ("plugins", "filters", "expected"),
+    [(("acl",), (), True), (("kong:acl",), (), True), (("cors",), ("acl",), True), (("cors",), (), False), ((), (), False)],
+)
+def test_a_warning_about_a_missing_plugin_does_not_count_where_the_list_no_longer_names_it(
+    plugins: tuple[str, ...],
+    filters: tuple[str, ...],
+    expected: bool,  # noqa: FBT001
+) -> None:
+    """Found by `test_two_thousand_transitions`: Kong's controller saw a plugin's deletion before its detachment."""
+    seen = snapshot(CHANGED + 30, about=LISTED, reason=TRANSLATION_FAILED)
+    message = 'referenced KongPlugin or KongClusterPlugin "acl" does not exist'
+    target = replace(seen.targets[LISTED], plugins=plugins, filters=filters)
+    seen = replace(seen, targets={LISTED: target}, warnings=(replace(seen.warnings[0], message=message),))
+
+    assert holds(seen) == expected
+
+
+SHOP = ObjectKey("Service", "kong", "shop")
+
+
+@pytest.mark.parametrize(("service", "expected"), [(SERVICE, False), (LISTED, False), (SHOP, False), (PLUGIN, True)], ids=str)
+def test_a_warning_about_a_missing_service_does_not_count_where_the_service_is_there(service: ObjectKey, expected: bool) -> None:  # noqa: FBT001
+    """The controller saw the Ingress before its Service: ours, a target, or one behind a target."""
+    seen = snapshot(CHANGED + 30, about=ObjectKey("Ingress", "kong", "web"), reason=TRANSLATION_FAILED)
+    ours = Child(SERVICE, "uid", "1", "uid-assistant", "assistant", b"", applied_at=CHANGED)
+    warning = replace(seen.warnings[0], message=f"can't add target for backend {service.name}: no kubernetes service found")
+    seen = replace(seen, children={**seen.children, SERVICE: ours}, behind={SHOP: Attachable(SHOP, "uid", "1")}, warnings=(warning,))
+
+    assert holds(seen) == expected
+    ending = replace(seen, children={**seen.children, SERVICE: replace(ours, deleting=True)})
+    assert holds(ending) == (expected or service == SERVICE)
+
+
 def test_other_events_are_no_warnings_that_count() -> None:
     assert not holds(snapshot(CHANGED + 30, reason="FallbackKongConfigurationApplyFailed"))
 

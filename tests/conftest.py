@@ -1,7 +1,7 @@
-"""Selection and order of tests, and the fixtures of the one control plane.
+"""Selection, order and distribution of tests, and the fixtures of the one control plane.
 
 Tests marked `exhaustive` run only with FAULTS=all, as in `make test-faults`, or with `-m exhaustive`. Tests without a control plane run
-first, and the folder whose one test takes longest before the others.
+first. Of those with one, the modules that need it without an operator run before those that share an operator.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from tests.staging import cluster, namespace, stage  # noqa: F401 - fixtures, found by their names
 
 _HERE: Final = Path(__file__).parent
-_ORDER: Final = ("soak", "crd", "devcluster", "faults", "generated", "integration", "security")
-"""The folders whose tests need a control plane."""
+_ORDER: Final = ("soak", "generated", "crd", "devcluster", "faults", "integration", "security")
+"""The folders whose tests need a control plane; the first two are those whose tests take longest."""
+
+_TOGETHER: Final = frozenset({"faults", "generated"})
+"""Folders that one worker runs whole, because each worker would make their costly fixtures again."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -29,6 +34,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
 
 
-def _position(item: pytest.Item) -> int:
+class _ByFolder(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = file.split("/")[1]
+        return folder if folder in _TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """With `--dist=loadfile`, give a worker a whole file, or a whole folder."""
+    return _ByFolder(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def _position(item: pytest.Item) -> tuple[int, bool]:
     folder = item.path.relative_to(_HERE).parts[0]
-    return _ORDER.index(folder) if folder in _ORDER else -1
+    return _ORDER.index(folder) if folder in _ORDER else -1, "backstage" not in getattr(item, "fixturenames", ())

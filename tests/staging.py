@@ -26,11 +26,11 @@ from devcluster.stage import Stage
 __all__ = ["cluster", "namespace", "stage", "staged", "start_visibly"]
 
 
-def start_visibly(pytestconfig: pytest.Config) -> Cluster:
+def start_visibly(pytestconfig: pytest.Config, *, audit_reads: bool = False) -> Cluster:
     """Start a control plane. The first start builds for minutes, so its progress is shown despite pytest's capturing."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
-        return Cluster.start(reporter=Reporter())
+        return Cluster.start(reporter=Reporter(), audit_reads=audit_reads)
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def staged(cluster: Cluster, kind: type[Stage] = Stage) -> Iterator[tuple[Stage,
 
 @pytest.fixture(scope="session")
 def stage(pytestconfig: pytest.Config) -> Iterator[Stage]:
-    with staged(start_visibly(pytestconfig)) as (started, _):
+    with staged(start_visibly(pytestconfig, audit_reads=True)) as (started, _):
         yield started
 
 

@@ -125,6 +125,7 @@ class Node:
         self._write_files(f"https://{gateway}:{port}")
         self._cluster.apply(configuration.build_endpoints(gateway, port))
         self.publish_names()
+        wait_until(self._has_systemd, "The start of the real node's systemd", _START_SECONDS, self._cluster.processes.check)
         self.execute("systemctl", "is-system-running", "--wait")
         self.execute("systemctl", "start", "containerd")
         self.load(f"{BASE}:pause")
@@ -178,6 +179,14 @@ class Node:
         }
         for name, text in contents.items():
             (self._folder / name).write_text(text)
+
+    def _has_systemd(self) -> bool:
+        """Whether its systemd answers, which listens only some time after its start."""
+        try:
+            self.execute("systemctl", "show", "--property=Version")
+        except DevClusterError:
+            return False
+        return True
 
     def _is_ready(self) -> bool:
         node: dict[str, Any] = self._cluster.api.get(f"/api/v1/nodes/{configuration.NAME}") or {}

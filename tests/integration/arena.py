@@ -54,6 +54,11 @@ def changed(manifest: Manifest, changes: Mapping[str, Any]) -> Manifest:
     return result
 
 
+def _conditions(binding: Manifest | None) -> dict[str, Manifest]:
+    status = (binding or {}).get("status") or {}
+    return {condition["type"]: condition for condition in status.get("conditions") or ()}
+
+
 @dataclass
 class Arena:
     """A namespace. `put` and `create` remember the test's objects; a binding must own every other object in it."""
@@ -62,7 +67,7 @@ class Arena:
     operator: OperatorProcess
     namespace: str
     made: set[tuple[str, str]] = field(default_factory=set)
-    poll: ClassVar[float] = 0.05
+    poll: ClassVar[float] = 0.1
     """Seconds between two looks at an awaited condition."""
     confirms: ClassVar[bool] = True
     """Whether Kong's controller runs, which confirms routes."""
@@ -184,8 +189,7 @@ class Arena:
 
     def conditions(self, name: str = "assistant") -> dict[str, Manifest]:
         """The conditions of a binding by type; {} while there are none."""
-        status = (self.get("FiddlerKongBinding", name) or {}).get("status") or {}
-        return {condition["type"]: condition for condition in status.get("conditions") or ()}
+        return _conditions(self.get("FiddlerKongBinding", name))
 
     def settings(self, gateway: str = "kong-gateway", kind: str = "Deployment") -> dict[str, str]:
         """The tracing settings on the gateway's first container."""
@@ -217,14 +221,17 @@ class Arena:
     def until_condition(self, kind: str, status: str, reason: str, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
         """Wait for a condition of a binding, for its newest generation; returns it."""
 
+        condition: Manifest = {}
+
         def holds() -> bool:
-            found = self.get("FiddlerKongBinding", name) or {}
-            condition = self.conditions(name).get(kind, {})
+            nonlocal condition
+            found = self.get("FiddlerKongBinding", name)
+            condition = _conditions(found).get(kind, {})
             wanted = (status, reason, found["metadata"]["generation"]) if found else None
             return (condition.get("status"), condition.get("reason"), condition.get("observedGeneration")) == wanted
 
         self.until(holds, f"{kind}={status} ({reason}) of {self.namespace}/{name}", seconds)
-        return self.conditions(name)[kind]
+        return condition
 
     def until_ready(self, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
         """Wait until a binding is Ready and Kong has confirmed its routes, which the first of a cluster do not wait for."""

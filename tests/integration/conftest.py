@@ -2,7 +2,7 @@
 
 `operator`  `fiddler-kong run` as a process, with the permissions of the shipped service account
 `kong_operator` a stand-in for Kong Operator, for gateways that it makes
-`backstage` a second stage without an operator, for tests that start their own, break shared objects, or count reads
+`backstage` the stage before `operator` runs on it, for modules that start their own operator, break shared objects, or count reads
 `refusing_arena`  a namespace on `backstage` with an operator, for tests in which Kong refuses its configuration
 `arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on unexpected objects
 """
@@ -14,26 +14,32 @@ from collections.abc import Iterator
 
 import pytest
 
-from devcluster import Cluster
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
 from tests.integration.children import breaches
 from tests.integration.kong_operator import kong_operating
 from tests.integration.own import own_arena
-from tests.staging import staged
 
 
 @pytest.fixture(scope="package")
-def backstage() -> Iterator[Stage]:
-    with staged(Cluster.start(audit_reads=True)) as (started, _):
-        yield started
+def on_duty() -> list[OperatorProcess]:
+    """`operator`, from its start to the end of the package."""
+    return []
 
 
 @pytest.fixture(scope="package")
-def operator(stage: Stage) -> Iterator[OperatorProcess]:
+def operator(stage: Stage, on_duty: list[OperatorProcess]) -> Iterator[OperatorProcess]:
     with OperatorProcess(stage.cluster) as process:
+        on_duty.append(process)
         yield process
+
+
+@pytest.fixture(scope="module")
+def backstage(stage: Stage, on_duty: list[OperatorProcess]) -> Stage:
+    """The order of tests runs these modules first; no module may have tests of both kinds."""
+    assert on_duty == [], "The operator of the package runs already: move the tests with `backstage` to a module of their own."
+    return stage
 
 
 @pytest.fixture(scope="package")

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from tests.integration.arena import Arena, Manifest
 
-__all__ = ["ANNOTATION", "PLUGINS", "attached_binding", "foreign_plugin", "http_route", "ingress", "listed", "rest_of", "service"]
+__all__ = ["ANNOTATION", "PLUGINS", "TYPES", "attached_binding", "foreign_plugin", "http_route", "ingress", "listed", "rest_of", "service"]
 
 ANNOTATION: Final = "konghq.com/plugins"
 PLUGINS: Final = ("assistant-openai-ai-proxy", "assistant-opentelemetry", "assistant-pre-function")
 """Our plugins for the route `openai` of the binding `assistant`, sorted."""
+TYPES: Final = ("ai-proxy", "opentelemetry", "pre-function")
+"""Their types."""
 
 
 def service(arena: Arena, name: str = "llm", plugins: str | None = None) -> Manifest:

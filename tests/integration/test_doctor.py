@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,8 +15,7 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from fiddler_kong_operator.cli import main
 from tests.integration.arena import SETTINGS, Arena, Manifest
-from tests.integration.diagnoses import doctor, found
-from tests.integration.own import own_arena
+from tests.integration.diagnoses import doctor, found, until_named
 from tests.integration.targets import attached_binding, foreign_plugin, ingress, service
 
 Setup = Callable[[Arena], list[Manifest]]
@@ -25,7 +23,6 @@ Setup = Callable[[Arena], list[Manifest]]
 
 CANARY: Final = "canary-VERY-secret-0123456789"
 PATIENT: Final = "patient"
-PATIENCE: Final = 60.0
 OTHER_ID: Final = "11111111-1111-4111-8111-111111111111"
 
 
@@ -169,23 +166,12 @@ BREAKS: Final = {
 }
 
 
-def until_named(arena: Arena, names: set[str]) -> str:
-    """Look until the doctor has found these; returns what it said then."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        result = doctor(arena, name=PATIENT)
-        if found(result) >= names:
-            return result.output
-        assert time.monotonic() < deadline, result.output
-        time.sleep(arena.poll)
-
-
 @pytest.mark.parametrize("broken", BREAKS.values(), ids=BREAKS)
 def test_the_doctor_names_the_cause(clinic: Arena, broken: Break) -> None:
     made = broken.setup(clinic)
     clinic.put(*made)
     try:
-        assert CANARY not in until_named(clinic, set(broken.named))
+        assert CANARY not in until_named(clinic, set(broken.named), PATIENT)
     finally:
         clinic.delete("FiddlerKongBinding", PATIENT)
         clinic.until_gone("FiddlerKongBinding", PATIENT)
@@ -230,26 +216,3 @@ def test_a_user_without_rights_learns_which_are_missing(clinic: Arena) -> None:
     assert result.exit_code in {1, 2}
     assert "NotReadable" in found(result)
     assert "is forbidden" in result.output
-
-
-def test_an_operator_that_does_not_run_is_named(backstage: Stage) -> None:
-    with OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator) as arena:
-        arena.put(arena.binding(name=PATIENT))
-        arena.until_ready(PATIENT)
-        operator.stop()
-
-        stopped = found(doctor(arena, name=PATIENT))
-
-        operator.start()
-        assert "OperatorNotRunning" in stopped
-
-
-def test_a_gateway_that_is_frozen_is_named(backstage: Stage) -> None:
-    with OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator) as arena:
-        arena.put(arena.binding(name=PATIENT))
-        arena.until_ready(PATIENT)
-        arena.put(foreign_plugin(arena, "cors"), service(arena), ingress(arena, plugins="cors,cors"))
-
-        until_named(arena, {"GatewayFrozen"})
-
-        arena.delete("Ingress", "llm")

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import base64
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from devcluster.errors import ApiError
-from devcluster.operator_process import OperatorProcess
 from devcluster.ports import free_ports
-from devcluster.stage import Stage
 from tests.integration.arena import Arena, Manifest
-from tests.integration.diagnoses import diagnosed
-from tests.integration.own import own_arena
+from tests.integration.dry_runs import NEXT_ATTEMPT, probed_plugin, until_refused
 from tests.integration.targets import attached_binding, service
 
 ADMISSION: Final = "admissionregistration.k8s.io/v1"
-DEFINITION: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/kongplugins.configuration.konghq.com"
-NEXT_ATTEMPT: Final = 100.0
-"""Seconds in which a refused write is surely tried again."""
 
 
 @contextmanager
@@ -55,26 +47,6 @@ def policy(arena: Arena, resource: str, operation: str, expression: str, message
     )
 
 
-def until_refused(arena: Arena, message: str, manifest: Manifest) -> None:
-    """Wait until the API server refuses such an object, in a dry run."""
-    path = arena.path(manifest["kind"], manifest["metadata"]["name"])
-
-    def refused() -> bool:
-        flags = "fieldManager=test&force=true&fieldValidation=Strict&dryRun=All"
-        try:
-            arena.stage.cluster.api.request("PATCH", f"{path}?{flags}", manifest, "application/apply-patch+yaml")
-        except ApiError as error:
-            return message in str(error)
-        return False
-
-    arena.until(refused, f"the refusal: {message}")
-
-
-def plugin(arena: Arena, **content: Any) -> Manifest:
-    """A plugin that does not exist."""
-    return arena.manifest("configuration.konghq.com/v1", "KongPlugin", "probed", plugin="cors", **content)
-
-
 def test_a_webhook_that_is_down_is_named_and_waited_for(arena: Arena) -> None:
     down = {"url": f"https://127.0.0.1:{free_ports(1)[0]}/"}
     hook = {"name": "validations.kong.example.com", "clientConfig": down, "sideEffects": "None", "admissionReviewVersions": ["v1"]}
@@ -88,7 +60,7 @@ def test_a_webhook_that_is_down_is_named_and_waited_for(arena: Arena) -> None:
     arena.put(arena.binding())
     arena.until_ready()
     with applied(arena, configuration):
-        until_refused(arena, "failed calling webhook", plugin(arena))
+        until_refused(arena, "failed calling webhook", probed_plugin(arena))
         arena.put(arena.binding({"sessions": {"headers": ["X-Other"]}}))
 
         found = arena.until_condition("Ready", "False", "WriteFailing", seconds=15)
@@ -162,29 +134,3 @@ def test_a_key_is_rotated_although_somebody_made_the_derived_secret_immutable(ar
 
     arena.until(rotated, "the rotated key")
     arena.until_ready()
-
-
-def test_a_definition_without_config_patches_is_named_and_the_new_one_is_used_without_a_restart(backstage: Stage) -> None:
-    api = backstage.cluster.api
-    definition = api.get(DEFINITION)
-    old = copy.deepcopy(definition)
-    for version in old["spec"]["versions"]:
-        del version["schema"]["openAPIV3Schema"]["properties"]["configPatches"]
-        version["schema"]["openAPIV3Schema"].pop("x-kubernetes-validations", None)
-    with OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator) as arena:
-        api.request("PATCH", DEFINITION, {"spec": old["spec"]}, "application/merge-patch+json")
-        try:
-            until_refused(arena, "configPatches", plugin(arena, configPatches=[]))
-            arena.put(arena.binding())
-
-            found = arena.until_condition("Ready", "False", "KongDefinitionOutdated")
-            assert "Kong Ingress Controller 3.1" in found["message"]
-            assert 'unknown field "configPatches"' in found["message"]
-            assert arena.get("KongPlugin", "assistant-opentelemetry") is None
-            assert "KongDefinitionOutdated" in diagnosed(arena)
-        finally:
-            api.request("PATCH", DEFINITION, {"spec": definition["spec"]}, "application/merge-patch+json")
-
-        arena.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Disabled"}})  # retries at once
-        arena.until_ready(seconds=NEXT_ATTEMPT)  # the API server serves the old definition for a moment
-        assert arena.existing("KongPlugin", "assistant-opentelemetry")["configPatches"]

@@ -19,9 +19,10 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS, OWNED
 from tests.integration.arena import Arena, Manifest
 from tests.integration.commands import fiddler_kong
+from tests.integration.dry_runs import until_refused
 from tests.integration.own import own_arena
 from tests.integration.targets import attached_binding, foreign_plugin, service
-from tests.integration.test_refused_writes import applied, policy, until_refused
+from tests.integration.test_refused_writes import applied, policy
 from tests.integration.workload import Gateway
 
 FROZEN: Final = "this list is frozen"

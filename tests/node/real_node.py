@@ -128,10 +128,9 @@ def test_an_upgrade_leaves_the_gateway_alone(land: Land) -> None:
 
 def test_everything_is_given_back(land: Land) -> None:
     land.kubectl("--namespace=ai", "delete", "fkb/assistant", "--timeout=300s")
-    land.rolled_out("kong", "kong-gateway")
-    land.until(lambda: len(land.processes()) == 2, "two gateway pods")
 
-    assert with_settings(land) == [{}, {}]
+    land.until(lambda: with_settings(land) == [{}, {}], "two gateway pods without the settings")
+    land.rolled_out("kong", "kong-gateway")
     land.until(lambda: land.get("ai", "kongplugins,ingresses")["items"] == [], "the end of the binding's objects")
     assert land.release.run("uninstall", "--wait", "--timeout=300s").returncode == 0
     assert land.pods(NAMESPACE, "") == []

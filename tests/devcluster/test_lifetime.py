@@ -49,6 +49,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
+@pytest.mark.exhaustive
 def test_two_clusters_side_by_side(cluster: Cluster) -> None:
     with Cluster.start(kong=False) as other:
         assert cluster.server != other.server
@@ -120,6 +121,7 @@ def test_a_command_runs_in_a_cluster_of_its_own_and_gives_its_exit_code() -> Non
     assert not os.path.lexists(kubeconfig)
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_stops_a_run() -> None:
     command = [*DEVCLUSTER, "run", "--no-kong", "--", "/bin/sh", "-c", "echo $KUBECONFIG; exec sleep 600"]
     with subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as run:

@@ -13,7 +13,7 @@ from .evidence import Case, Look, Pod
 from .looking import look
 from .reach import Goal, Reach, read_reach, unread_reason
 
-__all__ = ["goal_of", "probe_from_gateway", "server_pod"]
+__all__ = ["goal_of", "probe_from_gateway"]
 
 _SECONDS: Final = 40.0
 """For the whole command, whose program gives up after 20."""

@@ -8,7 +8,7 @@ from typing import Final
 from fiddler_kong_operator.doctor.diagnosis import Outcome
 from fiddler_kong_operator.doctor.evidence import Case
 from fiddler_kong_operator.doctor.fixes import kubectl
-from fiddler_kong_operator.doctor.from_gateway import goal_of, server_pod
+from fiddler_kong_operator.doctor.from_gateway import goal_of
 from fiddler_kong_operator.doctor.reach import Reach, Stage
 from fiddler_kong_operator.plan.acceptance.endpoint import GRPC_HINT, GRPC_PORT
 from fiddler_kong_operator.plan.gateway.verify_depth import VERIFY_DEPTH
@@ -42,10 +42,8 @@ def check_from_gateway(case: Case) -> Outcome:
 def _nothing(case: Case) -> str:
     if goal_of(case) is None:
         return "the binding is not accepted"
-    if server_pod(case) is None:
-        spec = case.snapshot.binding.spec
-        return f"the gateway has no ready pod with the container {spec.gateway.container if spec else ''}"
-    return "nobody asked for it"
+    spec = case.snapshot.binding.spec
+    return f"the gateway has no ready pod with the container {spec.gateway.container if spec else ''}"
 
 
 def _judge(reach: Reach) -> Outcome:

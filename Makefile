@@ -60,7 +60,7 @@ test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its im
 test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (an hour)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@FAULTS=all $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal tests/faults tests/generated tests/security
-	@$(BIN)/python -m pytest -m exhaustive tests/devcluster tests/integration
+	@$(BIN)/python -m pytest -m exhaustive tests/devcluster tests/integration tests/soak
 
 soak: $(STAMP) ## Churn and faults for ten minutes: no leak, no needless write (MINUTES=60 takes longer)
 	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 tests/soak/soak.py

@@ -17,8 +17,8 @@ from xdist.scheduler import LoadFileScheduling
 from tests.staging import cluster, namespace, stage  # noqa: F401 - fixtures, found by their names
 
 _HERE: Final = Path(__file__).parent
-_ORDER: Final = ("soak", "generated", "crd", "devcluster", "faults", "integration", "security")
-"""The folders whose tests need a control plane; the first two are those whose tests take longest."""
+_ORDER: Final = ("generated", "faults", "devcluster", "crd", "soak", "integration", "security")
+"""The folders whose tests need a control plane, those that take longest first."""
 
 _TOGETHER: Final = frozenset({"faults", "generated"})
 """Folders that one worker runs whole, because each worker would make their costly fixtures again."""

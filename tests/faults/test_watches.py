@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -13,6 +13,8 @@ from tests.faults.scenarios import given_back, ready
 from tests.faults.script import EndAtOnce, Rule, Silence, StaleList, Withhold, watches
 from tests.faults.targets import attaching, target, users_plugin
 from tests.integration.arena import SETTINGS
+
+pytestmark = pytest.mark.exhaustive
 
 ATTEMPTS: Final = 5
 SHORTEST_PAUSE: Final = 0.2
@@ -76,11 +78,6 @@ CHANGES: Final[dict[str, tuple[Step, Step, Holds]]] = {
 """By resource: the preparation, a user's action on an object of it, and the condition that shows the operator's reaction."""
 
 
-def each(*resources: str, representative: str = "") -> list[Any]:
-    """Resources as parameters; those that are not representative run only in `make test-faults`."""
-    return [pytest.param(name, marks=() if name == representative else pytest.mark.exhaustive) for name in resources]
-
-
 def unnoticed(ground: Ground, act: Step, noticed: Holds) -> None:
     """Do something that the operator's watch does not report."""
     act(ground)
@@ -88,7 +85,7 @@ def unnoticed(ground: Ground, act: Step, noticed: Holds) -> None:
     assert not noticed(ground)
 
 
-@pytest.mark.parametrize("resource", each(*CHANGES))
+@pytest.mark.parametrize("resource", list(CHANGES))
 def test_changes_missed_by_a_silent_watch_are_noticed_when_its_connection_breaks(ground: Ground, resource: str) -> None:
     prepare, act, noticed = CHANGES[resource]
     prepare(ground)
@@ -102,7 +99,7 @@ def test_changes_missed_by_a_silent_watch_are_noticed_when_its_connection_breaks
     ground.until_quiet()
 
 
-@pytest.mark.parametrize("resource", each(*CHANGES, representative="fiddlerkongbindings"))
+@pytest.mark.parametrize("resource", list(CHANGES))
 def test_events_dropped_before_a_version_expired_are_noticed(ground: Ground, resource: str) -> None:
     prepare, act, noticed = CHANGES[resource]
     prepare(ground)
@@ -116,7 +113,7 @@ def test_events_dropped_before_a_version_expired_are_noticed(ground: Ground, res
     ground.until_quiet()
 
 
-@pytest.mark.parametrize("resource", each("fiddlerkongbindings", "secrets", "deployments"))
+@pytest.mark.parametrize("resource", ["fiddlerkongbindings", "secrets", "deployments"])
 def test_an_error_event_ends_in_a_working_watch(ground: Ground, resource: str) -> None:
     ready(ground)
     ground.end_watches(resource, error=500)
@@ -129,7 +126,7 @@ def test_an_error_event_ends_in_a_working_watch(ground: Ground, resource: str) -
     ground.until_quiet()
 
 
-@pytest.mark.parametrize("resource", each("fiddlerkongbindings", "secrets", representative="fiddlerkongbindings"))
+@pytest.mark.parametrize("resource", ["fiddlerkongbindings", "secrets"])
 def test_a_server_that_ends_every_watch_at_once_is_not_stormed(ground: Ground, resource: str) -> None:
     ready(ground)
     ground.script.add(Rule(watches(resource), EndAtOnce(), times=None))
@@ -145,7 +142,7 @@ def test_a_server_that_ends_every_watch_at_once_is_not_stormed(ground: Ground, r
     ground.until_ready()
 
 
-@pytest.mark.parametrize("resource", each(*CHANGES))
+@pytest.mark.parametrize("resource", list(CHANGES))
 def test_a_restart_on_lists_from_before_the_binding_ends_in_the_same_state(ground: Ground, resource: str) -> None:
     ready(ground)
     before = ground.state()

@@ -118,13 +118,9 @@ def test_only_the_leader_writes(pair: Pair) -> None:
     assert asked <= {"get", "list", "watch"}
     assert pair.waiting.operator.health() is not None
     assert not pair.waiting.leads
-
-
-def test_the_lease_names_its_holder(pair: Pair) -> None:
-    spec = pair.arena.stage.cluster.api.get(LEASE)["spec"]
-
-    assert f"_{pair.leader.process.popen.pid}_" in spec["holderIdentity"]
-    assert spec["leaseDurationSeconds"] == SHORT
+    lease = pair.arena.stage.cluster.api.get(LEASE)["spec"]
+    assert f"_{pair.leader.process.popen.pid}_" in lease["holderIdentity"]
+    assert lease["leaseDurationSeconds"] == SHORT
 
 
 @pytest.mark.parametrize("lease_seconds", [LONG])
@@ -159,6 +155,7 @@ def test_a_leader_that_is_killed_is_followed_when_its_lease_is_over(pair: Pair) 
     assert first - last >= SHORT
 
 
+@pytest.mark.exhaustive  # make test freezes a leader in tests/faults
 def test_a_leader_that_was_frozen_writes_nothing_when_it_continues_after_its_time(pair: Pair) -> None:
     pair.put_bindings("one")
     pair.arena.until_ready("one")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import pytest
+
 from tests.soak.endurance import Endurance
 from tests.soak.population import Population
 
 Begin = Callable[[Population, int, Collection[int]], Endurance]
 
 
+@pytest.mark.exhaustive
 def test_after_churn_and_faults_all_is_as_before_and_every_write_had_a_cause(endurance: Begin) -> None:
     soak = endurance(Population(24), 8, {6})
 

@@ -33,9 +33,10 @@ BREATH: Final = 0.25
 LATE_FIGURES: Final = 60.0
 """Seconds in which a figure must return to its former value: running probes and idle connections end by then."""
 
-PERMANENT: Final = 5
-"""Connections without a watch that may exist at any time: up to three that renew the Lease in turn, since aiohttp takes the one that has
-been idle longest and every renewal keeps it for another 15 s; one for reading the figures; one of a probe."""
+PERMANENT: Final = 9
+"""Connections without a watch that may exist at any time. Seven are used in turn: aiohttp takes the one that has been idle longest, and
+each request keeps one for another 15 s, in which the Lease is renewed four times and Kong Operator's two kinds are looked for three times.
+One is for reading the figures, one of a probe."""
 
 
 @dataclass

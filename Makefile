@@ -54,9 +54,6 @@ test: lint verify ## Lint, generated files, tests (TESTS=path runs only those te
 test-collector: $(STAMP) ## The page's configuration in a real OpenTelemetry Collector, which is built first (not part of `make test`)
 	@$(BIN)/python -m pytest tests/standins/real_collector.py
 
-test-e2e: $(STAMP) ## In containers, with kind (needs a Docker engine and its images; not part of `make test`)
-	@$(BIN)/python -m pytest tests/e2e/kind_cluster.py
-
 test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (an hour)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@FAULTS=all $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal tests/faults tests/generated tests/security
@@ -95,11 +92,17 @@ test-image: $(STAMP) image ## Run the operator in its image, with a read-only ro
 	@IMAGE=$(IMAGE) $(BIN)/python -m pytest tests/image/running_image.py
 
 test-node: $(STAMP) image ## Run everything in pods, under a real kubelet in a container of podman (as root)
-	@scripts/make-base localhost/fiddler-kong-base --missing node
+	@scripts/make-base localhost/fiddler-kong-base --missing node pause
 	@CONTAINERFILE=devcluster/node/Containerfile scripts/build-image $(STAND_INS)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@$(BIN)/python -m devcluster build kubelet kube-proxy >/dev/null
 	@IMAGE=$(IMAGE) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 --exitfirst tests/node/real_node.py
+
+test-e2e: $(STAMP) image ## The same on kind (as root); with images of others: NODE_IMAGE=kindest/node:TAG KONG_IMAGE=kong/kong-gateway:TAG
+	@[ -n "$(NODE_IMAGE)" ] || scripts/make-base localhost/fiddler-kong-base --missing pause kind iptables
+	@CONTAINERFILE=devcluster/node/Containerfile scripts/build-image $(STAND_INS)
+	@CARRIER=kind NODE_IMAGE=$(NODE_IMAGE) KONG_IMAGE=$(KONG_IMAGE) IMAGE=$(IMAGE) \
+		$(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 --exitfirst tests/node/real_node.py
 
 sbom: $(STAMP) ## Write the operator's bill of materials to dist/
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m release sbom

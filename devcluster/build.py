@@ -58,6 +58,10 @@ class Builder:
                     self._copy(wanted, target)
         return target
 
+    def source(self, wanted: Definitions) -> Path:
+        """Return the folder in Go's module cache; its files are read-only."""
+        return _module_folder(find_go(wanted.module.go_version, self.reporter), wanted) / wanted.folder
+
     def _cached(self, component: Component) -> Path:
         return self.cache / "bin" / f"{component.name}-{component.key}" / component.name
 
@@ -104,9 +108,8 @@ class Builder:
             unfinished.unlink(missing_ok=True)
 
     def _copy(self, wanted: Definitions, target: Path) -> None:
-        go = find_go(wanted.module.go_version, self.reporter)
         with self.reporter.task(f"{wanted.title} {wanted.version}"):
-            source = _module_folder(go, wanted) / wanted.folder
+            source = self.source(wanted)
             files = sorted(source.glob(wanted.pattern))
             if not files:
                 raise BuildError(f"{source} holds no resource definitions")

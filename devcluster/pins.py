@@ -13,7 +13,18 @@ from typing import Final, Self
 
 from .errors import BuildError
 
-__all__ = ["COMPONENTS", "CONTROL_PLANE", "GATEWAY_API_CRDS", "KONG_CRDS", "NODE", "Component", "Definitions", "GoModule", "host_platform"]
+__all__ = [
+    "COMPONENTS",
+    "CONTROL_PLANE",
+    "GATEWAY_API_CRDS",
+    "KIND_FILES",
+    "KONG_CRDS",
+    "NODE",
+    "Component",
+    "Definitions",
+    "GoModule",
+    "host_platform",
+]
 
 _GO_FOLDER: Final = Path(__file__).resolve().parent / "go"
 _REQUIREMENT: Final = re.compile(r"^(?:require)?\s*(?P<path>[^\s()]+) (?P<version>v[^\s]+)(?: //.*)?$", re.MULTILINE)
@@ -100,7 +111,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Definitions:
-    """Resource definitions that lie as YAML files in the Go module `path`, which `module` pins."""
+    """Files in a folder of the Go module `path`, which `module` pins, such as resource definitions; `pattern` says which."""
 
     title: str
     name: str
@@ -115,10 +126,10 @@ class Definitions:
         return self.module.version(self.path)
 
 
-def _kubernetes(name: str) -> Component:
+def _kubernetes(name: str, folder: str = "kubernetes") -> Component:
     package = "k8s.io/component-base/version"
     stamps = ((f"{package}.gitVersion", "{version}"), (f"{package}.gitMajor", "{major}"), (f"{package}.gitMinor", "{minor}"))
-    return Component(name, GoModule.named("kubernetes"), f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", stamps)
+    return Component(name, GoModule.named(folder), f"k8s.io/kubernetes/cmd/{name}", "k8s.io/kubernetes", stamps)
 
 
 _KIC: Final = "github.com/kong/kubernetes-ingress-controller/v3"
@@ -131,6 +142,8 @@ _ALL: Final = (
     _kubernetes("kubectl"),
     _kubernetes("kubelet"),
     _kubernetes("kube-proxy"),
+    _kubernetes("kubeadm", "kubeadm"),
+    Component("coredns", GoModule.named("coredns"), ".", "github.com/coredns/coredns"),
     Component("kwok", GoModule.named("kwok"), "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok"),
     Component(
         "kong-ingress-controller",
@@ -182,3 +195,8 @@ GATEWAY_API_CRDS: Final = Definitions(
     "gateway.networking.k8s.io_[!v]*.yaml",
 )
 """Those of the standard channel, without its admission policy."""
+
+KIND_FILES: Final = Definitions(
+    "the files of kind's base image", "kind-files", GoModule.named("kind"), "sigs.k8s.io/kind", "images/base/files", "**"
+)
+"""Those from which `devcluster.kind` makes a node image."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tarfile
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -97,11 +95,7 @@ class Node:
 
     def load_program(self, program: Path, image: str) -> None:
         """Make an image of one static program, and copy it into the node."""
-        with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder) / "root.tar"
-            with tarfile.open(archive, "w") as root:
-                root.add(program, "program", recursive=False)
-            self._podman.run("import", "--quiet", '--change=ENTRYPOINT ["/program"]', archive, image)
+        self._podman.import_program(program, image, "/program", '--change=ENTRYPOINT ["/program"]')
         self.load(image)
         self._podman.run("rmi", "--force", image)
 

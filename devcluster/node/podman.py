@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from devcluster.errors import DevClusterError
 
-__all__ = ["ULIMITS", "Podman", "check_machine"]
+__all__ = ["LIMITS", "ULIMITS", "Podman", "check_machine"]
 
-ULIMITS: Final = ("--ulimit=nofile=20000:20000", "--ulimit=nproc=8192:8192")
+LIMITS: Final = {"nofile": 20000, "nproc": 8192}
 """Below the limits of a machine on which they cannot be raised."""
+
+ULIMITS: Final = tuple(f"--ulimit={name}={limit}:{limit}" for name, limit in LIMITS.items())
 
 _OPTIONS: Final = ("--runtime=runc", "--cgroup-manager=cgroupfs")
 """crun refuses hybrid cgroups, and nothing here runs systemd outside the container."""
@@ -55,6 +59,18 @@ class Podman:
         if done.returncode != 0:
             raise DevClusterError(f"podman {' '.join(map(str, arguments[:3]))} ...: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
+
+    def exists(self, image: str) -> bool:
+        """Whether this machine has an image."""
+        return subprocess.run(self.command("image", "exists", image), check=False).returncode == 0
+
+    def import_program(self, program: Path, image: str, place: str, *changes: str) -> None:
+        """Make an image of one static program, which is at `place` in it."""
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "root.tar"
+            with tarfile.open(archive, "w") as root:
+                root.add(program, place.removeprefix("/"), recursive=False)
+            self.run("import", "--quiet", *changes, archive, image)
 
     def pipe(self, first: tuple[str, ...], second: tuple[str, ...]) -> None:
         """Run two calls, the output of the first into the second; DevClusterError if one of them fails."""

@@ -1,4 +1,4 @@
-"""A release of the chart on the control plane of the tests."""
+"""A release of the chart on a cluster."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from devcluster import Cluster
 from tests.chart.rendering import Helm
 
-__all__ = ["Release"]
+__all__ = ["Reachable", "Release"]
+
+
+class Reachable(Protocol):
+    """A cluster, such as devcluster's: the administrator's kubeconfig, and the programs that use it."""
+
+    @property
+    def kubeconfig(self) -> Path: ...
+
+    def program(self, name: str) -> Path: ...
+
+    def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str: ...
 
 
 @dataclass(frozen=True)
 class Release:
     """A release of the chart, named like its namespace."""
 
-    cluster: Cluster
+    cluster: Reachable
     namespace: str
 
     def run(self, verb: str, *flags: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A cluster with a real node on which everything runs in pods, and questions to it."""
+"""A cluster on whose node everything runs in pods, and questions to it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from devcluster import Cluster
-from devcluster.node import Node
+from devcluster.cluster import is_rolled_out
 from devcluster.stage import APPLICATION_ID, Keys
 from fiddler_kong_operator import __version__
 from tests.chart.rendering import CHART
 from tests.crd.release import Release
-from tests.node.objects import CONTROLLER, KONG, PROXY_PORT, SINK_PORT, STAND_INS, build_objects
+from tests.node.carriers import Carrier
+from tests.node.gateway import Gateway
+from tests.node.objects import CONTROLLER, PROXY_PORT, SINK_PORT, STAND_INS, build_objects
 
 __all__ = ["NAMESPACE", "NEXT", "PATIENCE", "Land", "landed", "settled"]
 
@@ -36,16 +37,16 @@ PATIENCE: Final = 600.0
 
 @dataclass(frozen=True)
 class Land:
-    """The cluster, its node and the keys of the stand-ins."""
+    """The cluster with its node, the gateway's form, and the keys of the stand-ins."""
 
-    cluster: Cluster
-    node: Node
+    carrier: Carrier
+    gateway: Gateway
     keys: Keys
 
     @property
     def release(self) -> Release:
         """The operator's release of the chart."""
-        return Release(self.cluster, NAMESPACE)
+        return Release(self.carrier, NAMESPACE)
 
     @property
     def deployment(self) -> str:
@@ -60,7 +61,7 @@ class Land:
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl."""
-        return self.cluster.kubectl(*arguments, stdin=stdin)
+        return self.carrier.kubectl(*arguments, stdin=stdin)
 
     def get(self, namespace: str, *arguments: str) -> Any:
         """Objects as `kubectl get` reads them."""
@@ -75,13 +76,13 @@ class Land:
         """Wait for a condition."""
         deadline = time.monotonic() + seconds
         while not holds():
-            self.cluster.processes.check()
+            self.carrier.check()
             assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s"
             time.sleep(1)
 
     def rolled_out(self, namespace: str, name: str) -> None:
         """Wait until a Deployment is rolled out."""
-        self.cluster.wait_rolled_out(namespace, name, PATIENCE)
+        self.until(lambda: is_rolled_out(self.get(namespace, "deployment", name)), f"The rollout of {namespace}/{name}")
 
     def leader(self) -> str:
         """The pod that holds the operator's Lease; empty if none does."""
@@ -100,11 +101,10 @@ class Land:
 
     def processes(self) -> list[dict[str, str]]:
         """The KONG_* variables of each gateway process, read where the process runs."""
-        read = "print(open('/proc/1/environ').read())"
         found = []
         for pod in settled(self.pods("kong", "app.kubernetes.io/name=gateway")):
-            text = self.kubectl("--namespace=kong", "exec", pod, "--container=proxy", "--", "/opt/stand-ins/bin/python", "-c", read)
-            entries = (entry.partition("=") for entry in text.strip().split("\0"))
+            text = self.kubectl("--namespace=kong", "exec", pod, "--container=proxy", "--", *self.gateway.environment)
+            entries = (entry.partition("=") for entry in text.strip().replace("\0", "\n").splitlines())
             found.append({name: value for name, _, value in entries if name.startswith("KONG_")})
         return found
 
@@ -134,10 +134,10 @@ class Land:
         for placeholder, value in values.items():
             assert placeholder in text
             text = text.replace(placeholder, value)
-        return text
+        return self.gateway.adapt(text)
 
     def _http(self, port: int, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
-        request = urllib.request.Request(f"http://{self.node.address}:{port}{path}", body, headers or {})
+        request = urllib.request.Request(f"http://{self.carrier.address(port)}{path}", body, headers or {})
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310 - the address is the node's
             return json.load(response)
 
@@ -152,20 +152,20 @@ def _is_ready(pod: Manifest) -> bool:
 
 
 @contextmanager
-def landed(cluster: Cluster) -> Iterator[Land]:
-    """Start the node in a cluster, with the images, the objects around the operator, and the operator by its chart."""
-    with cluster, Node(cluster) as node:
-        land = Land(cluster, node, Keys())
-        stand_ins = f"{STAND_INS}:{__version__}"
-        node.load(f"{IMAGE}:{__version__}", stand_ins)
-        node.load_program(cluster.program("kong-ingress-controller"), CONTROLLER)
-        node.rename(stand_ins, KONG)
-        node.rename(f"{IMAGE}:{__version__}", f"{IMAGE}:{NEXT}")
-        land.kubectl("apply", "--server-side", "--filename=-", stdin="\n---\n".join(map(json.dumps, build_objects(land.keys, stand_ins))))
-        node.publish_names()
-        cluster.create_namespace(NAMESPACE)
-        land.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-        land.install("install", __version__)
-        for namespace, name in (("ai", "sink"), ("ai", "provider"), ("kong", "kong-controller"), ("kong", "kong-gateway")):
-            land.rolled_out(namespace, name)
-        yield land
+def landed(carrier: Carrier) -> Iterator[Land]:
+    """Load the images into a started cluster, and install the objects around the operator, and the operator by its chart."""
+    gateway = Gateway.chosen()
+    land = Land(carrier, gateway, Keys())
+    stand_ins = f"{STAND_INS}:{__version__}"
+    carrier.load(f"{IMAGE}:{__version__}", f"{IMAGE}:{__version__}", f"{IMAGE}:{NEXT}")
+    carrier.load(stand_ins, stand_ins, *gateway.own_names)
+    carrier.load_program(carrier.program("kong-ingress-controller"), CONTROLLER)
+    objects = build_objects(land.keys, stand_ins, gateway)
+    land.kubectl("apply", "--server-side", "--filename=-", stdin="\n---\n".join(map(json.dumps, objects)))
+    carrier.publish_names()
+    land.kubectl("create", "namespace", NAMESPACE)
+    land.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+    land.install("install", __version__)
+    for namespace, name in (("ai", "sink"), ("ai", "provider"), ("kong", "kong-controller"), ("kong", "kong-gateway")):
+        land.rolled_out(namespace, name)
+    yield land

@@ -8,30 +8,27 @@ from typing import Any, Final
 import trustme
 
 from devcluster.stage import APPLICATION_ID, Keys
+from tests.node.gateway import ADMIN_PORT, CERTIFICATES, LICENSE, Gateway
 
-__all__ = ["CONTROLLER", "GATEWAY", "KONG", "PROXY_PORT", "SINK_PORT", "STAND_INS", "build_objects"]
+__all__ = ["CONTROLLER", "GATEWAY", "PROXY_PORT", "SINK_PORT", "STAND_INS", "build_objects"]
 
 Manifest = dict[str, Any]
 
 STAND_INS: Final = "localhost/fiddler-kong-stand-ins"
 CONTROLLER: Final = "localhost/fiddler-kong-test-controller:latest"
-KONG: Final = "docker.io/kong/kong-gateway:3.13.0.3"
-"""On the node, the stand-in has the name of Kong's image, because the operator reads Kong's version from it."""
 
 GATEWAY: Final = {"app.kubernetes.io/name": "gateway"}
 PROXY_PORT: Final = 30080
 SINK_PORT: Final = 30318
-_ADMIN_PORT: Final = 8444
-_CERTIFICATES: Final = "/etc/kong-admin"
 
 
-def build_objects(keys: Keys, stand_ins: str) -> list[Manifest]:
+def build_objects(keys: Keys, stand_ins: str, gateway: Gateway) -> list[Manifest]:
     """Everything, with the keys that the stand-ins accept; `stand_ins` is the image of sink and provider."""
     return [
         *(_named("v1", "Namespace", name, None) for name in ("kong", "ai")),
         *_sink(keys, stand_ins),
         *_provider(keys, stand_ins),
-        *_gateway(),
+        *_gateway(gateway),
         *_controller(),
     ]
 
@@ -88,30 +85,16 @@ def _provider(keys: Keys, image: str) -> list[Manifest]:
     ]
 
 
-def _gateway() -> list[Manifest]:
-    """Two pods. The settings are those of Kong's chart; the stand-in reads KONG_* from the environment of its process."""
+def _gateway(gateway: Gateway) -> list[Manifest]:
+    """Two pods."""
     certificate = trustme.CA().issue_cert("kong-admin.kong.svc")
     pair = {"tls.crt": certificate.cert_chain_pems[0].bytes().decode(), "tls.key": certificate.private_key_pem.bytes().decode()}
-    settings = {
-        "KONG_DATABASE": "off",
-        "KONG_ADMIN_SSL_CERT": f"{_CERTIFICATES}/tls.crt",
-        "KONG_ADMIN_SSL_CERT_KEY": f"{_CERTIFICATES}/tls.key",
-    }
-    ports = [f"--admin-port={_ADMIN_PORT}", "--proxy-port=8000"]
     container = {
         "name": "proxy",
-        "image": KONG.removeprefix("docker.io/"),
-        "args": [
-            "devcluster.gateway",
-            "--own-environment",
-            "--host=0.0.0.0",
-            *ports,
-            "--resolve=api.openai.com:443=http://provider.ai.svc:8080",
-        ],
-        "env": [{"name": name, "value": value} for name, value in settings.items()],
-        "ports": [{"name": "proxy", "containerPort": 8000}, {"name": "admin-tls", "containerPort": _ADMIN_PORT}],
-        "readinessProbe": _answers("/status/ready", _ADMIN_PORT, "HTTPS"),
-        "volumeMounts": [{"name": "admin", "mountPath": _CERTIFICATES}],
+        **gateway.container,
+        "ports": [{"name": "proxy", "containerPort": 8000}, {"name": "admin-tls", "containerPort": ADMIN_PORT}],
+        "readinessProbe": _answers("/status/ready", *gateway.ready),
+        "volumeMounts": [{"name": "admin", "mountPath": CERTIFICATES}],
     }
     volumes = [{"name": "admin", "secret": {"secretName": "kong-admin"}}]
     deployment = _deployment("kong", "kong-gateway", container, GATEWAY, volumes=volumes)
@@ -119,9 +102,10 @@ def _gateway() -> list[Manifest]:
     proxy_port = {"name": "port-80", "port": 80, "targetPort": 8000, "nodePort": PROXY_PORT}
     return [
         _secret("kong", "kong-admin", **pair),
+        *([_secret("kong", LICENSE, license=gateway.license)] if gateway.license else []),
         deployment,
         _service("kong", "kong-proxy", GATEWAY, proxy_port, type="NodePort"),
-        _service("kong", "kong-admin", GATEWAY, {"name": "admin-tls", "port": _ADMIN_PORT}, clusterIP="None"),
+        _service("kong", "kong-admin", GATEWAY, {"name": "admin-tls", "port": ADMIN_PORT}, clusterIP="None"),
     ]
 
 

@@ -1,5 +1,6 @@
-"""The operator on a real node: `make test-node`, which builds the images first. One story; each test goes on where the last one ended.
+"""The operator on a real node: `make test-node`, or `make test-e2e` on kind; both build the images first.
 
+One story; each test goes on where the last one ended.
 Everything runs in pods under a real kubelet: the operator as the chart installs it, Kong Ingress Controller, and the stand-ins for
 Kong, the provider and Fiddler. The stand-in for Kong reads its settings from its own environment, so only a real restart can bring them.
 
@@ -14,15 +15,15 @@ from collections.abc import Iterator
 import pytest
 
 from fiddler_kong_operator import __version__
+from tests.node.carriers import carried
 from tests.node.land import NAMESPACE, NEXT, Land, landed, settled
-from tests.staging import start_visibly
 
 SETTINGS = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
 
 
 @pytest.fixture(scope="module")
 def land(pytestconfig: pytest.Config) -> Iterator[Land]:
-    with landed(start_visibly(pytestconfig)) as found:
+    with carried(pytestconfig) as carrier, landed(carrier) as found:
         yield found
 
 
@@ -103,8 +104,8 @@ def test_a_gateway_pod_that_is_killed_comes_back_with_the_settings(land: Land) -
 
 def test_everything_comes_back_after_a_drain(land: Land) -> None:
     before = revision(land)
-    land.kubectl("drain", "real-node", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
-    land.kubectl("uncordon", "real-node")
+    land.kubectl("drain", land.carrier.node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s")
+    land.kubectl("uncordon", land.carrier.node)
 
     for namespace, name in (("ai", "sink"), ("ai", "provider"), ("kong", "kong-gateway"), (NAMESPACE, land.deployment)):
         land.rolled_out(namespace, name)

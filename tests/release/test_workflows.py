@@ -76,6 +76,6 @@ def test_dependabot_knows_every_go_module_but_those_that_follow_by_hand() -> Non
     updates = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"]
     (directories,) = (update["directories"] for update in updates if update["package-ecosystem"] == "gomod")
 
-    assert set(directories) | {"/devcluster/go/kubernetes"} == {
+    assert set(directories) | {"/devcluster/go/kubernetes", "/devcluster/go/kubeadm"} == {
         f"/devcluster/go/{path.parent.name}" for path in ROOT.glob("devcluster/go/*/go.mod")
     }

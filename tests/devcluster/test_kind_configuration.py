@@ -12,7 +12,7 @@ from devcluster.kind import KindCluster, configuration
 from devcluster.pins import COMPONENTS, CONTROL_PLANE, NODE
 from devcluster.progress import Reporter
 
-VERSIONS = {"etcd": "v3.7.3", "coredns": "v1.14.2"}
+VERSIONS = {"etcd": "v3.7.3", "coredns": "v1.14.1"}
 CONTAINERD = """version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
   SystemdCgroup = true
@@ -43,7 +43,7 @@ def test_kubeadm_takes_the_images_that_are_in_the_node_image() -> None:
 
     assert cluster["imageRepository"] == configuration.IMAGES
     assert json.dumps(cluster["etcd"]).count("v3.7.3") == 1
-    assert cluster["dns"] == {"imageTag": "v1.14.2"}
+    assert cluster["dns"] == {"imageTag": "v1.14.1"}
 
 
 def test_kubeadm_has_the_version_of_the_other_programs() -> None:

@@ -39,11 +39,11 @@ _MODULES: Final = Path("/lib/modules")
 class KindCluster:
     """`with KindCluster(ports, reporter) as cluster`: when the block is entered, the node is Ready and the resource definitions are served.
 
-    `ports` are those of Services of the type NodePort that this machine shall reach. Without `image`, the node image is that of this
-    project, and kind uses podman; with one, such as `kindest/node:v1.36.1`, kind chooses the engine, and pulls the image.
+    `folder` keeps the logs. `ports` are those of Services of the type NodePort that this machine shall reach. Without `image`, the node
+    image is that of this project, and kind uses podman; with one, such as `kindest/node:TAG`, kind chooses the engine, and pulls the image.
     """
 
-    def __init__(self, ports: Iterable[int], reporter: Reporter, image: str = "") -> None:
+    def __init__(self, folder: Path, ports: Iterable[int], reporter: Reporter, image: str = "") -> None:
         _check_machine(image)
         self._reporter = reporter
         self._podman = Podman.find()
@@ -51,7 +51,7 @@ class KindCluster:
         self._image = image
         self._record = ProcessRecord.of(_PREFIX, os.getpid())
         self.name = f"{_PREFIX}-{self._record.pid}-{_start(self._record)}"
-        self._folder = Path(tempfile.mkdtemp(prefix=f"{self.name}-"))
+        self._folder = folder
         wanted = tuple(ports)
         self._ports = dict(zip(wanted, free_ports(len(wanted)), strict=True))
         self._made_modules = False
@@ -88,12 +88,11 @@ class KindCluster:
         """Collect its logs, and delete it with its network."""
         with suppress(DevClusterError):
             self._kind("export", "logs", self.logs / "node", f"--name={self.name}")
-        self._kind("delete", "cluster", f"--name={self.name}", f"--kubeconfig={self.kubeconfig}")
-        if not self._image:
-            with suppress(DevClusterError):
-                self._podman.run("network", "rm", "--force", self.name)
-        if self._made_modules:
-            _MODULES.rmdir()
+        try:
+            self._delete(self.name)
+        finally:
+            if self._made_modules:
+                _MODULES.rmdir()
 
     def check(self) -> None:
         """Nothing: whatever runs is the node's, and kubectl fails without it."""
@@ -161,13 +160,23 @@ class KindCluster:
         for name in self._kind("get", "clusters").split():
             prefix, pid, start = [*name.split("-"), "", ""][:3]
             if prefix == _PREFIX and pid.isdecimal() and not ProcessRecord(_PREFIX, int(pid), f"{boot}/{start}").alive:
-                self._kind("delete", "cluster", f"--name={name}", f"--kubeconfig={self.kubeconfig}")
+                self._delete(name)
+
+    def _delete(self, name: str) -> None:
+        """Delete a cluster. kind gives a container ten seconds to end, which is too short for that of a whole node on a busy machine."""
+        if not self._image:
+            for verb in (("stop", "--time=0"), ("wait",)):
+                with suppress(DevClusterError):
+                    self._podman.run(*verb, f"{name}-control-plane")
+        self._kind("delete", "cluster", f"--name={name}", f"--kubeconfig={self.kubeconfig}")
+        if not self._image:
+            with suppress(DevClusterError):
                 self._podman.run("network", "rm", "--force", name)
 
     def _install_definitions(self) -> None:
         definitions = [*crds.own_definitions(), *crds.kong_definitions(self._reporter), *crds.gateway_definitions(self._reporter)]
         self.kubectl("apply", "--server-side", "--filename=-", stdin="\n---\n".join(map(json.dumps, definitions)))
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
 
     def _kind(self, *arguments: str | Path) -> str:
         """Run kind and return its output; what it says about its progress is kept in a log, whose end is in the error's message."""

@@ -53,12 +53,18 @@ def build_cluster(node_ports: Mapping[int, int], versions: Mapping[str, str] | N
 
 
 def _images(versions: Mapping[str, str]) -> dict[str, Any]:
-    """No registry serves these images, so their names do not matter. etcd need not survive a crash of the machine."""
-    quick = [{"name": "unsafe-no-fsync", "value": "true"}]
+    """No registry serves these images, so their names do not matter. The other settings are for busy machines.
+
+    etcd need not survive a crash of the machine. A leader without rivals need not end because it renewed its lease too late. The third
+    one is kind's own, which the patch would remove.
+    """
+    alone = {"name": "leader-elect", "value": "false"}
     return {
         "kind": "ClusterConfiguration",
         "imageRepository": IMAGES,
-        "etcd": {"local": {"imageTag": versions["etcd"], "extraArgs": quick}},
+        "etcd": {"local": {"imageTag": versions["etcd"], "extraArgs": [{"name": "unsafe-no-fsync", "value": "true"}]}},
+        "controllerManager": {"extraArgs": [alone, {"name": "enable-hostpath-provisioner", "value": "true"}]},
+        "scheduler": {"extraArgs": [alone]},
         "dns": {"imageTag": versions["coredns"]},
     }
 

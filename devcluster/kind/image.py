@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from devcluster.build import Builder
+from devcluster.errors import DevClusterError
 from devcluster.folders import cache_root
 from devcluster.node.podman import Podman
 from devcluster.pins import COMPONENTS, KIND_FILES
@@ -42,7 +44,8 @@ class NodeImage:
         for name in (*_ON_THE_NODE, *_STATIC, "kube-proxy", "coredns"):
             digest.update(COMPONENTS[name].key.encode())
         digest.update(KIND_FILES.version.encode())
-        for file in sorted(path for path in _HERE.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+        own = (_HERE / name for name in ("Containerfile", "configuration.py", "image.py"))
+        for file in (*own, *sorted(path for path in (_HERE / "root").rglob("*") if path.is_file())):
             digest.update(file.read_bytes())
         return f"{IMAGES}/node:{digest.hexdigest()[:16]}"
 
@@ -61,7 +64,15 @@ class NodeImage:
                 self._write_context(Path(folder), programs, files)
                 context = ("--isolation=chroot", "--pull=never", f"--build-arg=BASE={BASE}:kind", f"--file={_HERE / 'Containerfile'}")
                 self.podman.run("build", *context, "--tag", self.name, folder)
+            self._remove_older()
         return self.name
+
+    def _remove_older(self) -> None:
+        """Remove those of former checkouts, of a gigabyte each. One that a cluster uses stays."""
+        for name in self.podman.run("image", "ls", f"--filter=reference={IMAGES}/node", "--format={{.Repository}}:{{.Tag}}").split():
+            if name != self.name:
+                with suppress(DevClusterError):
+                    self.podman.run("rmi", name)
 
     def _write_context(self, folder: Path, programs: dict[str, Path], files: Path) -> None:
         shutil.copytree(files, folder / "files")

@@ -69,11 +69,11 @@ def test_a_machine_without_an_engine_gets_an_instruction(monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(DevClusterError, match="Install Docker, podman or nerdctl"):
-        KindCluster((), Reporter(quiet=True), "kindest/node:v1.37.0")
+        KindCluster(tmp_path, (), Reporter(quiet=True), "kindest/node:v1.37.0")
 
 
-def test_a_user_other_than_root_gets_an_instruction(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_other_than_root_gets_an_instruction(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
 
     with pytest.raises(DevClusterError, match="NODE_IMAGE=kindest/node:TAG"):
-        KindCluster((), Reporter(quiet=True))
+        KindCluster(tmp_path, (), Reporter(quiet=True))

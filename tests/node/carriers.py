@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -89,15 +89,18 @@ class RealNode:
 
 
 @contextmanager
-def carried(pytestconfig: pytest.Config) -> Iterator[Carrier]:
-    """Start what CARRIER names. The first start builds for minutes, so its progress is shown despite pytest's capturing."""
+def carried(pytestconfig: pytest.Config, folder: Path) -> Iterator[Carrier]:
+    """Start what CARRIER names; kind keeps its logs in `folder`.
+
+    The first start builds for minutes, so its progress is shown despite pytest's capturing.
+    """
     if os.environ.get("CARRIER") != "kind":
         with start_visibly(pytestconfig) as cluster, Node(cluster) as node:
             yield RealNode(cluster, node)
         return
-    kind = KindCluster((PROXY_PORT, SINK_PORT), Reporter(), os.environ.get("NODE_IMAGE", ""))
+    kind = KindCluster(folder, (PROXY_PORT, SINK_PORT), Reporter(), os.environ.get("NODE_IMAGE", ""))
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        kind.__enter__()
-    with kind:
+    with ExitStack() as stack:
+        with capture.global_and_fixture_disabled():
+            stack.enter_context(kind)
         yield kind

@@ -22,8 +22,8 @@ SETTINGS = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE"
 
 
 @pytest.fixture(scope="module")
-def land(pytestconfig: pytest.Config) -> Iterator[Land]:
-    with carried(pytestconfig) as carrier, landed(carrier) as found:
+def land(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
+    with carried(pytestconfig, tmp_path_factory.mktemp("kind")) as carrier, landed(carrier) as found:
         yield found
 
 

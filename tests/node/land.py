@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from devcluster.cluster import is_rolled_out
+from devcluster.errors import DevClusterError
 from devcluster.stage import APPLICATION_ID, Keys
 from fiddler_kong_operator import __version__
 from tests.chart.rendering import CHART
@@ -73,11 +74,17 @@ class Land:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def until(self, holds: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-        """Wait for a condition."""
-        deadline = time.monotonic() + seconds
-        while not holds():
+        """Wait for a condition. A question that fails is asked again: kind's API server shares the node with the pods."""
+        deadline, failed = time.monotonic() + seconds, ""
+        while True:
+            try:
+                if holds():
+                    return
+                failed = ""
+            except DevClusterError as error:
+                failed = f"; the last question failed: {error}"
             self.carrier.check()
-            assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s"
+            assert time.monotonic() < deadline, f"{what} did not come within {seconds:.0f} s{failed}"
             time.sleep(1)
 
     def rolled_out(self, namespace: str, name: str) -> None:

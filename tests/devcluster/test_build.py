@@ -101,6 +101,7 @@ def test_versions_come_from_the_pins() -> None:
         "kwok": "v0.8.0",
         "kong-ingress-controller": "v3.4.0",
         "helm": "v3.22.0",
+        "coredns": "v1.14.1",
         "kind": "v0.33.0",
         "actionlint": "v1.7.12",
         "kstatus": "v0.37.2",

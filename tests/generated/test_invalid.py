@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("stock")
 
 VALID: Final = STOCK.any().map(lambda spec: {**spec, "suspend": False})
 PHASES: Final = (Phase.explicit, Phase.generate, Phase.shrink)
-QUICK: Final = settings(max_examples=150, deadline=None, derandomize=True, phases=PHASES)
+QUICK: Final = settings(max_examples=80, deadline=None, derandomize=True, phases=PHASES)
 MANY: Final = settings(max_examples=3000, deadline=None, phases=PHASES)
 FAULTY: Final[SearchStrategy[Mutation]] = VALID.flatmap(lambda spec: st.sampled_from(list(mutations(spec))))
 

@@ -21,6 +21,8 @@ from tests.integration.arena import SETTINGS, Manifest
 from tests.integration.own import own_arena
 from tests.integration.workload import LUA, RATE, Gateway
 
+pytestmark = pytest.mark.exhaustive
+
 THEIRS: Final = {RATE: "0.5", LUA: "sandbox"}
 POLICIES: Final = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 BINDINGS: Final = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"

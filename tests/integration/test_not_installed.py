@@ -76,6 +76,7 @@ def see_the_gateway_api_come(arena: Arena) -> None:
     arena.until_gone("Ingress", "assistant-openai")
 
 
+@pytest.mark.exhaustive
 def test_without_kongs_definitions_a_binding_waits_until_they_come(bare: Stage) -> None:
     with OperatorProcess(bare.cluster) as operator, own_arena(bare, operator) as arena:
         arena.put(arena.binding())

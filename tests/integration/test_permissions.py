@@ -189,6 +189,7 @@ def test_with_roles_alone_a_gateway_elsewhere_cannot_be_seen(backstage: Stage, s
     assert "scoped-c" in found["message"]
 
 
+@pytest.mark.exhaustive
 def test_a_role_that_lacks_a_verb_holds_back_its_own_namespace_only(backstage: Stage, scoped: tuple[OperatorProcess, list[str]]) -> None:
     operator, (served, held) = scoped
     role = json.loads(backstage.cluster.kubectl("--namespace", held, "get", "roles", "--output=json"))["items"][0]

@@ -176,6 +176,7 @@ def test_a_leader_that_was_frozen_writes_nothing_when_it_continues_after_its_tim
     assert [moment for moment in pair.terms(pair.leader) if moment >= taken] == []
 
 
+@pytest.mark.exhaustive
 def test_a_leader_that_is_frozen_during_its_writes_undoes_nothing_when_it_continues_after_its_time(pair: Pair) -> None:
     """Writes that had passed the fence but were not sent yet are sent when it continues. They cannot undo later changes: a creation fails
     where the object exists, a change where it is another version, and the gateway's settings, applied without force, are the same."""

@@ -124,6 +124,7 @@ def policy(arena: Arena) -> tuple[dict[str, Any], dict[str, Any]]:
     }
 
 
+@pytest.mark.exhaustive
 def test_a_restart_writes_nothing_where_a_policy_changes_what_is_written(arena: Arena, operator: OperatorProcess) -> None:
     for manifest in policy(arena):
         arena.stage.cluster.apply(manifest)

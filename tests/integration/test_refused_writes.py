@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import pytest
+
 from devcluster.ports import free_ports
 from tests.integration.arena import Arena, Manifest
 from tests.integration.dry_runs import NEXT_ATTEMPT, probed_plugin, until_refused
@@ -100,6 +102,7 @@ def test_a_quota_is_told_from_a_policy(arena: Arena) -> None:
     arena.until_ready()
 
 
+@pytest.mark.exhaustive
 def test_a_deletion_that_a_policy_blocks_says_so_and_finishes_in_the_end(arena: Arena) -> None:
     message = "Services are frozen (OPS-9)."
     arena.put(service(arena), attached_binding(arena))

@@ -221,17 +221,14 @@ class Arena:
     def until_condition(self, kind: str, status: str, reason: str, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
         """Wait for a condition of a binding, for its newest generation; returns it."""
 
-        condition: Manifest = {}
-
         def holds() -> bool:
-            nonlocal condition
             found = self.get("FiddlerKongBinding", name)
             condition = _conditions(found).get(kind, {})
             wanted = (status, reason, found["metadata"]["generation"]) if found else None
             return (condition.get("status"), condition.get("reason"), condition.get("observedGeneration")) == wanted
 
         self.until(holds, f"{kind}={status} ({reason}) of {self.namespace}/{name}", seconds)
-        return condition
+        return self.conditions(name)[kind]
 
     def until_ready(self, name: str = "assistant", seconds: float = PATIENCE) -> Manifest:
         """Wait until a binding is Ready and Kong has confirmed its routes, which the first of a cluster do not wait for."""

@@ -303,7 +303,7 @@ def test_ours_leave_it_although_the_binding_is_suspended(arena: Arena) -> None:
     arena.put(http_route(arena, ("llm", "canary")))
 
     arena.until(lambda: listed(arena) is None, "the list without ours")
-    assert "SharedBackend" in arena.until_condition("Accepted", "Unknown", "Suspended")["message"]
+    arena.until(lambda: "SharedBackend" in arena.until_condition("Accepted", "Unknown", "Suspended")["message"], "why ours left")
     arena.until_pushed(lambda pushed: split_routes(pushed) == 1 and pushed.types() == [], "the HTTPRoute without our plugins")
 
 

@@ -91,6 +91,7 @@ def test_override_restores_values_and_their_owners(taken_over: Gateway) -> None:
 def test_a_value_changed_since_it_was_taken_over_is_not_overwritten_by_giving_back(taken_over: Gateway) -> None:
     arena = taken_over.arena
     arena.put(arena.binding({"gateway.conflicts": "Refuse"}))
+    arena.until_ready()  # the operator watches bindings and Deployments separately
     taken_over.set_env({"name": RATE, "value": "0.9"})
     message = arena.until_condition("GatewayConfigured", "False", "GatewaySettingConflict")["message"]
     assert f"{field(RATE)}.value is 0.9, set by manager kubectl-edit" in message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from . import crds
@@ -13,6 +12,7 @@ from .bringup import bring_up
 from .build import Builder
 from .errors import ApiError, ComponentDiedError, DevClusterError
 from .kic import KongController, KongControllerOptions, publish_service
+from .kubectl import run_kubectl
 from .pins import COMPONENTS, CONTROL_PLANE
 from .pki import write_kubeconfig
 from .processes import ProcessSet
@@ -148,11 +148,7 @@ class Cluster:
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
         """Run kubectl as the administrator (or with another kubeconfig) and return its output; DevClusterError with its error message."""
-        command = [self.program("kubectl"), f"--kubeconfig={kubeconfig or self.kubeconfig}", *arguments]
-        result = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            raise DevClusterError(f"kubectl {' '.join(map(str, arguments))}: {result.stderr.strip() or result.stdout.strip()}")
-        return result.stdout
+        return run_kubectl(self.program("kubectl"), kubeconfig or self.kubeconfig, *arguments, stdin=stdin)
 
     def apply(self, *sources: Path | Mapping[str, Any]) -> None:
         """Apply manifests as the administrator, server-side with kubectl: files, folders of files, or objects."""

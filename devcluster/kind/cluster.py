@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 from devcluster import crds
 from devcluster.build import Builder
 from devcluster.errors import DevClusterError, log_tail
+from devcluster.kubectl import run_kubectl
 from devcluster.node.podman import LIMITS, Podman
 from devcluster.pins import COMPONENTS
 from devcluster.ports import LOOPBACK, free_ports
@@ -103,11 +104,7 @@ class KindCluster:
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Run kubectl as the administrator and return its output; DevClusterError with its error message."""
-        command = [self.program("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise DevClusterError(f"kubectl {' '.join(map(str, arguments))}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+        return run_kubectl(self.program("kubectl"), self.kubeconfig, *arguments, stdin=stdin)
 
     def address(self, port: int) -> str:
         """Host and port at which this machine reaches one of `ports` of the node."""

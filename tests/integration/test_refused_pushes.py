@@ -87,40 +87,41 @@ def test_a_list_of_others_that_freezes_the_gateway_is_named_until_it_is_mended(r
     arena.until_ready()
 
 
+def freeze(arena: Arena) -> None:
+    """Let Kong refuse its configuration because of a foreign plugin on an Ingress."""
+    before = arena.stage.gateway.refused_pushes
+    arena.put(foreign_plugin(arena, "limits", "opentelemetry", {"colour": "blue"}), ingress(arena, "frozen", "limits", backend="shop"))
+    arena.until(lambda: arena.stage.gateway.refused_pushes > before, "a frozen gateway")
+
+
+def until_named_then_thaw(arena: Arena) -> None:
+    """The binding waits, and names the plugin; it becomes Ready when the Ingress is gone."""
+    arena.until_condition("Ready", "Unknown", "KongNotConfirmed")
+    arena.until(
+        lambda: f"an Event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
+        "the name of the object that freezes the gateway",
+    )
+
+    arena.delete("Ingress", "frozen")
+    arena.until_ready()
+
+
 def test_a_binding_waits_while_another_object_freezes_the_gateway_and_names_it(refusing_arena: Arena) -> None:
     arena = refusing_arena
     arena.put(service(arena, "shop"), ingress(arena, "shop", backend="shop"))
     arena.until(lambda: bool((arena.existing("Ingress", "shop").get("status") or {}).get("loadBalancer")), "an address in this class")
-    before = arena.stage.gateway.refused_pushes
-    arena.put(foreign_plugin(arena, "limits", "opentelemetry", {"colour": "blue"}), ingress(arena, "frozen", "limits", backend="shop"))
-    arena.until(lambda: arena.stage.gateway.refused_pushes > before, "a frozen gateway")
+    freeze(arena)
 
     arena.put(arena.binding())
 
-    arena.until_condition("Ready", "Unknown", "KongNotConfirmed")
-    arena.until(
-        lambda: f"an Event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
-        "the name of the object that freezes the gateway",
-    )
-
-    arena.delete("Ingress", "frozen")
-    arena.until_ready()
+    until_named_then_thaw(arena)
 
 
 def test_a_change_is_not_confirmed_to_an_attached_binding_while_another_object_freezes_the_gateway(refusing_arena: Arena) -> None:
     arena = refusing_arena
-    before = arena.stage.gateway.refused_pushes
     arena.put(service(arena, "shop"), ingress(arena, "shop", backend="shop"))
-    arena.put(foreign_plugin(arena, "limits", "opentelemetry", {"colour": "blue"}), ingress(arena, "frozen", "limits", backend="shop"))
-    arena.until(lambda: arena.stage.gateway.refused_pushes > before, "a frozen gateway")
+    freeze(arena)
 
     arena.put(attached_binding(arena, target="shop"))
 
-    arena.until_condition("Ready", "Unknown", "KongNotConfirmed")
-    arena.until(
-        lambda: f"an Event about KongPlugin {arena.namespace}/limits says why" in arena.conditions()["Ready"]["message"],
-        "the name of the object that freezes the gateway",
-    )
-
-    arena.delete("Ingress", "frozen")
-    arena.until_ready()
+    until_named_then_thaw(arena)

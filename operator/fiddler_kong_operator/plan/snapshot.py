@@ -115,6 +115,8 @@ class Attachable:
     """For a Service: its annotation konghq.com/tls-verify says that Kong must not verify the certificate."""
     attached_at: float = 0.0
     """When our field manager last wrote it (seconds since the epoch, from managedFields); 0 where it never did."""
+    published_at: float = 0.0
+    """For a published Ingress: when its status was last written (like `attached_at`), which Kong's controller does when Kong took it."""
 
     @property
     def doubled(self) -> tuple[str, ...]:

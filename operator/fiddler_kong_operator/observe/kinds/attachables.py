@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey, seconds_of
 from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
-from fiddler_kong_operator.plan.kinds import SERVICE
+from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, AttachableKind, read_attachable
 from fiddler_kong_operator.plan.references import classes_of, has_pattern, named_plugin, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable
@@ -29,11 +29,19 @@ __all__ = [
 
 
 def reduce_attachable(key: ObjectKey, raw: Manifest, _known: object = None) -> Attachable:
-    """The object as far as attachment goes, and when our field manager last wrote it."""
+    """The object as far as attachment goes, and the times of our field manager's last write and of Kong's report."""
     read = read_attachable(key, raw)
     ingress_class = share(read.ingress_class) if read.ingress_class else None
     gateways = tuple(map(share, read.gateways))
-    return replace(read, ingress_class=ingress_class, gateways=gateways, attached_at=written_at(raw["metadata"]))
+    attached_at, published_at = written_at(raw["metadata"]), _published_at(read, raw["metadata"])
+    return replace(read, ingress_class=ingress_class, gateways=gateways, attached_at=attached_at, published_at=published_at)
+
+
+def _published_at(read: Attachable, metadata: Mapping[str, Any]) -> float:
+    if not read.published or read.key.kind != INGRESS.name:
+        return 0.0
+    written = (entry.get("time") for entry in metadata.get("managedFields") or () if entry.get("subresource") == "status")
+    return max(map(seconds_of, written), default=0.0)
 
 
 def index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
@@ -93,7 +101,7 @@ def _judged_anew(records: Records, key: ObjectKey, ingress_class: str) -> Iterab
 
 def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
     """The bindings around an object that changed, and those that expose what it serves, before or now."""
-    if not changed(old, new, "attached_at"):
+    if not changed(old, new, "attached_at", "published_at"):
         return
     yield from everybody_if_frozen(records, old, new)
     for ingress_class in {*_publishing(old)} ^ {*_publishing(new)}:

@@ -7,7 +7,7 @@ and not every installation publishes one. So an address says that Kong serves th
 other Ingresses of the class have one. Neither says anything about a later change of annotations or plugins.
 
 So a change that was written while Kong refuses everything because of another object is not confirmed either. Kong's controller posts that
-refusal with the next synchronization, and a success about every five minutes.
+refusal with the next synchronization, and a success about every five minutes. A new address tells earlier that the refusal is over.
 """
 
 from __future__ import annotations
@@ -85,10 +85,16 @@ def _others_refusals(snapshot: Snapshot) -> Iterator[KongWarning]:
 
 
 def _refuses_last_change(refusal: KongWarning, snapshot: Snapshot) -> bool:
-    """Whether Kong cannot have taken the last change: the change came after this refusal began, and after the last success."""
+    """Whether Kong cannot have taken the last change: it came after this refusal began, the last success, and the routes' addresses."""
     if refusal.about.kind == _POD and (_REFUSED not in refusal.message or refusal.about.namespace != _namespace(snapshot)):
         return False
-    return _last_change(snapshot) > max(refusal.first_seen - _SYNC, snapshot.taken_at)
+    return _last_change(snapshot) > max(refusal.first_seen - _SYNC, snapshot.taken_at, *_addressed(snapshot))
+
+
+def _addressed(snapshot: Snapshot) -> Iterator[float]:
+    """When the binding's Ingresses got their addresses."""
+    targets = (snapshot.targets.get(key) for key in entries_of(snapshot.binding))
+    return (target.published_at for target in targets if target)
 
 
 def _namespace(snapshot: Snapshot) -> str | None:

@@ -56,6 +56,14 @@ def test_an_ingress_is_published_once_kongs_controller_gave_it_an_address(balanc
     assert reduce_attachable(key(raw), raw).published == expected
 
 
+@pytest.mark.parametrize(("address", "expected"), [([], 0.0), ([{"ip": "192.0.2.1"}], 60.0)], ids=["no address", "address"])
+def test_the_time_of_an_address_is_that_of_the_last_write_of_the_status(address: list[Manifest], expected: float) -> None:
+    raw = {**ingress("shop", 1, ("", "/shop")), "status": {"loadBalancer": {"ingress": address}}}
+    written = [("status", "1970-01-01T00:01:00Z"), ("", "1970-01-01T00:02:00Z")]
+    raw["metadata"]["managedFields"] = [{"manager": "kong", "subresource": place, "time": time} for place, time in written]
+    assert reduce_attachable(key(raw), raw).published_at == expected
+
+
 # Triggers
 
 

@@ -244,6 +244,13 @@ def test_a_confirmed_route_does_not_confirm_a_later_change() -> None:
     assert shown.reason.name == "KongNotConfirmed"
 
 
+@pytest.mark.parametrize(("published", "expected"), [(20, "PluginsProgrammed"), (40, "KongNotConfirmed")], ids=["after", "before"])
+def test_an_address_that_came_after_the_last_change_shows_that_a_refusal_is_over(published: float, expected: str) -> None:
+    refusal = KongWarning(BROKEN, APPLY_FAILED, "no such field", NOW - 35, NOW - 60)
+    taken = Attachable(INGRESS, "uid", "1", (), "kong", published=True, attached_at=NOW - 30, published_at=NOW - published)
+    assert found(make_snapshot(targets={INGRESS: taken}, class_published=True, refusals=(refusal,))).reason.name == expected
+
+
 @pytest.mark.parametrize(("ago", "expected"), [(4.0, 6.0), (-3.0, 10.0), (11.0, None)], ids=["young", "by another clock", "old"])
 def test_a_change_is_looked_at_again_when_kong_must_have_judged_it(ago: float, expected: float | None) -> None:
     assert seconds_to_settle(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", attached_at=NOW - ago)})) == expected

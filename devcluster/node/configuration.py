@@ -18,7 +18,7 @@ _PODS: Final = "10.245.0.0/16"
 def build_kubelet(address: str) -> dict[str, Any]:
     """The kubelet's configuration; `address` is the node's own.
 
-    Nobody but the API server reaches its port: the container's network has no other way in. It evicts nothing for the disk of this machine.
+    Only the API server reaches its port: the container's network has no other way in. It evicts nothing for the disk of this machine.
     """
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",

@@ -31,7 +31,7 @@ def tell(text: str, about: object = "", reason: str = "") -> None:
 
 def tell_bug(kind: str) -> None:
     """Tell that an object of this kind could not be read."""
-    tell(f"A {kind} of the cluster has a form that nobody foresaw, and is left out: please report it.")
+    tell(f"A {kind} of the cluster has an unexpected form and is left out: please report it.")
 
 
 def refusal(sentence: str) -> SystemExit:

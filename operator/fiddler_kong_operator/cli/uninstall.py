@@ -34,7 +34,7 @@ def uninstall(*, everywhere: bool, operator_namespace: str | None, yes: bool, ti
     Where the operator runs, it does the work; where none does, this command takes its Lease and does the work with your rights. The
     definition, the operator and its roles stay: the commands that remove them are printed. It can be interrupted and run again.
 
-    Exit codes: 0 everything is given back, or was shown; 1 something is left; 2 the cluster could not be read, or you lack a right.
+    Exit codes: 0 nothing is left, or all was shown; 1 something is left; 2 the cluster could not be read, or you lack a right.
     """
     access = Access(options["kubeconfig"], options["context"], None, everywhere)
     if everywhere and options["namespace"]:

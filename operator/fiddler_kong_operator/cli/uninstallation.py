@@ -161,4 +161,4 @@ def _held_by_others(view: View) -> Iterator[str]:
     for raw in view.bindings:
         finalizers = raw["metadata"].get("finalizers") or []
         if finalizers and names.FINALIZER not in finalizers:
-            yield f"{BINDING.key(raw)} is given back, and waits for finalizers of others: {', '.join(finalizers)}."
+            yield f"{BINDING.key(raw)} has given everything back; finalizers of others hold it: {', '.join(finalizers)}."

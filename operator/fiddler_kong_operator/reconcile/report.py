@@ -45,7 +45,7 @@ NOTICE_WINDOW: Final = 600.0
 class Reporter:
     """The status, the Events and the log lines of bindings."""
 
-    def __init__(  # noqa: PLR0913 - what it reads from, and whom it tells
+    def __init__(  # noqa: PLR0913 - its sources and its listeners
         self,
         applier: Applier,
         gateways: GatewayOutcomes,

@@ -272,7 +272,7 @@ def test_a_binding_that_others_hold_is_told_at_the_end() -> None:
 
     outcome = uninstall(cluster)
 
-    assert "FiddlerKongBinding ai/assistant is given back, and waits for finalizers of others: example.com/hold." in outcome.problems
+    assert "FiddlerKongBinding ai/assistant has given everything back; finalizers of others hold it: example.com/hold." in outcome.problems
     assert plugins_of(cluster) == "mine"
 
 

@@ -24,7 +24,7 @@ local message = found.Ready.reason .. ": " .. found.Ready.message
 if found.Ready.status == "True" then
   return health("Healthy", message)
 end
--- Unknown while the operator works or waits; False, or Unknown without Reconciling, where somebody must look.
+-- Unknown while the operator works or waits; False, or Unknown without Reconciling, where a person must look.
 if found.Ready.status == "Unknown" and found.Reconciling ~= nil and found.Reconciling.status == "True" then
   return health("Progressing", message)
 end

@@ -24,7 +24,7 @@ REASONS: Final = (
     ),
     Reason(
         "NoTracesYet", _T, "Unknown", "No span was seen in the last day, since the plugins last changed.",
-        "Nothing is wrong if nobody has called a route. Send a call; if it does not show, see the gateway's log.",
+        "Nothing is wrong if no route was called. Send a call; if it does not show, see the gateway's log.",
     ),
     Reason(
         "NotLookedFor", _T, "Unknown", "The operator has not looked for spans: something else comes first, or it is switched off.",

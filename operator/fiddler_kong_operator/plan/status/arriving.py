@@ -51,7 +51,7 @@ def not_seen(spec: BindingSpec) -> Finding:
     return Finding(
         reason("NoTracesYet"),
         f"No span of application {spec.fiddler.application_id} was seen in Fiddler in the last day, since the plugins last changed. "
-        "Nothing is wrong if nobody has called a route: send one call through the gateway, and it shows within minutes. "
+        "Nothing is wrong if no route was called: send one call through the gateway, and it shows within minutes. "
         "If it does not, see the gateway's log for errors of the opentelemetry plugin.",
     )
 

@@ -30,7 +30,7 @@ CASES: list[tuple[dict[str, Any], BindingSpec, str | None, str, str]] = [
         "ArrivingWithDefects",
         "Kong 3.13.0.2 has known defects: the attributes of GenAI spans are wrong (fixed in 3.13.0.3). Upgrade Kong to 3.13.0.3 or later.",
     ),
-    ({"seen": False}, make_spec(), GOOD_VERSION, "NoTracesYet", "Nothing is wrong if nobody has called a route"),
+    ({"seen": False}, make_spec(), GOOD_VERSION, "NoTracesYet", "Nothing is wrong if no route was called"),
     ({"recognized": False, "text": None}, CAPTURED, GOOD_VERSION, "SpansNotRecognized", "service.name is not `kong`"),
     ({"text": False}, CAPTURED, GOOD_VERSION, "SpansWithoutText", "an ai-proxy that runs in place of the binding's"),
     ({"text": False}, OWN_MODEL, GOOD_VERSION, "SpansWithoutText", "ai-proxy of route chat is not the binding's: set logging.log_payloads"),

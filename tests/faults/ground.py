@@ -116,12 +116,6 @@ class Ground(Arena):
         """The faults from now on."""
         return self.proxy.script
 
-    def open(self) -> None:
-        """Create the namespace, its gateway and the Secrets."""
-        self.stage.cluster.create_namespace(self.namespace)
-        self.put(self.gateway(), self.secret("fiddler", self.stage.keys.fiddler), self.secret("openai", self.stage.keys.provider))
-        self.until(self.rolled_out, "the gateway's first rollout")
-
     def close(self) -> None:
         """Stop the operator, remove finalizers in its place, and delete the namespace without waiting."""
         for replica in self.replicas:

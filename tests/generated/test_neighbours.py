@@ -6,7 +6,7 @@ A failure prints the seed of each scene that is concerned, and the scene as YAML
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
@@ -20,24 +20,10 @@ from tests.generated.case import Spec
 from tests.generated.neighbours import Neighbours
 from tests.generated.pool import Pool
 from tests.generated.scene import OTHER_CLASS, Scene, neighbourly
-from tests.integration.arena import SETTINGS, Arena, Manifest
+from tests.integration.arena import Arena
 
 SEEDS: Final = range(6)
 BATCHES: Final = 10
-
-
-class Lot(Arena):
-    """A namespace whose gateway needs no rollout."""
-
-    def gateway(
-        self,
-        image: str = "kong/kong-gateway:3.13.0.3",
-        env: Mapping[str, str] | None = None,
-        kind: str = "Deployment",
-        name: str = "kong-gateway",
-    ) -> Manifest:
-        """A gateway with the settings that a binding wants."""
-        return super().gateway(image, env or SETTINGS, kind, name)
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +45,9 @@ def pool() -> Pool[Spec]:
 def neighbours(stage: Stage, operator: OperatorProcess, pool: Pool[Spec], seeds: Sequence[int]) -> Iterator[Neighbours]:
     """The scenes of these seeds, each in a namespace of its own; deleted afterwards."""
     with ExitStack() as stack:
-        lots = [Lot(stage, operator, f"lot-{secrets.token_hex(3)}") for _ in seeds]
+        lots = [Arena(stage, operator, f"lot-{secrets.token_hex(3)}") for _ in seeds]
         for lot in lots:
-            lot.open()
+            lot.open(provided=True)
             stack.callback(lot.close)
         yield Neighbours([Scene(lot, seed, pool) for lot, seed in zip(lots, seeds, strict=True)])
 

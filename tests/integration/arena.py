@@ -24,6 +24,8 @@ Manifest = dict[str, Any]
 SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLING_RATE": "1.0", "KONG_UNTRUSTED_LUA": "on"}
 """The settings that the integration page demands of the gateway."""
 
+IMAGE: Final = "kong/kong-gateway:3.13.0.3"
+
 PATIENCE: Final = 120.0
 """Seconds that a condition may take on a busy machine."""
 
@@ -74,24 +76,29 @@ class Arena:
 
     # Objects of a test
 
-    def open(self) -> None:
-        """Create the namespace, its gateway and the Secrets."""
+    def open(self, *, image: str = IMAGE, provided: bool = False) -> None:
+        """Create the namespace, its gateway and the Secrets; bindings of a provided gateway find its settings and wait for no rollout."""
         self.stage.cluster.create_namespace(self.namespace)
-        self.put(self.gateway(), self.secret("fiddler", self.stage.keys.fiddler), self.secret("openai", self.stage.keys.provider))
-        self.stage.cluster.wait_rolled_out(self.namespace, "kong-gateway")
+        self.put(
+            self.gateway(image, SETTINGS if provided else None),
+            self.secret("fiddler", self.stage.keys.fiddler),
+            self.secret("openai", self.stage.keys.provider),
+        )
+        self.stage.cluster.wait_rolled_out(self.namespace, "kong-gateway", PATIENCE)
 
     def close(self) -> None:
-        """Delete the bindings while the operator runs, then the namespace and what is outside it, without waiting for its end."""
+        """Delete the bindings while the operator runs, then what the test made, without waiting for its end.
+
+        The namespace stays: the controller manager would need some 140 requests to find it empty.
+        """
         self.stage.cluster.api.request("DELETE", self.path(BINDING.name))
         self.until(lambda: self.all_of(BINDING.name) == [], f"the end of the bindings in {self.namespace}", 30)
-        self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
         for kind, name in self.made:
-            if not KINDS[kind].namespaced:
-                self.stage.cluster.api.request("DELETE", self.path(kind, name))
+            self._remove(kind, name)
 
     def gateway(
         self,
-        image: str = "kong/kong-gateway:3.13.0.3",
+        image: str = IMAGE,
         env: Mapping[str, str] | None = None,
         kind: str = "Deployment",
         name: str = "kong-gateway",
@@ -301,6 +308,13 @@ class Arena:
 
     def _story(self, name: str) -> list[str]:
         return [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in self.conditions(name).values()]
+
+    def _remove(self, kind: str, name: str) -> None:
+        try:
+            self.stage.cluster.api.request("DELETE", self.path(kind, name))
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
 
     def _remember(self, manifest: Manifest) -> None:
         self.made.add((manifest["kind"], manifest["metadata"]["name"]))

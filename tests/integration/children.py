@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from devcluster.audit import Mark, Write
 from fiddler_kong_operator import names
-from tests.integration.arena import SETTINGS, Arena
+from tests.integration.arena import Arena
 
 __all__ = [
     "AI_PROXY",
@@ -20,7 +20,6 @@ __all__ = [
     "breaches",
     "children",
     "events",
-    "provide_gateway",
     "write_lines",
 ]
 
@@ -43,12 +42,6 @@ _COUNTED: Final = frozenset({"uid", "resourceVersion", "generation", "creationTi
 
 _FINALIZERS: Final = ("f:metadata", "f:finalizers")
 _REFUSED: Final = 400
-
-
-def provide_gateway(arena: Arena) -> None:
-    """Give the gateway the settings that a binding needs, as its owner can: the binding then waits for no rollout."""
-    arena.put(arena.gateway(env=SETTINGS))
-    arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
 
 
 def children(arena: Arena, binding: str = "assistant") -> dict[Key, Manifest]:

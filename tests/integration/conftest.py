@@ -4,7 +4,8 @@
 `kong_operator` a stand-in for Kong Operator, for gateways that it makes
 `backstage` the stage before `operator` runs on it, for modules that start their own operator, break shared objects, or count reads
 `refusing_arena`  a namespace on `backstage` with an operator, for tests in which Kong refuses its configuration
-`arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on unexpected objects
+`arena`     a fresh namespace with a gateway Deployment and the two Secrets of the quick start; fails the test on unexpected objects.
+            Where a test is marked `provided`, the gateway has the settings that a binding needs, as its owner can set them
 """
 
 from __future__ import annotations
@@ -57,17 +58,15 @@ def refusing_operator(backstage: Stage) -> Iterator[OperatorProcess]:
 @pytest.fixture
 def refusing_arena(backstage: Stage, refusing_operator: OperatorProcess) -> Iterator[Arena]:
     """A gateway whose image claims a newer Kong than the stand-in is: the operator then accepts what Kong refuses."""
-    with own_arena(backstage, refusing_operator) as arena:
-        arena.put(arena.gateway("kong/kong-gateway:3.15.0.1"))
-        arena.stage.cluster.wait_rolled_out(arena.namespace, "kong-gateway")
+    with own_arena(backstage, refusing_operator, image="kong/kong-gateway:3.15.0.1", provided=True) as arena:
         yield arena
         assert arena.pushed().doubles() == []
 
 
 @pytest.fixture
-def arena(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
+def arena(request: pytest.FixtureRequest, stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     arena = Arena(stage, operator, f"test-{secrets.token_hex(4)}")
-    arena.open()
+    arena.open(provided=request.node.get_closest_marker("provided") is not None)
     try:
         yield arena
         arena.check_contents()

@@ -11,6 +11,8 @@ from fiddler_kong_operator.names import FINALIZER
 from tests.integration.arena import Arena, changed
 from tests.integration.targets import ANNOTATION, PLUGINS, attached_binding, foreign_plugin, ingress, listed, rest_of, service
 
+pytestmark = pytest.mark.provided
+
 OURS: Final = ",".join(PLUGINS)
 TYPES: Final = ["ai-proxy", "opentelemetry", "pre-function"]
 

@@ -23,6 +23,8 @@ from tests.integration.targets import (
     service,
 )
 
+pytestmark = pytest.mark.provided
+
 OURS: Final = ",".join(PLUGINS)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.arena import Arena
+
+pytestmark = pytest.mark.provided
 
 
 def test_a_route_is_confirmed_by_the_address_of_its_ingress(arena: Arena) -> None:

@@ -18,9 +18,10 @@ from tests.integration.children import (
     SERVICE,
     Key,
     children,
-    provide_gateway,
     write_lines,
 )
+
+pytestmark = pytest.mark.provided
 
 Manifest = dict[str, Any]
 
@@ -80,7 +81,6 @@ OF_KIND: Final[dict[Key, dict[str, Manifest]]] = {
 
 @pytest.fixture
 def ready(arena: Arena) -> Arena:
-    provide_gateway(arena)
     arena.put(arena.binding())
     arena.until_ready()
     return arena

@@ -8,9 +8,10 @@ from typing import Any, Final
 import pytest
 
 from tests.integration.arena import Arena, Manifest
-from tests.integration.children import provide_gateway
 from tests.integration.pushed import Pushed
 from tests.integration.targets import http_route, ingress, service
+
+pytestmark = pytest.mark.provided
 
 KONG: Final = {"namespace": "kong", "name": "kong"}
 """The Gateway that Kong serves."""
@@ -54,7 +55,6 @@ def until_only(arena: Arena, present: tuple[str, str], gone: tuple[str, str]) ->
 
 
 def test_a_route_moves_between_an_ingress_and_a_gateway_and_stays_the_same_in_kong(arena: Arena) -> None:
-    provide_gateway(arena)
     arena.put(arena.binding(CONNECTION))
     before = served(until_only(arena, INGRESS, ROUTE))
 
@@ -94,7 +94,6 @@ def content(arena: Arena) -> list[Any]:
 
 
 def test_an_edited_or_deleted_http_route_is_put_back(arena: Arena) -> None:
-    provide_gateway(arena)
     arena.put(on_gateway(arena))
     arena.until_ready()
     before, rules = content(arena), arena.existing(*ROUTE)["spec"]["rules"]

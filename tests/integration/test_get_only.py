@@ -34,7 +34,7 @@ def arena(restricted: Stage) -> Iterator[Arena]:
     """An operator of its own, and proof that it asked for nothing that it may not."""
     log = restricted.cluster.write_log()
     mark = log.mark()
-    with OperatorProcess(restricted.cluster, *FLAGS) as operator, own_arena(restricted, operator) as arena:
+    with OperatorProcess(restricted.cluster, *FLAGS) as operator, own_arena(restricted, operator, provided=True) as arena:
         yield arena
     asked = [request for request in log.requests(user=USER, since=mark) if request.resource == "secrets"]
     assert {request.verb for request in asked} & {"list", "watch"} == set()

@@ -11,6 +11,8 @@ from tests.integration.arena import Arena, changed
 from tests.integration.pushed import Pushed
 from tests.integration.targets import PLUGINS, attached_binding, foreign_plugin, http_route, listed, rest_of, service
 
+pytestmark = pytest.mark.provided
+
 OURS: Final = ",".join(PLUGINS)
 TYPES: Final = ("ai-proxy", "opentelemetry", "pre-function")
 FILTER: Final = {"type": "ExtensionRef", "extensionRef": {"group": "configuration.konghq.com", "kind": "KongPlugin", "name": "theirs"}}

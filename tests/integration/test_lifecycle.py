@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import pytest
+
 from devcluster.audit import Mark
 from tests.integration.arena import SETTINGS, Arena
-from tests.integration.children import CHILDREN, children, events, provide_gateway, write_lines
+from tests.integration.children import CHILDREN, children, events, write_lines
 
 SECOND: Final = "second"
 
@@ -68,8 +70,8 @@ def test_the_settings_stay_until_the_last_binding_of_the_gateway_is_deleted(aren
     assert write_lines(arena, mark) == ["patch deployments kong-gateway"]
 
 
+@pytest.mark.provided
 def test_each_transition_and_repair_is_reported_by_one_event(arena: Arena) -> None:
-    provide_gateway(arena)
     arena.delete("Secret", "openai")
     arena.put(arena.binding())
     arena.until_condition("Ready", "False", "SecretNotFound")

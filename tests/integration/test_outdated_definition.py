@@ -21,7 +21,7 @@ def test_a_definition_without_config_patches_is_named_and_the_new_one_is_used_wi
     for version in old["spec"]["versions"]:
         del version["schema"]["openAPIV3Schema"]["properties"]["configPatches"]
         version["schema"]["openAPIV3Schema"].pop("x-kubernetes-validations", None)
-    with OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator) as arena:
+    with OperatorProcess(backstage.cluster) as operator, own_arena(backstage, operator, provided=True) as arena:
         api.request("PATCH", DEFINITION, {"spec": old["spec"]}, "application/merge-patch+json")
         try:
             until_refused(arena, "configPatches", probed_plugin(arena, configPatches=[]))

@@ -134,8 +134,10 @@ def scoped(backstage: Stage) -> Iterator[tuple[OperatorProcess, list[str]]]:
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=roles(backstage, watched))
         with OperatorProcess(cluster, f"--namespaces={','.join(watched)}", name="scoped") as operator:
             yield operator, watched
-            restore(cluster, binding)  # otherwise finalizers stay, and the next test's operator gets the bindings of terminating namespaces
-            cluster.kubectl("delete", "namespace", "--wait", *watched, "scoped-c")
+            restore(cluster, binding)  # otherwise finalizers stay, and the next test's operator gets the bindings
+            for namespace in (*watched, "scoped-c"):
+                cluster.kubectl("--namespace", namespace, "delete", "fkb,ingress", "--all", "--wait")
+                cluster.kubectl("delete", "namespace", namespace, "--wait=false")
     finally:
         restore(cluster, binding)
 

@@ -50,7 +50,10 @@ def portal() -> Iterator[BlockingPortal]:
 def arena(backstage: Stage, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     bundle = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(bundle)
-    with OperatorProcess(backstage.cluster, *FLAGS, f"--probe-ca-file={bundle}") as operator, own_arena(backstage, operator) as arena:
+    with (
+        OperatorProcess(backstage.cluster, *FLAGS, f"--probe-ca-file={bundle}") as operator,
+        own_arena(backstage, operator, provided=True) as arena,
+    ):
         arena.put(arena.secret("fiddler", KEY))
         yield arena
 

@@ -10,7 +10,9 @@ import pytest
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
-from tests.integration.children import events, object_lines, provide_gateway, write_lines
+from tests.integration.children import events, object_lines, write_lines
+
+pytestmark = pytest.mark.provided
 
 FLAGS = ("--probe-interval=1", "--probe-retry-interval=1", "--resync-interval=1")
 
@@ -39,7 +41,6 @@ def operator(stage: Stage) -> Iterator[OperatorProcess]:
 
 @pytest.fixture
 def ready(arena: Arena) -> Arena:
-    provide_gateway(arena)
     arena.put(arena.binding())
     arena.until_ready()
     arena.until_quiet()
@@ -58,7 +59,6 @@ def first_only(writes: list[str]) -> list[str]:
 
 
 def test_a_new_binding_costs_its_six_objects_a_status_and_one_more_when_kong_confirms_it(arena: Arena) -> None:
-    provide_gateway(arena)
     mark = arena.mark()
 
     arena.put(arena.binding())
@@ -66,7 +66,7 @@ def test_a_new_binding_costs_its_six_objects_a_status_and_one_more_when_kong_con
     arena.until_quiet()
 
     assert sorted(object_lines(arena, mark)) == NEW_BINDING
-    assert events(arena) == []
+    assert events(arena) in ([], ["Ready"])  # an Event only where Ready had to wait for Kong
 
 
 def test_probes_that_repeat_and_neighbours_that_come_write_nothing(ready: Arena) -> None:
@@ -128,7 +128,6 @@ def policy(arena: Arena) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_restart_writes_nothing_where_a_policy_changes_what_is_written(arena: Arena, operator: OperatorProcess) -> None:
     for manifest in policy(arena):
         arena.stage.cluster.apply(manifest)
-    provide_gateway(arena)
     trial = arena.manifest("configuration.konghq.com/v1", "KongPlugin", "trial", plugin="cors")
     path = f"{arena.path('KongPlugin')}?dryRun=All"
     arena.until(lambda: "instance_name" in arena.stage.cluster.api.request("POST", path, trial), "the policy in force")

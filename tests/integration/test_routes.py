@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from tests.integration.arena import Arena
-from tests.integration.children import CHILDREN, PRE_FUNCTION, children, object_lines, provide_gateway, write_lines
+from tests.integration.children import CHILDREN, PRE_FUNCTION, children, object_lines, write_lines
 from tests.integration.pushed import Pushed
 
 STATUS: Final = "patch fiddlerkongbindings/status assistant"
@@ -33,7 +33,6 @@ def is_complete(pushed: Pushed) -> bool:
 
 @pytest.fixture
 def ready(arena: Arena) -> Arena:
-    provide_gateway(arena)
     arena.put(arena.binding())
     arena.until_ready()
     arena.until_pushed(is_complete, "three plugins")
@@ -111,6 +110,7 @@ CHANGES: Final[list[tuple[str, dict[str, Any], str, Callable[[Pushed], bool]]]] 
 ]
 
 
+@pytest.mark.provided
 def test_each_change_of_the_spec_reaches_kong_by_one_write_and_goes_back_without_a_trace(ready: Arena) -> None:
     before = children(ready)
 
@@ -126,6 +126,7 @@ def test_each_change_of_the_spec_reaches_kong_by_one_write_and_goes_back_without
         assert children(ready) == before, f"{what}, undone"
 
 
+@pytest.mark.provided
 def test_an_added_route_is_created_beside_the_first(ready: Arena) -> None:
     first = children(ready)
     mark = ready.mark()
@@ -145,6 +146,7 @@ def test_an_added_route_is_created_beside_the_first(ready: Arena) -> None:
     assert ready.existing("FiddlerKongBinding", "assistant")["status"]["routes"] == "2/2"
 
 
+@pytest.mark.provided
 def test_a_removed_route_goes_traffic_first_and_its_key_last(ready: Arena) -> None:
     first = children(ready)
     ready.put(ready.binding({"routes.1": CHAT}))
@@ -166,6 +168,7 @@ def test_a_removed_route_goes_traffic_first_and_its_key_last(ready: Arena) -> No
     assert children(ready) == first
 
 
+@pytest.mark.provided
 def test_a_renamed_route_is_replaced_without_a_gap(ready: Arena) -> None:
     mark = ready.mark()
 
@@ -219,6 +222,7 @@ def test_sessions_enabled_again_attach_the_lua_only_after_the_rollout(arena: Are
     assert sorted(done[:-1]) == ["create kongplugins assistant-pre-function", "patch deployments kong-gateway"]
 
 
+@pytest.mark.provided
 def test_an_override_of_a_protected_field_never_reaches_kong_and_names_the_alternative(ready: Arena) -> None:
     before = children(ready)
     mark = ready.mark()
@@ -235,6 +239,7 @@ def test_an_override_of_a_protected_field_never_reaches_kong_and_names_the_alter
     assert children(ready) == before
 
 
+@pytest.mark.provided
 def test_a_suspended_binding_changes_nothing_and_catches_up_afterwards(ready: Arena) -> None:
     before = children(ready)
     mark = ready.mark()

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from devcluster.stage import APPLICATION_ID
-from tests.integration.arena import Arena, Manifest, changed
-from tests.integration.children import provide_gateway
+from tests.integration.arena import SETTINGS, Arena, Manifest, changed
 from tests.integration.gitops import differences
 from tests.integration.kong_operator import gateway_objects
 from tests.integration.targets import foreign_plugin, http_route, ingress, service
@@ -42,7 +41,7 @@ def prepare(arena: Arena, binding: Manifest) -> None:
     kind = binding["spec"]["gateway"]["targetRef"]["kind"]
     arena.put(arena.gateway(kind=kind), *(gateway_objects(arena, "kong-gateway", "kong") if kind == "GatewayConfiguration" else ()))
     if binding["spec"]["gateway"].get("management") == "Verify":
-        provide_gateway(arena)
+        arena.put(arena.gateway(env=SETTINGS))
     if "attachTo" in binding["spec"]["routes"][0]:
         arena.put(foreign_plugin(arena, "model", "ai-proxy"), service(arena, "chat", "model"), ingress(arena, "chat", backend="chat"))
     if "HTTPRoute" in str(binding["spec"]["routes"][0].get("attachTo")):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.integration.arena import Arena
-from tests.integration.children import CHILDREN, KEYS, children, provide_gateway, write_lines
+from tests.integration.children import CHILDREN, KEYS, children, write_lines
 from tests.integration.pushed import Pushed
+
+pytestmark = pytest.mark.provided
 
 
 def provider_key(pushed: Pushed) -> str:
@@ -25,7 +27,6 @@ def is_complete(pushed: Pushed) -> bool:
 
 @pytest.fixture
 def ready(arena: Arena) -> Arena:
-    provide_gateway(arena)
     arena.put(arena.binding())
     arena.until_ready()
     arena.until_pushed(is_complete, "three plugins")

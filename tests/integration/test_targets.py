@@ -7,8 +7,10 @@ import json
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests.integration.arena import Arena
-from tests.integration.children import children, object_lines, provide_gateway
+from tests.integration.children import children, object_lines
 from tests.integration.pushed import Pushed
 
 SECOND: Final = {"provider": "openai", "model": "gpt-4o", "auth": {"secretRef": {"name": "openai", "key": "api-key"}}}
@@ -44,6 +46,7 @@ def call(arena: Arena) -> tuple[int, str | None]:
         connection.close()
 
 
+@pytest.mark.provided
 def test_a_call_is_answered_by_the_second_model_where_the_first_fails_each_with_its_own_key(arena: Arena) -> None:
     arena.put(arena.secret("spare", "key-of-the-first"))
     arena.put(shared(arena, FIRST | {"weight": 2}, SECOND | {"weight": 1}, sessions={"mode": "Disabled"}))
@@ -59,8 +62,8 @@ def test_a_call_is_answered_by_the_second_model_where_the_first_fails_each_with_
     assert "x-key" not in arena.stage.provider.seen[-1].headers
 
 
+@pytest.mark.provided
 def test_a_route_switches_to_several_models_and_back_by_one_write_of_its_list(arena: Arena) -> None:
-    provide_gateway(arena)
     arena.put(arena.binding())
     arena.until_ready()
     before, refused = children(arena), arena.stage.gateway.refused_pushes

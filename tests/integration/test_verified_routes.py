@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from tests.integration.arena import Arena, changed
-from tests.integration.children import provide_gateway
 from tests.integration.targets import attached_binding, http_route, listed, service
+
+pytestmark = pytest.mark.provided
 
 TYPES: Final = ["ai-proxy", "opentelemetry", "pre-function"]
 
@@ -27,7 +28,6 @@ def _whole(arena: Arena) -> Iterator[None]:
 @pytest.fixture
 def told(arena: Arena) -> str:
     """What the status says about the HTTPRoute of a binding that only verifies."""
-    provide_gateway(arena)
     arena.put(service(arena), http_route(arena, ("llm",)))
     arena.put(attached_binding(arena, "HTTPRoute", "split", changes={"gateway.management": "Verify"}))
     message: str = arena.until_condition("Ready", "False", "PluginsNotAdded")["message"]

@@ -17,7 +17,7 @@ import pytest
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.arena import Arena
-from tests.integration.children import breaches, provide_gateway
+from tests.integration.children import breaches
 from tests.security.leaks import leaks
 
 
@@ -42,8 +42,7 @@ def neighbour(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
 @contextmanager
 def _tenant(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     arena = Arena(stage, operator, f"test-{secrets.token_hex(4)}")
-    arena.open()
-    provide_gateway(arena)
+    arena.open(provided=True)
     try:
         yield arena
         arena.check_contents()

@@ -10,8 +10,7 @@ from typing import Any, Final
 import pytest
 
 from devcluster.ports import LOOPBACK
-from tests.integration.arena import Arena, Manifest
-from tests.integration.children import provide_gateway
+from tests.integration.arena import SETTINGS, Arena, Manifest
 
 FORGED: Final = "x\x1b[31m\x9b0m\r\n2026-01-01T00:00:00.000Z ERROR   forged: all is lost\u2028\u202e\x00"
 ABYSS: Final = 9_000
@@ -166,5 +165,5 @@ def test_a_gateway_with_a_hostile_image_does_not_keep_the_status_from_being_writ
 
     arena.until(lambda: bool(arena.conditions()), "a status")
 
-    provide_gateway(arena)
+    arena.put(arena.gateway(env=SETTINGS))
     arena.until_ready()

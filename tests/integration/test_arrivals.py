@@ -16,13 +16,12 @@ from click.testing import CliRunner
 
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
-from fiddler_kong_operator import names
 from fiddler_kong_operator.cli import main
 from fiddler_kong_sink.faults import Fault, Surface
 from tests.integration.arena import Arena, Manifest
 from tests.integration.children import events, write_lines
 from tests.integration.diagnoses import diagnosed
-from tests.integration.own import own_arena
+from tests.integration.own import granted, own_arena
 from tests.integration.targets import attached_binding, foreign_plugin, ingress, service
 
 FLAGS: Final = ("--arrivals-interval=1", "--probe-retry-interval=1")
@@ -34,10 +33,7 @@ CONVERSATION: Final = {"X-Fiddler-Conversation-Id": "conversation-1"}
 
 @pytest.fixture(scope="module")
 def operator(backstage: Stage) -> Iterator[OperatorProcess]:
-    grants = {"metadata": {"annotations": {names.GRANT_ANNOTATION: "*"}}}
-    gateway = "/apis/apps/v1/namespaces/kong/deployments/kong-gateway"
-    backstage.cluster.api.request("PATCH", gateway, grants, "application/merge-patch+json")
-    with OperatorProcess(backstage.cluster, *FLAGS) as process:
+    with granted(backstage), OperatorProcess(backstage.cluster, *FLAGS) as process:
         yield process
 
 

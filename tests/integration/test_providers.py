@@ -14,10 +14,9 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.provider import FORMS
 from devcluster.provider.bedrock import ACCESS_KEY_ID
 from devcluster.stage import Stage
-from fiddler_kong_operator import names
 from fiddler_kong_operator.plan.providers import PROVIDERS
 from tests.integration.arena import Arena
-from tests.integration.own import own_arena
+from tests.integration.own import granted, own_arena
 
 OWN: Final[dict[str, dict[str, Any]]] = {
     "anthropic": {"options": {"maxTokens": 99}},
@@ -49,9 +48,7 @@ def route(provider: str, namespace: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def called(stage: Stage, operator: OperatorProcess) -> Iterator[Arena]:
     """A binding with a route for each provider on the stage's own gateway, whose settings the stand-in has."""
-    grants = {"metadata": {"annotations": {names.GRANT_ANNOTATION: "*"}}}
-    stage.cluster.api.request("PATCH", "/apis/apps/v1/namespaces/kong/deployments/kong-gateway", grants, "application/merge-patch+json")
-    with own_arena(stage, operator) as arena:
+    with granted(stage), own_arena(stage, operator) as arena:
         for provider in CALLED:
             arena.put(arena.secret(f"{provider}-key", stage.provider.key_of(provider)))
         pair = {"id": ACCESS_KEY_ID, "secret": stage.provider.key_of("bedrock")}

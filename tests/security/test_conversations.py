@@ -5,13 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import re
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
 
-from fiddler_kong_operator import names
+from devcluster.stage import Stage
 from tests.integration.arena import Arena
+from tests.integration.own import granted
 
 HOSTILE: Final = {
     "invalid UTF-8": b"conv-\xff\xfe\xc3\x28",
@@ -31,12 +33,14 @@ PLAIN: Final = frozenset({"a template", "Lua"})
 
 
 @pytest.fixture
-def gateway(arena: Arena) -> Arena:
+def _granted(stage: Stage) -> Iterator[None]:
+    with granted(stage):
+        yield
+
+
+@pytest.fixture
+def gateway(_granted: None, arena: Arena) -> Arena:
     """The stage's own gateway, whose settings the stand-in has, with a binding of this namespace."""
-    grants = {"metadata": {"annotations": {names.GRANT_ANNOTATION: "*"}}}
-    arena.stage.cluster.api.request(
-        "PATCH", "/apis/apps/v1/namespaces/kong/deployments/kong-gateway", grants, "application/merge-patch+json"
-    )
     arena.put(arena.binding({"gateway.targetRef": {"namespace": "kong", "name": "kong-gateway"}}))
     arena.until_ready()
     arena.until_pushed(lambda pushed: pushed.types() == ["ai-proxy", "opentelemetry", "pre-function"], "three plugins")

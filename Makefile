@@ -13,6 +13,8 @@ TESTS ?= tests
 IMAGE ?= localhost/fiddler-kong-operator
 STAND_INS := localhost/fiddler-kong-stand-ins
 MINUTES ?= 10
+# A test may take longer than the ten minutes after which pytest prints what all threads do; CPython 3.11 can crash while it does.
+PATIENT := --override-ini=faulthandler_timeout=0
 
 .PHONY: help install generate verify lint format site demo test test-collector test-e2e test-faults soak devcluster-up devcluster-down bench lock release-check release-files sbom image test-image test-node clean
 
@@ -56,11 +58,11 @@ test-collector: $(STAMP) ## The page's configuration in a real OpenTelemetry Col
 
 test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (an hour)
 	@$(BIN)/python -m devcluster build >/dev/null
-	@FAULTS=all $(BIN)/python -m pytest --numprocesses=3 --dist=worksteal tests/faults tests/generated tests/security
-	@$(BIN)/python -m pytest -m exhaustive tests/devcluster tests/integration tests/soak
+	@FAULTS=all $(BIN)/python -m pytest $(PATIENT) --numprocesses=3 --dist=worksteal tests/faults tests/generated tests/security
+	@$(BIN)/python -m pytest $(PATIENT) --numprocesses=3 --dist=loadfile --no-loadscope-reorder -m exhaustive tests/devcluster tests/integration tests/soak
 
 soak: $(STAMP) ## Churn and faults for ten minutes: no leak, no needless write (MINUTES=60 takes longer)
-	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 tests/soak/soak.py
+	@SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest $(PATIENT) tests/soak/soak.py
 
 devcluster-up: $(STAMP) ## Start a real control plane on this machine, with a gateway and stand-ins
 	@$(BIN)/python -m devcluster up
@@ -96,13 +98,13 @@ test-node: $(STAMP) image ## Run everything in pods, under a real kubelet in a c
 	@CONTAINERFILE=devcluster/node/Containerfile scripts/build-image $(STAND_INS)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@$(BIN)/python -m devcluster build kubelet kube-proxy >/dev/null
-	@IMAGE=$(IMAGE) $(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 --exitfirst tests/node/real_node.py
+	@IMAGE=$(IMAGE) $(BIN)/python -m pytest $(PATIENT) --exitfirst tests/node/real_node.py
 
 test-e2e: $(STAMP) image ## The same on kind (as root); with images of others: NODE_IMAGE=kindest/node:TAG KONG_IMAGE=kong/kong-gateway:TAG
 	@[ -n "$(NODE_IMAGE)" ] || scripts/make-base localhost/fiddler-kong-base --missing pause kind iptables
 	@CONTAINERFILE=devcluster/node/Containerfile scripts/build-image $(STAND_INS)
 	@CARRIER=kind NODE_IMAGE=$(NODE_IMAGE) KONG_IMAGE=$(KONG_IMAGE) IMAGE=$(IMAGE) \
-		$(BIN)/python -m pytest --override-ini=faulthandler_timeout=0 --exitfirst tests/node/real_node.py
+		$(BIN)/python -m pytest $(PATIENT) --exitfirst tests/node/real_node.py
 
 sbom: $(STAMP) ## Write the operator's bill of materials to dist/
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m release sbom

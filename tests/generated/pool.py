@@ -50,5 +50,5 @@ class Pool(Generic[T]):
         return st.integers(0, self._size - 1).map(self.__getitem__)
 
 
-STOCK: Final[Pool[dict[str, Any]]] = Pool(specs(PURE), 700)
+STOCK: Final[Pool[dict[str, Any]]] = Pool(specs(PURE), 450)
 """Valid specs for the tests without a control plane."""

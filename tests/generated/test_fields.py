@@ -46,7 +46,7 @@ def test_what_is_generated_is_valid() -> None:
 
 
 def test_much_is_generated() -> None:
-    assert len(STOCK) > 500
+    assert len(STOCK) > 300
 
 
 def invalid(spec: Spec) -> str | None:

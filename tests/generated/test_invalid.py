@@ -25,8 +25,8 @@ pytestmark = pytest.mark.usefixtures("stock")
 
 VALID: Final = STOCK.any().map(lambda spec: {**spec, "suspend": False})
 PHASES: Final = (Phase.explicit, Phase.generate, Phase.shrink)
-QUICK: Final = settings(max_examples=80, deadline=None, derandomize=True, phases=PHASES)
-MANY: Final = settings(max_examples=3000, deadline=None, phases=PHASES)
+QUICK: Final = settings(max_examples=40, deadline=None, derandomize=True, phases=PHASES)
+MANY: Final = settings(max_examples=2000, deadline=None, phases=PHASES)
 FAULTY: Final[SearchStrategy[Mutation]] = VALID.flatmap(lambda spec: st.sampled_from(list(mutations(spec))))
 
 FREE: Final = Scenery(PURE.targets, 3, {p: s for p, s in PURE.fields.items() if p not in {"routes[].expose.path", "routes[].expose.host"}})

@@ -21,7 +21,7 @@ from tests.generated.valid import PURE, Spec, any_value
 pytestmark = pytest.mark.usefixtures("stock")
 
 VALID: Final = STOCK.any().map(lambda spec: {**spec, "suspend": False})
-QUICK: Final = settings(max_examples=60, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+QUICK: Final = settings(max_examples=40, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 TARGETS: Final = [ObjectKey(kind, "ai", name) for kind, name in PURE.targets]
 
 

@@ -53,7 +53,7 @@ STEPS: Final = st.one_of(
     st.builds(Step, st.just("take the name"), st.sampled_from(["a-opentelemetry", "a-b-pre-function", "a-b-c-ai-proxy"])),
 )
 HISTORIES: Final = st.lists(STEPS, min_size=2, max_size=10)
-THOROUGH: Final = settings(max_examples=120, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+THOROUGH: Final = settings(max_examples=60, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 
 
 async def happen(model: Model, step: Step) -> None:
@@ -195,7 +195,7 @@ def without_ours(model: Model) -> dict[ObjectKey, Any]:
 
 
 @pytest.mark.exhaustive
-@settings(max_examples=4000, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
+@settings(max_examples=2000, deadline=None, phases=(Phase.explicit, Phase.generate, Phase.shrink))
 @given(history=HISTORIES)
 async def test_thousands_of_histories(history: list[Step]) -> None:
     """All of the above combined, with other histories in every run."""

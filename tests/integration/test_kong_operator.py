@@ -79,6 +79,7 @@ def test_the_settings_are_applied_once_and_given_back(arena: Arena, kind: str) -
     assert len(gateway.writes()) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", OPERATED)
 def test_a_value_that_was_taken_over_is_put_back(arena: Arena, kind: str) -> None:
     gateway = opened(arena, kind, {RATE: "0.5"})

@@ -57,7 +57,10 @@ def shape(arena: Arena) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("bindings_first", [True, False], ids=["bindings first", "bindings last"])
+@pytest.mark.parametrize(
+    "bindings_first",
+    [pytest.param(True, id="bindings first"), pytest.param(False, id="bindings last", marks=pytest.mark.exhaustive)],
+)
 def test_a_restored_dump_ends_ready_with_no_orphan_and_no_double(arena: Arena, *, bindings_first: bool) -> None:
     arena.put(foreign_plugin(arena, "mine"), service(arena, plugins="mine"))
     arena.put(arena.binding(), attached_binding(arena, name="on-service"))

@@ -17,6 +17,8 @@ import pytest
 
 from tests.integration.arena import Arena
 
+pytestmark = pytest.mark.exhaustive
+
 CROWD: Final = int(os.environ.get("MANY_BINDINGS", "1000"))
 MEBIBYTE: Final = 1024**2
 
@@ -61,7 +63,6 @@ def test_a_binding_that_never_stops_changing_does_not_keep_others_from_being_ser
         neighbour.until(lambda: generations[-1] > served_at, "a further change of the restless one")
 
 
-@pytest.mark.exhaustive
 def test_a_crowd_of_one_tenants_bindings_does_not_make_the_neighbour_wait(arena: Arena, neighbour: Arena) -> None:
     """The queue serves namespaces in turn: at most a quarter of the crowd is served while the neighbour waits. With one queue for all, it
     would be nearly half."""

@@ -98,7 +98,8 @@ def until_put_back(arena: Arena, key: Key, edited: str, before: dict[Key, Manife
     """Wait until the object was written after its edited version `edited`, and everything is as before."""
 
     def holds() -> bool:
-        return arena.existing(*key)["metadata"]["resourceVersion"] != edited and children(arena) == before
+        found = arena.get(*key)
+        return found is not None and found["metadata"]["resourceVersion"] != edited and children(arena) == before
 
     arena.until(holds, f"{key[1]}: {what}, put back", 15)
 

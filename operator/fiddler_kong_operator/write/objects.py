@@ -9,7 +9,8 @@ How an owned object is written, and why not by server-side apply:
   its uid and resourceVersion as preconditions. An apply would leave fields that other managers added, and fields created by POST that are
   no longer wanted; each would be found as drift again in every pass.
 * A field that the API server does not let change is changed by deleting the object and creating it again. `immutable` on our Secret is such
-  a field, and makes `data` one; while the data is right, `immutable` stays.
+  a field, and makes `data` one; while the data is right, `immutable` stays. The class of our Ingress is treated like one: the address that
+  the former class's controller wrote into the status would stay, and be taken for a confirmation by the new one's.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
 * After a start the operator does not know how webhooks change its writes. So the first pass over a binding tries its repairs by a dry run:
@@ -19,7 +20,8 @@ How an owned object is written, and why not by server-side apply:
 from __future__ import annotations
 
 import contextlib
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Stale, Transient
@@ -28,9 +30,9 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.kube.redaction import redact, values_of
 from fiddler_kong_operator.observe.feed import Feed
-from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, Desired
-from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape
+from fiddler_kong_operator.plan.objects.digest import CLASS_FIELD, content_digest, content_shape
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .merging import overwriting_patch, repair_patch
@@ -38,8 +40,8 @@ from .ownership import belongs, require_replaceable
 
 __all__ = ["ObjectWriter"]
 
-_IMMUTABLE: Final = {KONG_PLUGIN.name: "plugin", SECRET.name: "type"}
-"""Fields that the API server never lets change."""
+_FIXED: Final = {KONG_PLUGIN.name: ("plugin",), SECRET.name: ("type",), INGRESS.name: CLASS_FIELD}
+"""Paths of the fields that a living object keeps."""
 
 _LOCK: Final = "immutable"
 
@@ -141,15 +143,15 @@ class ObjectWriter:
         return True
 
     def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:
-        """Whether a patch cannot repair the object: an orphan of an earlier binding, or an immutable field that differs.
+        """Whether a patch cannot repair the object: an orphan of an earlier binding, or a fixed field that differs.
 
         Raises what `require_replaceable` raises for an object that must not be replaced.
         """
         if not belongs(live, snapshot.binding):
             require_replaceable(live, snapshot)
             return True
-        field = _IMMUTABLE.get(desired.key.kind)
-        return field is not None and live.get(field) != desired.manifest.get(field)
+        path = _FIXED.get(desired.key.kind, ())
+        return _at(live, path) != _at(desired.manifest, path) if path else False
 
     def _note_defaults(self, desired: Desired, answer: Manifest, binding: Binding) -> None:
         """Note the outcome of a write. Where a webhook changed it, the binding is requeued: the change may be a plugin that clashes."""
@@ -194,6 +196,13 @@ class ObjectWriter:
         except (Gone, Stale):
             return
         self._feed.forget(key, uid, binding.key)
+
+
+def _at(manifest: Manifest, path: Sequence[str]) -> Any:
+    value: Any = manifest
+    for name in path:
+        value = (value or {}).get(name)
+    return value
 
 
 def _unlocked(live: Manifest) -> Manifest:

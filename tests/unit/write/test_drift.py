@@ -171,6 +171,20 @@ async def test_a_secret_of_another_type_is_recreated() -> None:
     assert (await bench.snapshot()).children[wanted.key].digest == wanted.digest
 
 
+@pytest.mark.parametrize("read", [True, False], ids=["drift", "changed spec"])
+async def test_an_ingress_of_another_class_is_recreated_without_the_address_of_that_class(*, read: bool) -> None:
+    bench = Bench()
+    wanted = bench.ingress()
+    await bench.apply(BindingPlan((wanted,)))
+    more = {"defaultBackend": {"service": {"name": "theirs"}}} if read else {}
+    bench.drift(wanted, spec={"ingressClassName": "internal", **more}, status={"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    bench.cluster.calls.clear()
+    await bench.apply(BindingPlan((wanted,)))
+    assert [verb for verb, _ in bench.cluster.writes] == ["delete", "create"]
+    assert bench.live(wanted)["spec"] == {"ingressClassName": "kong"}
+    assert "status" not in bench.live(wanted)
+
+
 # Defaults of the server
 
 

@@ -12,7 +12,9 @@ import orjson
 
 from fiddler_kong_operator import names
 
-__all__ = ["content_digest", "content_shape", "controllers", "managed_annotations", "managed_content", "same_metadata"]
+from .raw import mapping
+
+__all__ = ["CLASS_FIELD", "content_digest", "content_shape", "controllers", "managed_annotations", "managed_content", "same_metadata"]
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -34,6 +36,9 @@ _DECISIVE: Final = frozenset({
 
 Only the operator may set them on our objects. Other annotations of Kong (buffering, tags, certificates, ...) stay as others set them.
 """
+CLASS_FIELD: Final = ("spec", "ingressClassName")
+"""Path of an Ingress's class."""
+
 _HALF: Final = 12
 """Bytes for each half of a digest: enough to make a collision infeasible."""
 
@@ -97,11 +102,13 @@ def content_shape(manifest: Mapping[str, Any]) -> bytes:
     """Digest of the names of the managed fields, without their values; a list counts as one value.
 
     If it is equal for two objects, a merge patch with the whole content of one makes the other equal to it: no field has to be removed.
-    Fields at the top level (a plugin's type, a Secret's) count with their value, since some cannot be changed.
+    Fields at the top level (a plugin's type, a Secret's) and an Ingress's class count with their value, since some are not changed.
     """
     meta = manifest.get("metadata") or {}
     content = {k: _shape(v) if isinstance(v, dict) else v for k, v in managed_content(manifest).items()}
-    return _digest([content, sorted(managed_annotations(meta))])
+    place, field = CLASS_FIELD
+    ingress_class = mapping(manifest, place).get(field)
+    return _digest([content, ingress_class, sorted(managed_annotations(meta))])
 
 
 def _shape(value: dict[str, Any]) -> Any:

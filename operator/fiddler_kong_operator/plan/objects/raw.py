@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fiddler_kong_operator.kube.objects import Manifest
@@ -9,7 +10,7 @@ from fiddler_kong_operator.kube.objects import Manifest
 __all__ = ["mapping", "mappings"]
 
 
-def mapping(parent: Manifest, name: str) -> Manifest:
+def mapping(parent: Mapping[str, Any], name: str) -> Manifest:
     """The object under a name; {} where there is none."""
     found = parent.get(name)
     return found if isinstance(found, dict) else {}

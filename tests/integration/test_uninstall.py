@@ -143,7 +143,6 @@ def test_a_dry_run_writes_nothing_and_lists_what_the_run_then_writes(scenes: Sce
     assert scene.ours() == []
 
 
-@pytest.mark.exhaustive
 def test_without_an_operator_a_denied_give_back_holds_back_nothing_else_and_a_second_run_ends_it(scenes: Scenes) -> None:
     scene, arena = scenes.alone, scenes.alone.arena
     scenes.operator.stop()

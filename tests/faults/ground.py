@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from anyio.from_thread import BlockingPortal
 
@@ -22,9 +22,12 @@ from tests.faults.proxy import Proxy
 from tests.faults.script import Script
 from tests.integration.arena import PATIENCE, Arena
 
-__all__ = ["Ground", "Replica", "World"]
+__all__ = ["OTHER_CLASS", "Ground", "Replica", "World"]
 
 Manifest = dict[str, Any]
+
+OTHER_CLASS: Final = "internal"
+"""An IngressClass of Kong's beside `kong`."""
 
 
 @dataclass(frozen=True)

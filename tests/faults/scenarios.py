@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.faults.ground import Ground
+from tests.faults.ground import OTHER_CLASS, Ground
 from tests.faults.targets import attaching, target, users_plugin
 from tests.integration.arena import SETTINGS
 
@@ -130,10 +130,6 @@ def attach(kind: str) -> Step:
     return lambda ground: ground.put(attaching(ground, kind))
 
 
-def is_ready(ground: Ground) -> bool:
-    return ground.is_ready()
-
-
 def detached(ground: Ground) -> bool:
     """Whether the user's list is as before, and everything else is removed."""
     kept = ground.existing("Service", "chat")["metadata"]["annotations"]
@@ -227,7 +223,7 @@ def whole(ground: Ground) -> bool:
     service = ground.existing("Service", "assistant-openai")["metadata"]["annotations"]["konghq.com/plugins"]
     there = all(ground.get(kind, name) for kind, name in (("Secret", "assistant-kong-keys"), ("Ingress", "assistant-openai")))
     repaired = plugin is not None and "elsewhere" not in plugin["config"]["traces_endpoint"] and "theirs" not in service
-    return repaired and there and is_ready(ground)
+    return repaired and there and ground.is_ready()
 
 
 # Children of an older release
@@ -261,12 +257,12 @@ OVERRIDE: Final = {"op": "add", "path": "/queue", "value": {"max_batch_size": 7}
 REFUSED: Final = {"op": "replace", "path": "/traces_endpoint", "value": "https://elsewhere.example"}
 
 SCENARIOS: Final = (
-    Scenario("create", lambda ground: ground.put(ground.binding()), is_ready, nothing),
+    Scenario("create", lambda ground: ground.put(ground.binding()), Ground.is_ready, nothing),
     Scenario("delete", delete, given_back),
-    Scenario("create again", create_again, lambda ground: is_ready(ground) and "assistant-openai" in str(ground.state())),
+    Scenario("create again", create_again, lambda ground: ground.is_ready() and "assistant-openai" in str(ground.state())),
     # The namespace controller deletes kind by kind, in its own order and pace: first the gateway, then a Secret, then another one, ...
     Scenario("delete the namespace", delete_namespace, namespace_gone, passing=4),
-    Scenario("the key arrives late", bring_key, is_ready, without_key),
+    Scenario("the key arrives late", bring_key, Ground.is_ready, without_key),
     Scenario("rotate the provider's key", rotate("openai"), rotated),
     Scenario("rotate Fiddler's key", rotate("fiddler"), lambda ground: ground.reason() == "Unauthorized"),
     change("another model", {"routes.0.llm.model": "gpt-4o", "routes.0.llm.options.maxTokens": 64}),
@@ -278,19 +274,20 @@ SCENARIOS: Final = (
     change("another application", {"fiddler.applicationId": "00000000-0000-4000-8000-000000000000"}, "ApplicationNotFound"),
     change("an override", {"overrides": [{"plugin": "opentelemetry", "patch": [OVERRIDE]}]}),
     change("sandboxed Lua", {"gateway.untrustedLua": "sandbox"}),
+    change("another ingress class", {"gateway.ingressClassName": OTHER_CLASS}),
     change("suspend", {"suspend": True, "payloads": "Disabled"}, "Suspended"),
     change("verify only", {"gateway.management": "Verify"}),
     change("refused", {"overrides": [{"plugin": "opentelemetry", "patch": [REFUSED]}]}, "InvalidSpec"),
-    Scenario("attach to a Service", attach("Service"), is_ready, targets_of("Service")),
-    Scenario("attach to an Ingress", attach("Ingress"), is_ready, targets_of("Ingress")),
+    Scenario("attach to a Service", attach("Service"), Ground.is_ready, targets_of("Service")),
+    Scenario("attach to an Ingress", attach("Ingress"), Ground.is_ready, targets_of("Ingress")),
     Scenario("detach from a Service", delete, detached, attached_to("Service")),
     Scenario("detach from an Ingress", delete, detached, attached_to("Ingress")),
-    Scenario("move to another Service", move, is_ready, attached_to("Service")),
+    Scenario("move to another Service", move, Ground.is_ready, attached_to("Service")),
     Scenario("retreat from a clash", clash, lambda ground: ground.reason() == "PluginClash", attached_to("Service")),
     Scenario("a second binding", lambda ground: ground.put(second(ground)), lambda ground: ground.is_ready("second")),
     Scenario("the first of two goes", delete, only_second, two),
     Scenario("both go", delete_both, lambda ground: given_back(ground) and gone(ground, "second"), two),
-    Scenario("override the chart", override, is_ready, owned_by_helm),
+    Scenario("override the chart", override, Ground.is_ready, owned_by_helm),
     Scenario("give the chart's value back", delete, restored, overridden),
     Scenario("another gateway of the same name", replace_gateway, on_new_gateway),
     Scenario("children deleted", delete_children, whole),

@@ -8,8 +8,9 @@ from typing import Self
 
 import pytest
 
+from devcluster.crds import INGRESS_CLASS
 from devcluster.stage import Stage
-from tests.faults.ground import World
+from tests.faults.ground import OTHER_CLASS, World
 from tests.faults.pod import read_identity
 from tests.staging import staged, start_visibly
 
@@ -27,6 +28,7 @@ class _Surroundings(Stage):
 
 @contextmanager
 def start_world(pytestconfig: pytest.Config) -> Iterator[World]:
-    """A control plane with the operator installed but not running, and a sink in Fiddler's place."""
+    """A control plane with the operator installed but not running, a second class of Kong's, and a sink in Fiddler's place."""
     with staged(start_visibly(pytestconfig), _Surroundings) as (stage, portal):
+        stage.cluster.api.apply([{**INGRESS_CLASS, "metadata": {"name": OTHER_CLASS}}])
         yield World(stage, portal, read_identity(stage.cluster))

@@ -56,7 +56,7 @@ test: lint verify ## Lint, generated files, tests (TESTS=path runs only those te
 test-collector: $(STAMP) ## The page's configuration in a real OpenTelemetry Collector, which is built first (not part of `make test`)
 	@$(BIN)/python -m pytest tests/standins/real_collector.py
 
-test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (an hour)
+test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (40 minutes)
 	@$(BIN)/python -m devcluster build >/dev/null
 	@FAULTS=all $(BIN)/python -m pytest $(PATIENT) --numprocesses=3 --dist=worksteal tests/faults tests/generated tests/security
 	@$(BIN)/python -m pytest $(PATIENT) --numprocesses=3 --dist=loadfile --no-loadscope-reorder -m exhaustive tests/devcluster tests/integration tests/soak

@@ -101,6 +101,7 @@ def writes_of(replica: Replica) -> list[str]:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.parametrize("duration", [STEADY])
 def test_only_the_leader_writes(pair: Pair) -> None:
     pair.change()
 

@@ -25,6 +25,7 @@ SETTINGS: Final = {"KONG_TRACING_INSTRUMENTATIONS": "all", "KONG_TRACING_SAMPLIN
 """The settings that the integration page demands of the gateway."""
 
 IMAGE: Final = "kong/kong-gateway:3.13.0.3"
+"""That of a gateway for which a test asks for no other: the version that the stand-in is."""
 
 PATIENCE: Final = 120.0
 """Seconds that a condition may take on a busy machine."""

@@ -1,6 +1,6 @@
 """One tenant's noise does not delay another tenant's bindings: a binding that never stops changing, and hundreds at once.
 
-A crowd is 60; with FAULTS=all another of 1,000, or of MANY_BINDINGS.
+The crowd has 1,000 bindings, or MANY_BINDINGS.
 """
 
 from __future__ import annotations

@@ -20,8 +20,7 @@ How an owned object is written, and why not by server-side apply:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Stale, Transient
@@ -30,18 +29,15 @@ from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.kube.redaction import redact, values_of
 from fiddler_kong_operator.observe.feed import Feed
-from fiddler_kong_operator.plan.kinds import INGRESS, KINDS, KONG_PLUGIN, SECRET
+from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.objects.desired import Attachment, Desired
-from fiddler_kong_operator.plan.objects.digest import CLASS_FIELD, content_digest, content_shape
+from fiddler_kong_operator.plan.objects.digest import content_digest, content_shape, fixed_fields
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
 from .merging import overwriting_patch, repair_patch
 from .ownership import belongs, require_replaceable
 
 __all__ = ["ObjectWriter"]
-
-_FIXED: Final = {KONG_PLUGIN.name: ("plugin",), SECRET.name: ("type",), INGRESS.name: CLASS_FIELD}
-"""Paths of the fields that a living object keeps."""
 
 _LOCK: Final = "immutable"
 
@@ -150,8 +146,7 @@ class ObjectWriter:
         if not belongs(live, snapshot.binding):
             require_replaceable(live, snapshot)
             return True
-        path = _FIXED.get(desired.key.kind, ())
-        return _at(live, path) != _at(desired.manifest, path) if path else False
+        return fixed_fields(live) != fixed_fields(desired.manifest)
 
     def _note_defaults(self, desired: Desired, answer: Manifest, binding: Binding) -> None:
         """Note the outcome of a write. Where a webhook changed it, the binding is requeued: the change may be a plugin that clashes."""
@@ -196,13 +191,6 @@ class ObjectWriter:
         except (Gone, Stale):
             return
         self._feed.forget(key, uid, binding.key)
-
-
-def _at(manifest: Manifest, path: Sequence[str]) -> Any:
-    value: Any = manifest
-    for name in path:
-        value = (value or {}).get(name)
-    return value
 
 
 def _unlocked(live: Manifest) -> Manifest:

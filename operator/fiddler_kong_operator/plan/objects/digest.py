@@ -14,7 +14,7 @@ from fiddler_kong_operator import names
 
 from .raw import mapping
 
-__all__ = ["CLASS_FIELD", "content_digest", "content_shape", "controllers", "managed_annotations", "managed_content", "same_metadata"]
+__all__ = ["content_digest", "content_shape", "controllers", "fixed_fields", "managed_annotations", "managed_content", "same_metadata"]
 
 _LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
@@ -36,9 +36,6 @@ _DECISIVE: Final = frozenset({
 
 Only the operator may set them on our objects. Other annotations of Kong (buffering, tags, certificates, ...) stay as others set them.
 """
-CLASS_FIELD: Final = ("spec", "ingressClassName")
-"""Path of an Ingress's class."""
-
 _HALF: Final = 12
 """Bytes for each half of a digest: enough to make a collision infeasible."""
 
@@ -102,13 +99,16 @@ def content_shape(manifest: Mapping[str, Any]) -> bytes:
     """Digest of the names of the managed fields, without their values; a list counts as one value.
 
     If it is equal for two objects, a merge patch with the whole content of one makes the other equal to it: no field has to be removed.
-    Fields at the top level (a plugin's type, a Secret's) and an Ingress's class count with their value, since some are not changed.
+    Fields at the top level and `fixed_fields` count with their value.
     """
     meta = manifest.get("metadata") or {}
     content = {k: _shape(v) if isinstance(v, dict) else v for k, v in managed_content(manifest).items()}
-    place, field = CLASS_FIELD
-    ingress_class = mapping(manifest, place).get(field)
-    return _digest([content, ingress_class, sorted(managed_annotations(meta))])
+    return _digest([content, fixed_fields(manifest), sorted(managed_annotations(meta))])
+
+
+def fixed_fields(manifest: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values that a living object keeps: a plugin's type, a Secret's, an Ingress's class; None for what it does not have."""
+    return manifest.get("plugin"), manifest.get("type"), mapping(manifest, "spec").get("ingressClassName")
 
 
 def _shape(value: dict[str, Any]) -> Any:

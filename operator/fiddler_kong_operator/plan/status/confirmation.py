@@ -4,9 +4,8 @@ For HTTPRoutes see `parents`.
 
 Kong's controller writes an address into the status of an Ingress once Kong took a configuration that contains it. It never takes it away,
 and not every installation publishes one. So an address says that Kong serves the route, and a missing one says something only where
-other Ingresses of the class have one. Neither says anything about a later change of annotations or plugins.
-
-The writer makes an Ingress again whose class changes, so no address is one of a former class.
+other Ingresses of the class have one. The writer makes an Ingress again whose class changes, so no address is one of a former class.
+Neither says anything about a later change of annotations or plugins.
 
 So a change that was written while Kong refuses everything because of another object is not confirmed either. Kong's controller posts that
 refusal with the next synchronization, and a success about every five minutes. A new address tells earlier that the refusal is over.

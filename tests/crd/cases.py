@@ -241,8 +241,14 @@ RULED: Final = (
     ),
     Case(
         "a URL as a host",
-        _model("gemini", auth={"gcp": {}}, gemini={"projectId": "p", "locationId": "l", "apiEndpoint": "https://a.example"}),
-        "must be a host name such as",
+        _model("gemini", auth={"gcp": {}}, gemini={"projectId": "p", "locationId": "l", "apiEndpoint": "https://a.googleapis.com"}),
+        "must be a host name below googleapis.com",
+        field=f"{_LLM}.gemini.apiEndpoint",
+    ),
+    Case(
+        "a host that is not Google's",
+        _model("gemini", auth={"gcp": {}}, gemini={"projectId": "p", "locationId": "l", "apiEndpoint": "169.254.169.254"}),
+        "must be a host name below googleapis.com",
         field=f"{_LLM}.gemini.apiEndpoint",
     ),
     Case(

@@ -61,7 +61,7 @@ def _others() -> Iterator[dict[str, Any]]:
     azure = {"azure": {"instance": "Acme", "deploymentId": "d", "apiVersion": "2024-10-21"}}
     yield {"provider": "azure", "auth": {"azure": {}}, **azure}
     yield {"provider": "azure", "auth": {"azure": {"clientId": "c-1", "tenantId": "t-1", "clientSecretRef": _KEY}}, **azure}
-    gemini = {"projectId": "p", "locationId": "us-central1", "apiEndpoint": "Private.Example", "endpointId": "7"}
+    gemini = {"projectId": "p", "locationId": "us-central1", "apiEndpoint": "Private.P.googleapis.com", "endpointId": "7"}
     yield {"provider": "gemini", "auth": {"gcp": {"serviceAccountRef": _KEY}}, "gemini": gemini}
     yield {"provider": "gemini", "auth": {"secretRef": _KEY, "paramName": "key", "paramLocation": "query"}}
     yield {"provider": "gemini", **_KEYED}

@@ -33,12 +33,16 @@ HostLabel = Annotated[
 ]
 """A part of a host name between two dots."""
 
-HostName = Annotated[
+GoogleHost = Annotated[
     str,
     StringConstraints(min_length=1, max_length=253),
-    form(rf"{_LABEL}(\.{_LABEL})+", "must be a host name such as us-central1-aiplatform.googleapis.com, without scheme and path"),
+    form(
+        rf"({_LABEL}\.)+googleapis\.com",
+        "must be a host name below googleapis.com, such as us-central1-aiplatform.googleapis.com, without scheme and path: the gateway "
+        "shows an identity there",
+    ),
 ]
-"""A host name with at least one dot."""
+"""A host of Google's APIs."""
 
 Word = Annotated[
     str,
@@ -125,8 +129,8 @@ class GeminiOptions(ApiModel):
     location_id: HostLabel
     """Google Cloud location of the model, for example `us-central1`."""
 
-    api_endpoint: HostName | None = None
-    """Host name of the API. If left out, `<locationId>-aiplatform.googleapis.com`."""
+    api_endpoint: GoogleHost | None = None
+    """Host name of the API, below `googleapis.com`. If left out, `<locationId>-aiplatform.googleapis.com`."""
 
     endpoint_id: Word | None = None
     """Id of the endpoint of a model from the Model Garden. Only for such models."""

@@ -22,6 +22,7 @@ from .databricks import DATABRICKS
 from .deepseek import DEEPSEEK
 from .gemini import GEMINI
 from .huggingface import HUGGINGFACE
+from .identities import identity_problems
 from .llama2 import LLAMA2
 from .mistral import MISTRAL
 from .ollama import OLLAMA
@@ -107,7 +108,7 @@ def _models(spec: BindingSpec) -> Iterator[tuple[str, str, Model]]:
 def _problems(llm: str, field: str, model: Model) -> Iterator[str]:
     provider = provider_of(model)
     yield from (f"{llm}.{problem}" for problem in provider.call_problems(model))
-    yield from (f"{field}.{problem}" for problem in (*provider.check(model), *_address_problems(model)))
+    yield from (f"{field}.{problem}" for problem in (*provider.check(model), *_address_problems(model), *identity_problems(model)))
 
 
 def is_uncounted(route_type: str) -> bool:

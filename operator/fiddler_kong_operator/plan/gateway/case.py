@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.plan.kinds import GATEWAY_CONFIGURATION
@@ -13,8 +14,8 @@ from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
 from .env import Observation, Observations, Setting, SettingState
-from .operated import origin
-from .process import PLUGIN_LIST, extended_list, is_data_plane, missing_plugins
+from .operated import managed_elsewhere, origin
+from .process import PLUGIN_LIST, extended_list, is_data_plane, missing_plugins, unread_role
 from .remedies import Remedy, remedy_of
 from .tenancy import granted, settings_rival, tenants
 from .unread import Unread
@@ -33,6 +34,12 @@ from .version import (
 from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["GatewayCase", "is_allowed", "known_container", "known_version", "make_case"]
+
+
+_FILTERS_ONLY: Final = (
+    " In hybrid mode, Kong Operator follows only filters (extensionRef) of HTTPRoutes, no annotations: attach to an HTTPRoute with "
+    "gateway.management: Verify, and add the filters that the binding then names."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ class GatewayCase:
             settings.append(Setting(env.UNTRUSTED_LUA, "sandbox"))
         if env.is_unread(self.container, PLUGIN_LIST):
             settings.append(Setting(PLUGIN_LIST, "bundled"))
+        settings += unread_role(self.container)
         takeable = hidden if self.applies and not self.override else ()
         return Unread(self.container, tuple(settings), tuple(takeable), self.field) if settings else None
 
@@ -210,10 +218,11 @@ class GatewayCase:
             grouping = self.spec.sessions.mode == "Header"
             what, seen = ("Session grouping", "calls form one session in Fiddler") if grouping else ("Stamping spans", "attributes arrive")
             said.append(f" {what} is unverified on this version (verified: {verified}): check that {seen}.")
-        if is_data_plane(self.container):
+        if any(is_data_plane(container) for member in self.workload.family() for container in member.containers):
             said.append(
                 " It is a data plane: check that KONG_PLUGINS of its control plane, which the operator does not see, has the plugins too."
             )
+            said.append(_FILTERS_ONLY if self.workload.operated or managed_elsewhere(self.workload) else "")
         return "".join(said)
 
 

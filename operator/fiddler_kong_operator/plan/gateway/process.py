@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.acceptance.endpoint import is_in_cluster
 from fiddler_kong_operator.plan.plugins import plugin_types
 from fiddler_kong_operator.plan.workload import Container, Workload
 
-from .env import SETTINGS, is_unread, parse_list, unproven_lua, unsupported_lua
+from .env import SETTINGS, Setting, is_unread, parse_list, unproven_lua, unsupported_lua
 from .version import parse_image
 
 __all__ = [
@@ -29,12 +29,16 @@ __all__ = [
     "kong_elsewhere",
     "lacking",
     "missing_plugins",
+    "unread_role",
 ]
 
 PLUGIN_LIST: Final = "KONG_PLUGINS"
 _ROLE: Final = "KONG_ROLE"
 _KONNECT: Final = "KONG_KONNECT_MODE"
 _CONTROL_PLANE: Final = "KONG_CLUSTER_CONTROL_PLANE"
+_ROLES: Final = (Setting(_ROLE, "traditional"), Setting(_KONNECT, "off"), Setting(_CONTROL_PLANE, "HOST:PORT"))
+"""The settings that tell whether Kong handles traffic, and who configures it; each with a value of a gateway that works."""
+
 _BUNDLED: Final = "bundled"
 _OFF: Final = "off"
 
@@ -56,6 +60,11 @@ def is_control_plane(container: Container) -> bool:
 def is_data_plane(container: Container) -> bool:
     """Whether Kong gets its configuration from a control plane."""
     return _value(container, _ROLE) == "data_plane"
+
+
+def unread_role(container: Container) -> tuple[Setting, ...]:
+    """The settings of its role that come from `valueFrom`. One from `envFrom` does not count: few name these settings there."""
+    return tuple(setting for setting in _ROLES if any(entry.from_source for entry in container.entries(setting.name)))
 
 
 def has_kong_image(container: Container) -> bool:
@@ -115,7 +124,7 @@ def is_unfit(spec: BindingSpec, workload: Workload, container: Container) -> boo
     """Whether no setting could make this gateway work for the binding, or nothing shows that it would: its pods must not be replaced."""
     image = parse_image(container.image, spec.gateway.kong_version)
     role = is_controller(container) or is_control_plane(container) or control_plane_elsewhere(container)
-    wrong = role or kong_elsewhere(spec, workload, container) or not image.supported
+    wrong = role or unread_role(container) or kong_elsewhere(spec, workload, container) or not image.supported
     lua = unsupported_lua(spec, image.version) or unproven_lua(spec, image.version)
     return bool(wrong or lua or missing_plugins(spec, container) or is_unread(container, PLUGIN_LIST))
 

@@ -143,6 +143,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["It is a data plane: check that KONG_PLUGINS of its control plane"],
     ),
     (
+        "a data plane that Kong Operator makes",
+        make_snapshot(workload=make_workload(make_container({**WANTED, "KONG_ROLE": "data_plane"}), owners={"DataPlane": "edge"})),
+        "GatewayConfigured",
+        ["Kong Operator follows only filters (extensionRef) of HTTPRoutes", "gateway.management: Verify"],
+    ),
+    (
         "a control plane in this cluster",
         with_env({**WANTED, "KONG_ROLE": "data_plane", "KONG_CLUSTER_CONTROL_PLANE": "kong-cp.kong.svc.cluster.local:8005"}),
         "GatewayConfigured",
@@ -159,6 +165,19 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         with_env({"KONG_ROLE": "data_plane", "KONG_CLUSTER_CONTROL_PLANE": "abc.us.cp0.konghq.com:443"}),
         "GatewayControlledElsewhere",
         ["KONG_CLUSTER_CONTROL_PLANE=abc.us.cp0.konghq.com:443"],
+    ),
+    *(
+        (
+            f"{name} from a source",
+            with_env((EnvEntry(name, None, from_source=True), *(EnvEntry(n, v) for n, v in {**WANTED, **others}.items()))),
+            "GatewaySettingFromSource",
+            [f'env[name="{name}"] comes from valueFrom', f"{name}={value}"],
+        )
+        for name, value, others in (
+            ("KONG_ROLE", "traditional", {}),
+            ("KONG_KONNECT_MODE", "off", {}),
+            ("KONG_CLUSTER_CONTROL_PLANE", "HOST:PORT", {"KONG_ROLE": "data_plane"}),
+        )
     ),
     (
         "only the controller",

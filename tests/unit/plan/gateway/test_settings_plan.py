@@ -103,6 +103,7 @@ NOTHING_TO_DO: list[tuple[str, Workload, tuple[Binding, ...]]] = [
     ("Kong became too old", make_workload(make_container(image="kong:3.9"), managers=OURS), (PLAIN,)),
     ("control plane", make_workload(make_container({"KONG_ROLE": "control_plane"})), (PLAIN,)),
     ("the controller", make_workload(make_container({}, image="kong/kubernetes-ingress-controller:3.5")), (PLAIN,)),
+    ("a role from a source", make_workload(make_container((EnvEntry("KONG_ROLE", None, from_source=True),))), (OVERRIDE,)),
     ("Konnect", make_workload(make_container({"KONG_KONNECT_MODE": "on"})), (PLAIN,)),
     ("plugins missing", make_workload(make_container({"KONG_PLUGINS": "cors"})), (OVERRIDE,)),
     ("plugins unknown", make_workload(make_container((EnvEntry("KONG_PLUGINS", None, from_source=True),))), (OVERRIDE,)),

@@ -20,7 +20,7 @@ from fiddler_kong_operator.plan.decision import Decision, decide
 from fiddler_kong_operator.plan.gateway.env import needed_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
-from fiddler_kong_operator.plan.status.programming import evaluate_programming
+from fiddler_kong_operator.plan.status.frozen import evaluate_freeze
 from fiddler_kong_operator.plan.workload import Rollout, Workload
 
 from .documents import Document
@@ -75,8 +75,8 @@ def _case(binding: Binding, around: Surroundings, workloads: dict[ObjectKey, Wor
     decision = _decide(snapshot)
     findings = {kind: found for kind, found in decision.findings.items() if found.reason.name not in _WOULD_BE}
     pending = findings.pop(ConditionType.PLUGINS_PROGRAMMED, None)
-    if snapshot.frozen_by:
-        pending = evaluate_programming(snapshot, lua_withheld=False)
+    if frozen := evaluate_freeze(snapshot):
+        pending = frozen
     elif pending is None or all(found.status == "True" for found in findings.values()):
         pending = Finding(reason("PluginsPending"), "The operator would apply the plugins.")
     findings[ConditionType.PLUGINS_PROGRAMMED] = pending

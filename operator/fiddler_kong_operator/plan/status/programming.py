@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.status import RefusalStatus
 from fiddler_kong_operator.plan.plugins import lua_plugins
@@ -12,6 +11,7 @@ from fiddler_kong_operator.plan.references import plugin_key
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
 from .confirmation import confirm
+from .frozen import evaluate_freeze
 from .refusal import refused
 from .verified import missing_names
 from .warnings import APPLY_FAILED, TRANSLATION_FAILED, current_warnings
@@ -36,10 +36,8 @@ def evaluate_programming(snapshot: Snapshot, *, lua_withheld: bool, refusal: Ref
         name, consequence = _CONSEQUENCES[warning.reason]
         message = f"Kong Ingress Controller says of {warning.about}: {warning.message.rstrip('. ')}. {consequence}"
         return Finding(reason(name), message)
-    if snapshot.frozen_by:
-        return _frozen(snapshot)
-    missing = missing_names(snapshot, lua_withheld=lua_withheld)
-    return missing or (_withheld(snapshot) if lua_withheld else confirm(snapshot))
+    found = evaluate_freeze(snapshot) or missing_names(snapshot, lua_withheld=lua_withheld)
+    return found or (_withheld(snapshot) if lua_withheld else confirm(snapshot))
 
 
 def _withheld(snapshot: Snapshot) -> Finding:
@@ -49,15 +47,3 @@ def _withheld(snapshot: Snapshot) -> Finding:
         reason("WaitingForGateway"),
         f"The operator attaches KongPlugin {', '.join(waiting)} when the gateway runs with its new settings. The others are attached.",
     )
-
-
-def _frozen(snapshot: Snapshot) -> Finding:
-    (culprit, name), *others = snapshot.frozen_by
-    more = (
-        f" {len(others)} other lists have such a name too." if len(others) > 1 else " Another list has such a name too." if others else ""
-    )
-    message = (
-        f"{culprit} has {name} twice in its annotation {names.KONG_PLUGINS_ANNOTATION}. Kong therefore refuses its whole configuration: "
-        f"no change by anybody reaches the gateway. Remove one of the two.{more}"
-    )
-    return Finding(reason("GatewayFrozen"), message)

@@ -19,6 +19,7 @@ from fiddler_kong_operator.plan.plugins import plugin_instances
 from fiddler_kong_operator.plan.references import carrier_of, entry_of, needed_secret, plugin_key, route_object
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 
+from .frozen import evaluate_freeze
 from .parents import judge_route
 from .warnings import current_warnings, outdate_warnings
 
@@ -92,4 +93,4 @@ def _is_confirmed(snapshot: Snapshot, route: Route) -> bool:
         return confirming.published
     if route.expose and (snapshot.class_published if key.kind == INGRESS.name else not confirming):
         return False
-    return not snapshot.frozen_by
+    return evaluate_freeze(snapshot) is None

@@ -264,7 +264,26 @@ def test_a_gateway_that_another_object_freezes_takes_no_plugin_of_ours() -> None
 
     assert (shown.reason.name, shown.status) == ("GatewayFrozen", "False")
     assert shown.message.startswith("Ingress shop/web has cors twice in its annotation konghq.com/plugins.")
-    assert shown.message.endswith("Remove one of the two. Another list has such a name too.")
+    assert shown.message.endswith("Remove one of the two. Another list has such names too.")
+
+
+@pytest.mark.parametrize(
+    ("listed", "types", "expected"),
+    [
+        (("a", "b"), {"a": "acl", "b": "acl"}, "has a and b, both of type acl, in its annotation konghq.com/plugins. Kong therefore"),
+        (("a", "b"), {"a": "acl", "b": "cors"}, None),
+        (("a", "b"), {"a": "", "b": ""}, None),
+        (("a", "ghost"), {"a": "acl"}, None),
+    ],
+    ids=["one type", "two types", "left out by Kong's controller", "unknown"],
+)
+def test_two_plugins_of_others_of_one_type_on_our_target_freeze_the_gateway(
+    listed: tuple[str, ...], types: dict[str, str], expected: str | None
+) -> None:
+    shown = found(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", listed)}, plugin_types=types))
+
+    assert (shown.reason.name == "GatewayFrozen") == bool(expected)
+    assert expected is None or f"{TARGET} {expected}" in shown.message
 
 
 def test_a_list_that_was_just_written_freezes_nothing() -> None:

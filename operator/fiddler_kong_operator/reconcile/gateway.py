@@ -60,11 +60,15 @@ _WRITTEN: Final = {"apply": "the operator's settings are set", "release": "the o
 
 
 class GatewayOutcomes:
-    """The last failed write to each workload, for the bindings that name it."""
+    """The last failed write to each workload, for the bindings that name it, and the log of its transitions.
+
+    The bindings' conditions tell the same, but each binding for itself: thousands may name one workload.
+    """
 
     def __init__(self, wake: Callable[[ObjectKey], None], on_rollout: RolloutObserver = lambda _kind, _action: None) -> None:
         """`wake` is called with a workload's key when its outcome changed, `on_rollout` with each write that replaces its pods."""
         self._failures: dict[ObjectKey, Finding] = {}
+        self._progress: dict[ObjectKey, str] = {}
         self._wake = wake
         self._on_rollout = on_rollout
 
@@ -72,6 +76,14 @@ class GatewayOutcomes:
         """Note a write that replaces the workload's pods. Once the last binding is gone, only the log tells why they were replaced."""
         logger.info("%s: %s; its pods are replaced", workload, _WRITTEN[action], extra={"object": str(workload)})
         self._on_rollout(workload.kind, action)
+
+    def progressed(self, key: ObjectKey, workload: Workload | None) -> None:
+        """Note how far its rollout is; None where it is gone."""
+        before, shown = self._progress.pop(key, None), _progress(workload) if workload else None
+        if shown:
+            self._progress[key] = shown
+        if shown and before not in {None, shown}:
+            logger.info("%s: %s", key, shown, extra={"object": str(key)})
 
     def failure(self, workload: ObjectKey | None) -> Finding | None:
         """Why the settings could not be written; None where they could."""
@@ -121,6 +133,7 @@ class GatewayReconciler:
         if self._installations.concerned_with(key):
             return TAKING
         workload, bindings = await self._reader.gather_workload(key)
+        self._outcomes.progressed(key, workload)
         if workload is None:
             self._forget_writes(key)
         if workload is None or workload.halted("promoting"):  # the end of a promotion ends its refusals
@@ -240,6 +253,13 @@ class GatewayReconciler:
             observe(answer)
             if ownership := disowning_patch(answer):
                 observe(await patch(ownership))
+
+
+def _progress(workload: Workload) -> str:
+    rollout = workload.rollout
+    if not rollout.complete:
+        return f"the replacement of its pods is halted ({rollout.halt.kind})" if rollout.halt else "its pods are being replaced"
+    return "all its pods run with its present template" if rollout.ready else "it has no ready pod"
 
 
 def _content(plan: SettingsPlan) -> bytes:

@@ -11,7 +11,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.workload import Workload
 from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY
-from tests.unit.observe.objects import ASSISTANT, GATEWAY
+from tests.unit.observe.objects import ASSISTANT, GATEWAY, ROLLED_OUT
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
 
@@ -163,6 +163,21 @@ async def test_the_grace_starts_again_even_where_nothing_could_be_written_in_bet
     stage.delete(ASSISTANT)
 
     assert await stage.reconcile() == RELEASE_DELAY
+
+
+async def test_each_transition_of_a_gateway_is_one_line_in_the_log_however_many_bindings_name_it(caplog: pytest.LogCaptureFixture) -> None:
+    stage = GatewayStage(WANTED, bindings=("assistant", "bot", "chat"))
+    with caplog.at_level(logging.INFO):
+        for status in ({}, {"updatedReplicas": 0}, {"availableReplicas": 0}, {"availableReplicas": 0}, {}):
+            stage.change(GATEWAY, {"status": {**ROLLED_OUT, **status}})
+            await stage.reconcile()
+
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway")]
+    assert lines == [
+        f"{GATEWAY}: its pods are being replaced",
+        f"{GATEWAY}: it has no ready pod",
+        f"{GATEWAY}: all its pods run with its present template",
+    ]
 
 
 async def test_each_rollout_is_a_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "places_of",
     "plugin_key",
     "possible_owners",
+    "reached_places",
     "references_of",
     "route_object",
     "secrets_of",
@@ -111,6 +112,20 @@ def served_places(target: Attachable) -> frozenset[Place]:
     """The places that an Ingress or HTTPRoute serves; none for an Ingress without a class."""
     classes = (NO_CLASS, *target.gateways) if target.key.kind == HTTP_ROUTE.name else classes_of(target)
     return frozenset((name, host, _plain(path)) for name in classes for host, path in target.rules)
+
+
+def reached_places(target: Attachable) -> frozenset[Place]:
+    """The places whose calls may go to an Ingress or HTTPRoute: those that it serves, and those above, except `/`.
+
+    Of two paths that begin a call's path, Kong takes the longer one. `/` stands for all calls that nothing else takes.
+    """
+    served = served_places(target)
+    return served.union((name, host, above) for name, host, path in served for above in _above(path))
+
+
+def _above(path: str) -> Iterator[str]:
+    labels = path.split("/")
+    return ("/".join(labels[:length]) for length in range(2, len(labels)))
 
 
 def has_pattern(target: Attachable) -> bool:

@@ -215,7 +215,13 @@ def test_plugins_and_the_lists_that_name_them_are_found() -> None:
 
 def test_ingresses_are_found_by_what_they_serve() -> None:
     cache = cache_with(ingress("shop", 1, ("a.example", "/openai/")), ingress("bare", 1, ("a.example", "/openai"), ingress_class=None))
-    assert set(cache.indexes.serving["kong", "a.example", "/openai"]) == {key(ingress("shop"))}
+    assert set(cache.indexes.reaching["kong", "a.example", "/openai"]) == {key(ingress("shop"))}
+
+
+def test_ingresses_are_found_by_the_paths_above_theirs() -> None:
+    cache = cache_with(ingress("shop", 1, ("a.example", "/openai/v1/chat")), ingress("all", 1, ("a.example", "/")))
+    found = {path: {k.name for k in cache.indexes.reaching["kong", "a.example", path]} for path in ("/openai/v1", "/openai", "/open", "/")}
+    assert found == {"/openai/v1": {"shop"}, "/openai": {"shop"}, "/open": set(), "/": {"all"}}
 
 
 def test_children_and_warnings_are_found() -> None:

@@ -96,7 +96,7 @@ def contents(indexes: Indexes) -> tuple[object, object]:
         "by_uid": UIDS,
         "owned_by": UIDS,
         "exposing": PLACES,
-        "serving": PLACES,
+        "reaching": PLACES,
         "naming": PLUGINS,
         "warning_about": PLUGINS,
         "warnings_of": ("KongConfigurationTranslationFailed",),

@@ -228,6 +228,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Snapshot], str | None]], ...]] = (
     ("ShadowedPlugin", routing.shadowed_by_consumers),
     ("PathOverlap", routing.taken_by_pattern),
     ("PathOverlap", routing.served_nearby),
+    ("PathOverlap", routing.served_below),
     ("ShadowsGlobalPlugin", replaced_globals),
     ("ShadowsServicePlugin", replaced_on_services),
     ("Accepted", lambda _: "The spec is valid and clashes with nothing."),

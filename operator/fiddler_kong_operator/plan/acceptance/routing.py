@@ -11,6 +11,7 @@ from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child
 from fiddler_kong_operator.plan.references import (
     PATTERN_PREFIX,
+    Place,
     attach_targets,
     classes_of,
     exposed_routes,
@@ -23,7 +24,7 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .clashes import needed_types
 
-__all__ = ["missing_class", "served_nearby", "shadowed_by_consumers", "shadowed_plugin", "taken_by_pattern"]
+__all__ = ["missing_class", "served_below", "served_nearby", "shadowed_by_consumers", "shadowed_plugin", "taken_by_pattern"]
 
 _LITERAL: Final = re.compile(r"[^\\^$.|?*+()\[\]{}]*")
 _SHOWN: Final = 5
@@ -80,6 +81,26 @@ def served_nearby(snapshot: Snapshot) -> str | None:
                     "only one of them gets the calls. Check that, or choose another expose.path or expose.host."
                 )
     return None
+
+
+def served_below(snapshot: Snapshot) -> str | None:
+    """Another Ingress or HTTPRoute serves a longer path on the same host, and Kong gives it the calls that begin so."""
+    binding = snapshot.binding
+    for route, expose, _ in exposed_routes(binding.spec) if binding.spec else ():
+        places = {place_of(binding, expose), *nearby_places(binding, expose)}
+        for other in snapshot.ingresses:
+            longer = sorted(path for *place, path in served_places(other) if any(_is_below(path, place, ours) for ours in places))
+            if longer and not is_own_child(snapshot, other.key):
+                return (
+                    f"{other.key} serves {longer[0]}, below the path {expose.path} of route {route.name} on the same host. The calls that "
+                    "begin so go there, and this binding does not trace them. Check that they need no traces here, or choose another "
+                    "expose.path."
+                )
+    return None
+
+
+def _is_below(path: str, place: Sequence[str], ours: Place) -> bool:
+    return (*place,) == ours[:2] and ours[2] != "/" and path.startswith(f"{ours[2]}/")
 
 
 def _taking(target: Attachable, host: str, path: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ __all__ = [
     "GRANT_ANNOTATION",
     "GROUP",
     "KIND",
+    "KONG_CONTROLLER",
     "KONG_GROUP",
     "KONG_PLUGINS_ANNOTATION",
     "MANAGED_BY_LABEL",
@@ -39,6 +40,9 @@ PLURAL: Final = "fiddlerkongbindings"
 SHORT_NAME: Final = "fkb"
 
 KONG_GROUP: Final = "configuration.konghq.com"
+KONG_CONTROLLER: Final = "ingress-controllers.konghq.com/kong"
+"""`spec.controller` of an IngressClass of Kong Ingress Controller."""
+
 KONG_PLUGINS_ANNOTATION: Final = "konghq.com/plugins"
 """Kong's attachment list on a Service or Ingress: comma-separated plugin names."""
 

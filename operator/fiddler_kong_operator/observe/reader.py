@@ -124,6 +124,7 @@ class Reader:
             cluster_plugins_readable=cache.readable(KONG_CLUSTER_PLUGIN),
             ingresses=ingresses,
             ingress_classes=around.ingress_classes(),
+            kong_classes=around.kong_classes(),
             routes=routes,
             behind=behind,
             routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),

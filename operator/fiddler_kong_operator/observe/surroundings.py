@@ -145,9 +145,9 @@ class Surroundings:
         return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        """The Ingresses and HTTPRoutes on the places that the binding exposes, and those of the same class with a regular expression."""
+        """The Ingresses and HTTPRoutes on or below the places that it exposes, and those of the same class with a regular expression."""
         places, indexes = places_of(binding), self._cache.indexes
-        keys = {key for place in places for key in indexes.serving[place]}
+        keys = {key for place in places for key in indexes.reaching[place]}
         keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])
         return self._attachables(keys)
 
@@ -156,6 +156,12 @@ class Surroundings:
         if not self._cache.readable(INGRESS_CLASS):
             return {}
         return {key.name: facts.is_default for key, facts in self._cache.values(INGRESS_CLASS, IngressClassFacts)}
+
+    def kong_classes(self) -> frozenset[str]:
+        """The names of Kong's IngressClasses; none where they may not be read."""
+        readable = self._cache.readable(INGRESS_CLASS)
+        found = self._cache.values(INGRESS_CLASS, IngressClassFacts) if readable else ()
+        return frozenset(key.name for key, facts in found if facts.is_kongs)
 
     def routes(self, services: Iterable[ObjectKey]) -> tuple[Attachable, ...]:
         """The Ingresses and HTTPRoutes that lead to one of the Services."""

@@ -228,8 +228,7 @@ class Snapshot:
     workload_installed: bool = True
     """False where the cluster does not know the workload's kind."""
     siblings: tuple[Binding, ...] = ()
-    """Other bindings that name the same workload: the oldest of each group with equal `tenancy.demand`, and the owners of `ingresses`. The
-    rest cannot change the decision."""
+    """The other bindings of the workload that count: the oldest of each group with equal `tenancy.demand`, and owners of `ingresses`."""
     targets: Mapping[ObjectKey, Attachable] = field(default_factory=dict)
     """Every object of an attachable kind that exists and is named in attachTo, or belongs to this binding, or names one of its plugins."""
     target_owners: Mapping[ObjectKey, str] = field(default_factory=dict)
@@ -247,10 +246,12 @@ class Snapshot:
     consumer_plugins: tuple[ConsumerPlugin, ...] = ()
     """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
-    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), and those of
-    the same ingress class or Gateway with a regular expression for a path."""
+    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path that this binding exposes, or a longer path (its own
+    included), and those of the same ingress class or Gateway with a regular expression for a path."""
     ingress_classes: Mapping[str, bool] = field(default_factory=dict)
     """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
+    kong_classes: frozenset[str] = frozenset()
+    """Those that are Kong's."""
     routes: tuple[Attachable, ...] = ()
     """Ingresses and HTTPRoutes, in any namespace watched, that lead to a Service of `targets`."""
     models: Mapping[str, OwnModels] | None = None

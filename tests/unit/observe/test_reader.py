@@ -449,10 +449,13 @@ async def test_a_target_of_a_binding_is_known_by_its_owner() -> None:
 
 async def test_ingress_classes_are_known_where_they_may_be_read() -> None:
     kong = raw_object("IngressClass", "kong", annotations={"ingressclass.kubernetes.io/is-default-class": "true"})
+    kong["spec"] = {"controller": "ingress-controllers.konghq.com/kong"}
     desk = Desk(binding(), kong, raw_object("IngressClass", "nginx"))
-    assert (await desk.snapshot()).ingress_classes == {"kong": True, "nginx": False}
+    found = await desk.snapshot()
+    assert (found.ingress_classes, found.kong_classes) == ({"kong": True, "nginx": False}, frozenset({"kong"}))
     desk.cache.set_forbidden(INGRESS_CLASS, None, "no")
-    assert (await desk.snapshot()).ingress_classes == {}
+    found = await desk.snapshot()
+    assert (found.ingress_classes, found.kong_classes) == ({}, frozenset())
 
 
 async def test_a_snapshot_says_what_cannot_be_read() -> None:

@@ -69,8 +69,8 @@ REASONS: Final = (
         "Name an object that no binding owns.", stalls=True,
     ),
     Reason(
-        "OtherIngressClass", _A, "False", "Another gateway than the binding's serves the Ingress or HTTPRoute named in attachTo.",
-        "Name the gateway and the class that serve the Ingress, or change its class; give an HTTPRoute a Gateway of Kong's.", stalls=True,
+        "OtherIngressClass", _A, "False", "Another gateway than the binding's serves the object named in attachTo.",
+        "Name the gateway and the class that serve it, or change the Ingress's class; give an HTTPRoute a Gateway of Kong's.", stalls=True,
     ),
     Reason(
         "RoutesNotReadable", _A, "False", "The operator cannot see all HTTPRoutes that may lead to the Service.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import ConditionType
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case
@@ -16,10 +16,7 @@ from fiddler_kong_operator.plan.status.warnings import is_recent
 
 from .contract import could_not_look, diagnose
 
-__all__ = ["CONTROLLER", "check_controller", "check_ingress_class"]
-
-CONTROLLER: Final = "ingress-controllers.konghq.com/kong"
-"""`spec.controller` of an IngressClass of Kong Ingress Controller."""
+__all__ = ["check_controller", "check_ingress_class"]
 
 
 def check_controller(case: Case) -> Outcome:
@@ -90,7 +87,7 @@ def check_ingress_class(case: Case) -> Outcome:
         text = f"{subject} does not exist; there are: {', '.join(sorted(case.snapshot.ingress_classes))}."
         return Outcome(text, (diagnose("IngressClassNotFound", subject, text),))
     controller = str(mapping(case.ingress_class.value, "spec").get("controller") or "")
-    if controller.startswith(CONTROLLER):
+    if controller.startswith(names.KONG_CONTROLLER):
         return Outcome(f"{name} is Kong's")
     text = f"{subject} belongs to {controller or 'no controller'}."
     return Outcome(text, (diagnose("IngressClassOfOthers", subject, text),))

@@ -79,7 +79,7 @@ def owned_target(snapshot: Snapshot) -> str | None:
 
 
 def other_class(snapshot: Snapshot) -> str | None:
-    """Another gateway serves the Ingress or HTTPRoute. It would run the plugins without the settings that they need, or not at all."""
+    """Another gateway serves the target, or a Service's Ingress. It would run the plugins without the settings they need, or not at all."""
     for route, target in _observed(snapshot):
         if target.foreign:
             return (
@@ -88,6 +88,8 @@ def other_class(snapshot: Snapshot) -> str | None:
             )
         if _is_of_another_class(snapshot, target):
             return _other_class(snapshot, route, target)
+        if ingress := _entry_elsewhere(snapshot, target.key):
+            return _other_entry(snapshot, route, target.key, ingress)
     return None
 
 
@@ -100,6 +102,29 @@ def _other_class(snapshot: Snapshot, route: Route, target: Attachable) -> str:
         f"{_named(route, target.key)} has the ingress class {target.ingress_class}, but gateway.ingressClassName is {wanted}: another "
         f"gateway than the binding's would run the plugins. {remedy}"
     )
+
+
+def _other_entry(snapshot: Snapshot, route: Route, service: ObjectKey, ingress: Attachable) -> str:
+    """The Service is also, or only, another Kong's."""
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
+    return (
+        f"{_named(route, service)} is reached through {ingress.key}, which another Kong serves: its ingress class is "
+        f"{_class_of(snapshot, ingress)}, and gateway.ingressClassName is {wanted}. That gateway would run the plugins too, without the "
+        f"settings that they need. Attach to the Ingress of class {wanted} instead, or give the class {wanted} a Service of its own."
+    )
+
+
+def _entry_elsewhere(snapshot: Snapshot, service: ObjectKey) -> Attachable | None:
+    """An Ingress of another Kong's class that leads to the Service. A class of another implementation does no harm: it knows no plugins."""
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
+    others = snapshot.kong_classes - {wanted}
+    leading = (route for route in snapshot.routes if any(service in group for group in route.backends)) if others else ()
+    return next((route for route in leading if route.key.kind == INGRESS.name and _class_of(snapshot, route) in others), None)
+
+
+def _class_of(snapshot: Snapshot, ingress: Attachable) -> str | None:
+    """Its class, else the default one; None where there is neither."""
+    return ingress.ingress_class or next((name for name, is_default in snapshot.ingress_classes.items() if is_default), None)
 
 
 def _is_of_another_class(snapshot: Snapshot, target: Attachable) -> bool:
@@ -220,7 +245,7 @@ def to_be_left(snapshot: Snapshot) -> Iterable[ObjectKey]:
     named = attach_targets(snapshot.binding)
     for key, target in snapshot.targets.items():
         shared = next(_sharing(snapshot, key), None) is not None
-        elsewhere = target.foreign or _is_of_another_class(snapshot, target)
+        elsewhere = target.foreign or _is_of_another_class(snapshot, target) or _entry_elsewhere(snapshot, key)
         if (shared or (key in named and elsewhere)) and not is_own_child(snapshot, key):
             yield key
 

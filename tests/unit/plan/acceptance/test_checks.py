@@ -82,6 +82,11 @@ def on_ingress(ingress_class: str | None, backends: tuple[tuple[ObjectKey, ...],
     return make_snapshot(make_binding(make_spec(route)), targets={web.key: web}, **more)
 
 
+def ingress_to(service: ObjectKey, ingress_class: str | None) -> Attachable:
+    """An Ingress of that class that leads to the Service."""
+    return replace(ingress(f"to-{ingress_class}", ingress_class=ingress_class), backends=((service,),))
+
+
 def consumers(*names: str, kind: str = "opentelemetry") -> tuple[ConsumerPlugin, ...]:
     """Consumers that list `theirs`, by namespace and name."""
     return tuple(ConsumerPlugin(ObjectKey("KongConsumer", *name.split("/")), "theirs", kind) for name in names)
@@ -105,6 +110,7 @@ def without_tls_verification(image: str, **env: str) -> Snapshot:
     return make_snapshot(make_binding(make_spec(ATTACHED)), targets={CHAT: chat}, workload=workload)
 
 
+KONGS: dict[str, Any] = {"ingress_classes": {"kong": True, "internal": False}, "kong_classes": frozenset({"kong", "internal"})}
 TO_ROUTE = {"name": "chat", "attachTo": {"kind": "HTTPRoute", "name": "chat"}}
 OWNERS = {"assistant-opentelemetry": "uid-assistant"}
 OURS = ("assistant-pre-function", "assistant-opentelemetry")
@@ -393,6 +399,30 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["has no ingress class, and kong (gateway.ingressClassName) is not the default"],
     ),
     (
+        "a Service behind an Ingress of another Kong's class",
+        attached(routes=(ingress_to(CHAT, "kong"), ingress_to(CHAT, "internal")), **KONGS),
+        "OtherIngressClass",
+        [
+            "Service kong/chat (route chat, attachTo) is reached through Ingress kong/to-internal, which another Kong serves",
+            "its ingress class is internal, and gateway.ingressClassName is kong",
+            "Attach to the Ingress of class kong instead",
+        ],
+    ),
+    (
+        "a Service behind an Ingress of another Kong's class, the default one",
+        attached(routes=(ingress_to(CHAT, None),), **(KONGS | {"ingress_classes": {"internal": True, "kong": False}})),
+        "OtherIngressClass",
+        ["its ingress class is internal"],
+    ),
+    ("a Service behind an Ingress of another controller", attached(routes=(ingress_to(CHAT, "nginx"),), **KONGS), "Accepted", []),
+    ("a Service behind an Ingress without a class", attached(routes=(ingress_to(CHAT, None),), **KONGS), "Accepted", []),
+    (
+        "another Service behind an Ingress of another Kong's class",
+        attached(routes=(ingress_to(CANARY, "internal"),), **KONGS),
+        "Accepted",
+        [],
+    ),
+    (
         "a class that no IngressClass has",
         make_snapshot(ingress_classes={"kong-internal": False, "nginx": True}),
         "IngressClassNotFound",
@@ -490,6 +520,22 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ),
     ("a place that an Ingress of another class serves", on_gateway(ingress("web", OPENAI, ingress_class="nginx")), "Accepted", []),
     ("a regular expression of the Gateway", on_gateway(gateway_route("web", ("", "/~/open.*"))), "PathOverlap", ["regular expression"]),
+    (
+        "a longer path of another Ingress",
+        exposed(ingress("web", ("", "/openai/v1/images"))),
+        "PathOverlap",
+        ["Ingress kong/web serves /openai/v1/images, below the path /openai of route openai", "this binding does not trace them"],
+    ),
+    ("a longer path of an HTTPRoute", exposed(gateway_route("web", ("", "/openai/v1"))), "PathOverlap", ["HTTPRoute kong/web serves"]),
+    ("a longer path on another host", exposed(ingress("web", ("a.example", "/openai/v1"))), "Accepted", []),
+    ("a longer path of another class", exposed(ingress("web", ("", "/openai/v1"), ingress_class="nginx")), "Accepted", []),
+    ("a longer name", exposed(ingress("web", ("", "/openai-v1"))), "Accepted", []),
+    (
+        "a longer path of its own",
+        exposed(ingress(OWN_INGRESS.name, ("", "/openai/v1")), children=child("Ingress", OWN_INGRESS.name, "uid-assistant")),
+        "Accepted",
+        [],
+    ),
     (
         "our own HTTPRoute beside our former Ingress",
         on_gateway(

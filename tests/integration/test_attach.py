@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from devcluster.crds import INGRESS_CLASS
 from fiddler_kong_operator.names import FINALIZER
 from tests.integration.arena import Arena, changed
 from tests.integration.targets import ANNOTATION, PLUGINS, attached_binding, foreign_plugin, ingress, listed, rest_of, service
@@ -206,6 +207,24 @@ def test_an_ingress_of_another_class_is_no_target_and_keeps_every_byte(arena: Ar
     refused = arena.until_condition("Ready", "False", "OtherIngressClass")
     assert "has the ingress class internal, but gateway.ingressClassName is kong" in refused["message"]
     assert arena.existing("Ingress", "llm") == before
+
+
+def test_a_service_that_another_kong_comes_to_serve_is_left(arena: Arena) -> None:
+    internal = {**INGRESS_CLASS, "metadata": {"name": f"internal-{arena.namespace}"}}
+    arena.put(internal, service(arena, plugins="limits"), ingress(arena), attached_binding(arena), foreign_plugin(arena, "limits"))
+    arena.until_ready()
+
+    other = changed(ingress(arena, "other"), {"spec.ingressClassName": internal["metadata"]["name"]})
+    arena.put(other)
+
+    refused = arena.until_condition("Ready", "False", "OtherIngressClass")
+    assert f"is reached through Ingress {arena.namespace}/other, which another Kong serves" in refused["message"]
+    until_listed(arena, "limits")
+
+    arena.delete("Ingress", "other")
+
+    arena.until_ready()
+    assert listed(arena) == f"limits,{OURS}"
 
 
 def test_a_missing_target_is_waited_for(arena: Arena, kind: str) -> None:

@@ -329,4 +329,17 @@ def test_a_regular_expression_that_may_take_the_path_is_mentioned(arena: Arena) 
     assert f"of Ingress {arena.namespace}/llm is a regular" in arena.until_condition("Accepted", "True", "PathOverlap")["message"]
 
 
+@pytest.mark.usefixtures("_whole")
+def test_a_longer_path_below_the_exposed_one_is_mentioned(arena: Arena) -> None:
+    arena.put(service(arena), arena.binding())
+    arena.until_ready()
+
+    exposed = arena.existing("FiddlerKongBinding", "assistant")["spec"]["routes"][0]["expose"]["path"]
+    arena.put(ingress(arena, path=f"{exposed}/v1"))
+
+    told = arena.until_condition("Accepted", "True", "PathOverlap")
+    assert f"Ingress {arena.namespace}/llm serves {exposed}/v1, below the path {exposed} of route openai" in told["message"]
+    arena.until_ready()
+
+
 # Refusals of Kong itself. They block every configuration, so these tests do not use the shared gateway.

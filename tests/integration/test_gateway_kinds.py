@@ -1,4 +1,4 @@
-"""Every kind of workload as a gateway: settings once, one rollout, Ready, given back; and what its update strategy holds up."""
+"""Every kind of workload as a gateway: settings once, one rollout, Ready, restored; and what its update strategy holds up."""
 
 from __future__ import annotations
 

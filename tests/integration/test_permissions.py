@@ -65,7 +65,7 @@ def live_through_everything(arena: Arena) -> None:
 
 
 def serve_with(arena: Arena, kind: str) -> None:
-    """Set the settings of a gateway of this kind, and give them back."""
+    """Set the settings of a gateway of this kind, and restore them."""
     name = f"kong-{kind.lower()}"
     target = {"gateway.targetRef": {"kind": kind, "name": name}, "routes.0.expose.path": f"/{arena.namespace}/{name}"}
     arena.put(arena.binding(target, name))

@@ -1,4 +1,4 @@
-"""`fiddler-kong uninstall` gives everything back: by the operator where it runs, in its own process where none does."""
+"""`fiddler-kong uninstall` cleans up: by the operator where it runs, in its own process where none does."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Scene:
         return result.exit_code, json.loads(result.stdout), result.stderr
 
     def ours(self) -> list[str]:
-        """What is left of us."""
+        """Our objects and settings that are left."""
         everything = [raw for kind in (BINDING, *OWNED) for raw in self.arena.all_of(kind.name)]
         ours = [raw for raw in everything if raw["kind"] == BINDING.name or names.BINDING_LABEL in (raw["metadata"].get("labels") or {})]
         traces = (Gateway(self.arena, name).traces_of_us for name in ("kong-gateway", "second"))
@@ -143,7 +143,7 @@ def test_a_dry_run_writes_nothing_and_lists_what_the_run_then_writes(scenes: Sce
     assert scene.ours() == []
 
 
-def test_without_an_operator_a_denied_give_back_holds_back_nothing_else_and_a_second_run_ends_it(scenes: Scenes) -> None:
+def test_without_an_operator_a_denied_cleanup_holds_back_nothing_else_and_a_second_run_ends_it(scenes: Scenes) -> None:
     scene, arena = scenes.alone, scenes.alone.arena
     scenes.operator.stop()
     expression = "object.metadata.name != 'held'"

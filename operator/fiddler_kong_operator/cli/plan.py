@@ -71,7 +71,7 @@ class _Task:
                 problems.append(f"{key} does not exist, or may not be read.")
             elif self.delete:
                 await rehearsal.assume_deletion(key)
-        problems += await rehearsal.settle(keys)
+        problems += await rehearsal.reconcile(keys)
         findings = [(key, *found) for key in keys for found in rehearsal.findings(key)]
         return _Outcome(tuple(overlay.changes()), tuple(_notes(survey)), tuple(problems), tuple(findings))
 

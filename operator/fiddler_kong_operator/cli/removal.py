@@ -131,7 +131,7 @@ async def look(client: Client, scope: Scope, on_bug: Report, without: Collection
     for key in present:
         with suppress(Gone):
             await rehearsal.assume_deletion(key)
-    problems = await rehearsal.settle([*workloads, *(key for key in present if cache.binding(key))])
+    problems = await rehearsal.reconcile([*workloads, *(key for key in present if cache.binding(key))])
     problems += [f"{key}: {message}" for key in present for reason, message in rehearsal.findings(key) if reason == "DeletionBlocked"]
     keys, notes = (*present, *workloads), (*(f"{text}." for text in survey.unread), *left_alone)
     return View(tuple(bindings), tuple(overlay.changes()), orphans, keys, notes, tuple(problems), others, grants, places)

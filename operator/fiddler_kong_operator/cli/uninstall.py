@@ -1,4 +1,4 @@
-"""`fiddler-kong uninstall`: deletes bindings and gives back everything they have taken."""
+"""`fiddler-kong uninstall`: deletes bindings and cleans up after them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ LEFT: Final = 1
 @click.option("--timeout", type=Seconds(1), default=120.0, show_default=True, help="Seconds to wait for the work to be done.")
 @click.option("-o", "--output", type=click.Choice(["text", *FORMATS]), default="text", show_default=True, help="Format of the output.")
 def uninstall(*, everywhere: bool, operator_namespace: str | None, yes: bool, timeout: float, output: str, **options: Any) -> None:
-    """Delete bindings, and give back everything they have taken.
+    """Delete bindings and clean up after them.
 
-    That is plugin lists, gateway settings, routes, plugins and Secrets. Without --yes, it shows what would be done and writes nothing.
-    Where the operator runs, it does the work; where none does, this command takes its Lease and does the work with your rights. The
-    definition, the operator and its roles stay: the commands that remove them are printed. It can be interrupted and run again.
+    It deletes routes, plugins and Secrets, removes the plugins from the lists of your objects, and restores the settings of gateways.
+    Without --yes, it shows what would be done and writes nothing. Where the operator runs, it does the work; where none does, this command
+    takes its Lease and does the work with your rights. The definition, the operator and its roles stay: the commands that remove them are
+    printed. It can be interrupted and run again.
 
     Exit codes: 0 nothing is left, or all was shown; 1 something is left; 2 the cluster could not be read, or you lack a right.
     """

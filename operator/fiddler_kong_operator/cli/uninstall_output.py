@@ -83,7 +83,7 @@ def _description(key: ObjectKey, change: Change | None) -> str:
     if change is None or change.after is None:
         return "deleted"
     if key.kind in WORKLOADS:
-        return f"settings given back{', which replaces its pods' if restarts(change) else ''}"
+        return f"settings restored{', which replaces its pods' if restarts(change) else ''}"
     if key.kind == BINDING.name:
         return "finalizer removed"
     plugins = (change.after["metadata"].get("annotations") or {}).get(names.KONG_PLUGINS_ANNOTATION)
@@ -109,14 +109,14 @@ def _commands(view: View, installation: Installation) -> Iterator[str]:
 
 def _text(outcome: Outcome) -> Iterator[str]:
     if outcome.applied:
-        yield from _section("Given back:", outcome.done)
+        yield from _section("Deleted or restored:", outcome.done)
         yield from _section("Left:", outcome.left)
-        yield "" if outcome.left else "Nothing of these bindings is left." if outcome.done else "There was nothing to give back."
+        yield "" if outcome.left else "Nothing of these bindings is left." if outcome.done else "There was nothing to delete or restore."
     else:
         yield outcome.operator
-        yield from _section("It would be given back:", outcome.left)
+        yield from _section("Would be deleted or restored:", outcome.left)
         hint = "" if outcome.missing else " Add --yes to do it."
-        yield f"Nothing was changed.{hint}" if outcome.left else "There is nothing to give back."
+        yield f"Nothing was changed.{hint}" if outcome.left else "There is nothing to delete or restore."
     if outcome.commands and not (outcome.applied and outcome.left):
         yield "These stay. When nothing is left of the bindings, they are removed by:"
         yield from (f"  {command}" for command in outcome.commands)

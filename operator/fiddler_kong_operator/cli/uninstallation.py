@@ -19,8 +19,8 @@ from fiddler_kong_operator.kube.objects import LEASE, Manifest, ObjectKey
 from fiddler_kong_operator.kube.rights import Right
 from fiddler_kong_operator.observe.survey import Survey
 from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.reconcile.cleanup import Cleanup, blocked
 from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY
-from fiddler_kong_operator.reconcile.give_back import GiveBack, blocked
 from fiddler_kong_operator.runtime.operator import first_of
 
 from .installation import Installation, find_installation
@@ -119,8 +119,8 @@ class Uninstallation:
             async with asyncio.timeout(seconds):
                 await elector.acquire()
             survey = await Survey.take(client, view.places, on_bug=tell_bug)
-            give_back = GiveBack(client, survey.cache, self.scope.installation, tell_bug)
-            work = asyncio.ensure_future(give_back.settle(keys, seconds))
+            cleanup = Cleanup(client, survey.cache, self.scope.installation, tell_bug)
+            work = asyncio.ensure_future(cleanup.run(keys, seconds))
             await first_of(work, elector.keep())
             self.problems |= work.result()
         except (NotLeader, TimeoutError):
@@ -161,4 +161,4 @@ def _held_by_others(view: View) -> Iterator[str]:
     for raw in view.bindings:
         finalizers = raw["metadata"].get("finalizers") or []
         if finalizers and names.FINALIZER not in finalizers:
-            yield f"{BINDING.key(raw)} has given everything back; finalizers of others hold it: {', '.join(finalizers)}."
+            yield f"{BINDING.key(raw)} is cleaned up; finalizers of others hold it: {', '.join(finalizers)}."

@@ -205,7 +205,7 @@ class Schedule(ABC, Generic[R]):
             self._schedule(entry, self._pace.interval)
             return
         entry.answered = self._clock()
-        result = self._settle(entry.result, answer)
+        result = self._kept(entry.result, answer)
         entry.failures = 0 if self._is_good(result) else entry.failures + 1
         self._schedule(entry, self._pause(entry.failures, answer.retry_after))
         if result != entry.result:
@@ -225,7 +225,7 @@ class Schedule(ABC, Generic[R]):
         """The result in one word, for the observer."""
 
     @abstractmethod
-    def _settle(self, former: R | None, answer: Answer[R]) -> R:
+    def _kept(self, former: R | None, answer: Answer[R]) -> R:
         """The result to keep: the answer's, or the former one where a busy server must not make the status flap."""
 
 
@@ -250,7 +250,7 @@ class ProbeSchedule(Schedule[ProbeResult]):
     def _label(self, result: ProbeResult) -> str:
         return result.reason
 
-    def _settle(self, former: ProbeResult | None, answer: Answer[ProbeResult]) -> ProbeResult:
+    def _kept(self, former: ProbeResult | None, answer: Answer[ProbeResult]) -> ProbeResult:
         """The former one if the application look-up failed this time."""
         if answer.unsure and former and former.reason in _EXPORTED:
             return former
@@ -274,7 +274,7 @@ class SpanSchedule(Schedule[Arrivals]):
     def _label(self, result: Arrivals) -> str:
         return result.look.value
 
-    def _settle(self, former: Arrivals | None, answer: Answer[Arrivals]) -> Arrivals:
+    def _kept(self, former: Arrivals | None, answer: Answer[Arrivals]) -> Arrivals:
         """The result last read, until `PATIENCE` looks in a row are unanswered; then the result of the last of these, which stays.
 
         Later unanswered looks may have other texts, and a text alone must not cause a write to every status.

@@ -17,7 +17,7 @@ from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.objects.build import build_removal, prune
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.confirmation import RECHECK, seconds_to_settle
+from fiddler_kong_operator.plan.status.confirmation import RECHECK, seconds_to_confirm
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.served import count_served
 from fiddler_kong_operator.plan.status.warnings import WARNING_LIFETIME, current_warnings, outdate_warnings
@@ -203,7 +203,7 @@ class BindingReconciler:
         if decision.retreats:
             return ApplyResult(wake=next_look)
         programmed = evaluate_programming(now, lua_withheld=decision.lua_withheld, refusal=decision.refusal)
-        confirmed = RECHECK if programmed.reason.name == "KongNotConfirmed" else seconds_to_settle(now)
+        confirmed = RECHECK if programmed.reason.name == "KongNotConfirmed" else seconds_to_confirm(now)
         return ApplyResult.of(programmed, min(filter(None, (next_look, confirmed)), default=None))
 
     def _held(self, contents: Mapping[ObjectKey, Hashable]) -> dict[ObjectKey, float]:

@@ -98,10 +98,10 @@ class Rehearsal:
                 await self._overlay.delete(KINDS[child.kind], child.namespace, child.name, uid=self._cache.uid(child))
         self._feed.forget(key, uid)
 
-    async def settle(self, keys: Iterable[ObjectKey]) -> list[str]:
+    async def reconcile(self, keys: Iterable[ObjectKey]) -> list[str]:
         """Reconcile bindings, their workloads, and whatever each write concerns, until nothing is written any more.
 
-        Returns a sentence for each object that does not settle, or whose last pass failed.
+        Returns a sentence for each object that does not come to rest, or whose last pass failed.
         """
         for key in keys:
             binding = self._cache.binding(key)

@@ -58,7 +58,7 @@ def carried_out(cluster: WatchableCluster) -> WatchableCluster:
     async def work() -> list[Manifest]:
         overlay = Overlay(cluster)
         survey = await Survey.take(overlay)
-        assert await Rehearsal(overlay, survey.cache, STRICT, pytest.fail).settle(survey.cache.keys(BINDING)) == []
+        assert await Rehearsal(overlay, survey.cache, STRICT, pytest.fail).reconcile(survey.cache.keys(BINDING)) == []
         changed = {change.key: change.after for change in overlay.changes()}
         return [at(raw, 2) for raw in {**cluster.objects, **changed}.values() if raw]
 

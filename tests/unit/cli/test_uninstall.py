@@ -75,13 +75,13 @@ def test_a_dry_run_shows_everything_and_changes_nothing() -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [
         "No operator runs: this command does its work.",
-        "It would be given back:",
+        "Would be deleted or restored:",
         "  FiddlerKongBinding ai/assistant        deleted",
         "  Service ai/chat                        konghq.com/plugins: mine",
         "  KongPlugin ai/assistant-opentelemetry  deleted",
         "  KongPlugin ai/assistant-pre-function   deleted",
         "  Secret ai/assistant-kong-keys          deleted",
-        "  Deployment kong/gateway                settings given back, which replaces its pods",
+        "  Deployment kong/gateway                settings restored, which replaces its pods",
         "Nothing was changed. Add --yes to do it.",
         "These stay. When nothing is left of the bindings, they are removed by:",
         "  kubectl delete crd fiddlerkongbindings.integrations.fiddler.ai",
@@ -112,7 +112,7 @@ def test_a_finalizer_leaves_only_after_the_list_and_the_settings_after_the_bindi
     assert list(dict.fromkeys(order[1:])) == ["Service ai/chat", "FiddlerKongBinding ai/assistant", "Deployment kong/gateway"]
 
 
-def test_a_refused_give_back_is_told_and_keeps_the_finalizer_and_nothing_else() -> None:
+def test_a_refused_cleanup_is_told_and_keeps_the_finalizer_and_nothing_else() -> None:
     cluster = reconciled(attached(), {**binding("other"), **OURS})
 
     def deny(verb: str, at_: ObjectKey) -> None:
@@ -272,7 +272,7 @@ def test_a_binding_that_others_hold_is_told_at_the_end() -> None:
 
     outcome = uninstall(cluster)
 
-    assert "FiddlerKongBinding ai/assistant has given everything back; finalizers of others hold it: example.com/hold." in outcome.problems
+    assert "FiddlerKongBinding ai/assistant is cleaned up; finalizers of others hold it: example.com/hold." in outcome.problems
     assert plugins_of(cluster) == "mine"
 
 
@@ -283,10 +283,10 @@ def test_the_document_has_a_stable_form() -> None:
     assert document["left"][0] == {"kind": "FiddlerKongBinding", "namespace": "ai", "name": "assistant", "change": "deleted"}
 
 
-def test_a_cluster_without_the_definition_has_nothing_to_give_back() -> None:
+def test_a_cluster_without_the_definition_has_nothing_to_clean_up() -> None:
     result = shown(RemovableCluster(gateway()), "-A", "--yes")
 
-    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "There was nothing to give back.")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "There was nothing to delete or restore.")
 
 
 def test_wrong_use_ends_in_a_sentence() -> None:

@@ -96,7 +96,7 @@ async def test_a_reflector_of_every_namespace_is_named_by_its_kind() -> None:
 @pytest.mark.parametrize(
     "ending", [[Expired("too old")], [event("ADDED", service("c", 12)), Expired("too old")]], ids=["at once", "after an event"]
 )
-async def test_where_the_version_is_gone_everything_is_listed_anew(ending: list[Step]) -> None:
+async def test_where_the_version_is_gone_everything_is_relisted(ending: list[Step]) -> None:
     play = await played([listed(service("a"))], ending, [listed(service("b"), at="20")], [LONG])
     assert play.client.asked == ["list", "10", "list", "20"]
     assert play.notes.lines[-3:] == ["listed b", "complete at 20: b", "Service there"]
@@ -155,7 +155,7 @@ def test_pauses_stay_finite_for_ever() -> None:
     assert [backoff.next() for _ in range(3000)][-1] == 30.0
 
 
-# What is missing
+# Missing kinds and rights
 
 
 async def test_a_kind_that_is_not_installed_counts_as_listed_and_is_looked_for() -> None:

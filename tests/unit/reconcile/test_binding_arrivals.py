@@ -251,7 +251,7 @@ async def test_a_failure_that_only_changes_its_words_writes_nothing() -> None:
     assert stage.condition("TracesArriving") == ("Unknown", "NoTracesYet")
 
 
-async def test_another_application_starts_anew() -> None:
+async def test_another_application_starts_over() -> None:
     stage = await settled()
     await after_a_look(stage, seen())
     stage.spans = Arrivals(Look.READ)

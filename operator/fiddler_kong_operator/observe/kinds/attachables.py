@@ -19,9 +19,9 @@ from .contract import CHILD_VERBS, WatchedKind, changed
 
 __all__ = [
     "ATTACHABLE_KINDS",
+    "all_bindings_if_frozen",
     "attachable_triggers",
     "bindings_around",
-    "everybody_if_frozen",
     "index_attachable",
     "is_relevant",
     "reduce_attachable",
@@ -87,14 +87,14 @@ def bindings_around(records: Records, target: Attachable) -> Iterator[ObjectKey]
         yield from filter(None, [records.owner_of(service)])
 
 
-def everybody_if_frozen(records: Records, *targets: Attachable | None) -> Iterable[ObjectKey]:
+def all_bindings_if_frozen(records: Records, *targets: Attachable | None) -> Iterable[ObjectKey]:
     """Every binding, where one of the objects, or a Service that it leads to, has a name twice on its list."""
     doubled = records.indexes.doubled[SERVICE.name]
     frozen = any(target.doubled or not doubled.isdisjoint(_services(target)) for target in targets if target)
     return records.bindings() if frozen else ()
 
 
-def _judged_anew(records: Records, key: ObjectKey, ingress_class: str) -> Iterable[ObjectKey]:
+def _bindings_if_publishing_changed(records: Records, key: ObjectKey, ingress_class: str) -> Iterable[ObjectKey]:
     """The bindings that expose a route in the class, where the first Ingress of it got an address, or the last one lost it."""
     return records.indexes.exposing_in[ingress_class] if records.indexes.published[ingress_class] <= {key} else ()
 
@@ -103,9 +103,9 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
     """The bindings around an object that changed, and those that expose what it serves, before or now."""
     if not changed(old, new, "attached_at", "published_at"):
         return
-    yield from everybody_if_frozen(records, old, new)
+    yield from all_bindings_if_frozen(records, old, new)
     for ingress_class in {*_publishing(old)} ^ {*_publishing(new)}:
-        yield from _judged_anew(records, key, ingress_class)
+        yield from _bindings_if_publishing_changed(records, key, ingress_class)
     for target in (old, new):
         if target:
             yield from bindings_around(records, target)

@@ -18,7 +18,7 @@ from fiddler_kong_operator.plan.plugins import PLUGINS as OUR_TYPES
 from fiddler_kong_operator.plan.references import named_plugin
 from fiddler_kong_operator.plan.snapshot import Attachable
 
-from .attachables import bindings_around, everybody_if_frozen
+from .attachables import all_bindings_if_frozen, bindings_around
 from .contract import CHILD_VERBS, WatchedKind
 
 __all__ = ["CLUSTER_PLUGINS", "PLUGINS", "PluginFacts", "facts_of", "reduce_plugin"]
@@ -73,7 +73,7 @@ def _plugin_triggers(records: Records, key: ObjectKey, old: PluginFacts | None, 
         yield from records.bindings()
     for attachable in filter(None, attachables.values()):
         yield from bindings_around(records, attachable)
-        yield from everybody_if_frozen(records, attachable)
+        yield from all_bindings_if_frozen(records, attachable)
 
 
 def _cluster_plugin_triggers(records: Records, _key: ObjectKey, old: PluginFacts | None, new: PluginFacts | None) -> Iterator[ObjectKey]:

@@ -205,8 +205,8 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayPluginsNotEnabled",
         lambda c: c.missing_plugins,
-        "{of.workload.key}: {of.plugin_list}, without {found}. Kong would refuse its whole configuration, for everybody, so the operator "
-        "attaches none of these. Set {of.wanted_list} (or add them to it). {of.wanted_list.remedy}.",
+        "{of.workload.key}: {of.plugin_list}, without {found}. Kong would refuse its whole configuration, for all its users, so the "
+        "operator attaches none of these. Set {of.wanted_list} (or add them to it). {of.wanted_list.remedy}.",
     ),
     # A workload of Kong Operator is fine where the settings are right already.
     Check(

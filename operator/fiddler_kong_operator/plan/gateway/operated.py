@@ -87,7 +87,7 @@ def _as_run(template: tuple[Container, ...], runners: tuple[Workload, ...]) -> t
 def _agreed(container: Container, others: tuple[Workload, ...]) -> Container:
     """A container of the first runner, with KONG_PLUGINS only if it is equal in all runners, as in those that Kong Operator makes.
 
-    Otherwise users who can create such an object in their namespace could have the plugins detached from everybody's routes.
+    Otherwise users who can create such an object in their namespace could have the plugins detached from all users' routes.
     """
     alike = all((other := runner.container(container.name)) and _list(other) == _list(container) for runner in others)
     return container if alike else replace(container, env=tuple(entry for entry in container.env if entry.name != PLUGIN_LIST))

@@ -1,7 +1,7 @@
 """How a container runs Kong, from its image and env: its role, and the plugins that it has.
 
-Kong refuses its whole configuration, for everybody, if it holds a plugin that is not in `KONG_PLUGINS` (default `bundled`, all of Kong's
-own); after `off` as the first entry Kong has none at all.
+Kong refuses its whole configuration, for all its users, if it holds a plugin that is not in `KONG_PLUGINS` (default `bundled`, all of
+Kong's own); after `off` as the first entry Kong has none at all.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from fiddler_kong_operator.plan.snapshot import KongWarning, Snapshot
 from .parents import doubted_route
 from .warnings import is_recent
 
-__all__ = ["RECHECK", "confirm", "seconds_to_settle"]
+__all__ = ["RECHECK", "confirm", "seconds_to_confirm"]
 
 RECHECK: Final = 10.0
 """Seconds until the operator looks again for the cause why a binding waits for Kong. The confirmation itself requeues the binding."""
@@ -68,7 +68,7 @@ def _taken(snapshot: Snapshot) -> frozenset[ObjectKey]:
     return frozenset(target.key for target in targets if target and target.published)
 
 
-def seconds_to_settle(snapshot: Snapshot) -> float | None:
+def seconds_to_confirm(snapshot: Snapshot) -> float | None:
     """Seconds until Kong's controller must have reported whether Kong refuses the last change; None once that time is over."""
     left = _last_change(snapshot) + _SYNC - snapshot.now
     return min(left, _SYNC) if left > 0 else None

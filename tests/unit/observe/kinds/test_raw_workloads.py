@@ -86,7 +86,7 @@ def test_managers_are_found_by_container_and_setting() -> None:
         (entry(names.RESTORING_MANAGER, fields("KONG_A"), "Update"), True),
         (entry("helm", fields("KONG_A")), False),
     ],
-    ids=["applied", "given back", "updated", "restored and not yet let go", "another's"],
+    ids=["applied", "released", "updated", "restored and not yet released", "another's"],
 )
 def test_borrowed_is_what_our_managers_hold(managed: Manifest, *, expected: bool) -> None:
     assert is_borrowed(deployment(managedFields=[managed])) == expected

@@ -1,4 +1,4 @@
-"""What is written to a gateway workload. The ownership in these cases is what a real API server showed after the same writes."""
+"""The writes to a gateway workload. The ownership in these cases is what a real API server showed after the same writes."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def test_a_record_ends_with_the_value_that_its_owner_changed() -> None:
     assert (recorded(plan), plan.force) == (None, False)
 
 
-# Giving back
+# Restoring
 
 
 def test_release_without_former_values_is_one_empty_apply() -> None:

@@ -7,7 +7,7 @@ import pytest
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Parent, Snapshot
-from fiddler_kong_operator.plan.status.confirmation import seconds_to_settle
+from fiddler_kong_operator.plan.status.confirmation import seconds_to_confirm
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME, outdate_warnings
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_binding, make_snapshot, make_spec
@@ -196,7 +196,7 @@ POD = ObjectKey("Pod", "kong", "controller")
 
 
 def attached(ago: float, *, about: ObjectKey = BROKEN, message: str = "no such field", first: float = 60.0, **more: Any) -> Finding:
-    """What an attached binding says whose list was written that many seconds ago; Kong has refused everything for `first` seconds."""
+    """The finding of an attached binding whose list was written that many seconds ago; Kong has refused everything for `first` seconds."""
     refusal = KongWarning(about, APPLY_FAILED, message, NOW - 5, NOW - first)
     target = Attachable(TARGET, "uid", "1", attached_at=NOW - ago)
     return found(make_snapshot(make_binding(make_spec(ATTACHED)), targets={TARGET: target}, refusals=(refusal,), **more))
@@ -253,7 +253,7 @@ def test_an_address_that_came_after_the_last_change_shows_that_a_refusal_is_over
 
 @pytest.mark.parametrize(("ago", "expected"), [(4.0, 6.0), (-3.0, 10.0), (11.0, None)], ids=["young", "by another clock", "old"])
 def test_a_change_is_looked_at_again_when_kong_must_have_judged_it(ago: float, expected: float | None) -> None:
-    assert seconds_to_settle(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", attached_at=NOW - ago)})) == expected
+    assert seconds_to_confirm(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", attached_at=NOW - ago)})) == expected
 
 
 # A list with a name twice

@@ -18,7 +18,7 @@ from fiddler_kong_operator.plan.kinds import BINDING
 
 from .passes import Passes
 
-__all__ = ["GiveBack", "blocked"]
+__all__ = ["Cleanup", "blocked"]
 
 _PAUSE: Final = 1.0
 """Seconds until a failed pass is tried again."""
@@ -33,7 +33,7 @@ def blocked(status: Mapping[str, Any], since: float = 0.0) -> str | None:
     return next(found, None)
 
 
-class GiveBack:
+class Cleanup:
     """Runs passes until nothing is left to do. It runs passes only over the given bindings and gateways."""
 
     def __init__(self, client: Client, cache: Cache, own: str, on_bug: Callable[[str], None]) -> None:
@@ -45,7 +45,7 @@ class GiveBack:
         self._keys: Collection[ObjectKey] = ()
         self._problems: dict[ObjectKey, str] = {}
 
-    async def settle(self, keys: Iterable[ObjectKey], seconds: float) -> dict[ObjectKey, str]:
+    async def run(self, keys: Iterable[ObjectKey], seconds: float) -> dict[ObjectKey, str]:
         """Reconcile these bindings and gateways for at most that many seconds; returns a sentence for each that is not done.
 
         A refused write is not tried again, and does not hold back the others. Raises NotLeader where another process leads now.
@@ -57,7 +57,7 @@ class GiveBack:
             key = min(self._due, key=self._due.__getitem__)
             at = self._due.pop(key)
             if at > until:
-                self._problems.setdefault(key, f"{key} was not given back within {seconds:.0f} s.")
+                self._problems.setdefault(key, f"{key} was not cleaned up within {seconds:.0f} s.")
                 continue
             await asyncio.sleep(max(0.0, at - self._clock()))
             self._requeue((key,), delay=await self._pass(key))

@@ -105,7 +105,7 @@ def _conditions() -> str:
 
 def _section(kind: ConditionType) -> str:
     rows = (_reason_row(entry) for entry in REASONS.values() if entry.type is kind)
-    return f"## {kind}\n\n{_meaning(kind)}\n\n{table(('Reason', 'Status', 'Meaning', 'What to do'), rows)}\n"
+    return f"## {kind}\n\n{_meaning(kind)}\n\n{table(('Reason', 'Status', 'Meaning', 'Remedy'), rows)}\n"
 
 
 def _meaning(kind: ConditionType) -> str:

@@ -1,4 +1,4 @@
-"""What must hold before a version is tagged, and when its tag is built."""
+"""The conditions that must hold before a version is tagged, and when its tag is built."""
 
 from __future__ import annotations
 

@@ -143,7 +143,7 @@ class KindCluster:
         self._install_definitions()
 
     def _prepare_engine(self) -> None:
-        """What podman needs so that kind can use it as it does."""
+        """Make the configuration and the network of podman with which kind works, and remove leftovers."""
         (self._folder / "containers.conf").write_text(build_engine(LIMITS))
         self._remove_leftovers()
         self._podman.run("network", "create", "--disable-dns", self.name)

@@ -1,4 +1,4 @@
-"""What each value of the chart renders to. tests/crd/test_install.py asks a real API server about the same files of values."""
+"""The result of each value of the chart. tests/crd/test_install.py asks a real API server about the same files of values."""
 
 from __future__ import annotations
 

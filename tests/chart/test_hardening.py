@@ -1,4 +1,4 @@
-"""What linters of manifests, such as kube-linter, ask of a chart by default, over every file of values."""
+"""Checks that linters of manifests, such as kube-linter, make by default, over every file of values of the chart."""
 
 from __future__ import annotations
 

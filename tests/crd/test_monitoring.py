@@ -1,4 +1,4 @@
-"""What the chart and kustomize make for Prometheus and Grafana, rendered by real Helm and kubectl."""
+"""The objects that the chart and kustomize make for Prometheus and Grafana, rendered by real Helm and kubectl."""
 
 from __future__ import annotations
 

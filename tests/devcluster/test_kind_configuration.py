@@ -1,4 +1,4 @@
-"""What kind and kubeadm are told, which needs neither a container engine nor kind to be checked."""
+"""The configurations of kind and kubeadm; checking them needs neither a container engine nor kind."""
 
 from __future__ import annotations
 

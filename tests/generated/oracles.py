@@ -314,7 +314,7 @@ def problems(case: Case) -> list[str]:
 
 
 def _told(oracle: Oracle, case: Case) -> list[str]:
-    """What an oracle says. Objects that are still those of an earlier spec may lack what it reads, have null there, or fewer targets."""
+    """The sentences of an oracle. Objects that are still those of an earlier spec may lack its field, have null there, or fewer targets."""
     try:
         return list(oracle(case))
     except (LookupError, AttributeError, TypeError, ValueError) as error:

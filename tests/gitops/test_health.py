@@ -22,7 +22,7 @@ RUN: Final = LUA.execute(f"return function(obj) {CHECK.read_text()} end")
 
 
 def health(binding: dict[str, Any]) -> dict[str, str]:
-    """What the check says of a binding."""
+    """The verdict of the check on a binding."""
     return dict(RUN(LUA.table_from(binding, recursive=True)))
 
 

@@ -26,7 +26,7 @@ STATES: Final = {
     "application_not_found": "Failed",
     "deleting": "Terminating",
 }
-"""What kstatus says of the cases of Argo CD's check; InProgress where the operator works, waits, or is suspended."""
+"""The verdicts of kstatus on the cases of Argo CD's check; InProgress where the operator works, waits, or is suspended."""
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def podman(*arguments: str) -> str:
 
 
 def in_image(program: str) -> Any:
-    """What a Python program prints as JSON in a container."""
+    """The JSON that a Python program prints in a container."""
     return json.loads(podman(*LIMITED, "--entrypoint=/opt/operator/bin/python", IMAGE, "-c", program))
 
 

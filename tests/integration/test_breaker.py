@@ -1,4 +1,4 @@
-"""What Kong refuses of a binding is taken back at once: the gateway takes other changes again without a person."""
+"""The operator reverts at once the changes that Kong refuses: the gateway takes other changes again without a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `helm test` runs in its pod, run with the operator's own account and with one that may do nothing."""
+"""The command that `helm test` runs in its pod, with the operator's own account and with one that may do nothing."""
 
 from __future__ import annotations
 

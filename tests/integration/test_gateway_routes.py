@@ -38,7 +38,7 @@ def on_gateway(arena: Arena, ref: Mapping[str, str] = KONG, changes: Mapping[str
 
 
 def served(pushed: Pushed) -> list[Any]:
-    """What Kong does with a call: the plugins on its Kong services, their connections, and their routes, whatever these are called."""
+    """How Kong handles a call: the plugins on its Kong services, their connections, and their routes, whatever these are called."""
     services = [{name: s[name] for name in ("protocol", "port", "read_timeout", "connect_timeout", "retries")} for s in pushed.services]
     routes = [
         {"paths": sorted(r["paths"]), **{name: r.get(name) for name in ("hosts", "strip_path", "preserve_host")}} for r in pushed.routes
@@ -88,7 +88,7 @@ def test_a_deleted_binding_leaves_no_http_route(arena: Arena) -> None:
 
 
 def content(arena: Arena) -> list[Any]:
-    """What the operator manages in its HTTPRoute."""
+    """The fields of its HTTPRoute that the operator manages."""
     found = arena.existing(*ROUTE)
     return [found["spec"], *(found["metadata"].get(part) for part in ("annotations", "labels", "ownerReferences"))]
 

@@ -47,7 +47,7 @@ def restore(arena: Arena, objects: Iterable[Manifest]) -> None:
 
 
 def shape(arena: Arena) -> dict[str, object]:
-    """What exists, by name, with who owns it and what is listed on it."""
+    """The objects by name, each with its owners and its plugin list."""
     return {
         f"{raw['kind']} {raw['metadata']['name']}": (
             [(owner["kind"], owner["name"]) for owner in raw["metadata"].get("ownerReferences") or ()],

@@ -27,7 +27,7 @@ def _whole(arena: Arena) -> Iterator[None]:
 
 @pytest.fixture
 def told(arena: Arena) -> str:
-    """What the status says about the HTTPRoute of a binding that only verifies."""
+    """The status's message about the HTTPRoute of a binding that only verifies."""
     arena.put(service(arena), http_route(arena, ("llm",)))
     arena.put(attached_binding(arena, "HTTPRoute", "split", changes={"gateway.management": "Verify"}))
     message: str = arena.until_condition("Ready", "False", "PluginsNotAdded")["message"]

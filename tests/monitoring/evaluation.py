@@ -27,7 +27,7 @@ TARGET: Final = {"namespace": NAMESPACE, "pod": "a", "instance": "10.0.0.1:8081"
 
 @dataclass(frozen=True)
 class Group:
-    """What one group of tests came to: the alerts that fire, and the samples of each expression, in the order of its tests."""
+    """The results of one group of tests: the alerts that fire, and the samples of each expression, in the order of its tests."""
 
     name: str
     alerts: list[list[dict[str, Any]]]

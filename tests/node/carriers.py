@@ -1,4 +1,4 @@
-"""What carries the story: a node of devcluster (`make test-node`), or a cluster of kind (`make test-e2e`)."""
+"""The two clusters that can carry the story: a node of devcluster (`make test-node`), or kind (`make test-e2e`)."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Gateway:
 
     @property
     def container(self) -> dict[str, Any]:
-        """What differs in the container."""
+        """The fields in which the container differs."""
         if not self.image:
             return {"image": _STAND_IN.removeprefix("docker.io/"), "args": _ARGUMENTS, "env": _variables(_SETTINGS)}
         licensed = {"name": "KONG_LICENSE_DATA", "valueFrom": {"secretKeyRef": {"name": LICENSE, "key": "license"}}}

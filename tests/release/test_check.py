@@ -1,4 +1,4 @@
-"""What `make release-check` finds before a version is tagged."""
+"""The problems that `make release-check` finds before a version is tagged."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ NO_TEXT: Final[dict[str, Any]] = {"gen_ai.input.messages": "[]", "gen_ai.output.
 async def look(
     spans: Sequence[Span] = (), resource: Mapping[str, str] = RESOURCE, *, application: str = APPLICATION, **settings: Any
 ) -> Arrivals:
-    """What is seen after an export of these spans."""
+    """The arrivals after an export of these spans."""
     known = Application.model_validate({"id": APPLICATION, "name": "assistant"})
     async with Sink(SinkSettings(api_key=SecretStr(KEY), applications=(known,), **settings)) as sink:
         async with aiohttp.ClientSession() as client:

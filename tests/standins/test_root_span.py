@@ -37,7 +37,7 @@ def sample(url: str) -> BindingSpec:
 
 
 async def run(**environment: str) -> str:
-    """What the example prints."""
+    """The output of the example."""
     example = str(ROOT / "docs/examples/root_span.py")
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, example, env={**os.environ, **environment}, stdout=pipe, stderr=pipe)

@@ -95,7 +95,7 @@ podAntiAffinity:
 {{- end }}
 {{- end }}
 
-{{- /* What the pods of the operator and of the test have in common. */}}
+{{- /* Fields that the pods of the operator and of the test have in common. */}}
 {{- define "fiddler-kong-operator.pod" -}}
 serviceAccountName: {{ include "fiddler-kong-operator.serviceAccountName" . }}
 {{- if not .Values.serviceAccount.automountServiceAccountToken }}
@@ -135,7 +135,7 @@ tolerations:
 {{- end }}
 {{- end }}
 
-{{- /* What their containers have in common. */}}
+{{- /* Fields that their containers have in common. */}}
 {{- define "fiddler-kong-operator.container" -}}
 image: {{ include "fiddler-kong-operator.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}

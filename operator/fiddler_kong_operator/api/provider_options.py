@@ -99,7 +99,7 @@ class CohereOptions(ApiModel):
     """Options of Cohere."""
 
     embedding_input_type: Literal["classification", "clustering", "image", "search_document", "search_query"] | None = None
-    """What the embeddings are used for. Kong's default is `classification`."""
+    """Purpose of the embeddings. Kong's default is `classification`."""
 
     wait_for_model: bool | None = None
     """Whether a call waits for a model that is not loaded yet. If left out, Kong's default."""

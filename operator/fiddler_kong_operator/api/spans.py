@@ -97,6 +97,6 @@ class Tracing(ApiModel):
     token counts and costs in Fiddler are those of the chosen calls only."""
 
     propagation: Literal["Continue", "Ignore"] = "Continue"
-    """What Kong does with the client's trace (header `traceparent`). `Continue`: Kong's spans join that trace, and a call that the client
+    """How Kong treats the client's trace (header `traceparent`). `Continue`: Kong's spans join that trace, and a call that the client
     did not sample (`traceparent: ...-00`) has no spans and is missing in Fiddler. `Ignore`: each call is a trace of its own, whatever the
     client sends. Choose `Ignore` if a service mesh or an SDK in front of Kong samples, and every call must reach Fiddler."""

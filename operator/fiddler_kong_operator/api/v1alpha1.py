@@ -125,7 +125,7 @@ class Gateway(ApiModel):
     what is missing, with the Helm values to set. It adds no plugins to an HTTPRoute in `attachTo` either, but reports the YAML to add."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"
-    """What the operator does if another field manager, such as Helm, has set one of the settings to another value. `Refuse`: it reports the
+    """How the operator handles settings that another field manager, such as Helm, has set to another value. `Refuse`: it reports the
     conflict and changes nothing. `Override`: it takes the field over, and restores the former value when the last binding is deleted."""
 
     untrusted_lua: Literal["on", "sandbox", "strict", "lax", "Unmanaged"] = "on"

@@ -75,7 +75,7 @@ class Case:
     probed: ProbeResult | None = None
     """The trace endpoint's answer to this machine; None where it was not asked."""
     reach: Look[Reach] | None = None
-    """What a pod of the gateway reaches of the trace endpoint; None where no pod was to be asked."""
+    """How far a pod of the gateway came toward the trace endpoint; None where no pod was to be asked."""
     exports: Look[tuple[Export, ...]] = Look(())
     lacking: Look[tuple[str, ...]] = Look()
     """Plugins that the Admin API of a pod does not have; None where no Admin API could be asked."""

@@ -36,7 +36,7 @@ def server_pod(case: Case) -> Pod | None:
 
 
 async def probe_from_gateway(client: Client, case: Case) -> Look[Reach]:
-    """What one ready pod reaches; an empty look where there is nothing to ask, or no pod to ask from."""
+    """Ask the trace endpoint from one ready pod; returns an empty look where there is no endpoint to ask, or no pod to ask from."""
     goal, pod = goal_of(case), server_pod(case)
     if goal is None or pod is None or pod.container is None:
         return Look()

@@ -1,4 +1,4 @@
--- What Kong's pod reaches of a trace endpoint, as one line of JSON: the stage at which it ended, the error, and the HTTP status.
+-- Prints how far Kong's pod came toward a trace endpoint, as one line of JSON: the stage at which it ended, the error, and the HTTP status.
 -- `reach.sh` runs it in Kong's resty, and hands the endpoint over in the environment. It sends an empty OTLP export without a key.
 local json = require("cjson.safe")
 

@@ -1,4 +1,4 @@
-"""What a pod of the gateway reached of the endpoint that Kong sends traces to, and the command that finds it out. Pure."""
+"""How far a pod of the gateway came toward the endpoint that Kong sends traces to, and the command that finds it out. Pure."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Reach:
 
 
 def read_reach(pod: ObjectKey, container: str, goal: Goal, ran: Ran) -> Reach | None:
-    """What the program has printed; None where that is not its line."""
+    """Read the line that the program prints; None where the output does not end with it."""
     found = _last_object(ran.output)
     stage, status = found.get("stage"), found.get("status")
     if ran.exit_code != 0 or stage not in list(Stage) or not isinstance(status, int | None) or (stage == Stage.ANSWER) != bool(status):

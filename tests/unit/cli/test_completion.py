@@ -10,7 +10,7 @@ from fiddler_kong_operator.cli import main
 
 
 def completed(words: str, position: int) -> list[str]:
-    """What bash would offer for the word at that position."""
+    """The words that bash would offer at that position."""
     env = {"_FIDDLER_KONG_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
     output = CliRunner().invoke(main, prog_name="fiddler-kong", env=env).stdout
     return [line.partition(",")[2] for line in output.splitlines()]

@@ -11,7 +11,7 @@ from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from tests.unit.write.fake_cluster import FakeCluster
 
 Step = Page | WatchEvent | Exception | float
-"""What a request brings next; a number lets that many seconds pass, an exception ends it."""
+"""The next answer to a request; a number lets that many seconds pass, an exception ends it."""
 
 
 class EndOfScriptError(Exception):

@@ -62,7 +62,7 @@ def closed() -> None:
     raise NotLeader("the lease is lost")
 
 
-# What is sent
+# Requests
 
 
 @pytest.mark.parametrize(

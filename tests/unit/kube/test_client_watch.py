@@ -25,7 +25,7 @@ async def watched(*answers: Answer) -> list[WatchEvent]:
 
 
 async def cut_short(*answers: Answer) -> tuple[list[WatchEvent], FiddlerKongError]:
-    """What was seen, and the error that ended it."""
+    """The events of a watch, and the error that ended it."""
     seen: list[WatchEvent] = []
 
     async def follow(client: Client) -> None:

@@ -106,7 +106,7 @@ def test_beyond_what_may_wait_new_events_are_dropped() -> None:
 
 
 def drained(scenario: Callable[[Recorder, Events], None], seconds: float) -> tuple[list[str], float]:
-    """What was created by the end of a drain, and how long that took."""
+    """The Events created by the end of a drain, and the seconds that it took."""
 
     async def act() -> tuple[list[str], float]:
         events = Events()

@@ -62,7 +62,7 @@ class Desk:
 
     @property
     def asked(self) -> list[ObjectKey]:
-        """What was read live, sorted, since last asked."""
+        """The objects read live, sorted, since last asked."""
         asked = sorted(called for _, called in self.cluster.calls)
         self.cluster.calls.clear()
         return asked

@@ -51,7 +51,7 @@ def keys_of(spec: BindingSpec) -> ResolvedKeys:
 
 
 def snapshot_of(spec: BindingSpec | None, **more: Any) -> Snapshot:
-    """What is observed of the binding `ai/assistant`."""
+    """A snapshot around the binding `ai/assistant`."""
     key = ObjectKey("FiddlerKongBinding", "ai", "assistant")
     binding = Binding(key, UID, 1, "2026-01-01T00:00:00Z", "1", spec)
     return Snapshot(binding, 1_800_000_000.0, secrets=SECRETS, **more)

@@ -1,4 +1,4 @@
-"""What is still done for a binding that is not accepted: nothing, but for what would break a gateway."""
+"""The writes for a binding that is not accepted: none, but for those that keep a gateway from breaking."""
 
 from __future__ import annotations
 

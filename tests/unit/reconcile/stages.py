@@ -87,7 +87,7 @@ class Stage:
         self.asked: list[ProbeTarget] = []
         self.looked: list[ProbeTarget] = []
         self.spans = Arrivals(Look.READ)
-        """What Fiddler shows of every application."""
+        """The spans that Fiddler shows of every application."""
         self.news: list[tuple[ObjectKey, Lane, float]] = []
         """The keys that were requeued because of it, with lane and delay."""
         self.cache = Cache(clock=wall)

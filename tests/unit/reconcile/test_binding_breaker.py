@@ -1,4 +1,4 @@
-"""What Kong refuses is taken back at once, and stays so until the spec or a key changes."""
+"""The operator reverts at once the changes that Kong refuses, and makes them again only when the spec or a key changes."""
 
 from __future__ import annotations
 

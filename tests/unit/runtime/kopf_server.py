@@ -1,4 +1,4 @@
-"""What kopf asks of an API server, over HTTP in a thread of its own: in its end kopf cancels whatever else runs in its event loop."""
+"""The API that kopf asks, over HTTP in a thread of its own: in its end kopf cancels whatever else runs in its event loop."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tests.unit.cli.importing.kong_files import FIDDLER_KEY, PROVIDER_KEY
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a user has afterwards."""
+    """The exit code, the output and the objects that a user has afterwards."""
 
     code: int
     stdout: str

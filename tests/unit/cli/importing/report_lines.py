@@ -1,4 +1,4 @@
-"""What an import reports: for each change of the integration page's file, the line of the report."""
+"""The report of an import: for each change of the integration page's file, its line."""
 
 from __future__ import annotations
 

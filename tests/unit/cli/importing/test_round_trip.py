@@ -107,7 +107,7 @@ ATTRIBUTES: list[Json] = [
 
 
 def attributed(*, sessions: str) -> tuple[Outcome, Json]:
-    """What is imported from the integration page, with attributes; and the file that is rendered from it."""
+    """The import of the integration page, with attributes; and the file that is rendered from it."""
     once = run_import(SHAPES[0].file)
     (binding,) = once.bindings
     binding["spec"] |= {"attributes": ATTRIBUTES, "sessions": {"mode": sessions}}

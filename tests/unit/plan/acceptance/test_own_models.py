@@ -1,4 +1,4 @@
-"""What Fiddler lacks on routes with an ai-proxy of the user's; `tests/golden` has a case for each sentence."""
+"""The data that Fiddler lacks on routes with an ai-proxy of the user's; `tests/golden` has a case for each sentence."""
 
 from __future__ import annotations
 

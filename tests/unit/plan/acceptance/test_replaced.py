@@ -1,4 +1,4 @@
-"""What the message says of plugins that no longer run because the binding's do; `tests/golden` has whole cases."""
+"""The message about plugins that no longer run because the binding's do; `tests/golden` has whole cases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def exporter(config: Any = None, **more: Any) -> Manifest:
 
 
 def beside_global(raw: Manifest, export: str | None = None) -> str:
-    """What is said where the global plugin `company` is this one."""
+    """The message where the global plugin `company` is this one."""
     exports = read_exports(raw)
     through = {"endpoint": export, "credentials": "Omit"} if export else None
     seen = make_snapshot(

@@ -54,7 +54,7 @@ def listed(decision: Decision) -> dict[str, str]:
 
 
 def after(seen: Snapshot, decision: Decision, *, later: float = 60.0, **binding: Any) -> Snapshot:
-    """What is seen once the decision was carried out: Kong says nothing any more."""
+    """The snapshot once the decision was carried out: Kong says nothing any more."""
     lists = {a.target: a.plugins for a in decision.plan.attachments}
     targets = {key: replace(t, plugins=lists.get(key, t.plugins), attached_at=seen.now) for key, t in seen.targets.items()}
     targets = {key: t for key, t in targets.items() if key not in decision.prune}

@@ -126,7 +126,7 @@ def test_what_is_about_to_be_deleted_does_not_count() -> None:
     assert count_served(settled(), EMPTY, (INGRESS, SERVICE)) == "1/2"
 
 
-# What says that Kong may not have a route
+# Signs that Kong may not have a route
 
 
 def confirmed(seen: Snapshot) -> Snapshot:

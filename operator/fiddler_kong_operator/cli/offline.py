@@ -121,7 +121,8 @@ def render_declarative(binding: Binding, around: Surroundings) -> Outcome:
     texts = placeholders(spec)
     keys = f"Replace {', '.join(sorted(set(texts.values())))} by the real keys before Kong reads the file: Kong replaces nothing itself."
     settings = f"Kong must run with the environment {', '.join(map(str, needed_settings(spec)))}."
-    return Outcome(binding, (build_declarative(spec, texts),), notes=(*_advice(acceptance), *_version_notes(binding, spec), keys, settings))
+    notes = (*_advice(acceptance), *_version_notes(binding, spec), *_certificate_notes(spec), keys, settings)
+    return Outcome(binding, (build_declarative(spec, texts),), notes=notes)
 
 
 def _spec(binding: Binding) -> BindingSpec:
@@ -213,6 +214,14 @@ def _version_notes(binding: Binding, spec: BindingSpec) -> Iterator[str]:
     found = evaluate_gateway(Snapshot(binding, now=0.0, workload=workload)).finding
     if found.status == "False":
         yield f"{found.reason.name}: {found.message}"
+
+
+def _certificate_notes(spec: BindingSpec) -> Iterator[str]:
+    """A note for each certificate, which Kong's file leaves out: it is in a Secret, with its key."""
+    for index, route in enumerate(spec.routes):
+        if route.expose and route.expose.tls_secret_name:
+            field, host = f"spec.routes[{index}].expose.tlsSecretName", route.expose.host
+            yield f"{field} is not in the file. Add the certificate for {host} to Kong's `certificates`, else Kong serves its own."
 
 
 def _redacted(spec: BindingSpec) -> ResolvedKeys:

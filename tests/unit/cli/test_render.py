@@ -228,6 +228,14 @@ def test_kongs_file_needs_no_keys() -> None:
     assert "Secret" not in result.stderr
 
 
+def test_a_certificate_that_kongs_file_leaves_out_is_named() -> None:
+    expose = {"path": "/openai", "host": "llm.example.com", "tlsSecretName": "llm-tls"}
+    result = render(binding(spec__routes__0__expose=expose), args=("--format", "kong"))
+    assert result.exit_code == 0
+    assert "spec.routes[0].expose.tlsSecretName is not in the file. Add the certificate for llm.example.com" in result.stderr
+    assert "tlsSecretName" not in render(binding(), args=("--format", "kong")).stderr
+
+
 def test_kongs_file_of_a_refused_binding_is_not_printed() -> None:
     result = render(binding(spec__suspend=True), args=("--format", "kong"))
     assert (result.exit_code, result.stdout) == (1, "")

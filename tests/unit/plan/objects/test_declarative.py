@@ -74,11 +74,13 @@ def test_the_caller_decides_what_stands_for_a_key() -> None:
 
 
 def test_attached_routes_refer_to_what_the_file_has_already() -> None:
-    on_route = {**ATTACHED, "name": "two", "attachTo": {"kind": "Ingress", "name": "web"}}
-    spec = spec_of(ATTACHED, on_route)
+    on_ingress = {**ATTACHED, "name": "two", "attachTo": {"kind": "Ingress", "name": "web"}}
+    on_http_route = {**ATTACHED, "name": "three", "attachTo": {"kind": "HTTPRoute", "name": "split"}}
+    spec = spec_of(ATTACHED, on_ingress, on_http_route)
     made = build_declarative(spec, placeholders(spec))
     assert made["services"] == []
-    assert [(p.get("service"), p.get("route")) for p in made["plugins"][:2]] == [("chat", None), (None, "web")]
+    models = [(p.get("service"), p.get("route")) for p in made["plugins"] if p["name"] == "ai-proxy"]
+    assert models == [("chat", None), (None, "web"), (None, "split")]
 
 
 def _header_values(made: dict[str, Any]) -> list[str]:

@@ -53,7 +53,7 @@ test: lint verify ## Lint, generated files, tests (TESTS=path runs only those te
 	@$(BIN)/python -m devcluster build >/dev/null
 	@$(BIN)/python -m pytest --numprocesses=3 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
-test-collector: $(STAMP) ## The page's configuration in a real OpenTelemetry Collector, which is built first (not part of `make test`)
+test-collector: $(STAMP) ## The configuration in manifests/samples/collector in a real OpenTelemetry Collector, which is built first (not part of `make test`)
 	@$(BIN)/python -m pytest tests/standins/real_collector.py
 
 test-faults: $(STAMP) ## Kill the operator at each of its writes, and other long tests (40 minutes)

@@ -1,4 +1,4 @@
-"""The configuration in docs/collector.md in a real OpenTelemetry Collector, between the stand-in gateway, Fiddler and a second backend.
+"""The samples' configuration in a real OpenTelemetry Collector, between the stand-in gateway, Fiddler and a second backend.
 
 The collector is built from its own Go modules (devcluster/go/collector); only the extension headers_setter is a stand-in in it.
 """
@@ -66,7 +66,7 @@ async def start(program: Path, tmp_path: Path) -> AsyncIterator[Start]:
 
 
 def rewired(port: int, fiddler: str, platform: str, authorization: dict[str, str] | None) -> dict[str, Any]:
-    """The page's configuration with the addresses of this test."""
+    """The configuration with the addresses of this test."""
     config = deepcopy(CONFIG)
     config["receivers"]["otlp"]["protocols"]["http"]["endpoint"] = f"{LOOPBACK}:{port}"
     config["exporters"]["otlp_http/fiddler"]["traces_endpoint"] = f"{fiddler}/v1/traces"

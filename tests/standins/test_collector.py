@@ -1,4 +1,4 @@
-"""The configuration in docs/collector.md, read by a stand-in: Fiddler gets everything, the platform neither key nor text."""
+"""The collector's configuration in manifests/samples, read by a stand-in: Fiddler gets everything, the platform neither key nor text."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from .collector import CollectorStandIn
 from .conftest import Receiver, Rig, page_config, until
 
-PAGE = (Path(__file__).parents[2] / "docs" / "collector.md").read_text(encoding="utf-8")
-CONFIG: dict[str, Any] = next(c for c in map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)) if "receivers" in c)
+ROOT = Path(__file__).parents[2]
+SAMPLE = (ROOT / "manifests/samples/collector/config.yaml").read_text(encoding="utf-8")
+CONFIG: dict[str, Any] = yaml.safe_load(SAMPLE)
 TEXT = {"gen_ai.input.messages", "gen_ai.output.messages"}
 
 
@@ -51,6 +52,13 @@ async def send(way: Way, key: str, application: str) -> int:
         session.post(f"{way.collector.listener.url}/v1/traces", data=export.SerializeToString(), headers=headers) as response,
     ):
         return response.status
+
+
+def test_the_page_shows_the_configuration_of_the_samples() -> None:
+    page = (ROOT / "docs/collector.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(receivers:.*?)```", page, re.DOTALL)
+
+    assert shown == [re.sub(r"\A(#.*\n)+", "", SAMPLE)]
 
 
 async def test_a_call_arrives_whole_at_fiddler_and_without_key_and_text_at_the_platform(rig: Rig, way: Way) -> None:

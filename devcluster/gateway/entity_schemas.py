@@ -63,6 +63,7 @@ ENTITY_SCHEMAS: Final = {
     ),
     "plugins": _entity(
         "config",
+        "protocols",
         "ordering",
         "service",
         "route",
@@ -72,7 +73,6 @@ ENTITY_SCHEMAS: Final = {
         name=string(required=True),
         instance_name=_NAME,
         enabled=boolean(),
-        protocols=array_of(),
     ),
     "upstreams": _entity(
         "healthchecks",
@@ -102,4 +102,5 @@ ENTITY_SCHEMAS: Final = {
         weight=number(between=(0, 65535), kind="integer"),
     ),
 }
-"""Fields of the entities that the stand-in reads; it accepts every other kind of entity unchecked."""
+"""Fields of the entities that the stand-in reads; it accepts every other kind of entity unchecked. `schemas.py` has
+the schemas of `config` and `protocols`, of which each type of plugin has its own."""

@@ -52,6 +52,12 @@ def _plugin(**changes: Any) -> Config:
     return config
 
 
+def _other_plugin(**changes: Any) -> Config:
+    config = _config()
+    config["plugins"][-1] |= changes
+    return config
+
+
 def _upstream(name: str, *targets: str) -> Config:
     return _config() | {"upstreams": [{"name": name, "targets": [{"target": target} for target in targets]}]}
 
@@ -59,6 +65,7 @@ def _upstream(name: str, *targets: str) -> Config:
 NAME = "invalid value 'a b': the only accepted ascii characters are alphanumerics or ., -, _, and ~"
 PATH = "invalid path: '/a?b' (characters outside of the reserved list of RFC 3986 found)"
 TAG = "invalid tag 'a,b': expected printable ascii (except `,` and `/`) or valid utf-8 sequences"
+PROTOCOL = "expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp, ws, wss"
 HEADER = "bad header name 'a b', allowed characters are A-Z, a-z, 0-9, '_', and '-'"
 REFUSED: list[Any] = [
     (_config("opentelemetry", headers={"a b": "x"}), "config.headers.a b", HEADER),
@@ -77,6 +84,9 @@ REFUSED: list[Any] = [
     (_plugin(instance_name="a b"), "instance_name", NAME),
     (_plugin(tags=["good", "a,b"]), "tags.2", TAG),
     (_plugin(protocols=["tcp"]), "protocols.1", "expected one of: grpc, grpcs, http, https, ws, wss"),
+    (_plugin(protocols=["http", 7]), "protocols.2", "expected a string"),
+    (_plugin(protocols="http"), "protocols", "expected a set"),
+    (_other_plugin(protocols=["http", "ftp"]), "protocols.2", PROTOCOL),
     (_route(name="a b"), "name", NAME),
     (_service(tags=["a,b"]), "tags.1", TAG),
     (_service(host="1.2.3"), "host", "invalid value: 1.2.3"),
@@ -100,7 +110,7 @@ REFUSED: list[Any] = [
     (_route(paths=["/a%2"]), "paths.1", "invalid url-encoded value: '%2'"),
     (_route(paths=["~/a("]), "paths.1", "invalid regex: '/a(' (PCRE returned: missing ), unterminated subpattern at position 2)"),
     (_route(methods=["post"]), "methods.1", "invalid value: post"),
-    (_route(protocols=["ftp"]), "protocols.1", "expected one of: grpc, grpcs, http, https, tcp, tls, tls_passthrough, udp, ws, wss"),
+    (_route(protocols=["ftp"]), "protocols.1", PROTOCOL),
     (_route(protocols=[]), "protocols", "length must be at least 1"),
     (_upstream("1.2.3"), "name", "Invalid name; must be a valid hostname"),
     (_upstream("10.0.0.1"), "name", "Invalid name; must be a valid hostname"),
@@ -119,6 +129,7 @@ ACCEPTED: list[Config] = [
     _config("opentelemetry", headers={"X_a-1": "x"}, resource_attributes={"any key": "x"}, queue={"concurrency_limit": -1}),
     _config("opentelemetry", traces_endpoint="{vault://env/endpoint}"),
     _plugin(instance_name="a.b-c_d~1", tags=["k8s-name:a b", "managed-by-ingress-controller"], protocols=["http", "wss"]),
+    _other_plugin(protocols=["tcp", "tls_passthrough", "udp"]),
     _service(host="10.0.0.1", path="/v1/(a)*;x=1:y@z"),
     _service(host="fe80::1"),
     _service(host="a_b.example.", protocol="https", tls_verify=True),

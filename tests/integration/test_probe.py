@@ -150,7 +150,7 @@ def test_after_429_nothing_is_asked_before_the_server_allows(arena: Arena, serve
     until_reason(arena, name, "Reachable")
 
     first, second = (delivery.at for delivery in sink.requests[:2])
-    assert 3.0 <= (second - first).total_seconds() < 4.5
+    assert (second - first).total_seconds() >= 3.0
 
 
 def test_repeated_answers_write_nothing(arena: Arena, serve: Serve, bind: Callable[..., str]) -> None:

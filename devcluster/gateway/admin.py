@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
@@ -27,9 +29,10 @@ from .validation import ErrorTree, flatten
 if TYPE_CHECKING:
     from .process_settings import ProcessSettings
 
-__all__ = ["Admin", "Fault", "Refusal"]
+__all__ = ["Admin", "Fault", "Push", "Refusal"]
 
 _REMEMBERED: Final = 100
+_REMEMBERED_PUSHES: Final = 1000
 _SINGULAR: Final = {"services": "service", "routes": "route", "plugins": "plugin", "upstreams": "upstream", "targets": "target"}
 _ALWAYS_EMPTY: Final = frozenset(
     [
@@ -63,6 +66,14 @@ Fault = Callable[[str, Mapping[str, Any]], ErrorTree]
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """When a push was answered, in seconds of the monotonic clock, and whether it was refused."""
+
+    at: float
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A refused push: Kong's answer, and in `raw` the push itself, which contains keys."""
 
@@ -80,6 +91,7 @@ class Admin:
         self.pushes = 0
         self.refused = 0
         self.refusals: deque[Refusal] = deque(maxlen=_REMEMBERED)
+        self.history: deque[Push] = deque(maxlen=_REMEMBERED_PUSHES)
         self.fault: Fault = lambda _kind, _entity: {}
         """Further errors of an entity, for tests of refusals by Kong that cannot be foreseen."""
 
@@ -137,16 +149,21 @@ class Admin:
         if not isinstance(raw, dict):
             return web.json_response({"message": "expected a declarative configuration"}, status=400)
         self.pushes += 1
+        answer = self._answer(raw, request.query)
+        self.history.append(Push(time.monotonic(), refused=answer.status == HTTPStatus.BAD_REQUEST))
+        return answer
+
+    def _answer(self, raw: Mapping[str, Any], query: Mapping[str, str]) -> web.Response:
         try:
             configuration = read_configuration(raw["config"] if isinstance(raw.get("config"), dict) else raw, self._settings())
             self._check_faults(configuration)
         except RefusedConfigurationError as error:
-            answer = _refusal(error, flat=request.query.get("flatten_errors") == "1")
+            answer = _refusal(error, flat=query.get("flatten_errors") == "1")
             self.refused += 1
             self.refusals.append(Refusal(answer, raw))
             return web.json_response(answer, status=400)
         unchanged = self.current is not None and self.current.hash == configuration.hash
-        if unchanged and request.query.get("check_hash") == "1":
+        if unchanged and query.get("check_hash") == "1":
             return web.Response(status=304)
         self.current = configuration
         return web.json_response({kind: len(_found(configuration, kind, None)) for kind in _SINGULAR}, status=201)

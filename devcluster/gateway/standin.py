@@ -12,7 +12,7 @@ import aiohttp
 from devcluster.listener import Listener
 from devcluster.ports import LOOPBACK
 
-from .admin import Admin, Fault, Refusal
+from .admin import Admin, Fault, Push, Refusal
 from .exporter import ExportCounters, Exporter, ExportLimits
 from .process import ClusterProcess, FixedProcess, Process, ProcessSettings, Workload
 from .proxy import Proxy
@@ -93,6 +93,11 @@ class GatewayStandIn:
     def refusals(self) -> tuple[Refusal, ...]:
         """The last refused pushes, oldest first."""
         return tuple(self._admin.refusals)
+
+    @property
+    def history(self) -> tuple[Push, ...]:
+        """The last pushes, oldest first."""
+        return tuple(self._admin.history)
 
     @property
     def refused_pushes(self) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 
 from devcluster.audit import Mark
 from fiddler_kong_operator.plan.kinds import BINDING
+from tests.generated.frozen import longest_freeze
 from tests.generated.scene import Scene
 from tests.integration.arena import Manifest
 from tests.integration.pushed import Pushed
@@ -76,11 +77,14 @@ class Neighbours:
     # Checks
 
     def _check(self) -> None:
-        """Wait until the operator has finished; then Kong accepts every push, and every route is there."""
+        """Wait until the operator has finished; then Kong accepts every push, and every route is there. No refusal has lasted meanwhile."""
+        changed = time.monotonic()
         self._until(self._unseen, "seen by the operator", PATIENCE)
         self._until(_Rest(self), "an operator that has finished", PATIENCE)
         self._until(self._missing, "the users' routes", 2 * SYNC)
         self._check_accepted()
+        frozen = longest_freeze(push for push in self._gateway.history if push.at >= changed)
+        assert frozen <= 2 * SYNC, self._story(f"Kong refused every push for {frozen:.1f} s. {self._refusal()}")
         self.reasons |= {condition["reason"] for raw in self._bindings() for condition in _conditions(raw)}
 
     def _check_accepted(self) -> None:

@@ -106,6 +106,7 @@ async def test_refusal_names_entity_field_and_reason(rig: Rig, change: Callable[
     assert entity["errors"] == [kind | {"message": message}]
     assert rig.gateway.config == good, "the last good configuration stays"
     assert len(rig.gateway.refusals) == 1
+    assert [push.refused for push in rig.gateway.history] == [False, True]
     assert PROVIDER_KEY not in json.dumps(answer)
 
 

@@ -17,7 +17,7 @@ from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Reason
 from fiddler_kong_operator.api.crd import NAME_RULES, build_schema
 from fiddler_kong_operator.api.status import BindingStatus
 from fiddler_kong_operator.observe.rbac import GRANTS, Scope
-from fiddler_kong_operator.plan.gateway.version import DEFECTS, MINIMUM, SESSIONS_VERIFIED, Defect
+from fiddler_kong_operator.plan.gateway.version import DEFECTS, KEY_ELSEWHERE, MINIMUM, SESSIONS_VERIFIED, Defect
 
 __all__ = ["build_documents"]
 
@@ -126,8 +126,9 @@ def _kong_versions() -> str:
         "# Known defects by Kong version\n\n"
         f"GenAI spans need the image `kong/kong-gateway` in version {MINIMUM} or later. The operator reads the version from the image's\n"
         "tag, or from `gateway.kongVersion`. The message of `GatewayConfigured` names the defects of this version that affect the\n"
-        "binding. If Fiddler shows wrong data because of a defect, the reason is `GatewayVersionAdvised`. Session grouping was\n"
-        f"verified on {verified}. The operator knows no defects of minor versions that are not in this table.\n\n"
+        "binding, or an `ai-proxy` of yours on an object in `attachTo`. If a defect does harm while everything works (wrong data in\n"
+        "Fiddler, a key in a log), the reason is `GatewayVersionAdvised`. Session grouping was verified on\n"
+        f"{verified}. The operator knows no defects of minor versions that are not in this table.\n\n"
         f"{table(header, map(_defect, DEFECTS))}"
     )
 
@@ -138,9 +139,15 @@ def _defect(defect: Defect) -> tuple[str, ...]:
     return (
         f"{defect.minor}" + (f" before {defect.fixed}" if first else ""),
         effect,
-        f"`{defect.only}`" if defect.only else "all",
+        _concern(defect.only),
         str(defect.fixed),
     )
+
+
+def _concern(topic: str | None) -> str:
+    if topic is None:
+        return "all"
+    return topic if topic == KEY_ELSEWHERE else f"`{topic}`"
 
 
 def _permissions() -> str:

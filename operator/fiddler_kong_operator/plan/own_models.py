@@ -1,4 +1,4 @@
-"""Reads a user's own ai-proxy or ai-proxy-advanced: the fields of its config that decide which data Fiddler gets. Pure."""
+"""Reads a user's own ai-proxy or ai-proxy-advanced: what decides which data Fiddler gets, and which defects of Kong concern it. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANSWERING_TYPES: Final = frozenset({"ai-proxy", "ai-proxy-advanced"})
 """The plugin types that have a model answer the call, and make the LLM span."""
 
 _LONGEST: Final = 64
-"""Characters that are kept of a route type: Kong's own are shorter."""
+"""Characters that are kept of a text: Kong's own route types and providers are shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,9 @@ class OwnModel:
     route_type: str = ""
     log_statistics: bool = False
     log_payloads: bool = False
+    provider: str = ""
+    key_header: str = ""
+    """The request header with the provider's key; "" where none is named."""
 
 
 OwnModels = tuple[OwnModel, ...] | None
@@ -47,5 +50,13 @@ def read_models(raw: Manifest) -> OwnModels:
 def _read(target: Manifest) -> OwnModel:
     logging = mapping(target, "logging")
     return OwnModel(
-        str(target.get("route_type") or "")[:_LONGEST], logging.get("log_statistics") is True, logging.get("log_payloads") is True
+        route_type=_text(target, "route_type"),
+        log_statistics=logging.get("log_statistics") is True,
+        log_payloads=logging.get("log_payloads") is True,
+        provider=_text(mapping(target, "model"), "provider"),
+        key_header=_text(mapping(target, "auth"), "header_name"),
     )
+
+
+def _text(parent: Manifest, name: str) -> str:
+    return str(parent.get(name) or "")[:_LONGEST]

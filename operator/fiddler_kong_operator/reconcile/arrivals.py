@@ -103,7 +103,7 @@ class ArrivalsDesk:
             return Arrived(earlier, latest, written)
         summary = (found or Arrivals(Look.READ)).since(since)
         self._told[binding.key] = _Told(since, summary, written)
-        return Arrived(evaluate_arrivals(summary, binding.spec, decision.gateway.version), latest, written)
+        return Arrived(evaluate_arrivals(summary, binding.spec, decision.gateway), latest, written)
 
     def _wake(self, keys: Iterable[ObjectKey]) -> None:
         """Requeue the bindings that would show another result, one after the other, so that their writes come in no burst."""

@@ -15,7 +15,7 @@ _T: Final = ConditionType.TRACES_ARRIVING
 REASONS: Final = (
     Reason("Arriving", _T, "True", "Fiddler shows spans of the application since the plugins last changed."),
     Reason(
-        "ArrivingWithDefects", _T, "True", "Spans arrive, but this version of Kong has known defects in what it reports.",
+        "ArrivingWithDefects", _T, "True", "Spans arrive, but this version of Kong has known defects that do harm.",
         "Upgrade Kong to the version in the message.",
     ),
     Reason(

@@ -15,7 +15,7 @@ _G: Final = ConditionType.GATEWAY_CONFIGURED
 REASONS: Final = (
     Reason("GatewayConfigured", _G, "True", "The gateway runs with the needed settings."),
     Reason(
-        "GatewayVersionAdvised", _G, "True", "The gateway works, but its Kong version has a known defect that is visible in Fiddler.",
+        "GatewayVersionAdvised", _G, "True", "The gateway works, but its Kong version has a known defect that does harm.",
         "Upgrade Kong to the version in the message.",
     ),
     Reason(

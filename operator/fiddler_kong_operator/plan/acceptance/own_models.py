@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.plan.answering import answered_elsewhere, answering_plugins, levels, listed
 from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.own_models import OwnModel, OwnModels
 from fiddler_kong_operator.plan.providers import is_uncounted
-from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 __all__ = ["logs_text", "own_model_advice"]
@@ -19,53 +19,25 @@ _UNTRANSLATED: Final = "preserve"
 
 def own_model_advice(snapshot: Snapshot) -> Iterator[str]:
     """A sentence for each kind of data that Fiddler will lack, or get although it should not, on an attached route without `llm`."""
-    for key, route in attach_targets(snapshot.binding).items():
-        if route.llm is None and key in snapshot.targets and snapshot.models is not None:
-            yield from _of_route(snapshot, route.name, snapshot.targets[key])
+    for route, target in answered_elsewhere(snapshot):
+        yield from _of_route(snapshot, route, target)
 
 
 def logs_text(snapshot: Snapshot, target: Attachable) -> bool:
     """Whether a plugin that runs on an attached route without `llm` is known to log text."""
-    return any(model.log_payloads for models in _met(snapshot, target).values() for model in models or ())
+    return any(model.log_payloads for models in answering_plugins(snapshot, target).values() for model in models or ())
 
 
 def _of_route(snapshot: Snapshot, route: str, target: Attachable) -> Iterator[str]:
-    found = _met(snapshot, target)
+    found = answering_plugins(snapshot, target)
     for name, models in found.items():
         yield from (f"Route {route}: {sentence}" for sentence in _of_plugin(snapshot, name, models))
-    reach = [carrier for level in _levels(snapshot, target) for carrier in level]
-    if not found and _is_local(snapshot, reach) and all(_listed(carrier) <= snapshot.plugin_types.keys() for carrier in reach):
+    reach = [carrier for level in levels(snapshot, target) for carrier in level]
+    if not found and _is_local(snapshot, reach) and all(listed(carrier) <= snapshot.plugin_types.keys() for carrier in reach):
         yield (
             f"Route {route}: no ai-proxy or ai-proxy-advanced is visible on {target.key}, {_around(target.key)}, or globally. Without one "
             "Kong makes no LLM span, and Fiddler shows nothing. Put one there, or set llm on the route."
         )
-
-
-def _met(snapshot: Snapshot, target: Attachable) -> Mapping[str, OwnModels]:
-    """The models of the plugins that run for calls of a target, by the name of the plugin."""
-    levels = _levels(snapshot, target)
-    return next((there for level in levels if (there := _models(snapshot, level))), snapshot.global_models)
-
-
-def _levels(snapshot: Snapshot, target: Attachable) -> Iterator[Sequence[Attachable]]:
-    """The objects whose plugins run for calls of a target, by level. Plugins of one level hide those of the next.
-
-    The routes to a Service share its level, because a plugin on one of them hides nothing from calls through the others.
-    """
-    if target.key.kind == SERVICE.name:
-        yield [target, *(route for route in snapshot.routes if any(target.key in group for group in route.backends))]
-    else:
-        yield [target]
-        yield [snapshot.behind[key] for group in target.backends for key in group if key in snapshot.behind]
-
-
-def _models(snapshot: Snapshot, level: Sequence[Attachable]) -> Mapping[str, OwnModels]:
-    listed = {name for carrier in level for name in _listed(carrier)}
-    return {name: models for name, models in (snapshot.models or {}).items() if name in listed}
-
-
-def _listed(carrier: Attachable) -> frozenset[str]:
-    return frozenset((*carrier.plugins, *carrier.filters))
 
 
 def _is_local(snapshot: Snapshot, reach: Sequence[Attachable]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.plan.answering import answering_models
 from fiddler_kong_operator.plan.kinds import GATEWAY_CONFIGURATION
 from fiddler_kong_operator.plan.plugins import needs_lua
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
@@ -56,6 +57,8 @@ class GatewayCase:
     """A binding of this workload and container says `conflicts: Override`."""
     rival: Binding | None
     """The older binding that demands another value of a setting, so that this one's are not set."""
+    topics: frozenset[str]
+    """By which its known defects are found."""
 
     @property
     def applies(self) -> bool:
@@ -205,7 +208,7 @@ class GatewayCase:
     @property
     def defects(self) -> tuple[Defect, ...]:
         """Known defects of this Kong."""
-        return known_defects(self.image.version, topics_of(self.spec)) if self.image.version else ()
+        return known_defects(self.image.version, self.topics) if self.image.version else ()
 
     @property
     def advice(self) -> str:
@@ -244,6 +247,7 @@ def make_case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> GatewayC
         observations=tuple(env.observe_setting(workload, container, setting) for setting in env.needed_settings(spec)),
         override=override,
         rival=settings_rival(snapshot.binding, snapshot.siblings, workload),
+        topics=topics_of(spec, answering_models(snapshot)),
     )
 
 

@@ -19,17 +19,9 @@ from . import env
 from .case import GatewayCase, is_allowed, make_case
 from .env import SettingState
 from .operated import managed_elsewhere
-from .process import (
-    PLUGIN_LIST,
-    control_plane_elsewhere,
-    has_kong_image,
-    is_control_plane,
-    is_controller,
-    kong_elsewhere,
-    lacking,
-)
+from .process import PLUGIN_LIST, control_plane_elsewhere, has_kong_image, is_control_plane, is_controller, kong_elsewhere, lacking
 from .verify_depth import verify_depth
-from .version import MINIMUM
+from .version import MINIMUM, Defect
 from .workload_kinds import WORKLOADS, WorkloadKind
 
 __all__ = ["ABSENCE", "CHECKS", "Check", "GatewayView", "evaluate_gateway"]
@@ -67,6 +59,8 @@ class GatewayView:
     """It is not known which plugins Kong has, because its list cannot be read or no Kong is found: nothing new may be attached."""
     verify_depth: int | None = None
     """Intermediate certificates that its Kong accepts in a server's chain; None where that is not known."""
+    defects: tuple[Defect, ...] = ()
+    """The known defects of this Kong that concern the binding."""
 
 
 def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> GatewayView:
@@ -86,6 +80,7 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         refused_plugins=frozenset(lacking(PLUGINS, case.container)),
         plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or not _is_kong(case),
         verify_depth=verify_depth(case.container, version),
+        defects=case.defects,
     )
 
 

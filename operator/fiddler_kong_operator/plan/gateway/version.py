@@ -7,16 +7,18 @@ image `kong` stops before that. A company's own image has tags of its own, so on
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
-from fiddler_kong_operator.plan.providers import models_of
+from fiddler_kong_operator.plan.own_models import OwnModel
+from fiddler_kong_operator.plan.providers import models_of, provider_of
 
 __all__ = [
     "DEFECTS",
+    "KEY_ELSEWHERE",
     "MINIMUM",
     "SESSIONS_VERIFIED",
     "Defect",
@@ -88,14 +90,15 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """A known defect of one minor version. `visible`: it spoils what Fiddler shows; otherwise it only shows under failures."""
+    """A known defect of one minor version."""
 
     minor: KongVersion
     fixed: KongVersion
     effect: str
     visible: bool = True
+    """It does harm while everything works, to what Fiddler shows or elsewhere; otherwise it shows only under failures."""
     only: str | None = None
-    """The provider or route type that it concerns; None for all."""
+    """The provider or route type that it concerns, or `KEY_ELSEWHERE`; None for all."""
 
 
 def parse_version(text: str) -> KongVersion:
@@ -111,8 +114,12 @@ def _defects(effect: str, fixed: Mapping[str, str], *, visible: bool = True, onl
 MINIMUM: Final = parse_version("3.13")
 """The first version whose Enterprise image emits GenAI spans."""
 
+KEY_ELSEWHERE: Final = "a key in another header than `Authorization`"
+"""The topic of defects about where a provider's key is sent, whichever provider it is."""
+
 _FLOORS: Final = {"3.13": "3.13.0.7", "3.14": "3.14.0.7", "3.15": "3.15.0.1"}
 _TOKENS: Final = {"3.13": "3.14.0.13", "3.14": "3.14.0.13", "3.15": "3.15.0.4"}
+_SHOWN: Final = {"3.13": "3.13.0.8", "3.14": "3.14.0.10"}
 
 DEFECTS: Final = (
     *_defects("the attributes of GenAI spans are wrong", {"3.13": "3.13.0.3"}),
@@ -121,6 +128,8 @@ DEFECTS: Final = (
     *_defects("token counts of streamed Gemini answers are multiplied", _TOKENS, only="gemini"),
     *_defects("token counts of Anthropic calls lack cached tokens", _TOKENS, only="anthropic"),
     *_defects("calls to dashscope are answered 500", {"3.13": "3.14.0.3", "3.14": "3.14.0.3"}, only="dashscope"),
+    *_defects("streamed calls to databricks fail because of stream_options", {"3.14": "3.14.0.5"}, only="databricks"),
+    *_defects("Kong's access logs show the provider's key", _SHOWN, only=KEY_ELSEWHERE),
     *_defects("the export of traces crashes when a host name cannot be resolved", _FLOORS, visible=False),
     *_defects("the export of traces fails where Fiddler's certificate has two intermediates", _FLOORS, visible=False),
 )
@@ -152,13 +161,21 @@ def _parse_tag(repository: str, tag: str) -> KongVersion | None:
     return parse_version(match[1]) if match else None
 
 
-def topics_of(spec: BindingSpec) -> frozenset[str]:
-    """The providers and route types of a spec, by which its known defects are found."""
-    return frozenset(topic for _, model in models_of(spec) for topic in (model.provider, model.route_type))
+def topics_of(spec: BindingSpec, own: Iterable[OwnModel] = ()) -> frozenset[str]:
+    """The topics by which known defects are found: those of the models of a spec, and of models in plugins that are not the binding's."""
+    made = (_topics(model.provider, model.route_type, provider_of(model).auth(model)[0].get("header_name")) for _, model in models_of(spec))
+    met = (_topics(model.provider, model.route_type, model.key_header) for model in own)
+    return frozenset(topic for topics in (*made, *met) for topic in topics)
+
+
+def _topics(provider: str, route_type: str, key_header: str | None) -> Iterator[str]:
+    yield from (provider, route_type)
+    if key_header and key_header.lower() != "authorization":
+        yield KEY_ELSEWHERE
 
 
 def known_defects(version: KongVersion, topics: frozenset[str]) -> tuple[Defect, ...]:
-    """The defects that this version certainly has and that concern these providers and route types.
+    """The defects that this version certainly has and that concern these topics.
 
     For a tag without patch level, only those that a later minor version fixes.
     """

@@ -12,7 +12,8 @@ from typing import Final
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.plan.arrivals import Look, Summary
-from fiddler_kong_operator.plan.gateway.version import known_defects, parse_version, tell_defects, topics_of
+from fiddler_kong_operator.plan.gateway.condition import GatewayView
+from fiddler_kong_operator.plan.gateway.version import tell_defects
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
 from fiddler_kong_operator.plan.references import tell_routes
 from fiddler_kong_operator.plan.snapshot import Snapshot
@@ -56,11 +57,11 @@ def not_seen(spec: BindingSpec) -> Finding:
     )
 
 
-def evaluate_arrivals(summary: Summary, spec: BindingSpec, version: str | None) -> Finding:
-    """The finding for what was seen since the plugins last changed; `version` is Kong's, where it is known."""
+def evaluate_arrivals(summary: Summary, spec: BindingSpec, gateway: GatewayView) -> Finding:
+    """The finding for what was seen since the plugins last changed."""
     if summary.look is Look.READ and not summary.seen:
         return not_seen(spec)
-    name, text = next(found for check in _CHECKS if (found := check(summary, spec, version)))
+    name, text = next(found for check in _CHECKS if (found := check(summary, spec, gateway)))
     return Finding(reason(name), text)
 
 
@@ -68,7 +69,7 @@ _Found = tuple[str, str] | None
 """A reason and its message, where a check finds something."""
 
 
-def _unread(summary: Summary, spec: BindingSpec, _version: str | None) -> _Found:
+def _unread(summary: Summary, spec: BindingSpec, _gateway: GatewayView) -> _Found:
     fiddler, ref = spec.fiddler, spec.fiddler.api_key_secret_ref
     if summary.look is Look.REFUSED:
         return "SpansNotReadable", (
@@ -83,7 +84,7 @@ def _unread(summary: Summary, spec: BindingSpec, _version: str | None) -> _Found
     return None
 
 
-def _unrecognized(summary: Summary, _spec: BindingSpec, _version: str | None) -> _Found:
+def _unrecognized(summary: Summary, _spec: BindingSpec, _gateway: GatewayView) -> _Found:
     if summary.recognized:
         return None
     return "SpansNotRecognized", (
@@ -92,7 +93,7 @@ def _unrecognized(summary: Summary, _spec: BindingSpec, _version: str | None) ->
     )
 
 
-def _without_text(summary: Summary, spec: BindingSpec, _version: str | None) -> _Found:
+def _without_text(summary: Summary, spec: BindingSpec, _gateway: GatewayView) -> _Found:
     captured = all((route.payloads or spec.payloads) == "Captured" for route in spec.routes)
     if summary.text is not False or not captured:
         return None
@@ -108,7 +109,7 @@ def _without_text(summary: Summary, spec: BindingSpec, _version: str | None) -> 
     )
 
 
-def _without_sessions(summary: Summary, spec: BindingSpec, _version: str | None) -> _Found:
+def _without_sessions(summary: Summary, spec: BindingSpec, _gateway: GatewayView) -> _Found:
     if summary.session is not False or spec.sessions.mode != "Header":
         return None
     headers = " or ".join(spec.sessions.headers)
@@ -119,14 +120,14 @@ def _without_sessions(summary: Summary, spec: BindingSpec, _version: str | None)
     )
 
 
-def _defective(_summary: Summary, spec: BindingSpec, version: str | None) -> _Found:
-    defects = [d for d in known_defects(parse_version(version), topics_of(spec)) if d.visible] if version else []
+def _defective(_summary: Summary, _spec: BindingSpec, gateway: GatewayView) -> _Found:
+    defects = [defect for defect in gateway.defects if defect.visible]
     if not defects:
         return None
-    return "ArrivingWithDefects", f"Spans arrive, but Kong {version} has known defects: {tell_defects(defects)}"
+    return "ArrivingWithDefects", f"Spans arrive, but Kong {gateway.version} has known defects: {tell_defects(defects)}"
 
 
-def _without_agent(summary: Summary, _spec: BindingSpec, _version: str | None) -> _Found:
+def _without_agent(summary: Summary, _spec: BindingSpec, _gateway: GatewayView) -> _Found:
     if summary.agent is not False:
         return None
     return "AgentUnknown", (
@@ -134,11 +135,11 @@ def _without_agent(summary: Summary, _spec: BindingSpec, _version: str | None) -
     )
 
 
-def _arriving(_summary: Summary, _spec: BindingSpec, _version: str | None) -> _Found:
+def _arriving(_summary: Summary, _spec: BindingSpec, _gateway: GatewayView) -> _Found:
     return "Arriving", "Spans arrive in Fiddler."
 
 
-_CHECKS: Final[tuple[Callable[[Summary, BindingSpec, str | None], _Found], ...]] = (
+_CHECKS: Final[tuple[Callable[[Summary, BindingSpec, GatewayView], _Found], ...]] = (
     _unread,
     _unrecognized,
     _without_text,

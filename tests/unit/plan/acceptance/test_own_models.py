@@ -94,6 +94,11 @@ def test_the_plugins_that_calls_meet_are_looked_at(seen: Snapshot, expected: lis
         ({"plugin": "ai-proxy", "configPatches": [{"path": "/auth/header_value"}, "x"]}, (OwnModel(),)),
         ({"plugin": "ai-proxy", "configPatches": [{"path": "/logging/log_statistics"}]}, None),
         ({"plugin": "ai-proxy", "configFrom": {"secretKeyRef": {"name": "x"}}}, None),
+        (
+            {"plugin": "ai-proxy", "config": {"model": {"provider": "azure"}, "auth": {"header_name": "api-key"}}},
+            (OwnModel(provider="azure", key_header="api-key"),),
+        ),
+        ({"plugin": "ai-proxy", "config": {"model": "x", "auth": ["y"]}}, (OwnModel(),)),
         ({"plugin": "ai-proxy-advanced", "config": {"targets": "x"}}, ()),
         ({"plugin": "ai-proxy-advanced", "config": {"targets": [{"route_type": "llm/v1/chat"}, 1]}}, (OwnModel("llm/v1/chat"),)),
     ],

@@ -8,12 +8,14 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.errors import Transient
+from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
-from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.own_models import OwnModel
+from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, EnvSource, Halt, Rollout
 from tests.unit.plan.gateway import test_rollouts
-from tests.unit.plan.situations import AGENT, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
+from tests.unit.plan.situations import AGENT, ATTACHED, OURS, WANTED, make_binding, make_container, make_snapshot, make_spec, make_workload
 
 TRACING = {INSTRUMENTATIONS: "all", SAMPLING_RATE: "1.0"}
 VERIFY = make_binding(make_spec(management="Verify"))
@@ -54,6 +56,14 @@ def beside_kong(container: Container, **gateway: Any) -> Snapshot:
 
 def seen_by(spec_options: dict[str, Any], snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, binding=make_binding(make_spec(**spec_options)))
+
+
+def answered_by(model: OwnModel) -> Snapshot:
+    """A binding without a model, on a Service with an ai-proxy of its own."""
+    chat = ObjectKey("Service", "kong", "chat")
+    target = Attachable(chat, "uid-chat", "5", ("model",))
+    seen = {"models": {"model": (model,)}, "plugin_types": {"model": "ai-proxy"}}
+    return make_snapshot(make_binding(make_spec(ATTACHED)), targets={chat: target}, **seen)
 
 
 CASES: list[tuple[str, Snapshot, str, list[str]]] = [
@@ -313,6 +323,17 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["known defects: the attributes", "(fixed in 3.13.0.3); ", "Upgrade Kong to 3.13.0.7 or later."],
     ),
     ("unfinished spans", with_image("kong/kong-gateway:3.14.0.2"), "GatewayVersionAdvised", ["unfinished", "3.14.0.3", "unverified"]),
+    (
+        "defects of an ai-proxy that is not the binding's",
+        answered_by(OwnModel("llm/v1/responses", provider="gemini", key_header="x-goog-api-key")),
+        "GatewayVersionAdvised",
+        [
+            "streamed answers of the responses API count as zero tokens (fixed in 3.14.0.0)",
+            "token counts of streamed Gemini answers are multiplied (fixed in 3.14.0.13)",
+            "Kong's access logs show the provider's key (fixed in 3.13.0.8)",
+        ],
+    ),
+    ("an ai-proxy of others without defects", answered_by(OwnModel("llm/v1/chat", provider="openai")), "GatewayConfigured", []),
     (
         "defect under failures",
         with_image("kong/kong-gateway:3.13.0.3"),

@@ -1,8 +1,20 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from fiddler_kong_operator.plan.gateway.version import DEFECTS, KongVersion, known_defects, parse_image, sessions_verified
+from fiddler_kong_operator.plan.gateway.version import (
+    DEFECTS,
+    KEY_ELSEWHERE,
+    KongVersion,
+    known_defects,
+    parse_image,
+    sessions_verified,
+    topics_of,
+)
+from fiddler_kong_operator.plan.own_models import OwnModel
+from tests.unit.plan.plans import EXPOSED, spec_of
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -102,6 +114,14 @@ def test_the_stated_version_counts_where_the_image_is_not_kongs_own_with_a_tag(r
         ("3.15.0.1", ("gemini",), 1, 1),
         ("3.15.0.4", ("gemini",), 0, 0),
         ("3.16.0.1", ("gemini",), 0, 0),
+        ("3.14.0.4", ("databricks",), 1, 3),
+        ("3.14.0.7", ("databricks",), 0, 0),
+        ("3.13", (KEY_ELSEWHERE,), 0, 0),
+        ("3.13.0.7", (KEY_ELSEWHERE,), 1, 1),
+        ("3.13.0.8", (KEY_ELSEWHERE,), 0, 0),
+        ("3.14.0.9", (KEY_ELSEWHERE,), 1, 1),
+        ("3.14.0.10", (KEY_ELSEWHERE,), 0, 0),
+        ("3.15.0.1", (KEY_ELSEWHERE,), 0, 0),
     ],
 )
 def test_known_defects(tag: str, topics: tuple[str, ...], visible: int, all_defects: int) -> None:
@@ -111,6 +131,41 @@ def test_known_defects(tag: str, topics: tuple[str, ...], visible: int, all_defe
     found = known_defects(version, frozenset(topics))
 
     assert (visible, all_defects) == (sum(d.visible for d in found), len(found))
+
+
+KEY = {"secretRef": {"name": "openai", "key": "api-key"}}
+AZURE = {"instance": "acme", "deploymentId": "d"}
+
+
+@pytest.mark.parametrize(
+    ("model", "elsewhere"),
+    [
+        ({"provider": "openai", "auth": KEY}, False),
+        ({"provider": "openai", "auth": {**KEY, "headerName": "X-Team-Key"}}, True),
+        ({"provider": "openai", "auth": {**KEY, "headerName": "authorization"}}, False),
+        ({"provider": "anthropic", "auth": KEY}, True),
+        ({"provider": "anthropic", "auth": {**KEY, "headerName": "Authorization"}}, False),
+        ({"provider": "gemini", "auth": KEY}, True),
+        ({"provider": "gemini", "auth": {**KEY, "paramName": "key"}}, False),
+        ({"provider": "azure", "auth": KEY, "azure": AZURE}, True),
+        ({"provider": "azure", "auth": {"azure": {}}, "azure": AZURE}, False),
+        ({"provider": "bedrock", "auth": {"aws": {}}, "bedrock": {"region": "eu-west-1"}}, False),
+    ],
+    ids=str,
+)
+def test_a_key_in_another_header_is_a_topic_whichever_model_it_is_for(model: dict[str, Any], elsewhere: bool) -> None:  # noqa: FBT001
+    other = {"provider": "openai", "model": "m", "auth": KEY}
+    alone, shared = {**model, "model": "m"}, {"targets": [other, {**model, "model": "m"}]}
+
+    assert [KEY_ELSEWHERE in topics_of(spec_of({**EXPOSED, "llm": llm})) for llm in (alone, shared)] == [elsewhere] * 2
+
+
+def test_the_topics_of_a_plugin_that_is_not_the_bindings_count() -> None:
+    spec = spec_of({"name": "chat", "attachTo": {"kind": "Service", "name": "chat"}})
+    own = OwnModel("llm/v1/chat", provider="anthropic", key_header="x-api-key")
+
+    assert topics_of(spec) == frozenset()
+    assert topics_of(spec, [own]) == {"llm/v1/chat", "anthropic", KEY_ELSEWHERE}
 
 
 def test_every_defect_is_fixed_by_a_later_version_than_the_first_of_its_minor() -> None:

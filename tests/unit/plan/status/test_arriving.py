@@ -8,6 +8,8 @@ import pytest
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
 from fiddler_kong_operator.plan.arrivals import Look, Summary
+from fiddler_kong_operator.plan.gateway.condition import GatewayView
+from fiddler_kong_operator.plan.gateway.version import KEY_ELSEWHERE, known_defects, parse_version
 from fiddler_kong_operator.plan.status.arriving import can_arrive, changed_at, evaluate_arrivals, not_looked_for, not_seen
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_snapshot, make_spec
 
@@ -17,6 +19,12 @@ OWN_MODEL = make_spec(EXPOSED, ATTACHED).model_copy(update={"payloads": "Capture
 ONE_DISABLED = make_spec({**EXPOSED, "payloads": "Disabled"}).model_copy(update={"payloads": "Captured"})
 ONE_CAPTURED = make_spec({**EXPOSED, "payloads": "Captured"})
 GOOD_VERSION = "3.13.0.7"
+
+
+def gateway(version: str | None, *topics: str) -> GatewayView:
+    defects = known_defects(parse_version(version), frozenset(topics)) if version else ()
+    return GatewayView(Finding(REASONS["GatewayConfigured"], "m"), version, defects=defects)
+
 
 CASES: list[tuple[dict[str, Any], BindingSpec, str | None, str, str]] = [
     ({}, make_spec(), GOOD_VERSION, "Arriving", "Spans arrive in Fiddler."),
@@ -67,7 +75,7 @@ CASES: list[tuple[dict[str, Any], BindingSpec, str | None, str, str]] = [
 def test_what_is_seen_has_a_reason_and_says_what_to_do(
     changes: dict[str, Any], spec: BindingSpec, version: str | None, expected: str, says: str
 ) -> None:
-    found = evaluate_arrivals(Summary(**{**GOOD, **changes}), spec, version)
+    found = evaluate_arrivals(Summary(**{**GOOD, **changes}), spec, gateway(version))
 
     assert found.reason.name == expected
     assert says in found.message
@@ -75,7 +83,14 @@ def test_what_is_seen_has_a_reason_and_says_what_to_do(
 
 
 def test_a_moment_without_spans_reads_like_one_before_the_first_look() -> None:
-    assert evaluate_arrivals(Summary(Look.READ), CAPTURED, None) == not_seen(CAPTURED)
+    assert evaluate_arrivals(Summary(Look.READ), CAPTURED, gateway(None)) == not_seen(CAPTURED)
+
+
+def test_a_defect_that_concerns_the_binding_is_told_although_fiddler_shows_nothing_wrong() -> None:
+    found = evaluate_arrivals(Summary(Look.READ, seen=True, recognized=True), make_spec(), gateway(GOOD_VERSION, KEY_ELSEWHERE))
+
+    assert found.reason.name == "ArrivingWithDefects"
+    assert "Kong's access logs show the provider's key (fixed in 3.13.0.8)" in found.message
 
 
 @pytest.mark.parametrize(("off", "says"), [(True, "--arrivals-interval=0"), (False, "once the plugins are programmed")])

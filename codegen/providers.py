@@ -6,7 +6,7 @@ from typing import Final
 
 from codegen.text import table
 from fiddler_kong_operator.plan.providers import PROVIDERS, Provider
-from fiddler_kong_operator.plan.schemas import KNOWN_MINORS, SCHEMAS
+from fiddler_kong_operator.plan.schemas import KNOWN_MINORS, SCHEMAS, dotted
 
 __all__ = ["build_providers"]
 
@@ -38,6 +38,28 @@ _IDENTITIES: Final = """
 
 Kong counts no tokens for `llm/v1/assistants`, `llm/v1/batches`, `llm/v1/files` and audio, so Fiddler shows these calls without tokens.
 The message of `Accepted` says so for each such route. The operator does not offer `preserve`, because Kong makes no GenAI span for it.
+
+## Realtime
+
+Calls of `realtime/v1/realtime` are WebSockets. By Kong's documentation they need `ai-proxy-advanced`, and a Service and a route with the
+protocol `ws` or `wss`. So such a route needs `attachTo` and `llm.targets` (one target is enough), and you set the protocols on the Service
+and the route. This was never tried. By Kong's schemas, `opentelemetry` and `pre-function` run for `ws` and `wss` only where their
+`protocols` say so, which the operator does not set: Fiddler may show nothing of these calls.
+
+## Large calls
+
+By default, `ai-proxy` and `ai-proxy-advanced` read at most 1 MiB of a call's body (`max_request_body_size`), which is too little for many
+calls with audio, images or files. An override raises this:
+
+```yaml
+  overrides:
+    - plugin: ai-proxy
+      route: speech
+      patch:
+        - {op: add, path: /max_request_body_size, value: 33554432}
+```
+
+The value is in bytes; 0 sets no limit but that of nginx (`KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE`).
 """
 
 
@@ -53,13 +75,28 @@ def _row(provider: Provider) -> tuple[str, ...]:
         _since(provider),
         provider.takes,
         provider.needs or "nothing",
-        ", ".join(f"`{name}`" + (" (own `format` only)" if name in provider.native else "") for name in sorted(provider.route_types)),
-        ", ".join(f"`{name}`" for name in ("openai", *sorted(provider.formats))),
+        ", ".join(_route_type(provider, name) for name in sorted(provider.route_types)),
+        ", ".join(_format(provider, name) for name in ("openai", *sorted(provider.formats))),
         provider.unverified,
     )
+
+
+def _route_type(provider: Provider, name: str) -> str:
+    since = provider.since.get((name, "openai"))
+    if name in provider.native:
+        return f"`{name}` (own `format` only)"
+    return f"`{name}` (own `format` only before Kong {dotted(since)})" if since else f"`{name}`"
+
+
+def _format(provider: Provider, name: str) -> str:
+    if name == "openai":
+        return f"`{name}`"
+    since = (f"Kong {dotted(minor)}" for (_, form), minor in provider.since.items() if form == name)
+    said = ", ".join(filter(None, (*since, provider.own_form)))
+    return f"`{name}`" + (f" ({said})" if said else "")
 
 
 def _since(provider: Provider) -> str:
     field = SCHEMAS["ai-proxy"].field_at(("model", "provider"))
     newer = field.newer if field else {}
-    return ".".join(map(str, newer.get(provider.name, _FIRST)))
+    return dotted(newer.get(provider.name, _FIRST))

@@ -26,6 +26,8 @@ _BLOCKS: Final = {
         "embeddingsNormalize": "bedrock.embeddings_normalize",
         "performanceConfigLatency": "bedrock.performance_config_latency",
         "videoOutputS3Uri": "bedrock.video_output_s3_uri",
+        "batchBucketPrefix": "bedrock.batch_bucket_prefix",
+        "batchRoleArn": "bedrock.batch_role_arn",
     },
     "cohere": {"embeddingInputType": "cohere.embedding_input_type", "waitForModel": "cohere.wait_for_model"},
     "dashscope": {"international": "dashscope.international"},

@@ -14,7 +14,7 @@ from hypothesis.strategies import SearchStrategy
 from fiddler_kong_operator.plan.providers import PROVIDERS
 from tests.generated.fields import Schema, node_at
 
-__all__ = ["ACCOUNT", "MODEL_PATHS", "VARIANTS", "models"]
+__all__ = ["ACCOUNT", "MODEL_PATHS", "REALTIME", "VARIANTS", "models"]
 
 Draw = Callable[[SearchStrategy[Any]], Any]
 Values = Callable[[Schema, str, Mapping[str, SearchStrategy[Any]]], SearchStrategy[Any]]
@@ -28,6 +28,9 @@ _BALANCER: Final = f"{_LLM}.balancer"
 
 MODEL_PATHS: Final = (_LLM, _TARGET)
 """The places of a model in a spec."""
+
+REALTIME: Final = "realtime/v1/realtime"
+"""Only attached routes may have such calls."""
 
 _KEY: Final = {"name": "", "key": ""}
 """Stands for any reference to a key."""
@@ -44,20 +47,30 @@ _MINIMAL: Final[dict[str, dict[str, Any]]] = {
 }
 _SELF_HOSTED: Final = ("llama2", "ollama", "vllm")
 
+_ALSO: Final[dict[tuple[str, str], dict[str, Any]]] = {
+    ("azure", "llm/v1/responses"): {**_KEYED, "azure": {"instance": "acme", "deploymentId": "gpt", "apiVersion": "preview"}},
+    ("gemini", "llm/v1/files"): _KEYED,
+}
+"""The same where a kind of call needs other fields."""
+
 
 def _calls() -> Iterator[dict[str, Any]]:
+    """Not realtime, which only targets have (`_shared`); in its own form what Kong translates only from a version on."""
     for name, provider in PROVIDERS.items():
-        for kind in sorted(provider.route_types):
-            own = {"format": name} if kind in provider.native else {}
-            yield {"provider": name, "routeType": kind, **_MINIMAL[name], **own}
+        for kind in sorted(provider.route_types - {REALTIME}):
+            own = {"format": name} if kind in provider.native or (kind, "openai") in provider.since else {}
+            yield {"provider": name, "routeType": kind, **_ALSO.get((name, kind), _MINIMAL[name]), **own}
 
 
 def _others() -> Iterator[dict[str, Any]]:
     for name, provider in PROVIDERS.items():
-        yield from ({"provider": name, "format": own, **_MINIMAL[name]} for own in provider.formats)
+        own = (form for form in provider.formats if ("llm/v1/chat", form) not in provider.since)
+        yield from ({"provider": name, "format": form, **_MINIMAL[name]} for form in own)
     role = {"assumeRoleArn": "arn:aws:iam::123456789012:role/llm", "roleSessionName": "kong"}
     bedrock = {"region": "eu-west-1", "embeddingsNormalize": True, "performanceConfigLatency": "optimized"}
     yield {"provider": "bedrock", "auth": {"aws": {"accessKeyIdRef": _KEY, "secretAccessKeyRef": _KEY, **role}}, "bedrock": bedrock}
+    batches = {"region": "us-east-1", "batchBucketPrefix": "s3://batches/", "batchRoleArn": "arn:aws:iam::123456789012:role/batch"}
+    yield {"provider": "bedrock", "auth": {"aws": {}}, "bedrock": batches}
     azure = {"azure": {"instance": "Acme", "deploymentId": "d", "apiVersion": "2024-10-21"}}
     yield {"provider": "azure", "auth": {"azure": {}}, **azure}
     yield {"provider": "azure", "auth": {"azure": {"clientId": "c-1", "tenantId": "t-1", "clientSecretRef": _KEY}}, **azure}
@@ -96,6 +109,7 @@ def _shared() -> Iterator[dict[str, Any]]:
     yield {"targets": _ALONE[:1], "balancer": {"algorithm": "consistent-hashing", "hashOnHeader": "X-User", "failoverCriteria": criteria}}
     timeouts = {"connect": "5s", "read": "2m", "write": "1m30s"}
     yield {"targets": _ALONE[:1], "balancer": {"retries": 2, "failTimeout": "15s", "timeouts": timeouts}}
+    yield {"routeType": REALTIME, "targets": [{"provider": "openai", **_KEYED}]}
 
 
 VARIANTS: Final = [*_calls(), *_others(), *_shared()]
@@ -113,10 +127,11 @@ def models(draw: Draw, values: Values, fields: Mapping[str, SearchStrategy[Any]]
     variant = draw(st.sampled_from(VARIANTS))
     if "targets" not in variant:
         return _one(draw, some, variant, _LLM)
-    more = draw(st.lists(st.sampled_from(_ALONE), max_size=2))
+    calls = {"routeType": variant["routeType"]} if "routeType" in variant else {}
+    more = [] if calls else draw(st.lists(st.sampled_from(_ALONE), max_size=2))
     targets = [{**_one(draw, some, target, _TARGET), **some(_TARGET, "weight")} for target in (*variant["targets"], *more)]
     balancer = variant.get("balancer") or (_coherent(some(_BALANCER)) if draw(st.booleans()) else None)
-    return {"targets": targets, **({"balancer": balancer} if balancer is not None else {})}
+    return {**calls, "targets": targets, **({"balancer": balancer} if balancer is not None else {})}
 
 
 def _coherent(balancer: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hypothesis.strategies import SearchStrategy
 
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from tests.generated.fields import SCHEMA, Schema, fits, form_of, node_at
-from tests.generated.models import MODEL_PATHS, models
+from tests.generated.models import MODEL_PATHS, REALTIME, models
 from tests.generated.overriding import overrides
 
 __all__ = ["ACCOUNT_REFS", "KEY_REFS", "PURE", "UPSTREAM_URLS", "Scenery", "Spec", "any_value", "specs"]
@@ -121,7 +121,7 @@ def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
     if any(route.get("attachTo", {}).get("kind") == "Ingress" for route in spec["routes"]):
         spec["gateway"].pop("ingressClassName", None)  # every Ingress here is of the default one
     models = [model for route in spec["routes"] if "llm" in route for model in (route["llm"], *route["llm"].get("targets", ()))]
-    if any(model.get("provider") in _NEWER for model in models):
+    if any(map(_is_newer, models)):
         spec["gateway"].pop("kongVersion", None)
     added = draw(overrides(spec))
     return {**spec, "overrides": added} if added else spec
@@ -138,6 +138,8 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
                 route["expose"].pop("tlsSecretName", None)
             if "llm" not in route:
                 route["llm"] = draw(llm)
+            if route["llm"].get("routeType") == REALTIME:
+                del route["llm"]["routeType"]
             routes.setdefault((route["expose"].get("host"), route["expose"]["path"]), route)
         else:
             route.pop("expose", None)
@@ -151,6 +153,11 @@ def _coherent(draw: Draw, drafts: SearchStrategy[list[Spec]], llm: SearchStrateg
 
 _NEWER: Final = ("databricks", "deepseek", "ollama", "vllm")
 """Providers that Kong has from 3.14 on."""
+
+
+def _is_newer(model: Spec) -> bool:
+    """Whether Kong has such a model from 3.14 on."""
+    return model.get("provider") in _NEWER or "batchBucketPrefix" in model.get("bedrock", {})
 
 
 def _attributes() -> SearchStrategy[list[Spec]]:

@@ -10,7 +10,7 @@ from .headers import KeyHeader
 from .rules import Rule, form
 from .types import ApiModel, HeaderPrefix, SecretKeyRef
 
-__all__ = ["AwsAuth", "AzureAuth", "GcpAuth", "LlmAuth"]
+__all__ = ["AwsAuth", "AzureAuth", "GcpAuth", "Identifier", "LlmAuth"]
 
 _WORD: Final = form(r"[A-Za-z0-9][A-Za-z0-9._:/@+=,-]*", "must be letters, digits and . _ : / @ + = , -, beginning with a letter or digit")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import StringConstraints
 
+from .auth import Identifier
 from .rules import Rule, form
 from .types import ApiModel
 
@@ -76,7 +77,8 @@ class AzureOptions(ApiModel):
     """Name of the model's deployment in that resource."""
 
     api_version: Word | None = None
-    """Version of Azure's API, for example `2024-10-21`. Kong's default is `2023-05-15`; `llm/v1/responses` needs `preview`."""
+    """Version of Azure's API, for example `2024-10-21`. Kong's default is `2023-05-15`, which is too old for
+    `llm/v1/responses`: that needs this field, with `preview` by Kong's documentation."""
 
 
 class BedrockOptions(ApiModel):
@@ -93,6 +95,13 @@ class BedrockOptions(ApiModel):
 
     video_output_s3_uri: S3Uri | None = None
     """S3 URI to which Bedrock writes videos, for example `s3://videos/out`; `video/v1/videos/generations` needs it."""
+
+    batch_bucket_prefix: S3Uri | None = None
+    """S3 URI under which Bedrock finds the input files of batches and writes their results, for example `s3://batches/`. Needs Kong 3.14 or
+    later."""
+
+    batch_role_arn: Identifier | None = None
+    """ARN of the AWS role with which Bedrock runs batches. If left out, Kong takes it from the call. Needs Kong 3.14 or later."""
 
 
 class CohereOptions(ApiModel):

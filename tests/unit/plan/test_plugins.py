@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import pytest
 
-from fiddler_kong_operator.api import Override
+from fiddler_kong_operator.api import Llm, Override
 from fiddler_kong_operator.plan.objects.manifest import canonical
 from fiddler_kong_operator.plan.plugins import PLUGINS, needs_lua, plugin_instances, plugin_types, required_keys
 from fiddler_kong_operator.plan.plugins.pre_function import build_access
 from fiddler_kong_operator.plan.references import wanted_children
-from tests.unit.plan.plans import llm_with, manifests, plan_of, spec_of
+from tests.unit.plan.plans import LLM, llm_with, manifests, plan_of, spec_of
 from tests.unit.plan.situations import AGENT, ATTACHED, EXPOSED, make_binding, make_spec
 
 
@@ -52,6 +52,31 @@ def test_header_and_prefix_of_the_provider_can_be_replaced() -> None:
     made = manifests(plan_of(spec_of(llm_with(auth=auth))))
     assert made["KongPlugin/assistant-openai-ai-proxy"]["config"]["auth"] == {"header_name": "api-key"}
     assert made["Secret/assistant-kong-keys"]["data"]["ai-proxy.openai"] == "InNrLXRlc3Qi"
+
+
+CATEGORIES: Final = {
+    **{f"llm/v1/{call}": "text/generation" for call in ("chat", "completions", "responses", "assistants", "batches", "files")},
+    "llm/v1/embeddings": "text/embeddings",
+    "audio/v1/audio/speech": "audio/speech",
+    "audio/v1/audio/transcriptions": "audio/transcription",
+    "audio/v1/audio/translations": "audio/transcription",
+    "image/v1/images/generations": "image/generation",
+    "image/v1/images/edits": "image/generation",
+    "video/v1/videos/generations": "video/generation",
+    "realtime/v1/realtime": "realtime/generation",
+}
+REALTIME: Final = "realtime/v1/realtime"
+"""Only targets may have it."""
+
+
+@pytest.mark.parametrize("route_type", get_args(Llm.model_fields["route_type"].annotation))
+def test_each_kind_of_call_has_its_category(route_type: str) -> None:
+    plugins: dict[str, dict[str, Any]] = {"ai-proxy": LLM, "ai-proxy-advanced": {"targets": [LLM]}}
+    specs = [spec_of({**EXPOSED, "llm": {**llm, "routeType": route_type}}) for llm in plugins.values()]
+    found = {i.plugin: i.config.get("genai_category", "text/generation") for spec in specs for i in plugin_instances(spec) if i.route}
+    made = set(plugins) - ({"ai-proxy"} if route_type == REALTIME else set())
+
+    assert {plugin: found[plugin] for plugin in made} == dict.fromkeys(made, CATEGORIES[route_type])
 
 
 def test_a_model_without_options_has_none() -> None:

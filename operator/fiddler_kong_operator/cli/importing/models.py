@@ -38,6 +38,8 @@ _FLAT: Final[Mapping[str, Mapping[str, str]]] = {
 _RECORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "bedrock": {
         "aws_region": "region",
+        "batch_bucket_prefix": "batchBucketPrefix",
+        "batch_role_arn": "batchRoleArn",
         "embeddings_normalize": "embeddingsNormalize",
         "performance_config_latency": "performanceConfigLatency",
         "video_output_s3_uri": "videoOutputS3Uri",

@@ -61,14 +61,15 @@ def check_plugins(spec: BindingSpec, kong: Minor | None = None) -> Finding | Non
 
     `kong` is the gateway's version; None where it is unknown.
     """
-    return _disallowed(spec) or _finding(
+    return _disallowed(spec, kong) or _finding(
         problem for instance in plugin_instances(spec) for problem in problems_of(spec, patched(spec, instance), kong)
     )
 
 
-def _disallowed(spec: BindingSpec) -> Finding | None:
+def _disallowed(spec: BindingSpec, kong: Minor | None = None) -> Finding | None:
     """InvalidSpec where a plugin must not even be built and compared: its provider or an override of it is not allowed."""
-    return check_providers(spec) or _finding(p for index, override in enumerate(spec.overrides) for p in _problems(spec, index, override))
+    found = (p for index, override in enumerate(spec.overrides) for p in _problems(spec, index, override))
+    return check_providers(spec, kong) or _finding(found)
 
 
 def _finding(problems: Iterable[str]) -> Finding | None:

@@ -27,8 +27,9 @@ CATEGORIES: Final = {
     "image/v1/images/generations": "image/generation",
     "image/v1/images/edits": "image/generation",
     "video/v1/videos/generations": "video/generation",
+    "realtime/v1/realtime": "realtime/generation",
 }
-"""Kong's `genai_category` by route type, where it is not the default, `text/generation`."""
+"""Kong's `genai_category` by route type, where it is not the default, `text/generation`. Only ai-proxy-advanced has the realtime one."""
 
 
 REFUSED_FIELDS: Final = (

@@ -9,6 +9,7 @@ from typing import Final
 from fiddler_kong_operator.api import BindingSpec, Llm, Model
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.upstreams import OPERATIONS, path_of
+from fiddler_kong_operator.plan.schemas import Minor
 
 from .anthropic import ANTHROPIC
 from .auth import Auth, key_auth
@@ -27,6 +28,7 @@ from .llama2 import LLAMA2
 from .mistral import MISTRAL
 from .ollama import OLLAMA
 from .openai import OPENAI
+from .realtime import realtime_advice, realtime_problems
 from .upstream import Upstream
 from .vllm import VLLM
 from .xai import XAI
@@ -80,16 +82,20 @@ def _address(model: Model) -> Upstream:
     return upstream
 
 
-def check_providers(spec: BindingSpec) -> Finding | None:
-    """InvalidSpec where a model breaks a rule of its provider or cannot be reached; None where all is well."""
-    problems = dict.fromkeys(problem for llm, field, model in _models(spec) for problem in _problems(llm, field, model))
+def check_providers(spec: BindingSpec, kong: Minor | None = None) -> Finding | None:
+    """InvalidSpec where a model breaks a rule of its provider or cannot be reached; None where all is well.
+
+    `kong` is the gateway's version; None where it is unknown.
+    """
+    of_models = (problem for llm, field, model in _models(spec) for problem in _problems(llm, field, model, kong))
+    problems = dict.fromkeys((*of_models, *realtime_problems(spec)))
     return Finding.of_problems(reason("InvalidSpec"), list(problems)) if problems else None
 
 
 def model_advice(spec: BindingSpec) -> tuple[str, ...]:
-    """A sentence for each `upstreamUrl` with an unusual end, each uncounted route type, and each advice of a provider."""
+    """A sentence for each `upstreamUrl` with an unusual end, each uncounted or realtime route type, and each advice of a provider."""
     advice = (s for llm, field, model in _models(spec) for s in _advice(llm, field, model))
-    return (*dict.fromkeys(advice), *_failover_advice(spec))
+    return (*dict.fromkeys(advice), *realtime_advice(spec), *_failover_advice(spec))
 
 
 def models_of(spec: BindingSpec) -> Iterator[tuple[str, Model]]:
@@ -105,9 +111,9 @@ def _models(spec: BindingSpec) -> Iterator[tuple[str, str, Model]]:
             yield llm, f"{llm}.targets[{number}]" if route.llm and route.llm.targets else llm, model
 
 
-def _problems(llm: str, field: str, model: Model) -> Iterator[str]:
+def _problems(llm: str, field: str, model: Model, kong: Minor | None) -> Iterator[str]:
     provider = provider_of(model)
-    yield from (f"{llm}.{problem}" for problem in provider.call_problems(model))
+    yield from (f"{llm}.{problem}" for problem in provider.call_problems(model, kong))
     yield from (f"{field}.{problem}" for problem in (*provider.check(model), *_address_problems(model), *identity_problems(model)))
 
 

@@ -16,5 +16,6 @@ COHERE: Final = Provider(
     route_types=calls("chat", "completions", "embeddings"),
     options=own_options,
     formats=frozenset({"cohere"}),
+    own_form="its rerank API",
     speaks_openai=False,
 )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
 from fiddler_kong_operator.api import Model
+from fiddler_kong_operator.plan.schemas import Minor, dotted
 
 from .auth import Auth, key_auth
 from .upstream import Upstream
@@ -67,21 +68,33 @@ class Provider:
     """Values of `llm.format` besides `openai`."""
     native: frozenset[str] = frozenset()
     """Route types that Kong has only in the provider's own form."""
+    since: Mapping[tuple[str, str], Minor] = field(default_factory=dict)
+    """The first version of Kong that has a route type in a format, where that is not the first one with the provider."""
     speaks_openai: bool = True
     """Its URLs end as OpenAI's do."""
     needs: str = ""
     """Fields that must be given besides `provider`, `model` and `auth`, for the documentation."""
     takes: str = "the API key"
     """The content of its Secret, for the documentation."""
+    own_form: str = ""
+    """The calls that its own form is for, where these are not those of the route types; for the documentation."""
     unverified: str = ""
     """Facts that could not be verified, for the documentation."""
 
-    def call_problems(self, llm: Model) -> tuple[str, ...]:
-        """Why Kong cannot make such calls of the provider, as sentences that begin with a field of `llm`: `routeType` or `format`."""
+    def call_problems(self, llm: Model, kong: Minor | None) -> tuple[str, ...]:
+        """Why Kong cannot make such calls of the provider, as sentences that begin with a field of `llm`: `routeType` or `format`.
+
+        `kong` is the gateway's version; while it is unknown, calls that only a newer Kong makes are no problem.
+        """
         if llm.route_type not in self.route_types:
             return (f"routeType: Kong has no {llm.route_type} for {self.name}. Choose one of {', '.join(sorted(self.route_types))}.",)
         if llm.format != "openai" and llm.format not in self.formats:
             return (f"format: must be one of {', '.join(('openai', *sorted(self.formats)))} where provider is {self.name}.",)
         if llm.route_type in self.native and llm.format == "openai":
             return (f"format: must be {self.name} for {llm.route_type}: Kong does not translate such calls from OpenAI's form.",)
+        since = self.since.get((llm.route_type, llm.format))
+        if since and kong and kong < since:
+            others = " or ".join(form for form in ("openai", *sorted(self.formats)) if form != llm.format)
+            newer = f"the form {llm.format} exists from Kong {dotted(since)} on, the gateway runs {dotted(kong)}"
+            return (f"format: must be {others} for {llm.route_type}, or upgrade Kong: {newer}.",)
         return ()

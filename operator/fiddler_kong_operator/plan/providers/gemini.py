@@ -33,10 +33,15 @@ def _options(llm: Model) -> dict[str, Any]:
     return {"gemini": {**llm.gemini.model_dump(exclude_none=True), "api_endpoint": _endpoint(llm.gemini)}}
 
 
+_NOT_ON_VERTEX: Final = calls("realtime", "files")
+
+
 def _check(llm: Model) -> tuple[str, ...]:
-    if llm.gemini or llm.route_type != "llm/v1/completions":
-        return ()
-    return (f"gemini: must be given for {llm.route_type}: Kong has it on Vertex AI only.",)
+    if llm.gemini is None and llm.route_type == "llm/v1/completions":
+        return (f"gemini: must be given for {llm.route_type}: Kong has it on Vertex AI only.",)
+    if llm.gemini and llm.route_type in _NOT_ON_VERTEX:
+        return (f"gemini: must not be given for {llm.route_type}: Kong has it on Google AI Studio only.",)
+    return ()
 
 
 GEMINI: Final = Provider(
@@ -47,9 +52,10 @@ GEMINI: Final = Provider(
     options=_options,
     check=_check,
     formats=frozenset({"gemini"}),
-    native=calls("realtime", "files", "batches"),
+    native=calls("realtime", "files"),
+    since={("llm/v1/batches", "openai"): (3, 14)},
     speaks_openai=False,
-    needs="on Vertex AI: `gemini.projectId`, `gemini.locationId`, `auth.gcp`",
+    needs="on Vertex AI, which has no `llm/v1/files` and `realtime/v1/realtime`: `gemini.projectId`, `gemini.locationId`, `auth.gcp`",
     takes="AI Studio: the API key. Vertex AI: the JSON key of a service account; or none (`auth.gcp: {}`)",
     unverified="Kong's documentation shows the key of AI Studio only as the parameter `key` (`auth.paramName: key`)",
 )

@@ -13,10 +13,10 @@ from typing import Final
 from .ai_proxy import AI_PROXY
 from .ai_proxy_advanced import AI_PROXY_ADVANCED
 from .check import Path, Schema, Violation, violations
-from .fields import KNOWN_MINORS, Minor
+from .fields import KNOWN_MINORS, Minor, dotted
 from .opentelemetry import OPENTELEMETRY
 
-__all__ = ["KNOWN_MINORS", "SCHEMAS", "Minor", "Path", "Schema", "Violation", "violations"]
+__all__ = ["KNOWN_MINORS", "SCHEMAS", "Minor", "Path", "Schema", "Violation", "dotted", "violations"]
 
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
     {"ai-proxy": AI_PROXY, "ai-proxy-advanced": AI_PROXY_ADVANCED, "opentelemetry": OPENTELEMETRY}

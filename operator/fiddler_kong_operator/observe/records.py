@@ -94,8 +94,10 @@ class Indexes:
         """KongPlugin, existing or not -> objects whose annotation (an HTTPRoute's filters too) names it."""
         self.listed_by: Index[tuple[str, str], ObjectKey] = Index()
         """Namespace, and a name as it is written -> the KongConsumers and KongConsumerGroups there that list it."""
-        self.reaching: Index[Place, ObjectKey] = Index()
-        """Place -> Ingresses and HTTPRoutes that serve it or a longer path (`references.reached_places`)."""
+        self.serving: Index[Place, ObjectKey] = Index()
+        """Place -> Ingresses and HTTPRoutes that serve it."""
+        self.below: Index[Place, ObjectKey] = Index()
+        """Place -> Ingresses and HTTPRoutes that serve a longer path (`references.places_above`)."""
         self.matching: Index[str, ObjectKey] = Index()
         """Ingress class or Gateway -> its Ingresses or HTTPRoutes with a regular expression for a path."""
         self.leading_to: Index[ObjectKey, ObjectKey] = Index()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final, Self
 
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -33,6 +34,9 @@ from .kinds.plugins import PluginFacts, facts_of
 from .kinds.reference_grants import Grants, PermittedReference
 
 __all__ = ["OtherPlugins", "Surroundings"]
+
+_BELOW: Final = 32
+"""Ingresses and HTTPRoutes below the exposed places that are looked at: more than a binding can own or name itself."""
 
 _CLASSED: Final = frozenset({KONG_PLUGIN.name, SERVICE.name, INGRESS.name, HTTP_ROUTE.name})
 """Kinds for which the cache shows the ingress class or Gateways that serve their objects."""
@@ -145,9 +149,10 @@ class Surroundings:
         return any(self._cache.value(target, Attachable) for target in self._cache.indexes.naming[plugin])
 
     def ingresses(self, binding: Binding) -> tuple[Attachable, ...]:
-        """The Ingresses and HTTPRoutes on or below the places that it exposes, and those of the same class with a regular expression."""
+        """The Ingresses and HTTPRoutes on the places that it exposes, some below, and those of the class with a regular expression."""
         places, indexes = places_of(binding), self._cache.indexes
-        keys = {key for place in places for key in indexes.reaching[place]}
+        keys = {key for place in places for key in indexes.serving[place]}
+        keys.update(nsmallest(_BELOW, {key for place in places for key in indexes.below[place]}))
         keys.update(key for ingress_class in {place[0] for place in places} for key in indexes.matching[ingress_class])
         return self._attachables(keys)
 

@@ -32,10 +32,10 @@ __all__ = [
     "nearby_places",
     "needed_secret",
     "place_of",
+    "places_above",
     "places_of",
     "plugin_key",
     "possible_owners",
-    "reached_places",
     "references_of",
     "route_object",
     "secrets_of",
@@ -50,6 +50,12 @@ PATTERN_PREFIX: Final = "/~"
 
 Place = tuple[str, str, str]
 """Class, host ("" for all) and path without a trailing slash. The class is an ingress class or, as `namespace/name`, a Gateway."""
+
+_LONGEST: Final = 257
+"""Characters of an exposed path (`api.exposure`), and a slash."""
+
+_DEEPEST: Final = 8
+"""Levels of an exposed path below which longer paths are found."""
 
 NO_CLASS: Final = ""
 """A class that each HTTPRoute has besides its Gateways, because it is not known which of Kong's gateways serve a Gateway."""
@@ -114,18 +120,19 @@ def served_places(target: Attachable) -> frozenset[Place]:
     return frozenset((name, host, _plain(path)) for name in classes for host, path in target.rules)
 
 
-def reached_places(target: Attachable) -> frozenset[Place]:
-    """The places whose calls may go to an Ingress or HTTPRoute: those that it serves, and those above, except `/`.
+def places_above(target: Attachable) -> frozenset[Place]:
+    """The places with a shorter path, some of whose calls go to an Ingress or HTTPRoute: Kong takes the longest path that begins a call's.
 
-    Of two paths that begin a call's path, Kong takes the longer one. `/` stands for all calls that nothing else takes.
+    Without `/`, which stands for all calls that nothing else takes. An HTTPRoute has them without class only: all `nearby_places` do.
     """
-    served = served_places(target)
-    return served.union((name, host, above) for name, host, path in served for above in _above(path))
+    name = NO_CLASS if target.key.kind == HTTP_ROUTE.name else target.ingress_class
+    return frozenset((name, host, above) for host, path in target.rules for above in _above(path)) if name is not None else frozenset()
 
 
 def _above(path: str) -> Iterator[str]:
-    labels = path.split("/")
-    return ("/".join(labels[:length]) for length in range(2, len(labels)))
+    """At most `_DEEPEST` paths, as long as those that can be exposed: anybody can write an Ingress with a path of a megabyte."""
+    labels = path[:_LONGEST].rstrip("/").split("/") if not path.startswith(PATTERN_PREFIX) else []
+    return ("/".join(labels[:length]) for length in range(2, min(len(labels), _DEEPEST + 2)))
 
 
 def has_pattern(target: Attachable) -> bool:

@@ -246,8 +246,8 @@ class Snapshot:
     consumer_plugins: tuple[ConsumerPlugin, ...] = ()
     """Plugins of types that bindings attach, on consumers and consumer groups of the binding's ingress class, in any namespace watched."""
     ingresses: tuple[Attachable, ...] = ()
-    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path that this binding exposes, or a longer path (its own
-    included), and those of the same ingress class or Gateway with a regular expression for a path."""
+    """Ingresses and HTTPRoutes, in any namespace watched, that serve a host and path this binding exposes (its own included), some that
+    serve a longer path, and those of the same ingress class or Gateway with a regular expression for a path."""
     ingress_classes: Mapping[str, bool] = field(default_factory=dict)
     """Every IngressClass by name, with whether it is the default; empty where the operator may not read them."""
     kong_classes: frozenset[str] = frozenset()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.cache import TOMBSTONES, UNKNOWN, Cache
 from fiddler_kong_operator.observe.kinds.plugins import PluginFacts
@@ -215,13 +217,24 @@ def test_plugins_and_the_lists_that_name_them_are_found() -> None:
 
 def test_ingresses_are_found_by_what_they_serve() -> None:
     cache = cache_with(ingress("shop", 1, ("a.example", "/openai/")), ingress("bare", 1, ("a.example", "/openai"), ingress_class=None))
-    assert set(cache.indexes.reaching["kong", "a.example", "/openai"]) == {key(ingress("shop"))}
+    assert set(cache.indexes.serving["kong", "a.example", "/openai"]) == {key(ingress("shop"))}
 
 
 def test_ingresses_are_found_by_the_paths_above_theirs() -> None:
-    cache = cache_with(ingress("shop", 1, ("a.example", "/openai/v1/chat")), ingress("all", 1, ("a.example", "/")))
-    found = {path: {k.name for k in cache.indexes.reaching["kong", "a.example", path]} for path in ("/openai/v1", "/openai", "/open", "/")}
-    assert found == {"/openai/v1": {"shop"}, "/openai": {"shop"}, "/open": set(), "/": {"all"}}
+    cache = cache_with(ingress("shop", 1, ("a.example", "/openai/v1/chat/")), ingress("all", 1, ("a.example", "/")))
+    below = cache.indexes.below
+    found = {
+        path: {k.name for k in below["kong", "a.example", path]} for path in ("/openai/v1/chat", "/openai/v1", "/openai", "/open", "/")
+    }
+    assert found == {"/openai/v1/chat": set(), "/openai/v1": {"shop"}, "/openai": {"shop"}, "/open": set(), "/": set()}
+
+
+@pytest.mark.parametrize("path", ["/a" * 50_000, "/" + "a" * 100_000 + "/b", "/~/" + "a/" * 50_000])
+def test_a_path_of_any_length_is_found_by_few_paths_above_it(path: str) -> None:
+    above = list(cache_with(ingress("shop", 1, ("a.example", path))).indexes.below)
+
+    assert len(above) <= 8
+    assert all(len(shorter) <= 256 for _, _, shorter in above)
 
 
 def test_children_and_warnings_are_found() -> None:

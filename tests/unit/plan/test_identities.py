@@ -21,22 +21,34 @@ def _problem(url: str | None, **llm: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("llm", "identity", "domain"),
+    ("llm", "identity", "host"),
     [
-        (_AZURE | {"auth": {"azure": {}}}, "azure", "openai.azure.com"),
-        (_AZURE | {"auth": {"azure": {"clientId": "c", "tenantId": "t"}}}, "azure", "openai.azure.com"),
-        (_BEDROCK | {"auth": {"aws": {}}}, "aws", "amazonaws.com"),
-        (_BEDROCK | {"auth": {"aws": {"assumeRoleArn": "arn:aws:iam::1:role/r", "roleSessionName": "s"}}}, "aws", "amazonaws.com"),
-        (_VERTEX | {"auth": {"gcp": {}}}, "gcp", "googleapis.com"),
+        (_AZURE | {"auth": {"azure": {}}}, "azure", "acme.openai.azure.com"),
+        (_AZURE | {"auth": {"azure": {"clientId": "c", "tenantId": "t"}}}, "azure", "acme.openai.azure.com"),
+        (_BEDROCK | {"auth": {"aws": {}}}, "aws", "bedrock-runtime.eu-central-1.amazonaws.com"),
+        (
+            _BEDROCK | {"auth": {"aws": {"assumeRoleArn": "arn:aws:iam::1:role/r", "roleSessionName": "s"}}},
+            "aws",
+            "bedrock-runtime.eu-central-1.amazonaws.com",
+        ),
+        (_VERTEX | {"auth": {"gcp": {}}}, "gcp", "us-central1-aiplatform.googleapis.com"),
     ],
 )
 @pytest.mark.parametrize(
-    "url", [_ELSEWHERE, "https://evil.cloudapp.azure.com/call", "https://amazonaws.com.example.com/call", "http://proxy.ai.svc:80/call"]
+    "url",
+    [
+        _ELSEWHERE,
+        "https://evil.cloudapp.azure.com/call",
+        "https://ec2-1-2-3-4.eu-central-1.compute.amazonaws.com/call",
+        "https://storage.googleapis.com/bucket/object",
+        "https://amazonaws.com.example.com/call",
+        "http://proxy.ai.svc:80/call",
+    ],
 )
-def test_the_identity_of_the_gateway_s_pods_goes_to_its_cloud_only(llm: dict[str, Any], identity: str, domain: str, url: str) -> None:
+def test_the_identity_of_the_gateway_s_pods_goes_to_its_cloud_only(llm: dict[str, Any], identity: str, host: str, url: str) -> None:
     found = _problem(url, **llm)
 
-    assert f"llm.options.upstreamUrl: must be a host below {domain}" in found
+    assert f"llm.options.upstreamUrl: must be a host such as {host}" in found
     assert f"where auth.{identity} names no Secret" in found
 
 
@@ -46,7 +58,9 @@ def test_the_identity_of_the_gateway_s_pods_goes_to_its_cloud_only(llm: dict[str
         (_AZURE | {"auth": {"azure": {}}}, "https://acme.cognitiveservices.azure.com/openai/deployments/d/chat/completions"),
         (_AZURE | {"auth": {"azure": {}}}, "https://acme.openai.azure.us/openai/deployments/d/chat/completions"),
         (_BEDROCK | {"auth": {"aws": {}}}, "https://vpce-1.bedrock-runtime.eu-central-1.vpce.amazonaws.com/call"),
+        (_BEDROCK | {"auth": {"aws": {}}}, "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com/call"),
         (_VERTEX | {"auth": {"gcp": {}}}, "https://us-central1-aiplatform.googleapis.com/call"),
+        (_VERTEX | {"auth": {"gcp": {}}}, "https://aiplatform.us-central1.rep.googleapis.com/call"),
         (_AZURE | {"auth": {"azure": {}}}, None),
     ],
 )
@@ -72,4 +86,4 @@ def test_a_target_is_named() -> None:
     found = check_providers(spec_of({**EXPOSED, "llm": {"targets": [target]}}))
 
     assert found is not None
-    assert found.message.startswith("spec.routes[0].llm.targets[0].options.upstreamUrl: must be a host below openai.azure.com")
+    assert found.message.startswith("spec.routes[0].llm.targets[0].options.upstreamUrl: must be a host such as acme.openai.azure.com")

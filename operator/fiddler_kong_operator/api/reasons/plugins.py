@@ -16,7 +16,7 @@ REASONS: Final = (
     Reason("PluginsProgrammed", _P, "True", "The plugins are applied, attached and not refused. The message says if Kong confirmed it."),
     Reason(
         "GatewayFrozen", _P, "False", "Kong refuses its whole configuration because of another object, so no change reaches it.",
-        "Remove one of the two names in the message from the annotation konghq.com/plugins of its object.", stalls=True,
+        "Remove one of the two names in the message from its object.", stalls=True,
     ),
     Reason(
         "PluginsNotAdded", _P, "False", "With gateway.management: Verify, the plugins are still to be added to an HTTPRoute by hand.",

@@ -11,7 +11,7 @@ from fiddler_kong_operator.observe.interning import share
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan.kinds import INGRESS, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES, AttachableKind, read_attachable
-from fiddler_kong_operator.plan.references import classes_of, has_pattern, named_plugin, reached_places
+from fiddler_kong_operator.plan.references import classes_of, has_pattern, named_plugin, places_above, served_places
 from fiddler_kong_operator.plan.snapshot import Attachable
 
 from .children import written_at
@@ -47,7 +47,8 @@ def _published_at(read: Attachable, metadata: Mapping[str, Any]) -> float:
 def index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
     """Move a Service, Ingress or HTTPRoute in the indexes."""
     indexes.naming.move(key, _named(old), _named(new))
-    indexes.reaching.move(key, reached_places(old) if old else (), reached_places(new) if new else ())
+    indexes.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
+    indexes.below.move(key, places_above(old) if old else (), places_above(new) if new else ())
     indexes.published.move(key, _publishing(old), _publishing(new))
     indexes.matching.move(key, _matched_classes(old), _matched_classes(new))
     indexes.leading_to.move(key, _services(old), _services(new))
@@ -109,7 +110,7 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
     for target in (old, new):
         if target:
             yield from bindings_around(records, target)
-            for place in reached_places(target):
+            for place in (*served_places(target), *places_above(target)):
                 yield from records.indexes.exposing[place]
             for name in _matched_classes(target):
                 yield from records.indexes.exposing_in[name]

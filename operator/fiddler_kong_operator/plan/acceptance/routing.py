@@ -90,13 +90,20 @@ def served_below(snapshot: Snapshot) -> str | None:
         places = {place_of(binding, expose), *nearby_places(binding, expose)}
         for other in snapshot.ingresses:
             longer = sorted(path for *place, path in served_places(other) if any(_is_below(path, place, ours) for ours in places))
-            if longer and not is_own_child(snapshot, other.key):
+            if longer and not _is_traced(snapshot, other):
                 return (
                     f"{other.key} serves {longer[0]}, below the path {expose.path} of route {route.name} on the same host. The calls that "
                     "begin so go there, and this binding does not trace them. Check that they need no traces here, or choose another "
                     "expose.path."
                 )
     return None
+
+
+def _is_traced(snapshot: Snapshot, other: Attachable) -> bool:
+    """Whether calls of the object run the binding's plugins all the same."""
+    services = {service for group in other.backends for service in group}
+    attached = attach_targets(snapshot.binding).keys()
+    return is_own_child(snapshot, other.key) or other.key in attached or (bool(services) and services <= attached)
 
 
 def _is_below(path: str, place: Sequence[str], ours: Place) -> bool:

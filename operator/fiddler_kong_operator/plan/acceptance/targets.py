@@ -107,10 +107,11 @@ def _other_class(snapshot: Snapshot, route: Route, target: Attachable) -> str:
 def _other_entry(snapshot: Snapshot, route: Route, service: ObjectKey, ingress: Attachable) -> str:
     """The Service is also, or only, another Kong's."""
     wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
+    others = ", ".join(sorted(_classes_of(snapshot, ingress) - {wanted}))
     return (
-        f"{_named(route, service)} is reached through {ingress.key}, which another Kong serves: its ingress class is "
-        f"{_class_of(snapshot, ingress)}, and gateway.ingressClassName is {wanted}. That gateway would run the plugins too, without the "
-        f"settings that they need. Attach to the Ingress of class {wanted} instead, or give the class {wanted} a Service of its own."
+        f"{_named(route, service)} is reached through {ingress.key}, which another Kong serves: its ingress class is {others}, and "
+        f"gateway.ingressClassName is {wanted}. That gateway would run the plugins too, without the settings that they need. Attach to the "
+        f"Ingress of class {wanted} instead, or give the class {wanted} a Service of its own."
     )
 
 
@@ -119,12 +120,13 @@ def _entry_elsewhere(snapshot: Snapshot, service: ObjectKey) -> Attachable | Non
     wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
     others = snapshot.kong_classes - {wanted}
     leading = (route for route in snapshot.routes if any(service in group for group in route.backends)) if others else ()
-    return next((route for route in leading if route.key.kind == INGRESS.name and _class_of(snapshot, route) in others), None)
+    return next((route for route in leading if route.key.kind == INGRESS.name and others & _classes_of(snapshot, route)), None)
 
 
-def _class_of(snapshot: Snapshot, ingress: Attachable) -> str | None:
-    """Its class, else the default one; None where there is neither."""
-    return ingress.ingress_class or next((name for name, is_default in snapshot.ingress_classes.items() if is_default), None)
+def _classes_of(snapshot: Snapshot, ingress: Attachable) -> frozenset[str]:
+    """Its class; without one, all default ones, each of which takes it."""
+    default = (name for name, is_default in snapshot.ingress_classes.items() if is_default)
+    return frozenset({ingress.ingress_class} if ingress.ingress_class else default)
 
 
 def _is_of_another_class(snapshot: Snapshot, target: Attachable) -> bool:

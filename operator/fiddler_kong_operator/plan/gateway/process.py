@@ -36,8 +36,8 @@ PLUGIN_LIST: Final = "KONG_PLUGINS"
 _ROLE: Final = "KONG_ROLE"
 _KONNECT: Final = "KONG_KONNECT_MODE"
 _CONTROL_PLANE: Final = "KONG_CLUSTER_CONTROL_PLANE"
-_ROLES: Final = (Setting(_ROLE, "traditional"), Setting(_KONNECT, "off"), Setting(_CONTROL_PLANE, "HOST:PORT"))
-"""The settings that tell whether Kong handles traffic, and who configures it; each with a value of a gateway that works."""
+_AS_IT_IS: Final = "<the value that it has now>"
+"""In place of a value in messages: another value would give Kong another role."""
 
 _BUNDLED: Final = "bundled"
 _OFF: Final = "off"
@@ -64,7 +64,10 @@ def is_data_plane(container: Container) -> bool:
 
 def unread_role(container: Container) -> tuple[Setting, ...]:
     """The settings of its role that come from `valueFrom`. One from `envFrom` does not count: few name these settings there."""
-    return tuple(setting for setting in _ROLES if any(entry.from_source for entry in container.entries(setting.name)))
+    unread = {name for name in (_ROLE, _KONNECT, _CONTROL_PLANE) if (entries := container.entries(name)) and entries[-1].from_source}
+    if _ROLE not in unread and not is_data_plane(container):  # only a data plane has a control plane elsewhere
+        unread.discard(_CONTROL_PLANE)
+    return tuple(Setting(name, _AS_IT_IS) for name in sorted(unread))
 
 
 def has_kong_image(container: Container) -> bool:

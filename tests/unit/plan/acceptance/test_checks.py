@@ -414,6 +414,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "OtherIngressClass",
         ["its ingress class is internal"],
     ),
+    (
+        "a Service behind an Ingress without a class, where another Kong's class is a default one too",
+        attached(routes=(ingress_to(CHAT, None),), **(KONGS | {"ingress_classes": {"kong": True, "internal": True}})),
+        "OtherIngressClass",
+        ["its ingress class is internal"],
+    ),
     ("a Service behind an Ingress of another controller", attached(routes=(ingress_to(CHAT, "nginx"),), **KONGS), "Accepted", []),
     ("a Service behind an Ingress without a class", attached(routes=(ingress_to(CHAT, None),), **KONGS), "Accepted", []),
     (
@@ -530,6 +536,26 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
     ("a longer path on another host", exposed(ingress("web", ("a.example", "/openai/v1"))), "Accepted", []),
     ("a longer path of another class", exposed(ingress("web", ("", "/openai/v1"), ingress_class="nginx")), "Accepted", []),
     ("a longer name", exposed(ingress("web", ("", "/openai-v1"))), "Accepted", []),
+    (
+        "a longer path of an Ingress to which the binding is attached",
+        make_snapshot(
+            make_binding(make_spec(EXPOSED, {"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}), created=5),
+            ingresses=(ingress("web", ("", "/openai/v1")),),
+            targets={ObjectKey("Ingress", "kong", "web"): ingress("web", ("", "/openai/v1"))},
+        ),
+        "Accepted",
+        [],
+    ),
+    (
+        "a longer path that leads to a Service to which the binding is attached",
+        make_snapshot(
+            make_binding(make_spec(EXPOSED, ATTACHED), created=5),
+            ingresses=(replace(ingress("web", ("", "/openai/v1")), backends=((CHAT,),)),),
+            targets=target(),
+        ),
+        "Accepted",
+        [],
+    ),
     (
         "a longer path of its own",
         exposed(ingress(OWN_INGRESS.name, ("", "/openai/v1")), children=child("Ingress", OWN_INGRESS.name, "uid-assistant")),

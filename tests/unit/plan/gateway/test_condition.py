@@ -181,13 +181,27 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
             f"{name} from a source",
             with_env((EnvEntry(name, None, from_source=True), *(EnvEntry(n, v) for n, v in {**WANTED, **others}.items()))),
             "GatewaySettingFromSource",
-            [f'env[name="{name}"] comes from valueFrom', f"{name}={value}"],
+            [f'env[name="{name}"] comes from valueFrom', f"{name}=<the value that it has now>"],
         )
-        for name, value, others in (
-            ("KONG_ROLE", "traditional", {}),
-            ("KONG_KONNECT_MODE", "off", {}),
-            ("KONG_CLUSTER_CONTROL_PLANE", "HOST:PORT", {"KONG_ROLE": "data_plane"}),
+        for name, others in (
+            ("KONG_ROLE", {}),
+            ("KONG_KONNECT_MODE", {}),
+            ("KONG_CLUSTER_CONTROL_PLANE", {"KONG_ROLE": "data_plane"}),
         )
+    ),
+    (
+        "the address of a control plane from a source, for a Kong that has none",
+        with_env((EnvEntry("KONG_CLUSTER_CONTROL_PLANE", None, from_source=True), *(EnvEntry(n, v) for n, v in WANTED.items()))),
+        "GatewayConfigured",
+        [],
+    ),
+    (
+        "a role from a source, before a plain one",
+        with_env(
+            (EnvEntry("KONG_ROLE", None, from_source=True), *(EnvEntry(n, v) for n, v in {**WANTED, "KONG_ROLE": "traditional"}.items()))
+        ),
+        "GatewayConfigured",
+        [],
     ),
     (
         "only the controller",

@@ -17,6 +17,12 @@ TARGET = ObjectKey("Service", "kong", "chat")
 INGRESS = ObjectKey("Ingress", "kong", "assistant-openai")
 NOW = make_snapshot().now
 WEB = ObjectKey("Ingress", "shop", "web")
+TWO_OF_A_TYPE = {"a": "acl", "b": "acl"}
+
+
+def to_target(ingress_class: str) -> Attachable:
+    """An Ingress of that class that leads to the target."""
+    return Attachable(ObjectKey("Ingress", "kong", "front"), "uid-front", "1", ingress_class=ingress_class, backends=((TARGET,),))
 
 
 def found(seen: Snapshot, *, lua_withheld: bool = False) -> Finding:
@@ -280,10 +286,26 @@ def test_a_gateway_that_another_object_freezes_takes_no_plugin_of_ours() -> None
 def test_two_plugins_of_others_of_one_type_on_our_target_freeze_the_gateway(
     listed: tuple[str, ...], types: dict[str, str], expected: str | None
 ) -> None:
-    shown = found(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", listed)}, plugin_types=types))
+    shown = found(make_snapshot(targets={TARGET: Attachable(TARGET, "uid", "1", listed)}, routes=(to_target("kong"),), plugin_types=types))
 
     assert (shown.reason.name == "GatewayFrozen") == bool(expected)
     assert expected is None or f"{TARGET} {expected}" in shown.message
+
+
+@pytest.mark.parametrize("routes", [(), (to_target("nginx"),)], ids=["no route", "a route of another class"])
+def test_two_plugins_of_one_type_on_a_service_that_kong_does_not_serve_freeze_nothing(routes: tuple[Attachable, ...]) -> None:
+    chat = Attachable(TARGET, "uid", "1", ("a", "b"))
+
+    assert found(make_snapshot(targets={TARGET: chat}, routes=routes, plugin_types=TWO_OF_A_TYPE)).reason.name != "GatewayFrozen"
+
+
+def test_two_plugins_of_one_type_may_be_on_a_list_and_in_filters() -> None:
+    key = ObjectKey("HTTPRoute", "kong", "chat")
+    chat = Attachable(key, "uid", "1", ("a",), filters=("b",), common_filters=("b",))
+
+    shown = found(make_snapshot(targets={key: chat}, plugin_types=TWO_OF_A_TYPE))
+
+    assert "has a and b, both of type acl, in its annotation konghq.com/plugins or the filters of its rules." in shown.message
 
 
 def test_a_list_that_was_just_written_freezes_nothing() -> None:

@@ -143,9 +143,15 @@ def _one(draw: Draw, some: Callable[..., Any], variant: dict[str, Any], path: st
     model = {**some(path, "options"), "model": some(f"{path}.model"), **_with_keys(variant, path, some)}
     if model["provider"] in _SELF_HOSTED:
         model["options"] = {**model.get("options", {}), "upstreamUrl": some(f"{path}.options.upstreamUrl")}
+    if _has_the_pods_identity(model.get("auth", {})):
+        model.get("options", {}).pop("upstreamUrl", None)  # such an identity goes to its own cloud only
     if model.get("auth") == {"secretRef": model.get("auth", {}).get("secretRef")} and draw(st.booleans()):
         model["auth"] |= some(f"{path}.auth", "headerName", "headerPrefix")
     return model
+
+
+def _has_the_pods_identity(auth: Mapping[str, Any]) -> bool:
+    return any(name in auth and not any(field.endswith("Ref") for field in auth[name]) for name in ("aws", "azure", "gcp"))
 
 
 def _with_keys(value: Any, path: str, some: Callable[[str], Any]) -> Any:

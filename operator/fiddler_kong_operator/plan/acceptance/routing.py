@@ -19,6 +19,7 @@ from fiddler_kong_operator.plan.references import (
     place_of,
     route_object,
     served_places,
+    wanted_children,
 )
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
@@ -100,10 +101,12 @@ def served_below(snapshot: Snapshot) -> str | None:
 
 
 def _is_traced(snapshot: Snapshot, other: Attachable) -> bool:
-    """Whether calls of the object run the binding's plugins all the same."""
+    """Whether calls of the object run the binding's plugins all the same, or those of another binding."""
+    if is_own_child(snapshot, other.key) or any(other.key in wanted_children(sibling) for sibling in snapshot.siblings):
+        return True
     services = {service for group in other.backends for service in group}
     attached = attach_targets(snapshot.binding).keys()
-    return is_own_child(snapshot, other.key) or other.key in attached or (bool(services) and services <= attached)
+    return other.key in attached or (bool(services) and services <= attached)
 
 
 def _is_below(path: str, place: Sequence[str], ours: Place) -> bool:

@@ -557,6 +557,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         [],
     ),
     (
+        "a longer path of another binding",
+        exposed(ingress("bot-openai", ("", "/openai/v1")), siblings=(make_binding(make_spec(EXPOSED), name="bot", created=9),)),
+        "Accepted",
+        [],
+    ),
+    (
         "a longer path of its own",
         exposed(ingress(OWN_INGRESS.name, ("", "/openai/v1")), children=child("Ingress", OWN_INGRESS.name, "uid-assistant")),
         "Accepted",

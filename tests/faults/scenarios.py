@@ -84,6 +84,7 @@ def without_key(ground: Ground) -> None:
     ground.delete("Secret", "openai")
     ground.put(ground.binding())
     ground.until(lambda: ground.reason() == "SecretNotFound", "the missing Secret")
+    ground.until(lambda: "create events SecretNotFound" in map(str, ground.proxy.effective_writes()), "its Event")
     ground.until_quiet(1.0)
 
 

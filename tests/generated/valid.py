@@ -118,8 +118,8 @@ def specs(scenery: Scenery) -> SearchStrategy[Spec]:
 def _with_overrides(draw: Draw, whole: SearchStrategy[Spec]) -> Spec:
     spec = draw(whole)
     spec.pop("overrides", None)
-    if any(route.get("attachTo", {}).get("kind") == "Ingress" for route in spec["routes"]):
-        spec["gateway"].pop("ingressClassName", None)  # every Ingress here is of the default one
+    if any(route.get("attachTo", {}).get("kind") in {"Ingress", "Service"} for route in spec["routes"]):
+        spec["gateway"].pop("ingressClassName", None)  # every Ingress here, also before a Service, is of the default one
     models = [model for route in spec["routes"] if "llm" in route for model in (route["llm"], *route["llm"].get("targets", ()))]
     if any(map(_is_newer, models)):
         spec["gateway"].pop("kongVersion", None)

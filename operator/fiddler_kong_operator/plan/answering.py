@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .kinds import SERVICE
 from .own_models import OwnModel, OwnModels
-from .references import attach_targets
+from .references import attach_targets, routes_to
 from .snapshot import Attachable, Snapshot
 
 __all__ = ["answered_elsewhere", "answering_models", "answering_plugins", "levels", "listed"]
@@ -37,7 +37,7 @@ def levels(snapshot: Snapshot, target: Attachable) -> Iterator[Sequence[Attachab
     The routes to a Service share its level, because a plugin on one of them hides nothing from calls through the others.
     """
     if target.key.kind == SERVICE.name:
-        yield [target, *(route for route in snapshot.routes if any(target.key in group for group in route.backends))]
+        yield [target, *routes_to(snapshot, target.key)]
     else:
         yield [target]
         yield [snapshot.behind[key] for group in target.backends for key in group if key in snapshot.behind]

@@ -12,7 +12,7 @@ from fiddler_kong_operator.kube.objects import Kind, ObjectKey
 from .kinds import BINDING, HTTP_ROUTE, INGRESS, KONG_PLUGIN, SECRET, SERVICE
 from .plugins import PLUGINS, PluginInstance, keys_of, plugin_instances
 from .providers import models_of, provider_of
-from .snapshot import Attachable, Binding
+from .snapshot import Attachable, Binding, Snapshot
 
 __all__ = [
     "ENTRIES",
@@ -38,6 +38,7 @@ __all__ = [
     "possible_owners",
     "references_of",
     "route_object",
+    "routes_to",
     "secrets_of",
     "served_places",
     "tell_routes",
@@ -133,6 +134,11 @@ def _above(path: str) -> Iterator[str]:
     """At most `_DEEPEST` paths, as long as those that can be exposed: anybody can write an Ingress with a path of a megabyte."""
     labels = path[:_LONGEST].rstrip("/").split("/") if not path.startswith(PATTERN_PREFIX) else []
     return ("/".join(labels[:length]) for length in range(2, min(len(labels), _DEEPEST + 2)))
+
+
+def routes_to(snapshot: Snapshot, service: ObjectKey) -> list[Attachable]:
+    """The Ingresses and HTTPRoutes that lead to a Service of `Snapshot.targets`."""
+    return [route for route in snapshot.routes if any(service in group for group in route.backends)]
 
 
 def has_pattern(target: Attachable) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
-from fiddler_kong_operator.plan.references import carrier_of, tell_routes
+from fiddler_kong_operator.plan.references import carrier_of, routes_to, tell_routes
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 from .own_models import logs_text
@@ -43,7 +43,7 @@ def _is_sanitized(snapshot: Snapshot, carrier: ObjectKey) -> bool:
     """Whether a sanitizer runs for each call: on the object itself, on all routes to it, or on all Services behind it."""
     target = snapshot.targets.get(carrier)
     if carrier.kind == SERVICE.name:
-        others: list[Attachable | None] = [route for route in snapshot.routes if any(carrier in group for group in route.backends)]
+        others: list[Attachable | None] = [*routes_to(snapshot, carrier)]
     else:
         others = [snapshot.behind.get(service) for group in (target.backends if target else ()) for service in group]
     return _has_one(snapshot, target) or bool(others and all(_has_one(snapshot, other) for other in others))

@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, S
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION, TLS_VERIFY_ANNOTATION
 from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.plugins import plugin_instances
-from fiddler_kong_operator.plan.references import attach_targets, entries_of, plugin_key, wanted_children
+from fiddler_kong_operator.plan.references import attach_targets, entries_of, plugin_key, routes_to, wanted_children
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 __all__ = [
@@ -119,7 +119,7 @@ def _entry_elsewhere(snapshot: Snapshot, service: ObjectKey) -> Attachable | Non
     """An Ingress of another Kong's class that leads to the Service. A class of another implementation does no harm: it knows no plugins."""
     wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
     others = snapshot.kong_classes - {wanted}
-    leading = (route for route in snapshot.routes if any(service in group for group in route.backends)) if others else ()
+    leading = routes_to(snapshot, service) if others else ()
     return next((route for route in leading if route.key.kind == INGRESS.name and others & _classes_of(snapshot, route)), None)
 
 

@@ -11,6 +11,7 @@ from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.objects.attachments import is_ours
+from fiddler_kong_operator.plan.references import routes_to
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
 __all__ = ["evaluate_freeze"]
@@ -51,7 +52,7 @@ def _pairs(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
 def _is_served(snapshot: Snapshot, target: Attachable) -> bool:
     """Whether a gateway of the binding's class takes the object; a Service by a route that leads there."""
     if target.key.kind == SERVICE.name:
-        return any(_is_served(snapshot, route) for route in snapshot.routes if any(target.key in group for group in route.backends))
+        return any(_is_served(snapshot, route) for route in routes_to(snapshot, target.key))
     spec = snapshot.binding.spec
     return not target.foreign and spec is not None and target.ingress_class in {None, spec.gateway.ingress_class_name}
 

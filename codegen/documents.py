@@ -128,7 +128,7 @@ def _kong_versions() -> str:
         "tag, or from `gateway.kongVersion`. The message of `GatewayConfigured` names the defects of this version that affect the\n"
         "binding, or an `ai-proxy` of yours on an object in `attachTo`. If a defect does harm while everything works (wrong data in\n"
         "Fiddler, a key in a log), the reason is `GatewayVersionAdvised`. Session grouping was verified on\n"
-        f"{verified}. The operator knows no defects of minor versions that are not in this table.\n\n"
+        f"{verified}. For minor versions that are not in this table, no defects are known.\n\n"
         f"{table(header, map(_defect, DEFECTS))}"
     )
 

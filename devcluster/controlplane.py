@@ -59,7 +59,7 @@ def etcd_command(program: Path, layout: Layout, ports: ControlPlanePorts) -> lis
 
 
 def apiserver_command(program: Path, layout: Layout, ports: ControlPlanePorts) -> list[str | Path]:
-    """Return the API server's command line: RBAC, tokens, default admission plugins, every write in the audit log.
+    """Return the API server's command line: RBAC, tokens, admission plugins (the default ones and OpenShift's), writes in the audit log.
 
     It generates its certificate in the folder `certificates`. No endpoints reconciler: loopback addresses are invalid as endpoints.
     """
@@ -77,6 +77,7 @@ def apiserver_command(program: Path, layout: Layout, ports: ControlPlanePorts) -
         f"--service-account-key-file={key}",
         f"--service-account-signing-key-file={key}",
         "--authorization-mode=RBAC",
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         f"--token-auth-file={layout.private / 'tokens.csv'}",
         f"--audit-policy-file={layout.private / 'audit-policy.json'}",
         f"--audit-log-path={layout.audit_log}",

@@ -54,12 +54,13 @@ class Stalled(FiddlerKongError):
 class Transient(FiddlerKongError):
     """The API server did not answer, or answered 401 (after a new login), 408, 429 or 5xx.
 
-    `retry_after` holds its `Retry-After` in seconds, if any.
+    `retry_after` holds its `Retry-After` in seconds, if any, and `status` the HTTP status, None where nothing answered.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ class Settings(BaseModel):
 
     read_cluster_kinds: bool = False
     """Where only some namespaces are watched: read KongClusterPlugins, IngressClasses and GatewayClasses of the cluster too, which needs a
-    ClusterRole. Without it, the operator attaches to no object whose list has a name without a KongPlugin."""
+    ClusterRole. Without it, the operator does not attach to an object whose konghq.com/plugins names a plugin for which it sees no
+    KongPlugin."""
 
     workers: int = Field(default=16, ge=1, le=64)
     """Reconciliations that run at the same time."""
@@ -118,7 +119,7 @@ class Settings(BaseModel):
     counted. With 0, no name of a binding is in /metrics."""
 
     log_format: LogFormat = "text"
-    """Format of log lines: text for people, or one JSON object per line for a log collector."""
+    """Format of log lines: text for people, or one JSON object per line for a log collector, which the chart sets."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged."""

@@ -66,20 +66,24 @@ def refused(gateway: Gateway, reason: str, status: str = "False", *, runs: bool 
 
 
 @pytest.mark.parametrize(
-    ("image", "version"),
+    ("image", "version", "more"),
     [
-        ("kong/kong-gateway:3.9", "3.9"),
-        ("kong/kong-gateway:3.12.0.1-ubuntu", "3.12.0.1"),
-        (f"registry.example.com:5000/kong/kong-gateway:v3.10.0.2@{DIGEST}", "3.10.0.2"),
+        ("kong/kong-gateway:3.9", "3.9", ""),
+        ("kong/kong-gateway:3.12.0.1-ubuntu", "3.12.0.1", ""),
+        (
+            f"registry.example.com:5000/kong/kong-gateway:v3.10.0.2@{DIGEST}",
+            "3.10.0.2",
+            " If the tag is not Kong's version, set gateway.kongVersion to it.",
+        ),
     ],
 )
-def test_a_kong_that_is_too_old_is_refused(hall: Arena, image: str, version: str) -> None:
+def test_a_kong_that_is_too_old_is_refused(hall: Arena, image: str, version: str, more: str) -> None:
     gateway = open_gateway(hall, image)
     bind(gateway)
 
     assert refused(gateway, "GatewayVersionUnsupported") == (
         f"Image {image} is Kong {version}; GenAI spans need Kong Gateway Enterprise 3.13 or later. "
-        "Use an image such as kong/kong-gateway:3.13."
+        f"Use an image such as kong/kong-gateway:3.13.{more}"
     )
 
 
@@ -169,7 +173,7 @@ def test_a_stated_version_makes_a_binding_with_a_companys_own_image_ready(hall: 
     hall.until_ready(gateway.name)
 
 
-def test_nothing_is_made_for_a_gateway_that_does_not_have_the_plugins(hall: Arena) -> None:
+def test_nothing_is_made_until_every_pod_of_the_gateway_has_the_plugins(hall: Arena) -> None:
     gateway = open_gateway(hall, "kong/kong-gateway:3.13", {f"{ENV}.1": {"name": "KONG_PLUGINS", "value": "key-auth,ai-proxy"}})
     bind(gateway)
 
@@ -180,7 +184,13 @@ def test_nothing_is_made_for_a_gateway_that_does_not_have_the_plugins(hall: Aren
     assert [hall.get(kind, f"{gateway.name}-{rest}") for kind, rest in OBJECTS] == [None] * len(OBJECTS)
     assert gateway.writes() == ()
 
+    gateway.edit({"spec": {"paused": True}})
     gateway.set_env({"name": "KONG_PLUGINS", "value": "bundled"})
+    hall.until_condition("Ready", "Unknown", "GatewayRolloutPaused", gateway.name)
+    hall.until_quiet()
+    assert [hall.get(kind, f"{gateway.name}-{rest}") for kind, rest in OBJECTS] == [None] * len(OBJECTS)
+
+    gateway.edit({"spec": {"paused": False}})
     hall.until_ready(gateway.name)
 
 

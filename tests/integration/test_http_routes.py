@@ -84,7 +84,7 @@ def test_an_http_route_of_a_gateway_that_nobody_serves_is_not_confirmed(arena: A
 
     told = arena.until_condition("Ready", "Unknown", "KongNotConfirmed")
 
-    assert f"No Gateway of Kong's has accepted HTTPRoute {arena.namespace}/split yet" in told["message"]
+    assert f"No Kong Gateway has accepted HTTPRoute {arena.namespace}/split yet" in told["message"]
 
     arena.put(route)
 

@@ -28,7 +28,7 @@ def bearing(manifest: Manifest, labels: dict[str, str] | None = None, owners: li
 def reference(binding: Manifest, **more: Any) -> Manifest:
     """An ownerReference to a binding, like the operator's."""
     whose = {field: binding["metadata"][field] for field in ("name", "uid")}
-    return {"apiVersion": binding["apiVersion"], "kind": names.KIND, **whose, "controller": True, "blockOwnerDeletion": True, **more}
+    return {"apiVersion": binding["apiVersion"], "kind": names.KIND, **whose, "controller": True, **more}
 
 
 def content(item: Manifest) -> Manifest:

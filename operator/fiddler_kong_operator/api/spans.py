@@ -85,8 +85,8 @@ class Attribute(ApiModel):
     """The same value for every call: printable ASCII, without quotes, braces, backslash and `$`. Give either this or `fromHeader`."""
 
     from_header: ShownHeader | None = None
-    """Request header with the value. If a call lacks it, or has more than 256 characters or others than printable ASCII in it, the span
-    gets no such attribute. Give either this or `value`."""
+    """Request header with the value. If the header is missing, is longer than 256 characters or has others than printable ASCII characters,
+    the attribute is not set. Give either this or `value`."""
 
 
 class Tracing(ApiModel):

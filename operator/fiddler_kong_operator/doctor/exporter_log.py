@@ -22,6 +22,8 @@ _DROPPED: Final = re.compile(r"queue entries were lost|queue full, dropping")
 
 _UNAUTHORIZED: Final = frozenset({"401", "403"})
 _PATIENCE: Final = "429"
+_NOT_TAKEN: Final = frozenset("123")
+"""First digits of answers that name no fault. Kong takes only 200 for a success, and sends the batch again after any other."""
 
 
 def read_log(pod: ObjectKey, text: str) -> Export:
@@ -44,4 +46,6 @@ def _trouble(status: str | None) -> str:
         return "ExportUnreachable"
     if status in _UNAUTHORIZED:
         return "ExportUnauthorized"
+    if status[0] in _NOT_TAKEN:
+        return "ExportNotTaken"
     return "ExportRefused" if status.startswith("4") and status != _PATIENCE else "ExportFailing"

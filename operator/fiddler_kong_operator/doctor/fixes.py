@@ -56,11 +56,16 @@ def _grant(snapshot: Snapshot) -> str:
 
 def _resume(snapshot: Snapshot) -> str:
     halt = snapshot.workload.halted("paused") if snapshot.workload else None
-    return _on_workload(snapshot, "rollout resume") if halt and "is paused" in halt.shown else ""
+    return _on_workload(snapshot, "rollout resume") if halt and "is paused" in halt.shown and not _operated(snapshot) else ""
 
 
 def _scale(snapshot: Snapshot) -> str:
-    return _on_workload(snapshot, "scale", "--replicas=1")
+    return "" if _operated(snapshot) else _on_workload(snapshot, "scale", "--replicas=1")
+
+
+def _operated(snapshot: Snapshot) -> bool:
+    """Whether the binding names an object of Kong Operator, which kubectl can neither resume nor scale."""
+    return snapshot.workload is not None and snapshot.workload.operated
 
 
 def _on_workload(snapshot: Snapshot, verb: str, *rest: str) -> str:

@@ -66,7 +66,7 @@ OWN: Final = (
         "Wait some seconds. If it stays so, read the operator's log.",
     ),
     Code(
-        "FKB0691", "NotInFiles", _N, "The files do not hold an object that the binding refers to, so it is taken to be as needed.",
+        "FKB0691", "NotInFiles", _N, "The files lack an object that the binding refers to, so the doctor assumes that it is correct.",
         "Add the object to the files, or check it in the cluster.",
     ),
     Code(
@@ -134,6 +134,10 @@ OWN: Final = (
     Code(
         "FKB1205", "SpansDropped", _E, "The gateway's log says that Kong has dropped spans that it could not export.",
         "Repair what keeps the exports from arriving; see the lines before it.",
+    ),
+    Code(
+        "FKB1206", "ExportNotTaken", _E, "The gateway's log says that exports are answered with a redirect, or with a 2xx other than 200.",
+        "Look for a proxy, login page or queue between the gateway and Fiddler: Kong sends a batch again until it gets 200, then drops it.",
     ),
     Code(
         "FKB1390", "ProbeDiffers", _N, "To this machine the trace endpoint answers differently than to the operator in the cluster.",

@@ -18,7 +18,7 @@ from fiddler_kong_operator.errors import Conflict, Denial, Expired, FiddlerKongE
 from .objects import Kind
 from .redaction import redact_secret, shorten
 
-__all__ = ["FORBIDDEN", "Call", "error_of", "parse_status", "unreachable"]
+__all__ = ["FORBIDDEN", "SERVER_ERROR", "Call", "error_of", "parse_status", "unreachable"]
 
 MESSAGE_LIMIT: Final = 1024
 """Characters of the server's message that are kept."""
@@ -33,7 +33,7 @@ _DENIALS: Final = {
 FORBIDDEN: Final = 403
 _STATUS_CONFLICT: Final = 409
 _INVALID: Final = 422
-_SERVER_ERROR: Final = 500
+SERVER_ERROR: Final = 500
 _PATIENCE: Final = frozenset({401, 408, 429})
 _MALFORMED: Final = "failed to create typed patch object"
 """The server answers an apply that does not fit the schema with 500 (seen on 1.36), although a retry cannot help."""
@@ -73,9 +73,9 @@ def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str 
         return Gone(text)
     if code == 410:  # noqa: PLR2004 - HTTP
         return Expired(text)
-    if _malformed(status) or (code < _SERVER_ERROR and code not in _PATIENCE):
+    if _malformed(status) or (code < SERVER_ERROR and code not in _PATIENCE):
         return _refused(text, code, str(status.get("message", "")))
-    return Transient(text, _seconds(retry_after, status))
+    return Transient(text, _seconds(retry_after, status), code)
 
 
 def unreachable(call: Call, cause: BaseException) -> Transient:

@@ -6,9 +6,8 @@
   the list are reported as deleted.
 * The client's read limit ends a watch that falls silent. The informer backs off if the server ends each watch at once.
 * A kind that is not installed (404) counts as listed, and is looked for every 10 s. A kind whose list or watch is refused (403) counts as
-  listed after the second refusal in a row: the sink is told, since it no longer learns of changes.
-
-`Resync` lists a kind that another client (kopf) watches, and so finds the deletions that this watch misses.
+  listed after the second refusal in a row: the sink is told, since it no longer learns of changes. So does an optional kind that the API
+  server fails to list (5xx) for a minute: a webhook that converts its objects may be gone for good.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 
 from .backoff import Backoff, Doubling
 from .client import Client
-from .errors import FORBIDDEN
+from .errors import FORBIDDEN, SERVER_ERROR
 from .objects import Kind, Manifest, ObjectKey
 
-__all__ = ["Informer", "Resync", "Sink", "relist"]
+__all__ = ["Informer", "Sink", "relist"]
 
 logger: Final = logging.getLogger(__name__)
 
@@ -44,17 +43,14 @@ SECOND_LOOK: Final = 5.0
 _TOLD_AT: Final = 2
 """Refusals in a row after which a kind counts as forbidden."""
 
+BROKEN: Final = 60.0
+"""Seconds for which the API server fails to list or watch an optional kind until the sink is told."""
+
 ABSENT: Final = 10.0
 """Seconds between looks for a kind that is not installed."""
 
 SHORT_WATCH: Final = 1.0
 """A watch that ends within that many seconds counts as a failure."""
-
-QUIET: Final = 3.0
-"""Seconds without a further `due` after which a resync begins."""
-
-RETRY: Final = 5.0
-"""Seconds between attempts at a resync."""
 
 
 class Sink(Protocol):
@@ -67,7 +63,7 @@ class Sink(Protocol):
         """A list is complete: each object that is not in it, and is not newer than it, was deleted."""
 
     def installed(self, kind: Kind, *, installed: bool) -> None:
-        """Whether the kind is installed in the cluster."""
+        """Whether the kind is installed in the cluster. If not, its objects are gone; they may come back with it."""
 
     def forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> None:
         """Why the kind cannot be watched in the namespace (None: in all): verb, server's message, missing rule. None where it can."""
@@ -114,9 +110,11 @@ class Informer:
         self._backoff = Backoff(PAUSES, uniform)
         self._version = ""
         self._refusals = 0
+        self._failing_since: float | None = None
+        self._told = False
         self._watch_refused = False  # whether the last refusal was of a watch: a list that succeeds does not end it
         self.synced = asyncio.Event()
-        """Set once the kind was listed, or found not to be installed or forbidden."""
+        """Set once the kind was listed, or found not to be installed, forbidden or broken."""
         self.absent = False
         """The kind is not installed."""
         self.last_activity = clock()
@@ -124,8 +122,8 @@ class Informer:
 
     @property
     def forbidden(self) -> bool:
-        """Permission was refused more than once in a row."""
-        return self._refusals >= _TOLD_AT
+        """It cannot be watched, and the sink was told."""
+        return self._told
 
     @property
     def name(self) -> str:
@@ -153,6 +151,7 @@ class Informer:
             return self._refused(error)
         except Transient as error:
             logger.info("%s: %s", self.name, error)
+            self._failed(error)
             return self._backoff.next(error.retry_after)
 
     async def _list(self) -> float:
@@ -190,34 +189,53 @@ class Informer:
         self.last_activity = self._clock()
 
     def _not_installed(self) -> float:
-        """Report all objects of the kind as deleted: with its definition they are gone."""
         self._seen_alive()
         if not self.absent:
             level = logging.INFO if self._optional else logging.WARNING
             name = f"{self.kind.plural}.{self.kind.group}"
             logger.log(level, "%s is not installed in this cluster; looking for it every %.0f s", name, ABSENT)
         self.absent, self._version = True, ""
-        self._sink.relisted(self.kind, self._namespace, frozenset(), str(2**63))
         self._sink.installed(self.kind, installed=False)
         self._permitted()
         self.synced.set()
         return ABSENT
 
     def _permitted(self) -> None:
-        if self.forbidden:
+        if self._told:
             self._sink.forbidden(self.kind, self._namespace, None)
-        self._refusals, self._watch_refused = 0, False
+        self._refusals, self._watch_refused, self._told, self._failing_since = 0, False, False, None
+
+    def _failed(self, error: Transient) -> None:
+        """Tell the sink if the API server keeps failing to list an optional kind: only the bindings that name it are then held back.
+
+        After failures of a watch, a list decides.
+        """
+        if not self._optional or error.status is None or error.status < SERVER_ERROR:
+            self._failing_since = None
+            return
+        now = self._clock()
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        if now - self._failing_since < BROKEN:
+            return
+        self._seen_alive()
+        if not self._version:
+            self._tell(f"{self.name} cannot be watched: {error}")
+        self._version = ""
+
+    def _tell(self, problem: str) -> None:
+        self._sink.forbidden(self.kind, self._namespace, problem)
+        if not self._told:
+            logger.error("%s", problem)
+        self._told = True
+        self.synced.set()
 
     def _refused(self, error: Refused) -> float:
         self._seen_alive()
         self._watch_refused = bool(self._version)
         self._refusals, self._version = self._refusals + 1, ""
-        if not self.forbidden:
+        if self._refusals < _TOLD_AT:
             return SECOND_LOOK
-        self._sink.forbidden(self.kind, self._namespace, self._problem(error))
-        if self._refusals == _TOLD_AT:
-            logger.error("%s", self._problem(error))
-        self.synced.set()
+        self._tell(self._problem(error))
         return max(PAUSES.cap, self._backoff.next())
 
     def _problem(self, error: Refused) -> str:
@@ -225,76 +243,3 @@ class Informer:
         scope = f"a Role in namespace {self._namespace}" if self._namespace else "a ClusterRole"
         needs = f". The operator's service account needs {scope} with the rule {{{rule}}}" if error.status == FORBIDDEN else ""
         return f"{self.name} cannot be watched: {error}{needs}"
-
-
-class Resync:
-    """Lists a kind that another client watches: once at start, then at an interval, and soon after `due`.
-
-    A watcher such as kopf lists, then watches from the version of its list; it never reports what was deleted between two of its lists.
-    Together they miss nothing:
-
-    * `once` returns when everything has been listed. The watcher starts later, so its own list shows what was created meanwhile.
-    * The watcher's list calls `due` for each object. The resync that follows is newer than that list and finds all deletions before it;
-      the watch reports those after it.
-    * A watcher's list without any object calls nothing. Deletions before it are found at the next interval, not sooner.
-    """
-
-    def __init__(
-        self,
-        client: Client,
-        kind: Kind,
-        scopes: tuple[str | None, ...],
-        sink: Sink,
-        interval: float,
-        uniform: Callable[[], float] = random.random,
-    ) -> None:
-        """`scopes`: the namespaces, (None,) for all. `interval` in seconds, stretched by up to 10 % by `uniform` (0 to 1)."""
-        self._client = client
-        self._kind = kind
-        self._scopes = scopes
-        self._sink = sink
-        self._interval = interval
-        self._uniform = uniform
-        self._wanted = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-        self.refused: frozenset[str | None] = frozenset()
-        """The scopes that the last resync was not permitted to list."""
-
-    def due(self) -> None:
-        """Schedule a list: one, a few seconds after the last of several calls."""
-        if self._timer:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(QUIET, self._wanted.set)
-
-    async def once(self) -> None:
-        """List until it succeeds, however long the definition is missing or the API server is away.
-
-        Refused scopes do not hold back the others, unless all are refused.
-        """
-        while True:
-            try:
-                return await self._list()
-            except (Expired, Gone, Refused, Transient) as error:
-                reason = "it is not installed; apply its CustomResourceDefinition" if isinstance(error, Gone) else error
-                logger.warning("cannot list %s.%s: %s; trying again in %.0f s", self._kind.plural, self._kind.group, reason, RETRY)
-            await asyncio.sleep(RETRY)
-
-    async def run(self) -> None:
-        """Resync until cancelled."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._interval * (1 + self._uniform() / 10)):
-                    await self._wanted.wait()
-            await self.once()
-
-    async def _list(self) -> None:
-        self._wanted.clear()
-        errors: dict[str | None, Refused] = {}
-        for scope in self._scopes:
-            try:
-                await relist(self._client, self._kind, scope, self._sink)
-            except Refused as error:
-                errors[scope] = error
-        if len(errors) == len(self._scopes):
-            raise next(iter(errors.values()))
-        self.refused = frozenset(errors)

@@ -64,7 +64,7 @@ class Poller:
         self.synced = asyncio.Event()
         """Set after the first round in which the API server answered for each object."""
         self.last_activity = clock()
-        """When the API server last answered, on `clock`."""
+        """When the API server last answered, or had nothing to answer, on `clock`."""
 
     @property
     def forbidden(self) -> bool:
@@ -95,6 +95,8 @@ class Poller:
                 missed, at_least = True, max(at_least, error.retry_after or 0.0)
                 logger.info("%s: %s", key, error)
                 continue
+            self.last_activity = self._clock()
+        if not missed:  # with nothing to read there is no answer to wait for
             self.last_activity = self._clock()
         self._refused = frozenset(refused)
         if missed and not self.synced.is_set():

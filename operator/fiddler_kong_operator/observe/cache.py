@@ -92,7 +92,7 @@ class Cache:
             self._bury(uid)
         if old is None or not old.uid or old.uid != uid:
             return _NONE
-        return self._put(key, old, Record("", resource_version) if self._is_wanted(key) else None)
+        return self._remove(key, old, resource_version)
 
     def remember_absent(self, key: ObjectKey) -> None:
         """Note that a referenced object does not exist; an event that arrived meanwhile takes precedence."""
@@ -106,11 +106,16 @@ class Cache:
         return frozenset().union(*(self.forget(key, records[key].uid) for key in gone))
 
     def set_installed(self, kind: Kind, *, installed: bool) -> frozenset[ObjectKey]:
-        """Note whether the kind's definition exists; a change concerns every binding."""
+        """Note whether the kind's definition exists; a change concerns every binding. Without it, its objects do not exist.
+
+        They get no tombstones: an API server that serves the kind again may have the same objects.
+        """
+        records = {} if installed else self._records.of_kind(kind.name)
+        concerned = frozenset().union(*(self._remove(key, records[key]) for key in (self.keys(kind) if records else ())))
         if installed == self.installed(kind):
-            return _NONE
+            return concerned
         self._missing_kinds ^= {kind.name}
-        return frozenset(self._records.bindings())
+        return concerned | frozenset(self._records.bindings())
 
     def set_forbidden(self, kind: Kind, namespace: str | None, problem: str | None) -> frozenset[ObjectKey]:
         """Note why a kind cannot be watched in a namespace (None: in all), or that it can; a change concerns the bindings that need it."""
@@ -272,6 +277,10 @@ class Cache:
             if record is None or self._is_wanted(key) or (record.value is not None and WATCHED[key.kind].keep(record.value)):
                 continue
             self._put(key, record, Record(record.uid, record.resource_version, None, record.child) if record.child else None)
+
+    def _remove(self, key: ObjectKey, old: Record, resource_version: str = "") -> frozenset[ObjectKey]:
+        """Remove the record of an object that is gone; one that a binding refers to stays, as missing."""
+        return self._put(key, old, Record("", resource_version) if self._is_wanted(key) else None)
 
     def _bury(self, uid: str) -> None:
         self._tombstones[uid] = None

@@ -124,6 +124,18 @@ class Workload:
         """The container of that name."""
         return next((c for c in self.containers if c.name == name), None)
 
+    def running(self, name: str) -> tuple[Container, ...]:
+        """The containers of that name that its pods may run: of the newest template and then, during a rollout, of older ones.
+
+        Those of its `runners` do not count: a person who may change one of them must not speak for the whole gateway.
+        """
+        return tuple(dict.fromkeys(c for template in (self.containers, *(self.replaced or ())) for c in template if c.name == name))
+
+    @property
+    def unseen_templates(self) -> bool:
+        """Whether its pods may run an older template that is not known. A workload of the first generation never had one."""
+        return not self.rollout.complete and self.replaced is None and self.generation > 1
+
     def family(self) -> Iterator[Workload]:
         """Itself and everything that is made from it."""
         yield self

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Final, Generic, TypeVar
 
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.errors import Denial, FiddlerKongError, Refused, Stalled
+from fiddler_kong_operator.errors import Denial, FiddlerKongError, Refused, Stalled, Transient
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
 
@@ -62,9 +62,13 @@ class Failures:
         self._since: dict[ObjectKey, float] = {}
 
     def is_brief(self, key: ObjectKey, started: float, error: FiddlerKongError) -> bool:
-        """Whether a failure may still pass by itself before the status shows it. `started` is when the failed pass began, on the clock."""
+        """Whether a failure may still pass by itself before the status shows it. `started` is when the failed pass began, on the clock.
+
+        Not if the server asks for a longer pause before the next attempt.
+        """
         since = self._since.setdefault(key, started)
-        return not isinstance(error, (Refused, Stalled)) and self._clock() - since < BRIEF
+        pause = error.retry_after or 0.0 if isinstance(error, Transient) else 0.0
+        return not isinstance(error, (Refused, Stalled)) and max(self._clock() - since, pause) < BRIEF
 
     def end(self, key: ObjectKey) -> None:
         """Note a pass that did not fail, or the end of the binding."""

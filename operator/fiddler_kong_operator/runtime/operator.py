@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from fiddler_kong_operator.kube.backoff import Doubling
 from fiddler_kong_operator.kube.client import Client
-from fiddler_kong_operator.kube.informer import Informer, Resync
+from fiddler_kong_operator.kube.informer import Informer
 from fiddler_kong_operator.kube.metrics import Metrics
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.kube.poller import Observer, Poller
 from fiddler_kong_operator.kube.queue import Lane, WorkQueue
 from fiddler_kong_operator.kube.recorder import Recorder
+from fiddler_kong_operator.kube.resync import Resync
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.kinds import INFORMED

@@ -16,7 +16,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import KongWarning, ProbeResult
 from fiddler_kong_operator.plan.workload import Halt, Rollout
 from tests.unit.doctor.cases import BROKEN, NOW, POD, check, make_case, make_evidence, names, said, snapshot_of
-from tests.unit.plan.situations import WANTED, make_binding, make_container, make_spec, make_workload
+from tests.unit.plan.situations import EXPOSED, WANTED, make_binding, make_container, make_spec, make_workload
 
 AREAS = {"Accepted": "06", "SecretsResolved": "07", "GatewayConfigured": "08", "PluginsProgrammed": "10", "TraceEndpointReachable": "13"}
 BAD = [name for name, row in REASONS.items() if row.status != "True" and row.remedy and row.type in AREAS]
@@ -215,7 +215,15 @@ def test_a_controller_whose_pods_may_not_be_listed_is_not_taken_for_silent() -> 
     [(Look(), "IngressClassNotFound"), (Look({"spec": {"controller": "k8s.io/ingress-nginx"}}), "IngressClassOfOthers")],
 )
 def test_an_ingress_class_that_is_not_kongs_is_named(found: Look[Any], name: str) -> None:
-    assert names(check("05", make_case(ingress_class=found))) == [name]
+    snapshot = snapshot_of(ingress_classes={"nginx": True})
+    assert names(check("05", make_case(snapshot, ingress_class=found))) == [name]
+
+
+def test_a_binding_that_needs_no_ingress_class_is_not_told_that_there_is_none() -> None:
+    route = {"name": "openai", "expose": {"path": "/openai", "gatewayRef": {"name": "kong"}}, "llm": EXPOSED["llm"]}
+    snapshot = snapshot_of(binding=make_binding(make_spec(route)), ingress_classes={"nginx": True})
+    outcome = check("05", make_case(snapshot, ingress_class=Look()))
+    assert (outcome.state, outcome.diagnoses) == ("skipped", ())
 
 
 def test_objects_that_the_operator_has_not_made_are_named() -> None:

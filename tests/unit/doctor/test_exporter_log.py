@@ -15,6 +15,8 @@ LOST = "2026/01/01 00:01:00 [error] 1#0: *1 [kong] queue.lua:398 [opentelemetry]
         (f"{LINE}response error: 401, body: {{}}", "ExportUnauthorized", "401"),
         (f"{LINE}response error: 403, body: no", "ExportUnauthorized", "403"),
         (f"{LINE}response error: 404, body: page not found", "ExportRefused", "404"),
+        (f"{LINE}response error: 202, body:", "ExportNotTaken", "202"),
+        (f"{LINE}response error: 302, body: <html>", "ExportNotTaken", "302"),
         (f"{LINE}response error: 429, body:", "ExportFailing", "429"),
         (f"{LINE}response error: 503, body:", "ExportFailing", "503"),
         (f"{LINE}failed to send request: connection refused", "ExportUnreachable", None),

@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
-from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SECRET, SERVICE
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KONG_PLUGIN, SECRET, SERVICE
 from tests.unit.kube.scripted import Clock, EndOfScriptError, Notes, Scripted, Step
 from tests.unit.observe.objects import ASSISTANT, FIDDLER, binding, secret, service
 
@@ -161,7 +161,7 @@ def test_pauses_stay_finite_for_ever() -> None:
 async def test_a_kind_that_is_not_installed_counts_as_listed_and_is_looked_for() -> None:
     play = await played([Gone("no such kind")], [Gone("no such kind")], [NOTHING], kind=KONG_PLUGIN)
     assert play.clock.slept == [10.0, 10.0]
-    assert play.notes.lines == [f"complete at {2**63}:", "KongPlugin missing"] * 2 + ["complete at 10:", "KongPlugin there"]
+    assert play.notes.lines == ["KongPlugin missing"] * 2 + ["complete at 10:", "KongPlugin there"]
     assert play.informer.synced.is_set()
 
 
@@ -191,6 +191,45 @@ async def test_a_missing_permission_is_reported_after_a_second_attempt_and_no_lo
     play = await played([Refused("forbidden", 403)], [Refused("forbidden", 403)], kind=SECRET, namespace="ai")
     assert (play.informer.synced.is_set(), play.informer.forbidden, play.clock.slept) == (True, True, [5.0, 30.0])
     assert play.notes.lines == ["Secret in ai forbidden"]
+
+
+BROKEN_WEBHOOK = Transient("list HTTPRoute: conversion webhook for gateway.networking.k8s.io/v1: no endpoints available", status=500)
+NO_ANSWER = Transient("list HTTPRoute: no answer from the API server (TimeoutError)")
+
+
+def failing(error: Transient, *, optional: bool) -> Play:
+    """An informer whose lists fail for more than a minute."""
+    fails: list[list[Step]] = [[error] for _ in range(12)]
+    return Play(*fails, kind=HTTP_ROUTE, optional=optional)
+
+
+async def test_an_optional_kind_that_the_server_fails_to_list_holds_back_the_start_for_a_minute_only() -> None:
+    play = await failing(BROKEN_WEBHOOK, optional=True).to_the_end()
+    assert (play.informer.synced.is_set(), play.informer.forbidden) == (True, True)
+    assert play.notes.lines[0] == "HTTPRoute forbidden"
+    assert play.clock() - play.informer.last_activity <= 30.0
+
+
+@pytest.mark.parametrize(
+    ("error", "optional"), [(BROKEN_WEBHOOK, False), (NO_ANSWER, True)], ids=["a kind that all need", "a server that is away"]
+)
+async def test_otherwise_the_start_waits(error: Transient, optional: bool) -> None:  # noqa: FBT001
+    play = await failing(error, optional=optional).to_the_end()
+    assert (play.informer.synced.is_set(), play.notes.lines, play.informer.last_activity) == (False, [], 1000.0)
+
+
+async def test_after_watches_that_fail_a_list_decides() -> None:
+    fails: list[list[Step]] = [[BROKEN_WEBHOOK] for _ in range(8)]
+    play = await played([NOTHING], *fails, [NOTHING], kind=HTTP_ROUTE, optional=True)
+    assert play.client.asked == ["list", *["10"] * 8, "list"]
+    assert "HTTPRoute forbidden" not in play.notes.lines
+
+
+async def test_a_kind_that_can_be_listed_again_is_told() -> None:
+    fails: list[list[Step]] = [[BROKEN_WEBHOOK] for _ in range(12)]
+    play = await played(*fails, [NOTHING], kind=HTTP_ROUTE, optional=True)
+    assert play.notes.lines[-3:] == ["complete at 10:", "HTTPRoute there", "HTTPRoute permitted"]
+    assert not play.informer.forbidden
 
 
 @pytest.mark.parametrize(("status", "remedy"), [(403, True), (405, False)])

@@ -160,3 +160,21 @@ async def test_later_what_could_not_be_read_waits_for_the_next_round() -> None:
     await play.rounds(lambda: play.refuse("openai", error=Transient("get Secret: the server is away")))
 
     assert play.clock.slept == [INTERVAL * 1.05] * 2
+
+
+async def test_without_anything_to_read_it_stays_alive() -> None:
+    """/healthz takes a long silence for a fault, and the kubelet would restart the operator before its first binding."""
+    play = Play()
+    play.cache.forget(ASSISTANT, play.cache.uid(ASSISTANT))
+    await play.rounds(nothing, nothing)
+
+    assert play.cluster.calls == []
+    assert play.poller.last_activity == 1000.0 + 2 * INTERVAL * 1.05
+
+
+async def test_a_server_that_does_not_answer_is_no_sign_of_life() -> None:
+    play = Play()
+    play.refuse("fiddler", "openai", KEYS.name, error=Transient("get Secret: the server is away"))
+    await play.rounds(nothing)
+
+    assert play.poller.last_activity == 1000.0

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 import pytest
 
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
-from fiddler_kong_operator.kube.informer import QUIET, RETRY, Resync
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
+from fiddler_kong_operator.kube.resync import QUIET, RETRY, Resync
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import BINDING

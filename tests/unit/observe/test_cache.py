@@ -184,6 +184,17 @@ def test_a_kind_that_goes_and_comes_requeues_every_binding_once() -> None:
     assert cache.installed(KINDS["KongPlugin"])
 
 
+def test_the_same_objects_come_back_with_their_kind() -> None:
+    """An API server that does not serve a version for a while answers 404, and its objects keep their uids."""
+    cache = cache_with(binding(), ingress("web", 1, ("", "/openai")))
+    web, kind = key(ingress("web", 1)), KINDS["Ingress"]
+    requeued = cache.set_installed(kind, installed=False)
+    assert (cache.keys(kind), ASSISTANT in requeued) == (frozenset(), True)
+    cache.observe(ingress("web", 1, ("", "/openai")))
+    cache.set_installed(kind, installed=True)
+    assert cache.keys(kind) == {web}
+
+
 # Content
 
 

@@ -12,7 +12,7 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.decision import decide
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, Snapshot
-from fiddler_kong_operator.plan.workload import EnvEntry, EnvSource, Workload
+from fiddler_kong_operator.plan.workload import EnvEntry, EnvSource, Rollout, Workload
 from tests.unit.plan.situations import (
     ATTACHED,
     EXPOSED,
@@ -213,6 +213,32 @@ def test_nothing_is_made_for_a_gateway_that_does_not_have_the_plugins(plugins: s
     assert (decision.plan.objects, decision.plan.attachments, decision.prune) == ((), (), ())
     assert decision.findings[ConditionType.PLUGINS_PROGRAMMED].reason.name == "PluginsPending"
     assert decision.findings[ConditionType.PLUGINS_PROGRAMMED].message.startswith("Nothing is changed while GatewayConfigured is ")
+
+
+OLD_PODS = "The operator attaches the plugins, which older pods may not have, when all run with the settings."
+
+
+@pytest.mark.parametrize("older", ["key-auth,cors", None, "unseen"])
+def test_nothing_is_made_until_the_last_pod_has_the_plugins(older: str | None) -> None:
+    """Kong's controller configures every pod alike, and one that lacks a plugin refuses everything."""
+    replaced = None if older == "unseen" else (listing(older).containers,)
+    workload = replace(listing("bundled"), rollout=Rollout(complete=False, ready=True), replaced=replaced)
+
+    during, after = (decide(make_snapshot(workload=seen, secrets=KEYS)) for seen in (workload, listing("bundled")))
+
+    assert (during.plan.objects, during.plan.attachments, during.prune) == ((), (), ())
+    gateway = during.findings[ConditionType.GATEWAY_CONFIGURED]
+    assert (gateway.reason.name, OLD_PODS in gateway.message) == ("GatewayRollingOut", True)
+    assert (after.retreats, bool(after.plan.objects)) == (False, True)
+
+
+def test_what_is_attached_stays_while_pods_of_an_unseen_template_run() -> None:
+    workload = replace(listing("bundled"), rollout=Rollout(complete=False, ready=True), replaced=None)
+    snapshot = seen(ATTACHED, CHAT, "assistant-pre-function", "assistant-opentelemetry", workload=workload, secrets=KEYS)
+
+    decision = decide(snapshot)
+
+    assert (decision.retreats, decision.plan.attachments) == (False, ())
 
 
 def test_plugins_that_the_gateway_does_not_have_any_more_leave_other_peoples_lists() -> None:

@@ -108,6 +108,15 @@ def test_criteria_without_effect_on_llm_calls_are_told(criteria: list[str] | Non
     )
 
 
+def test_a_model_without_its_cost_is_told_where_costs_are_compared() -> None:
+    priced = FIRST | {"options": {"inputCost": 0.5, "outputCost": 1.5}}
+    advice = model_advice(shared(priced, SECOND, balancer={"algorithm": "lowest-usage", "tokensCountStrategy": "cost"}))
+
+    assert [text for text in advice if "inputCost" in text] == [
+        "spec.routes[0].llm.targets[1].options lacks inputCost or outputCost, which Kong needs for balancer.tokensCountStrategy: cost."
+    ]
+
+
 def override(path: str, value: Any) -> dict[str, Any]:
     return {"overrides": [{"plugin": "ai-proxy-advanced", "patch": [{"op": "add", "path": path, "value": value}]}]}
 

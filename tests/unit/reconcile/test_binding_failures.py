@@ -43,6 +43,18 @@ async def test_a_write_that_keeps_failing_withdraws_ready_and_says_why(error: Fi
     assert stage.events[-1]["reason"] == "WriteFailing"
 
 
+async def test_a_write_that_must_wait_for_long_shows_at_once() -> None:
+    """An API server that asks for twenty seconds (Retry-After) is not asked before, so the next pass would come too late."""
+    stage = exposing()
+    await stage.converge()
+    stage.drift(PLUGIN)
+    stage.errors[PLUGIN.name] = Transient("patch KongPlugin ai/assistant-pre-function: too many requests", 20.0)
+    with pytest.raises(Transient):
+        await stage.reconcile()
+
+    assert stage.condition("Ready") == ("False", "WriteFailing")
+
+
 async def test_a_write_that_fails_once_shows_in_no_status() -> None:
     stage = exposing()
     await stage.converge()

@@ -15,15 +15,18 @@ _A: Final = ConditionType.ACCEPTED
 REASONS: Final = (
     Reason("Accepted", _A, "True", "The spec is valid and clashes with nothing."),
     Reason(
-        "ShadowsGlobalPlugin", _A, "True", "Accepted, but a global plugin of the same type no longer runs on these routes.",
+        "ShadowsGlobalPlugin", _A, "True",
+        "Accepted, but a global plugin of the same type no longer runs on these routes, or another one answers too.",
         "See the message: what the global one does or exports stops here. Check that it is not needed.",
     ),
     Reason(
-        "ShadowsServicePlugin", _A, "True", "Accepted, but a plugin of the same type on a Service no longer runs for these routes.",
+        "ShadowsServicePlugin", _A, "True",
+        "Accepted, but a plugin of the same type on a Service no longer runs for these routes, or answers too.",
         "See the message: what the Service's does or exports stops here. Check that it is not needed.",
     ),
     Reason(
-        "ShadowedPlugin", _A, "True", "Accepted, but a plugin of the same type on a route or consumer runs in place of the binding's.",
+        "ShadowedPlugin", _A, "True",
+        "Accepted, but a plugin on a route or consumer runs in place of the binding's, or answers calls beside it.",
         "Take it off the route or consumer, or check that its calls need no traces.",
     ),
     Reason(
@@ -35,8 +38,8 @@ REASONS: Final = (
         "Correct the field named in the message.", stalls=True,
     ),
     Reason(
-        "WatchForbidden", _A, "False", "The operator may not watch a kind of object that the binding depends on; nothing is changed.",
-        "Give the operator's service account the rule in the message; the operator then continues.", stalls=True,
+        "WatchForbidden", _A, "False", "The operator cannot watch a kind of object that the binding depends on; nothing is changed.",
+        "Give the operator's service account the rule in the message, or repair what it names; the operator then continues.", stalls=True,
     ),
     Reason(
         "EndpointRefused", _A, "False",

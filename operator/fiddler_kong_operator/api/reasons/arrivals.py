@@ -23,7 +23,7 @@ REASONS: Final = (
         "To name it, set gen_ai.agent.name in spec.attributes.",
     ),
     Reason(
-        "NoTracesYet", _T, "Unknown", "No span was seen in the last day, since the plugins last changed.",
+        "NoTracesYet", _T, "Unknown", "No span of the last 24 hours began after the last change of the plugins.",
         "Nothing is wrong if no route was called. Send a call; if it does not show, see the gateway's log.",
     ),
     Reason(
@@ -43,7 +43,7 @@ REASONS: Final = (
     ),
     Reason(
         "SpansWithoutText", _T, "False", "Spans arrive, but none of the latest has text, although payloads are Captured.",
-        "Set logging.log_payloads in the ai-proxy that the route already had.",
+        "Set logging.log_payloads in an ai-proxy of your own. With llm, look for another ai-proxy, or a processor that removes text.",
     ),
     Reason(
         "SpansWithoutSessions", _T, "False", "Spans arrive, but each of the latest is a session of its own.",

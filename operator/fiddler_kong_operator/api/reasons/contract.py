@@ -21,7 +21,7 @@ class ConditionType(StrEnum):
     GATEWAY_CONFIGURED = "GatewayConfigured"
     """The gateway runs, fully rolled out, with the needed settings, on a Kong version that emits GenAI spans."""
     PLUGINS_PROGRAMMED = "PluginsProgrammed"
-    """The plugins are applied and attached, and Kong has taken them as far as its controller tells."""
+    """The plugins are applied and attached, and Kong has accepted them, as far as Kong Ingress Controller reports."""
     TRACE_ENDPOINT_REACHABLE = "TraceEndpointReachable"
     """Fiddler's trace endpoint answered an empty export with exactly 200, over trusted TLS."""
     READY = "Ready"

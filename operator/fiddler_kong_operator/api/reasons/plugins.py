@@ -29,11 +29,11 @@ REASONS: Final = (
         "Wait some seconds; then see the message: the controller does not serve the class, or another object freezes the gateway.",
     ),
     Reason(
-        "RouteNotAccepted", _P, "False", "No Gateway of Kong's accepts the HTTPRoute of a route.",
+        "RouteNotAccepted", _P, "False", "No Kong Gateway accepts the HTTPRoute of a route.",
         "Correct what the message quotes from the route's status.parents.", stalls=True,
     ),
     Reason(
-        "KongRefused", _P, "False", "Kong refused an object. One of the binding's own is taken back, since it would freeze the gateway.",
+        "KongRefused", _P, "False", "Kong refused an object. If it is the binding's, the operator detaches or deletes it.",
         "Correct what Kong names in the message. To try the same again, set spec.suspend to true and back to false.", stalls=True,
     ),
     Reason(

@@ -30,7 +30,7 @@ REASONS: Final = (
     ),
     Reason(
         "SecretValueUnusable", _S, "False", "A referenced value contains characters that an HTTP header must not contain.",
-        "Store the key as printable ASCII on one line.",
+        "Store the key as printable ASCII on one line; for auth.gcp, the unchanged JSON key file.",
     ),
     Reason(
         "SecretValueTooLong", _S, "False", "A referenced value has more than 8000 characters; web servers refuse such a header.",

@@ -10,6 +10,7 @@ from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case
 from fiddler_kong_operator.doctor.fixes import kubectl
 from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
+from fiddler_kong_operator.plan.acceptance.routing import missing_class
 from fiddler_kong_operator.plan.kinds import INGRESS_CLASS
 from fiddler_kong_operator.plan.objects.raw import mapping
 from fiddler_kong_operator.plan.status.warnings import is_recent
@@ -82,7 +83,7 @@ def check_ingress_class(case: Case) -> Outcome:
     if case.ingress_class.missing:
         return could_not_look(subject, case.ingress_class)
     if case.ingress_class.value is None:
-        if case.offline or not case.snapshot.ingress_classes:
+        if case.offline or not missing_class(case.snapshot):
             return Outcome(f"{name}: no IngressClass says whose it is", skipped=True)
         text = f"{subject} does not exist; there are: {', '.join(sorted(case.snapshot.ingress_classes))}."
         return Outcome(text, (diagnose("IngressClassNotFound", subject, text),))

@@ -13,8 +13,8 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import Finding, reason, tell_problems
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.gateway.case import known_version
 from fiddler_kong_operator.plan.gateway.env import UNTRUSTED_LUA, needed_lua
+from fiddler_kong_operator.plan.gateway.running import running_kongs
 from fiddler_kong_operator.plan.gateway.tenancy import granted, settings_rival
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE
 from fiddler_kong_operator.plan.objects.overrides import check_plugins
@@ -29,6 +29,10 @@ from .replaced import replaced_globals, replaced_on_services
 from .sanitizing import sanitizer_advice
 
 __all__ = ["CHECKS", "Acceptance", "evaluate_acceptance"]
+
+
+_VERSION: Final = 14
+"""The place of the version's digit in a UUID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,14 @@ def _invalid(snapshot: Snapshot) -> str | None:
     spec = snapshot.binding.spec
     if spec is None:
         return snapshot.binding.invalid or "The spec could not be read."
-    version = known_version(snapshot)
-    found = check_plugins(spec, version.minor if version else None)
-    return found.message if found else None
+    newest, *older = (kong.version.minor if kong.version else None for kong in running_kongs(snapshot))
+    found = check_plugins(spec, newest)
+    if found:
+        return found.message
+    for minor in older:
+        if found := check_plugins(spec, minor):
+            return f"{found.message} Pods of an older template may still run it; the operator looks again when they are gone."
+    return None
 
 
 def _forbidden(snapshot: Snapshot) -> str | None:
@@ -178,8 +187,19 @@ def _taken_name(snapshot: Snapshot) -> str | None:
 def _notes(snapshot: Snapshot) -> tuple[str | None, ...]:
     """Advice for the author of an accepted binding."""
     spec = snapshot.binding.spec
-    of_spec = (*model_advice(spec), _sampled(spec), _unlinked(spec)) if spec else ()
+    of_spec = (*model_advice(spec), _other_uuid(spec), _sampled(spec), _unlinked(spec)) if spec else ()
     return (targets.unknown_note(snapshot), *of_spec, *own_model_advice(snapshot), sanitizer_advice(snapshot))
+
+
+def _other_uuid(spec: BindingSpec) -> str | None:
+    """Fiddler drops spans with an unknown id without an error. Its client library takes only ids of version 4 for an application's."""
+    version = spec.fiddler.application_id[_VERSION]
+    if version == "4":
+        return None
+    return (
+        f"fiddler.applicationId is a UUID of version {version}, and those of Fiddler's applications are of version 4: check that it is the "
+        "id of the application, as Fiddler drops spans with another one."
+    )
 
 
 def _sampled(spec: BindingSpec) -> str | None:

@@ -26,10 +26,22 @@ from fiddler_kong_operator.plan.references import (
 )
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Snapshot
 
-__all__ = ["PluginConflict", "clashing_names", "needed_types", "plugin_conflicts", "rival_of", "route_conflicts", "taken_names"]
+__all__ = [
+    "BOTH_ANSWER",
+    "PluginConflict",
+    "clashing_names",
+    "needed_types",
+    "plugin_conflicts",
+    "rival_of",
+    "route_conflicts",
+    "taken_names",
+]
 
 _SAME_WORK: Final = MappingProxyType({"ai-proxy-advanced": "ai-proxy"})
-"""Types that exclude each other on one object although Kong admits both: each answers the call itself."""
+"""Types that exclude each other although Kong admits both: each answers the call itself."""
+
+BOTH_ANSWER: Final = "Kong runs ai-proxy and ai-proxy-advanced both, and each answers the call. Take one of them off."
+"""The rule for two of these types on different objects that one call meets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,7 @@ def needed_types(spec: BindingSpec, route: str) -> frozenset[str]:
 
 
 def rival_of(plugin_type: str, types: Iterable[str]) -> str | None:
-    """The one of these types that must not be on one object with a plugin of that type."""
+    """The one of these types that does the same work as a plugin of that type: the same type, or another that answers calls."""
     return next((other for other in types if _work(other) == _work(plugin_type)), None)
 
 

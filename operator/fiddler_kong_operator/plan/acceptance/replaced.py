@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.plugins.opentelemetry import traces_endpoint
 from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.snapshot import Snapshot
 
-from .clashes import needed_types
+from .clashes import BOTH_ANSWER, needed_types, rival_of
 
 __all__ = ["replaced_globals", "replaced_on_services"]
 
@@ -25,29 +25,32 @@ _BOTH: Final = "a collector (fiddler.export) can send them to both."
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """A plugin that does not run on the binding's routes: its name, type, and words that tell which it is."""
+    """A plugin that does the work of one of the binding's on its routes: its name, type, and words that tell which it is."""
 
     name: str
     type: str
     shown: str
+    beside: bool
+    """It runs all the same, because its type is another one."""
 
 
 def replaced_globals(snapshot: Snapshot) -> str | None:
     """Kong's global plugins of our types do not run on our routes."""
     spec, known = snapshot.binding.spec, snapshot.global_plugins
-    types = sorted({*plugin_types(spec)} & known.keys()) if spec else ()
-    replaced = [_Replaced(known[kind], kind, f"KongClusterPlugin {known[kind]} ({kind})") for kind in types]
-    if spec is None or not replaced:
+    types = plugin_types(spec) if spec else ()
+    rivals = (kind for kind in sorted(known) if rival_of(kind, types))
+    found = [_Replaced(known[kind], kind, f"KongClusterPlugin {known[kind]} ({kind})", kind not in types) for kind in rivals]
+    if spec is None or not found:
         return None
-    return _told("On these routes the binding's plugins run in place of the global", spec, replaced, snapshot.global_exports)
+    return _told("On these routes the binding's plugins run in place of the global", spec, found, snapshot.global_exports)
 
 
 def replaced_on_services(snapshot: Snapshot) -> str | None:
     """The plugins of our types on a Service do not run for the Ingress or HTTPRoute that leads to it and has ours."""
-    spec, replaced = snapshot.binding.spec, [*dict.fromkeys(_on_services(snapshot))]
-    if spec is None or not replaced:
+    spec, found = snapshot.binding.spec, [*dict.fromkeys(_on_services(snapshot))]
+    if spec is None or not found:
         return None
-    return _told("On routes to a Service the binding's plugins run in place of those of the Service,", spec, replaced, snapshot.exports)
+    return _told("On routes to a Service the binding's plugins run in place of those of the Service,", spec, found, snapshot.exports)
 
 
 def _on_services(snapshot: Snapshot) -> Iterator[_Replaced]:
@@ -57,13 +60,19 @@ def _on_services(snapshot: Snapshot) -> Iterator[_Replaced]:
         groups = snapshot.targets[key].backends if wanted else ()
         for service in (snapshot.behind[key] for group in groups for key in group if key in snapshot.behind):
             for name in service.plugins:
-                if types.get(name) in wanted and name not in snapshot.disabled and not is_ours(snapshot, name):
-                    yield _Replaced(name, types[name], f"{name} ({types[name]}) of {service.key}")
+                if name in types and rival_of(types[name], wanted) and name not in snapshot.disabled and not is_ours(snapshot, name):
+                    yield _Replaced(name, types[name], f"{name} ({types[name]}) of {service.key}", types[name] not in wanted)
 
 
-def _told(where: str, spec: BindingSpec, replaced: list[_Replaced], exports: Mapping[str, Exports]) -> str:
+def _told(where: str, spec: BindingSpec, found: list[_Replaced], exports: Mapping[str, Exports]) -> str:
+    """The message about plugins that do not run, and about those that answer calls beside the binding's."""
+    replaced = [plugin for plugin in found if not plugin.beside]
+    beside = " and ".join(plugin.shown for plugin in found if plugin.beside)
+    twice = [f"The calls are answered twice, by the binding's plugin and by {beside}. {BOTH_ANSWER}"] if beside else []
+    if not replaced:
+        return " ".join(twice)
     shown = " and ".join(plugin.shown for plugin in replaced)
-    return " ".join((f"{where} {shown}: {_RULE}", *_consequences(spec, replaced, exports)))
+    return " ".join((f"{where} {shown}: {_RULE}", *_consequences(spec, replaced, exports), *twice))
 
 
 def _consequences(spec: BindingSpec, replaced: list[_Replaced], exports: Mapping[str, Exports]) -> Iterator[str]:

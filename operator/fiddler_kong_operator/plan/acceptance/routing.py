@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.kinds import SERVICE
 from fiddler_kong_operator.plan.objects.attachments import is_ours, is_own_child
 from fiddler_kong_operator.plan.references import (
@@ -23,7 +22,7 @@ from fiddler_kong_operator.plan.references import (
 )
 from fiddler_kong_operator.plan.snapshot import Attachable, Snapshot
 
-from .clashes import needed_types
+from .clashes import BOTH_ANSWER, needed_types, rival_of
 
 __all__ = ["missing_class", "served_below", "served_nearby", "shadowed_by_consumers", "shadowed_plugin", "taken_by_pattern"]
 
@@ -33,6 +32,13 @@ _SHOWN: Final = 5
 
 _OPTIONAL: Final = frozenset("?*{")
 """Characters that make the one before them optional."""
+
+
+class _Shadow(NamedTuple):
+    """A plugin of a route. It hides one of the binding's if it has the same type, and otherwise answers calls beside it."""
+
+    shown: str
+    hides: bool
 
 
 def missing_class(snapshot: Snapshot) -> str | None:
@@ -132,14 +138,16 @@ def _literal_beginning(pattern: str) -> str:
 
 
 def shadowed_plugin(snapshot: Snapshot) -> str | None:
-    """Kong runs the plugin on the route instead of ours of the same type on the Service."""
-    found = sorted({f"{name} ({kind}) of {route} to {service}" for route, service, name, kind in _shadows(snapshot)})
-    if not found:
-        return None
-    return (
-        f"On some calls the binding's plugins do not run, because their route has a plugin of the same type: {_listed(found)}. "
+    """Kong runs the plugin on the route instead of ours of the same type on the Service, or both where each answers calls."""
+    found = sorted(set(_shadows(snapshot)))
+    hiding = [shadow.shown for shadow in found if shadow.hides]
+    beside = [shadow.shown for shadow in found if not shadow.hides]
+    hidden = (
+        f"On some calls the binding's plugins do not run, because their route has a plugin of the same type: {_listed(hiding)}. "
         "Kong runs only the most specific plugin of a type. Take it off the route, or check that these calls need no traces."
     )
+    twice = f"Some calls are answered twice, by the binding's plugin and by another of their route: {_listed(beside)}. {BOTH_ANSWER}"
+    return " ".join([*([hidden] if hiding else []), *([twice] if beside else [])]) or None
 
 
 def shadowed_by_consumers(snapshot: Snapshot) -> str | None:
@@ -147,14 +155,16 @@ def shadowed_by_consumers(snapshot: Snapshot) -> str | None:
     spec, namespace = snapshot.binding.spec, snapshot.binding.namespace
     types = {kind for route in spec.routes for kind in needed_types(spec, route.name)} if spec else frozenset()
     found = [plugin for plugin in snapshot.consumer_plugins if plugin.type in types]
+    beside = sorted({p.type for p in snapshot.consumer_plugins if p.type not in types and rival_of(p.type, types)})
+    twice = f"Calls of some consumers are answered twice, because these have a plugin of type {', '.join(beside)}. {BOTH_ANSWER}"
     if not found:
-        return None
+        return twice if beside else None
     known = sorted({f"{p.consumer} ({p.plugin}, {p.type})" for p in found if p.consumer.namespace == namespace})
     others = sorted({f"consumers in namespace {p.consumer.namespace} ({p.type})" for p in found if p.consumer.namespace != namespace})
     return (
         f"On calls of some consumers the binding's plugins do not run, because the consumer has a plugin of the same type: "
         f"{_listed([*known, *others])}. Kong runs only the most specific plugin of a type. Take it off the consumer, or check "
-        "that these calls need no traces."
+        f"that these calls need no traces.{f' {twice}' if beside else ''}"
     )
 
 
@@ -164,8 +174,8 @@ def _listed(found: Sequence[str]) -> str:
     return ", ".join([*found[:_SHOWN], *more])
 
 
-def _shadows(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, ObjectKey, str, str]]:
-    """(route, Service, plugin, type) for each route to a Service with our plugins that has a plugin of the same type itself."""
+def _shadows(snapshot: Snapshot) -> Iterator[_Shadow]:
+    """The plugins of each route to a Service with our plugins that do the work of one of these."""
     spec = snapshot.binding.spec
     if spec is None:
         return
@@ -177,5 +187,6 @@ def _shadows(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, ObjectKey, str, st
         for service in services.keys() & {service for group in route.backends for service in group}:
             types = needed_types(spec, services[service])
             for name in dict.fromkeys((*route.plugins, *route.filters)):
-                if snapshot.plugin_types.get(name) in types and not is_ours(snapshot, name) and name not in snapshot.disabled:
-                    yield route.key, service, name, snapshot.plugin_types[name]
+                kind = snapshot.plugin_types.get(name)
+                if kind and rival_of(kind, types) and not is_ours(snapshot, name) and name not in snapshot.disabled:
+                    yield _Shadow(f"{name} ({kind}) of {route.key} to {service}", kind in types)

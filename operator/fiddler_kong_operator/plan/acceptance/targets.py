@@ -8,7 +8,7 @@ from typing import Final
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.gateway.case import known_container, known_version
+from fiddler_kong_operator.plan.gateway.running import RunningKong, running_kongs
 from fiddler_kong_operator.plan.gateway.version import KongVersion
 from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION, TLS_VERIFY_ANNOTATION
@@ -196,19 +196,24 @@ def _sharing(snapshot: Snapshot, service: ObjectKey) -> Iterator[tuple[ObjectKey
 
 def unverified_tls(snapshot: Snapshot) -> str | None:
     """A gateway that verifies certificates by default refuses a Service that says otherwise."""
-    container, version = known_container(snapshot), known_version(snapshot)
-    switched_off = container and any((entry.name, entry.value) == (_TLS_VERIFICATION, "off") for entry in container.env)
-    if switched_off or (version and version.before(_TLS_VERIFIED_SINCE)):
+    refusing = next(filter(_verifies, running_kongs(snapshot)), None)
+    if refusing is None:
         return None
     for route, target in _observed(snapshot):
         if target.unverified_tls:
-            gateway = f"Kong {version}" if version else "a Kong of unknown version"
+            gateway = f"Kong {refusing.version}" if refusing.version else "a Kong of unknown version"
             return (
                 f'{_named(route, target.key)} has the annotation {TLS_VERIFY_ANNOTATION}: "false". From Kong 3.14 on, a gateway refuses '
                 f"its whole configuration because of it, and this one runs {gateway}. Remove the annotation, and give Kong the CA of the "
                 "Service's certificate."
             )
     return None
+
+
+def _verifies(kong: RunningKong) -> bool:
+    """Whether it may verify certificates."""
+    switched_off = kong.container and any((entry.name, entry.value) == (_TLS_VERIFICATION, "off") for entry in kong.container.env)
+    return not (switched_off or (kong.version and kong.version.before(_TLS_VERIFIED_SINCE)))
 
 
 def unknown_plugin(snapshot: Snapshot) -> str | None:

@@ -16,25 +16,33 @@ from fiddler_kong_operator.plan.workload import Container, Workload
 from . import env
 from .env import Observation, Observations, Setting, SettingState
 from .operated import managed_elsewhere, origin
-from .process import PLUGIN_LIST, extended_list, is_data_plane, missing_plugins, unread_role
+from .process import (
+    LIST_AS_IT_IS,
+    PLUGIN_LIST,
+    extended_list,
+    is_controller,
+    is_data_plane,
+    kong_elsewhere,
+    missing_plugins,
+    unread_role,
+)
 from .remedies import Remedy, remedy_of
-from .tenancy import granted, settings_rival, tenants
+from .running import known_container
+from .tenancy import settings_rival, tenants
 from .unread import Unread
 from .version import (
     SESSIONS_VERIFIED,
     Defect,
     Image,
-    KongVersion,
     known_defects,
     parse_image,
-    parse_version,
     sessions_verified,
     tell_defects,
     topics_of,
 )
 from .workload_kinds import WORKLOADS, WorkloadKind
 
-__all__ = ["GatewayCase", "is_allowed", "known_container", "known_version", "make_case"]
+__all__ = ["GatewayCase", "make_case"]
 
 
 _FILTERS_ONLY: Final = (
@@ -86,7 +94,7 @@ class GatewayCase:
         if self._lua_unmanaged and env.is_unread(self.container, env.UNTRUSTED_LUA):
             settings.append(Setting(env.UNTRUSTED_LUA, "sandbox"))
         if env.is_unread(self.container, PLUGIN_LIST):
-            settings.append(Setting(PLUGIN_LIST, "bundled"))
+            settings.append(Setting(PLUGIN_LIST, LIST_AS_IT_IS))
         settings += unread_role(self.container)
         takeable = hidden if self.applies and not self.override else ()
         return Unread(self.container, tuple(settings), tuple(takeable), self.field) if settings else None
@@ -198,10 +206,35 @@ class GatewayCase:
         if container is None or not parse_image(container.image, self.spec.gateway.kong_version).supported:
             return False
         lua_unfit = env.lua_is_off(container) or env.is_unread(container, env.UNTRUSTED_LUA)
-        if missing_plugins(self.spec, container) or (self._lua_unmanaged and lua_unfit):
+        if not self._has_plugins(container) or (self._lua_unmanaged and lua_unfit):
             return False
         states = (env.observe_setting(self.workload, container, o.setting).state for o in self.observations)
         return all(state is SettingState.RIGHT for state in states)
+
+    @property
+    def running(self) -> tuple[Container, ...]:
+        """The containers of Kong that its pods may run, first that of the newest template."""
+        return self.workload.running(self.container.name)
+
+    @property
+    def plugins_unknown(self) -> bool:
+        """Whether a list of plugins cannot be read, or was not seen, or no Kong is found."""
+        unread = self._unseen_list or any(env.is_unread(container, PLUGIN_LIST) for container in self.running)
+        return unread or is_controller(self.container) or kong_elsewhere(self.spec, self.workload, self.container) is not None
+
+    @property
+    def late_plugins(self) -> str:
+        """The plugins that wait for the end of a rollout."""
+        known = not self._unseen_list and all(map(self._has_plugins, self.running))
+        return "the pre-function plugin" if known else "the plugins, which older pods may not have,"
+
+    @property
+    def _unseen_list(self) -> bool:
+        """Whether older pods may have another list than the newest template. A gateway without a list hardly had one before."""
+        return self.workload.unseen_templates and bool(self.container.entries(PLUGIN_LIST))
+
+    def _has_plugins(self, container: Container) -> bool:
+        return not missing_plugins(self.spec, container) and not env.is_unread(container, PLUGIN_LIST)
 
     # Version
 
@@ -249,26 +282,3 @@ def make_case(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind]) -> GatewayC
         rival=settings_rival(snapshot.binding, snapshot.siblings, workload),
         topics=topics_of(spec, answering_models(snapshot)),
     )
-
-
-def known_container(snapshot: Snapshot) -> Container | None:
-    """The container that runs Kong; None where there is none, or none that the binding may use."""
-    spec, workload = snapshot.binding.spec, snapshot.workload
-    return workload.container(spec.gateway.container) if spec and workload and is_allowed(snapshot) else None
-
-
-def known_version(snapshot: Snapshot) -> KongVersion | None:
-    """The gateway's version, if the image or the binding tells it and the binding may use the workload; else None.
-
-    Without a workload, as in `render`, it is the version that the binding states.
-    """
-    spec, container = snapshot.binding.spec, known_container(snapshot)
-    stated = spec.gateway.kong_version if spec else None
-    if snapshot.workload is None and stated:
-        return parse_version(stated)
-    return parse_image(container.image, spec.gateway.kong_version).version if spec and container else None
-
-
-def is_allowed(snapshot: Snapshot) -> bool:
-    """Whether the binding may use the workload; True where there is none."""
-    return snapshot.workload is None or granted(snapshot.binding, snapshot.workload)

@@ -16,10 +16,11 @@ from fiddler_kong_operator.plan.snapshot import Snapshot
 from fiddler_kong_operator.plan.workload import Container, Workload
 
 from . import env
-from .case import GatewayCase, is_allowed, make_case
+from .case import GatewayCase, make_case
 from .env import SettingState
 from .operated import managed_elsewhere
-from .process import PLUGIN_LIST, control_plane_elsewhere, has_kong_image, is_control_plane, is_controller, kong_elsewhere, lacking
+from .process import control_plane_elsewhere, has_kong_image, is_control_plane, is_controller, kong_elsewhere, lacking
+from .running import is_allowed
 from .verify_depth import verify_depth
 from .version import MINIMUM, Defect
 from .workload_kinds import WORKLOADS, WorkloadKind
@@ -54,9 +55,9 @@ class GatewayView:
     """The pre-function plugin must be detached: with KONG_UNTRUSTED_LUA=off every request through it fails, and a value that the operator
     cannot read may be off. The same holds without a grant, because the settings are then released and get back their former values."""
     refused_plugins: frozenset[str] = frozenset()
-    """The types of our plugins, wanted or not, that this Kong does not have: with one of them, it refuses its whole configuration."""
+    """The types of our plugins, wanted or not, that some Kong of it does not have: with one of them, it refuses its whole configuration."""
     plugins_unknown: bool = False
-    """It is not known which plugins Kong has, because its list cannot be read or no Kong is found: nothing new may be attached."""
+    """It is not known which plugins each Kong has (a list, or a template, cannot be read, or no Kong is found): attach nothing new."""
     verify_depth: int | None = None
     """Intermediate certificates that its Kong accepts in a server's chain; None where that is not known."""
     defects: tuple[Defect, ...] = ()
@@ -77,8 +78,8 @@ def evaluate_gateway(snapshot: Snapshot, kinds: Mapping[str, WorkloadKind] = WOR
         image=case.container.image,
         lua_ready=check.works,
         lua_off=env.lua_is_off(case.container) or env.is_unread(case.container, env.UNTRUSTED_LUA),
-        refused_plugins=frozenset(lacking(PLUGINS, case.container)),
-        plugins_unknown=env.is_unread(case.container, PLUGIN_LIST) or not _is_kong(case),
+        refused_plugins=frozenset(kind for container in case.running for kind in lacking(PLUGINS, container)),
+        plugins_unknown=case.plugins_unknown,
         verify_depth=verify_depth(case.container, version),
         defects=case.defects,
     )
@@ -91,10 +92,6 @@ def _first(checks: tuple[Check[T], ...], subject: T) -> tuple[Check[T], Finding]
 
 def _controllers(snapshot: Snapshot) -> tuple[Container, ...]:
     return tuple(filter(is_controller, snapshot.workload.containers)) if snapshot.workload else ()
-
-
-def _is_kong(case: GatewayCase) -> bool:
-    return not (is_controller(case.container) or kong_elsewhere(case.spec, case.workload, case.container))
 
 
 def _named(workload: Workload) -> str:
@@ -193,9 +190,13 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
         "{of.workload.key}, container {of.container.name}, has {found}: its plugins come from a control plane outside this cluster, never "
         "from KongPlugins. Configure Fiddler there, or name a gateway that Kong Ingress Controller configures.",
     ),
-    Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.image.open_source, f"{_UNSUPPORTED} {_DEFAULT} {_USE}"),
+    Check(
+        "GatewayVersionUnsupported",
+        lambda c: not c.image.supported and c.image.at_hub and c.image.open_source,
+        f"{_UNSUPPORTED} {_DEFAULT} {_USE}",
+    ),
     Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.spec.gateway.kong_version == str(c.image.version), _STATED),
-    Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.image.official, f"{_UNSUPPORTED} {_USE}"),
+    Check("GatewayVersionUnsupported", lambda c: not c.image.supported and c.image.at_hub, f"{_UNSUPPORTED} {_USE}"),
     Check("GatewayVersionUnsupported", lambda c: not c.image.supported, f"{_UNSUPPORTED} {_USE} {_STATE}"),
     Check(
         "GatewayPluginsNotEnabled",
@@ -279,7 +280,7 @@ CHECKS: Final[tuple[Check[GatewayCase], ...]] = (
     Check(
         "GatewayRollingOut",
         lambda c: c.mixed,
-        "The pods of {of.workload.key} are being replaced. The operator attaches the pre-function plugin when all run with the settings.",
+        "The pods of {of.workload.key} are being replaced. The operator attaches {of.late_plugins} when all run with the settings.",
     ),
     Check(
         "GatewayVersionUnknown",

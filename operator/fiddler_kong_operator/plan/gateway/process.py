@@ -18,6 +18,7 @@ from .env import SETTINGS, Setting, is_unread, parse_list, unproven_lua, unsuppo
 from .version import parse_image
 
 __all__ = [
+    "LIST_AS_IT_IS",
     "PLUGIN_LIST",
     "control_plane_elsewhere",
     "extended_list",
@@ -38,6 +39,9 @@ _KONNECT: Final = "KONG_KONNECT_MODE"
 _CONTROL_PLANE: Final = "KONG_CLUSTER_CONTROL_PLANE"
 _AS_IT_IS: Final = "<the value that it has now>"
 """In place of a value in messages: another value would give Kong another role."""
+
+LIST_AS_IT_IS: Final = "<the value that it has now; bundled if it has none>"
+"""In place of a list in messages: another list may take plugins from Kong."""
 
 _BUNDLED: Final = "bundled"
 _OFF: Final = "off"

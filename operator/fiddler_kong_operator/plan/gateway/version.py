@@ -33,15 +33,16 @@ __all__ = [
 ]
 
 _SUFFIX: Final = r"(?:[-+_].*)?"
+_HUB: Final = re.compile(r"((?:index\.)?docker\.io/)?(kong|library/kong|kong/kong|kong/kong-gateway)")
 _OWN: Final = re.compile(r"(?:.*/)?kong/kong-gateway")
 _OPEN_SOURCE: Final = re.compile(r"(?:(?:index\.)?docker\.io/)?kong|(?:.*/)?(?:library|kong)/kong")
 _TAGS: Final = (
     (_OWN, re.compile(rf"v?(\d\.\d{{1,3}}(?:\.\d{{1,4}}\.\d{{1,4}})?){_SUFFIX}")),
-    (re.compile(r"(?:.*[/-])?kong-gateway"), re.compile(rf"v?([3-9]\.\d{{1,3}}(?:\.\d{{1,4}}\.\d{{1,4}})?){_SUFFIX}")),
+    (re.compile(r"(?:.*[/-])?kong-gateway"), re.compile(rf"v?(3\.\d{{1,3}}(?:\.\d{{1,4}}\.\d{{1,4}})?){_SUFFIX}")),
     (_OPEN_SOURCE, re.compile(rf"v?(\d\.\d{{1,3}}(?:\.\d{{1,4}})?){_SUFFIX}")),
 )
 """The names of Kong's images, each with the form of its tags. Kong Gateway's have two or four numbers, the open-source image's up to three;
-others of the name `kong-gateway` are read only where their tags look like those of a Kong since 3.0."""
+others of the name `kong-gateway` are read only where their tags look like those of a Kong 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,11 @@ class Image:
     def official(self) -> bool:
         """Whether it is Kong's own image or a mirror of it, whose tags are Kong's versions."""
         return bool(_OWN.fullmatch(self.repository)) or self.open_source
+
+    @property
+    def at_hub(self) -> bool:
+        """Whether it comes from Kong itself: nobody else can push it, so its tag is Kong's version."""
+        return bool(_HUB.fullmatch(self.repository))
 
     @property
     def open_source(self) -> bool:
@@ -141,7 +147,10 @@ SESSIONS_VERIFIED: Final = frozenset({(3, 13)})
 
 @lru_cache(maxsize=256)
 def parse_image(reference: str, stated: str | None = None) -> Image:
-    """Split an image reference. `stated` is the version that the binding gives. It counts unless the tag of Kong's own image tells one.
+    """Split an image reference. `stated` is the version that the binding gives.
+
+    It counts unless the tag of Kong's own image tells one, or that of a mirror one that is supported: in another registry, a project may
+    have Kong's name and numbers of its own.
 
     Otherwise the version is unknown for another name than Kong's, `latest`, a tag of another form, no tag, or a digest alone.
     """
@@ -150,7 +159,7 @@ def parse_image(reference: str, stated: str | None = None) -> Image:
     basename, _, tag = last.partition(":")
     repository = f"{head}{slash}{basename}"
     image = Image(repository, _parse_tag(repository, tag))
-    if stated is None or (image.official and image.version):
+    if stated is None or (image.official and image.version and (image.at_hub or image.supported)):
         return image
     return Image(repository, parse_version(stated))
 

@@ -48,11 +48,11 @@ def canonical(value: Any) -> Any:
 
 
 def _owner(binding: Binding) -> Manifest:
+    """Without `blockOwnerDeletion`: OpenShift permits that only to an account that may update the owner's finalizers."""
     return {
         "apiVersion": BINDING.api_version,
         "kind": names.KIND,
         "name": binding.name,
         "uid": binding.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }

@@ -95,7 +95,7 @@ def check_providers(spec: BindingSpec, kong: Minor | None = None) -> Finding | N
 def model_advice(spec: BindingSpec) -> tuple[str, ...]:
     """A sentence for each `upstreamUrl` with an unusual end, each uncounted or realtime route type, and each advice of a provider."""
     advice = (s for llm, field, model in _models(spec) for s in _advice(llm, field, model))
-    return (*dict.fromkeys(advice), *realtime_advice(spec), *_failover_advice(spec))
+    return (*dict.fromkeys(advice), *realtime_advice(spec), *_failover_advice(spec), *_cost_advice(spec))
 
 
 def models_of(spec: BindingSpec) -> Iterator[tuple[str, Model]]:
@@ -148,6 +148,20 @@ def _failover_advice(spec: BindingSpec) -> Iterator[str]:
                 f"spec.routes[{index}].llm.balancer.failoverCriteria has {', '.join(answers)} without non_idempotent: LLM calls are POST "
                 "requests, which Kong then does not repeat at another target."
             )
+
+
+def _cost_advice(spec: BindingSpec) -> Iterator[str]:
+    """Kong compares the costs that the models' options state (its documentation of `lowest-usage`)."""
+    for index, route in enumerate(spec.routes):
+        balancer = route.llm.balancer if route.llm else None
+        if route.llm is None or balancer is None or balancer.tokens_count_strategy != "cost":
+            continue
+        for number, model in enumerate(route.llm.models):
+            if model.options.input_cost is None or model.options.output_cost is None:
+                yield (
+                    f"spec.routes[{index}].llm.targets[{number}].options lacks inputCost or outputCost, which Kong needs for "
+                    "balancer.tokensCountStrategy: cost."
+                )
 
 
 def _address_problems(model: Model) -> tuple[str, ...]:

@@ -43,9 +43,9 @@ _BALANCER: Final = record(
 _MATCH: Final = record(
     type=replace(choice("consumer", "consumer_group", "header", "ip", "model", "path", "provider"), required=True),
     key=STRING,
-    values=replace(list_of(STRING), required=True),
+    values=replace(list_of(STRING, 1), required=True),
 )
-_ACL: Final = list_of(record(match=replace(list_of(_MATCH), required=True)))
+_ACL: Final = list_of(record(match=replace(list_of(_MATCH, 1), required=True)), 1)
 
 AI_PROXY_ADVANCED: Final = Schema(
     record(

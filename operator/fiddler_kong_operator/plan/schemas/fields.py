@@ -78,6 +78,8 @@ class Field:
     """Of a record."""
     items: Field | None = None
     """Of a list, or the values of a map."""
+    shortest: int = 0
+    """The number of items that a list must have at least."""
     required: bool = False
     since: Minor = KNOWN_MINORS[0]
     until: Minor = KNOWN_MINORS[-1]
@@ -98,6 +100,8 @@ class Field:
             return f"{_WORDS[self.kind]} between {self.least:g} and {self.most:.10g}"
         if self.least is not None:
             return f"{_WORDS[self.kind]} of at least {self.least:g}"
+        if self.shortest:
+            return f"{_WORDS[self.kind]} that is not empty"
         return f"{_WORDS[self.kind]} above {self.above:g}" if self.above is not None else _WORDS[self.kind]
 
     @property
@@ -116,7 +120,7 @@ class Field:
         if self.kind == "boolean" or isinstance(value, bool):
             return self.kind == "boolean" and isinstance(value, bool)
         fits = isinstance(value, _TYPES[self.kind]) and value != ""
-        if not fits:
+        if not fits or (self.kind == "list" and len(value) < self.shortest):
             return False
         pattern = _PATTERNS.get(self.kind)
         return pattern.fullmatch(value) is not None if pattern else self.kind != "integer" or float(value).is_integer()
@@ -158,9 +162,9 @@ def choice(*values: str, newer: Mapping[str, Minor] = MappingProxyType({})) -> F
     return Field(kind="string", choices=(*values, *newer), newer=newer)
 
 
-def list_of(items: Field) -> Field:
-    """A list."""
-    return Field(kind="list", items=items)
+def list_of(items: Field, shortest: int = 0) -> Field:
+    """A list of at least that many items."""
+    return Field(kind="list", items=items, shortest=shortest)
 
 
 def map_of(items: Field) -> Field:

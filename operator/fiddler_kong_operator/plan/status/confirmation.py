@@ -37,6 +37,11 @@ _POD: Final = "Pod"
 _REFUSED: Final = "HTTP status 400"
 """Words of Kong Ingress Controller 3.4 on its Pod where Kong refused the configuration; a Pod that cannot be reached has others."""
 
+_OTHER_CLASS: Final = (
+    "Something, perhaps an admission policy, gives {key} the class {other} with each write, so the Kong of class {wanted} does not serve "
+    "it. Exempt this Ingress from the policy."
+)
+
 _FROZEN: Final = "kubectl get events --all-namespaces --field-selector=reason=KongConfigurationApplyFailed"
 
 
@@ -47,6 +52,8 @@ def confirm(snapshot: Snapshot) -> Finding:
     ingress_class, doubted = spec.gateway.ingress_class_name if spec else "", doubted_route(snapshot)
     if doubted:
         return doubted
+    for key, other in _moved(snapshot):
+        return Finding(reason("KongNotConfirmed"), _OTHER_CLASS.format(key=key, other=other, wanted=ingress_class))
     if waiting and snapshot.class_published:
         return Finding(reason("KongNotConfirmed"), f"{_waiting(waiting, ingress_class)} {_cause(snapshot)}")
     if any(_refuses_last_change(refusal, snapshot) for refusal in _others_refusals(snapshot)):
@@ -66,6 +73,15 @@ def _taken(snapshot: Snapshot) -> frozenset[ObjectKey]:
     routes = (key for key in attach_targets(snapshot.binding) if key.kind == HTTP_ROUTE.name)
     targets = (snapshot.targets.get(key) for key in (*entries_of(snapshot.binding), *routes))
     return frozenset(target.key for target in targets if target and target.published)
+
+
+def _moved(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
+    """The binding's Ingresses that come out of our own writes with another class than the binding's, each with that class."""
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
+    for key in entries_of(snapshot.binding):
+        target, child = snapshot.targets.get(key), snapshot.children.get(key)
+        if target and child and child.defaulted_from is not None and target.ingress_class not in (None, wanted):
+            yield key, target.ingress_class
 
 
 def seconds_to_confirm(snapshot: Snapshot) -> float | None:

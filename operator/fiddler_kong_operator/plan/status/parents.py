@@ -47,11 +47,11 @@ def judge_route(route: Attachable) -> Finding | None:
     if not route.parents:
         return Finding(
             reason("KongNotConfirmed"),
-            f"No Gateway of Kong's has accepted {route.key} yet (status.parents). Check that its parentRefs name a Gateway that exists and "
+            f"No Kong Gateway has accepted {route.key} yet (status.parents). Check that its parentRefs name a Gateway that exists and "
             "that Kong's controller serves, and that the controller runs.",
         )
     if not accepted:
-        return Finding(reason("RouteNotAccepted"), f"No Gateway of Kong's accepts {route.key}. {_said(route, route.parents)}")
+        return Finding(reason("RouteNotAccepted"), f"No Kong Gateway accepts {route.key}. {_said(route, route.parents)}")
     if all(parent.programmed is None and not parent.message for parent in accepted):
         return None
     return Finding(

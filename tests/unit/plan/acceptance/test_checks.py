@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fiddler_kong_operator.api import Override, PatchOperation
+from fiddler_kong_operator.api import BindingSpec, Override, PatchOperation
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import ObjectKey
@@ -13,6 +13,7 @@ from fiddler_kong_operator.plan.acceptance.checks import evaluate_acceptance
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.decision import decide
 from fiddler_kong_operator.plan.snapshot import Attachable, Child, ConsumerPlugin, Snapshot
+from fiddler_kong_operator.plan.workload import Rollout, Workload
 from tests.unit.plan.situations import (
     AGENT,
     ATTACHED,
@@ -97,16 +98,28 @@ def http_route(*rules: tuple[ObjectKey, ...], plugins: tuple[str, ...] = ()) -> 
     return Attachable(ObjectKey("HTTPRoute", "kong", "split"), "uid-split", "5", plugins, backends=rules)
 
 
+def with_application(uuid: str) -> BindingSpec:
+    """A valid spec with that application's id."""
+    spec = make_spec()
+    return spec.model_copy(update={"fiddler": spec.fiddler.model_copy(update={"application_id": uuid})})
+
+
 def on_route(*plugins: str, filters: tuple[str, ...] = (), foreign: bool = False, **more: Any) -> Snapshot:
     """A binding that attaches to an HTTPRoute with these plugins."""
     chat = Attachable(ObjectKey("HTTPRoute", "kong", "chat"), "uid-chat", "5", plugins, filters=filters, foreign=foreign)
     return make_snapshot(make_binding(make_spec(TO_ROUTE)), targets={chat.key: chat}, **more)
 
 
-def without_tls_verification(image: str, **env: str) -> Snapshot:
-    """A binding that attaches to such a Service, on a gateway of that image."""
+def from_to(old: str, new: str) -> Workload:
+    """A gateway whose pods with the first image are being replaced by some with the second one."""
+    starting = Rollout(complete=False, ready=True)
+    return make_workload(make_container(image=new), rollout=starting, replaced=((make_container(image=old),),))
+
+
+def without_tls_verification(image: str, old: str = "", **env: str) -> Snapshot:
+    """A binding that attaches to such a Service, on a gateway of that image; during a rollout, older pods have the image `old`."""
     chat = Attachable(CHAT, "uid-target", "5", unverified_tls=True)
-    workload = make_workload(make_container({**WANTED, **env}, image=image))
+    workload = from_to(old, image) if old else make_workload(make_container({**WANTED, **env}, image=image))
     return make_snapshot(make_binding(make_spec(ATTACHED)), targets={CHAT: chat}, workload=workload)
 
 
@@ -172,6 +185,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         make_snapshot(make_binding(LATER), workload=make_workload(make_container(image="kong/kong-gateway:3.14.0.7"))),
         "Accepted",
         [],
+    ),
+    (
+        "a field that the older pods' Kong does not have",
+        make_snapshot(make_binding(LATER), workload=from_to("kong/kong-gateway:3.13.0.7", "kong/kong-gateway:3.14.0.7")),
+        "InvalidSpec",
+        ["exists from Kong 3.14 on, the gateway runs 3.13", "Pods of an older template may still run it; the operator looks again"],
     ),
     (
         "a field that the gateway's Kong may have",
@@ -279,6 +298,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         make_snapshot(make_binding(make_spec(tracing={"propagation": "Ignore"}))),
         "Accepted",
         ["clashes with nothing."],
+    ),
+    (
+        "an id that is not one of Fiddler's applications",
+        make_snapshot(make_binding(with_application("3f0c9a54-8a5e-1c1c-9d53-6d1f6d1b7c11"))),
+        "Accepted",
+        ["fiddler.applicationId is a UUID of version 1", "check that it is the id of the application"],
     ),
     (
         "neither an id nor the client's trace",
@@ -606,6 +631,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ['annotation konghq.com/tls-verify: "false"', "this one runs Kong 3.14.0.7", "Remove the annotation"],
     ),
     ("TLS without verification on an unknown Kong", without_tls_verification("kong"), "TlsVerificationOff", ["unknown version"]),
+    (
+        "TLS without verification on a Kong that older pods run",
+        without_tls_verification("kong/kong-gateway:3.13.0.7", old="kong/kong-gateway:3.14.0.7"),
+        "TlsVerificationOff",
+        ["this one runs Kong 3.14.0.7"],
+    ),
     ("TLS without verification on an older Kong", without_tls_verification("kong/kong-gateway:3.13.0.7"), "Accepted", []),
     (
         "TLS without verification on a Kong that was told to admit it",
@@ -634,6 +665,24 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         attached(consumer_plugins=consumers(*(f"kong/c{number}" for number in range(2000)))),
         "ShadowedPlugin",
         ["KongConsumer kong/c1000 (theirs, opentelemetry), 1995 more. Kong runs"],
+    ),
+    (
+        "another plugin that answers calls, on consumers",
+        attached(route=ATTACHED_WITH_LLM, consumer_plugins=consumers("kong/alice", kind="ai-proxy-advanced")),
+        "ShadowedPlugin",
+        ["Calls of some consumers are answered twice, because these have a plugin of type ai-proxy-advanced.", "each answers the call"],
+    ),
+    (
+        "another plugin that answers calls, on a route to the target",
+        attached(route=ATTACHED_WITH_LLM, routes=(http_route((CHAT,), plugins=("theirs",)),), plugin_types={"theirs": "ai-proxy-advanced"}),
+        "ShadowedPlugin",
+        ["answered twice, by the binding's plugin and by another of their route: theirs (ai-proxy-advanced) of HTTPRoute kong/split"],
+    ),
+    (
+        "a plugin that answers calls on a route to a target without llm",
+        attached(routes=(http_route((CHAT,), plugins=("theirs",)),), plugin_types={"theirs": "ai-proxy-advanced"}),
+        "Accepted",
+        [],
     ),
     (
         "a plugin of a type that is not attached on a consumer",
@@ -705,6 +754,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         make_snapshot(global_plugins={"pre-function": "security", "opentelemetry": "company-tracing"}),
         "ShadowsGlobalPlugin",
         ["KongClusterPlugin company-tracing (opentelemetry)", "KongClusterPlugin security (pre-function)", "not needed here"],
+    ),
+    (
+        "a global plugin of another type that answers calls",
+        make_snapshot(global_plugins={"ai-proxy-advanced": "company-models"}),
+        "ShadowsGlobalPlugin",
+        ["The calls are answered twice, by the binding's plugin and by KongClusterPlugin company-models (ai-proxy-advanced). Kong runs"],
     ),
     (
         "a plugin of our type on the Service behind",

@@ -237,7 +237,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "a plugin list from a source",
         with_env((EnvEntry("KONG_PLUGINS", None, from_source=True), *(EnvEntry(n, v) for n, v in WANTED.items()))),
         "GatewaySettingFromSource",
-        ['env[name="KONG_PLUGINS"] comes from valueFrom', "KONG_PLUGINS=bundled"],
+        ['env[name="KONG_PLUGINS"] comes from valueFrom', "KONG_PLUGINS=<the value that it has now; bundled if it has none>"],
     ),
     (
         "everything perhaps from a ConfigMap",
@@ -246,7 +246,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         [
             "ConfigMap kong-env, in envFrom of container proxy, may set KONG_TRACING_INSTRUMENTATIONS, ",
             ", KONG_UNTRUSTED_LUA, KONG_PLUGINS. The operator opens no ConfigMap or Secret",
-            "KONG_TRACING_INSTRUMENTATIONS=all, KONG_TRACING_SAMPLING_RATE=1.0, KONG_UNTRUSTED_LUA=on, KONG_PLUGINS=bundled.",
+            "KONG_TRACING_INSTRUMENTATIONS=all, KONG_TRACING_SAMPLING_RATE=1.0, KONG_UNTRUSTED_LUA=on, KONG_PLUGINS=<the value",
             f"With gateway.conflicts: Override the operator sets {INSTRUMENTATIONS}, {SAMPLING_RATE}, {UNTRUSTED_LUA} itself.",
         ],
     ),
@@ -498,6 +498,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         ["Set gateway.targetRef to its DataPlane", "In the DataPlane or GatewayConfiguration that it comes from, set spec.deployment"],
     ),
     ("Kong Operator's, right", with_env(WANTED, owners={"DataPlane": "edge"}), "GatewayConfigured", []),
+    (
+        "a project of Kong's name in another registry",
+        with_image("registry.example.net/kong/kong:1.4.2"),
+        "GatewayVersionUnsupported",
+        ["is Kong 1.4.2", "If the tag is not Kong's version, set gateway.kongVersion to it."],
+    ),
     ("absent", with_env({}), "GatewayPending", ["Deployment kong/kong-gateway: KONG_TRACING_INSTRUMENTATIONS=all", "replaced once."]),
     (
         "absent, of pods that only a person replaces",

@@ -43,6 +43,7 @@ DIGEST = "sha256:" + "a" * 64
         ("registry.example.net/edge/acme-kong-gateway:3.13.0.7", "registry.example.net/edge/acme-kong-gateway", "3.13.0.7"),
         ("registry.example.net/edge/kong-gateway:1.4.2", "registry.example.net/edge/kong-gateway", None),
         ("registry.example.net/edge/kong-gateway:1.4", "registry.example.net/edge/kong-gateway", None),
+        ("registry.example.net/edge/kong-gateway:4.2", "registry.example.net/edge/kong-gateway", None),
         ("registry.example.net/edge/kong:1.4.2", "registry.example.net/edge/kong", None),
     ],
 )
@@ -92,6 +93,10 @@ def test_before_compares_what_both_state(one: tuple[int, ...], other: tuple[int,
         ("registry.example.net/edge/kong-gateway:3.2", "3.13.0.7", "3.13.0.7"),
         ("kong/kong-gateway:3.12", "3.13.0.7", "3.12"),
         ("kong:3.9", "3.13", "3.9"),
+        ("docker.io/kong/kong-gateway:3.12", "3.13.0.7", "3.12"),
+        ("registry.example.net/kong/kong:1.4.2", "3.13.0.7", "3.13.0.7"),
+        ("registry.example.net/kong/kong-gateway:1.4", "3.14", "3.14"),
+        ("registry.example.net/kong/kong-gateway:3.14.0.7", "3.13", "3.14.0.7"),
     ],
 )
 def test_the_stated_version_counts_where_the_image_is_not_kongs_own_with_a_tag(reference: str, stated: str, expected: str) -> None:

@@ -83,3 +83,19 @@ def test_fields_of_two_versions_cannot_be_mixed_even_where_the_version_is_unknow
 def test_each_field_of_a_listed_record_is_needed() -> None:
     options = {"cache_write_cost_list": [{"ttl": "5m", "cost": 1.25}, {"ttl": "1h"}]}
     assert refused(config(options=options)) == ["/model/options/cache_write_cost_list/1/cost must be set, to a number above 0"]
+
+
+@pytest.mark.parametrize(
+    ("acls", "path"),
+    [
+        ({"allow": []}, "/acls/allow"),
+        ({"deny": [{"match": []}]}, "/acls/deny/0/match"),
+        ({"allow": [{"match": [{"type": "header", "key": "x-team", "values": []}]}]}, "/acls/allow/0/match/0/values"),
+    ],
+)
+def test_a_rule_about_access_needs_what_it_compares(acls: dict[str, Any], path: str) -> None:
+    targets = [config()]
+    found = violations(SCHEMAS["ai-proxy-advanced"], {"targets": targets, "acls": acls}, NEWER)
+    assert [f"/{'/'.join(v.path)} {v.rule}" for v in found] == [f"{path} must be a list that is not empty"]
+    whole = {"allow": [{"match": [{"type": "header", "key": "x-team", "values": ["blue"]}]}]}
+    assert violations(SCHEMAS["ai-proxy-advanced"], {"targets": targets, "acls": whole}, NEWER) == ()

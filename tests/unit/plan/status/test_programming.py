@@ -6,7 +6,7 @@ import pytest
 
 from fiddler_kong_operator.api.conditions import Finding
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.snapshot import Attachable, KongWarning, Parent, Snapshot
+from fiddler_kong_operator.plan.snapshot import Attachable, Child, KongWarning, Parent, Snapshot
 from fiddler_kong_operator.plan.status.confirmation import seconds_to_confirm
 from fiddler_kong_operator.plan.status.programming import evaluate_programming
 from fiddler_kong_operator.plan.status.warnings import APPLY_FAILED, TRANSLATION_FAILED, WARNING_LIFETIME, outdate_warnings
@@ -67,7 +67,7 @@ def route(*parents: Parent) -> Snapshot:
 @pytest.mark.parametrize(
     ("parents", "expected", "phrase"),
     [
-        ((), "KongNotConfirmed", "No Gateway of Kong's has accepted HTTPRoute kong/chat yet"),
+        ((), "KongNotConfirmed", "No Kong Gateway has accepted HTTPRoute kong/chat yet"),
         (
             (Parent("kong/kong", accepted=False, message="NotAllowedByListeners: no listener"),),
             "RouteNotAccepted",
@@ -100,8 +100,8 @@ ON_GATEWAY = make_binding(make_spec({**EXPOSED, "expose": {"path": "/openai", "g
 @pytest.mark.parametrize(
     ("parents", "expected", "phrase"),
     [
-        (None, "KongNotConfirmed", "No Gateway of Kong's has accepted HTTPRoute kong/assistant-openai yet"),
-        ((), "KongNotConfirmed", "No Gateway of Kong's has accepted HTTPRoute kong/assistant-openai yet"),
+        (None, "KongNotConfirmed", "No Kong Gateway has accepted HTTPRoute kong/assistant-openai yet"),
+        ((), "KongNotConfirmed", "No Kong Gateway has accepted HTTPRoute kong/assistant-openai yet"),
         ((Parent("kong/kong", accepted=True, programmed="True"),), "PluginsProgrammed", "and Kong has taken the routes."),
         ((Parent("kong/kong", accepted=True),), "PluginsProgrammed", "and Kong has not refused them."),
         (
@@ -141,6 +141,16 @@ def test_an_exposed_http_route_that_another_implementation_serves_is_not_kongs()
 
 def exposing(*, published: bool, **more: Any) -> Snapshot:
     return make_snapshot(targets={INGRESS: Attachable(INGRESS, "uid", "1", (), "kong", (("", "/openai"),), published=published)}, **more)
+
+
+def test_an_ingress_whose_class_a_policy_changes_with_each_write_is_not_confirmed_by_its_address() -> None:
+    child = Child(INGRESS, "uid", "1", "uid-assistant", "assistant", b"seen", defaulted_from=b"written")
+    moved = {INGRESS: Attachable(INGRESS, "uid", "1", (), "nginx", (("", "/openai"),), published=True)}
+    shown = found(make_snapshot(targets=moved, children={INGRESS: child}, class_published=True))
+    assert (shown.reason.name, "gives Ingress kong/assistant-openai the class nginx with each write" in shown.message) == (
+        "KongNotConfirmed",
+        True,
+    )
 
 
 def test_an_address_confirms_the_route() -> None:

@@ -100,6 +100,14 @@ def test_the_disruption_budget_has_one_bound(helm: Helm, settings: tuple[str, ..
     assert spec["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
+def test_a_name_of_ones_own_does_not_hide_the_operator_from_its_tools(helm: Helm) -> None:
+    """`fiddler-kong` looks for the operator by its label."""
+    metadata = only(helm.template("nameOverride=tracing"), "Deployment")["metadata"]
+    label = metadata["labels"]["app.kubernetes.io/name"]
+
+    assert (metadata["name"], label) == ("fiddler-kong-operator-tracing", "fiddler-kong-operator")
+
+
 def test_on_openshift_no_user_or_group_is_fixed(helm: Helm) -> None:
     everywhere, there = pod(rendered(helm, "default")), pod(rendered(helm, "openshift"))
 

@@ -8,7 +8,7 @@ from typing import Final
 from devcluster.operator_process import OperatorProcess
 from devcluster.stage import Stage
 from tests.integration.diagnoses import diagnosed
-from tests.integration.dry_runs import NEXT_ATTEMPT, probed_plugin, until_refused
+from tests.integration.dry_runs import probed_plugin, until_accepted, until_refused
 from tests.integration.own import own_arena
 
 DEFINITION: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/kongplugins.configuration.konghq.com"
@@ -35,6 +35,7 @@ def test_a_definition_without_config_patches_is_named_and_the_new_one_is_used_wi
         finally:
             api.request("PATCH", DEFINITION, {"spec": definition["spec"]}, "application/merge-patch+json")
 
+        until_accepted(arena, probed_plugin(arena, configPatches=[]))
         arena.patch("FiddlerKongBinding", "assistant", {"spec": {"payloads": "Disabled"}})  # retries at once
-        arena.until_ready(seconds=NEXT_ATTEMPT)  # the API server serves the old definition for a moment
+        arena.until_ready()
         assert arena.existing("KongPlugin", "assistant-opentelemetry")["configPatches"]

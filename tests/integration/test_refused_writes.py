@@ -11,7 +11,7 @@ import pytest
 
 from devcluster.ports import free_ports
 from tests.integration.arena import Arena, Manifest
-from tests.integration.dry_runs import NEXT_ATTEMPT, probed_plugin, until_refused
+from tests.integration.dry_runs import NEXT_ATTEMPT, probed_plugin, until_accepted, until_refused
 from tests.integration.targets import attached_binding, service
 
 ADMISSION: Final = "admissionregistration.k8s.io/v1"
@@ -83,9 +83,10 @@ def test_a_policy_on_secrets_is_quoted_without_the_keys(arena: Arena) -> None:
         found = arena.until_condition("PluginsProgrammed", "False", "PluginsWriteRefused")
         assert f"create Secret {arena.namespace}/assistant-kong-keys" in found["message"]
         assert message in found["message"]
+    until_accepted(arena, arena.secret("probed", "y"))
     arena.patch("FiddlerKongBinding", "assistant", {**labelled, "spec": {"payloads": "Disabled"}})  # retries at once
 
-    arena.until_ready(seconds=NEXT_ATTEMPT)  # the API server enforces a deleted policy for a moment
+    arena.until_ready()
 
 
 def test_a_quota_is_told_from_a_policy(arena: Arena) -> None:

@@ -21,8 +21,9 @@
 {{- end }}
 {{- end }}
 
+{{- /* fiddler-kong finds the operator by app.kubernetes.io/name, so nameOverride does not change it. */}}
 {{- define "fiddler-kong-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "fiddler-kong-operator.name" . }}
+app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 

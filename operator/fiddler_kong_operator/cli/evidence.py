@@ -19,6 +19,7 @@ from fiddler_kong_operator.observe.kinds.children import is_managed
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, DEPLOYMENT, KINDS, OWNED, SECRET
 from fiddler_kong_operator.plan.references import references_of
+from fiddler_kong_operator.reconcile.installations import WITHOUT_LEASE
 from fiddler_kong_operator.settings import Settings
 
 from .extracts import extract
@@ -34,6 +35,8 @@ _DEFINITION: Final = Kind("CustomResourceDefinition", "apiextensions.k8s.io", "v
 _VERSION: Final = Kind("Version", "", "v1", "version", namespaced=False)
 
 _LOG_LINES: Final = 2000
+_LOG_BYTES: Final = 16 << 20
+"""Bytes of a log, or of the metrics, that are read: tracebacks make lines long."""
 _OPERATOR: Final = f"app.kubernetes.io/name={names.APPLICATION}"
 _MEASURED: Final = ("fiddler_kong_operator_", "process_", "python_info", "# ")
 _VERSION_FIELDS: Final = ("gitVersion", "platform")
@@ -110,10 +113,13 @@ class Evidence:
                 await self._all(_labelled(_POD, ",".join(f"{name}={value}" for name, value in labels.items())), key.namespace)
 
     async def _operator(self, bindings: Iterable[Manifest]) -> list[Manifest]:
-        """Gather the operator's Deployment, Lease and pods, where bindings say it is, else where the manifests put it; return the pods."""
-        homes = sorted({home for raw in bindings if (home := (raw.get("status") or {}).get("installation"))} or {names.APPLICATION})
+        """Gather the operator's Deployment, Lease and pods, where bindings say it is, else wherever a Deployment is; return the pods."""
+        marks = {mark for raw in bindings if (mark := (raw.get("status") or {}).get("installation"))}
+        homes = marks - {WITHOUT_LEASE}
+        if not marks or WITHOUT_LEASE in marks:
+            homes |= {raw["metadata"]["namespace"] for raw in await self._all(_labelled(DEPLOYMENT, _OPERATOR), None)}
         pods: list[Manifest] = []
-        for home in homes:
+        for home in sorted(homes or {names.APPLICATION}):
             await self._all(_labelled(DEPLOYMENT, _OPERATOR), home)
             pods += await self._all(_labelled(_POD, _OPERATOR), home)
             await self._one(LEASE, home, names.APPLICATION)
@@ -164,7 +170,9 @@ class Evidence:
 
     async def _lines(self, pod: Manifest, what: str, path: str, query: Mapping[str, Any] | None = None) -> list[str]:
         key = _POD.key(pod)
-        answer = await self._try(f"{what} {key}", self.client.read(Call("get", _POD, key.namespace, key.name), path, query))
+        answer = await self._try(f"{what} {key}", self.client.read(Call("get", _POD, key.namespace, key.name), path, query, _LOG_BYTES))
+        if len(answer or b"") == _LOG_BYTES:
+            self.missing.append(f"{what} {key}: the end, after {_LOG_BYTES >> 20} MiB")
         return (answer or b"").decode(errors="replace").splitlines(keepends=True)
 
     async def _one(self, kind: Kind, namespace: str, name: str) -> Manifest | None:

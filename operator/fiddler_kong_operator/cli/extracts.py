@@ -136,10 +136,10 @@ _BINDING: Final = {
         overrides=_words("plugin", "route", patch=_words("op", "path", value=_hidden)),
     ),
     "status": _words(
-        "observedGeneration", "routes", "installation",
+        "observedGeneration", "routes", "installation", "lastTraceTime",
         conditions=_CONDITIONS,
         gateway=_words("version", "image"),
-        fiddler={"application": _word, "tracesEndpoint": origin, "lastTraceTime": _word},
+        fiddler={"application": _word, "tracesEndpoint": origin},
         refusal=_words("objects", "generation", "since", message=_prose),
     ),
 }  # fmt: skip

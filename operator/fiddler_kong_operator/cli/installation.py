@@ -64,13 +64,21 @@ class Installation:
         for raw in self.deployments:
             namespace, source = raw["metadata"]["namespace"], source_of(raw)
             if source is None:
-                yield f"kubectl delete namespace {namespace}"
+                yield _deletion(namespace, raw["metadata"]["name"])
                 yield f"kubectl delete clusterrolebinding {names.APPLICATION}"
                 yield f"kubectl delete clusterrole {_CLUSTER_ROLES}"
             elif source.startswith("Helm release "):
                 yield f"helm uninstall {source.rpartition('/')[2]} --namespace {namespace}"
             else:
                 yield f"# Deployment {namespace}/{raw['metadata']['name']}: remove it from {source}"
+
+
+def _deletion(namespace: str, deployment: str) -> str:
+    """The command that deletes what is in the operator's namespace. Only one of its own name surely holds nothing else."""
+    if namespace == names.APPLICATION:
+        return f"kubectl delete namespace {namespace}"
+    others = " ".join(f"{kind}/{names.APPLICATION}" for kind in ("serviceaccount", "role", "rolebinding", "lease"))
+    return f"kubectl --namespace {namespace} delete deployment/{deployment} {others}"
 
 
 async def find_installation(client: Client, bindings: Iterable[Manifest], chosen: str | None = None) -> Installation:

@@ -153,7 +153,7 @@ def _placed(document: Document, kind: Kind, namespace: str) -> Manifest:
 
 def _manifest(binding: Binding) -> Manifest:
     metadata = {"name": binding.name, "namespace": binding.namespace}
-    spec = binding.spec.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(binding.spec, BindingSpec) else None
+    spec = binding.spec.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(binding.spec, BindingSpec) else None
     return {"apiVersion": BINDING.api_version, "kind": BINDING.name, "metadata": metadata, "spec": spec}
 
 

@@ -25,6 +25,8 @@ def _sources(metadata: dict[str, Any]) -> Iterator[str]:
     for group, kind in (("kustomize", "Kustomization"), ("helm", "HelmRelease")):
         if name := labels.get(f"{group}.toolkit.fluxcd.io/name"):
             yield f"Flux {kind} {labels.get(f'{group}.toolkit.fluxcd.io/namespace', '')}/{name}"
+    if owner := labels.get("olm.owner"):
+        yield f"OLM's ClusterServiceVersion {labels.get('olm.owner.namespace', '')}/{owner}"
     managers = (entry.get("manager") for entry in metadata.get("managedFields") or ())
     yield from (_MANAGERS[manager] for manager in managers if manager in _MANAGERS)
     if release := annotations.get("meta.helm.sh/release-name"):

@@ -22,8 +22,8 @@ _BLOT: Final = "[redacted]"
 _QUOTED: Final = re.compile(r'(Invalid value: )"(?:[^"\\]|\\.)*"')
 """The API server quotes a value, or a whole patch, that fails validation."""
 
-_TOKEN: Final = re.compile(r"(?=[A-Za-z0-9+/_.-]*[A-Za-z])(?=[A-Za-z0-9+/_.-]*[0-9])[A-Za-z0-9+/_.-]{16,}=*")
-"""A text that may be a key, or base64: long, with letters and digits."""
+_TOKEN: Final = re.compile(r"(?<![A-Za-z0-9+/_.-])(?=[A-Za-z0-9+/_.-]*[A-Za-z])(?=[A-Za-z0-9+/_.-]*[0-9])[A-Za-z0-9+/_.-]{16,}=*")
+"""A text that may be a key, or base64: long, with letters and digits. It is looked for only where such a text can begin."""
 
 
 def redact(text: str, values: Iterable[bytes]) -> str:

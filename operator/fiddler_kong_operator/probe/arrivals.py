@@ -23,13 +23,16 @@ from .resolver import Resolve
 from .sessions import Sessions, read_at_most
 from .target import Answer, ProbeTarget
 
-__all__ = ["BODY_LIMIT", "PAGES", "SpanReader", "judge_spans"]
+__all__ = ["BODY_LIMIT", "DEPTH", "PAGES", "SpanReader", "judge_spans"]
 
 BODY_LIMIT: Final = 2 * 1024 * 1024
 """Most bytes of an answer that are read: it has the text of each call."""
 
 PAGES: Final = (20, 2)
 """Spans to ask for; fewer where the first answer is too long. Without Fiddler's mapping one call has several spans."""
+
+DEPTH: Final = 5
+"""Pages that are read at most for the spans of one session: in a busy application many others are newer."""
 
 AHEAD: Final = 300.0
 """Seconds by which a gateway's clock may be ahead of the operator's."""
@@ -76,26 +79,40 @@ class SpanReader:
         addresses = await self._sessions.addresses(endpoint)
         async with self._sessions.open(target, addresses) as session:
             for size in PAGES:
-                answer, whole = await self._query(session, target, size, wanted)
+                answer, whole = await self._pages(session, target, size, wanted)
                 if whole:
                     return answer
         return _unanswered(f"answers with more than {BODY_LIMIT // 1024 // 1024} MiB for {PAGES[-1]} spans")
 
-    async def _query(
+    async def _pages(
         self, session: aiohttp.ClientSession, target: ProbeTarget, size: int, wanted: str | None
     ) -> tuple[Answer[Arrivals], bool]:
-        """The answer for one page, and whether it was short enough to be read as a whole."""
+        """The answer of the newest page, or of the first with spans of the wanted session; and whether it could be read as a whole."""
+        answer, length, items = await self._query(session, target, range(size), wanted)
+        for page in range(1, DEPTH if wanted else 1):
+            if answer.result.sightings or items < size:
+                break
+            older, longer, items = await self._query(session, target, range(page * size, (page + 1) * size), wanted)
+            if older.result.look is not Look.READ or longer > BODY_LIMIT:
+                break
+            answer = older
+        return answer, length <= BODY_LIMIT
+
+    async def _query(
+        self, session: aiohttp.ClientSession, target: ProbeTarget, page: range, wanted: str | None
+    ) -> tuple[Answer[Arrivals], int, int]:
+        """The answer for the spans at these places of the list, its length in bytes and the number of its items."""
         now = self._now()
-        body = _build_query(target.application_id, now, size)
+        body = _build_query(target.application_id, now, page)
         async with session.post(f"{target.base}/v3/spans/query", json=body, allow_redirects=False) as response:
             content = await read_at_most(response, BODY_LIMIT) if response.status == _OK else b""
             found = judge_spans(response.status, content, now, wanted)
-            return Answer(found, self._sessions.retry_after(response)), len(content) <= BODY_LIMIT
+            return Answer(found, self._sessions.retry_after(response)), len(content), len(_items(content) or ())
 
 
-def _build_query(application_id: str, now: float, size: int) -> dict[str, Any]:
+def _build_query(application_id: str, now: float, page: range) -> dict[str, Any]:
     span = {"start_time": _iso(now - WINDOW), "end_time": _iso(now + AHEAD)}
-    return {"application_id": application_id, **span, "ordering": "-start_time", "page_size": size, "offset": 0}
+    return {"application_id": application_id, **span, "ordering": "-start_time", "page_size": len(page), "offset": page.start}
 
 
 def judge_spans(status: int, body: bytes, now: float, session: str | None = None) -> Arrivals:

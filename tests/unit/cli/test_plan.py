@@ -103,6 +103,14 @@ def test_a_new_binding_shows_every_object_the_settings_and_the_restart() -> None
     assert result.exit_code == 1
 
 
+def test_a_binding_with_several_models_is_planned() -> None:
+    targets = [{**LLM}, {**LLM, "model": "gpt-4o"}]
+    result = planned(cluster_of(), binding(spec_=spec({"name": "openai", "expose": {"path": "/openai"}, "llm": {"targets": targets}})))
+
+    assert "+KongPlugin ai/assistant-openai-ai-proxy-advanced" in touched(result)
+    assert (result.stderr.splitlines()[0], result.exit_code) == ("6 created, 1 changed", 1)
+
+
 def test_nothing_would_change_once_the_operator_has_done_its_work() -> None:
     cluster = carried_out(cluster_of(binding()))
 

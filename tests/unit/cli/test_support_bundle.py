@@ -18,7 +18,7 @@ from fiddler_kong_operator.errors import Gone, Refused, Transient
 from fiddler_kong_operator.kube.client import Page
 from fiddler_kong_operator.kube.errors import Call
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
-from tests.unit.observe.objects import LLM, binding, deployment, ours, plugin, secret, service, spec, warning
+from tests.unit.observe.objects import ASSISTANT, LLM, binding, deployment, ours, plugin, secret, service, spec, warning
 from tests.unit.runtime.apis import WatchableCluster
 
 HOME: Final = names.APPLICATION
@@ -72,7 +72,7 @@ def everything() -> Readable:
     bound = binding(spec_=spec(route, overrides=overrides, attributes=attributes), annotations=applied, labels={"x": canary("label")})
     said = f"Kong answered {canary('condition')} about ai/assistant"
     status = {"type": "Ready", "status": "False", "reason": "X", "message": said, "observedGeneration": 1, "lastTransitionTime": "t"}
-    bound["status"] = {"conditions": [status], "installation": HOME}
+    bound["status"] = {"conditions": [status], "installation": HOME, "lastTraceTime": "2026-11-29T00:00:00Z"}
     env = ({"name": "KONG_PG_PASSWORD", "value": canary("env")}, {"name": "KONG_UNTRUSTED_LUA", "value": canary("setting")})
     gateway = deployment(1, *env, {"name": "KONG_TRACING_SAMPLING_RATE", "value": "1.0"}, annotations=applied)
     gateway["spec"]["selector"] = {"matchLabels": {"app": "kong"}}
@@ -145,6 +145,7 @@ def test_what_helps_is_there(tmp_path: Path) -> None:
     [child] = yaml.safe_load_all(files["objects/KongPlugin.yaml"])
     assert bound["spec"]["routes"][0]["llm"]["model"] == "gpt-4o-mini"
     assert bound["spec"]["overrides"][0]["patch"] == [{"op": "add", "path": "/model/options/x", "value": "<redacted>"}]
+    assert bound["status"]["lastTraceTime"] == "2026-11-29T00:00:00Z"
     assert bound["status"]["conditions"][0]["message"] == "Kong answered [redacted] about ai/assistant"
     assert {entry["name"]: entry["value"] for entry in gateway["spec"]["template"]["spec"]["containers"][0]["env"]} == {
         "KONG_PG_PASSWORD": "<redacted>",
@@ -166,6 +167,26 @@ def test_the_archive_is_its_owners_alone_and_the_index_names_every_file(tmp_path
     assert stat.S_IMODE((tmp_path / "bundle.tar.gz").stat().st_mode) == 0o600
     assert [name for name in files if name not in files["index.txt"]] == ["index.txt"]
     assert "CustomResourceDefinition kongplugins.configuration.konghq.com: not there" in files["index.txt"]
+
+
+def test_an_operator_without_a_lease_is_found_by_its_deployment(tmp_path: Path) -> None:
+    cluster = everything()
+    bound = cluster.objects[ASSISTANT]
+    bound["status"]["installation"] = "without-lease"
+    cluster.put(deployment(1, namespace=HOME, name=HOME, labels={"app.kubernetes.io/name": HOME}))
+
+    _, files = bundle(cluster, tmp_path)
+
+    assert f"logs/{HOME}/operator-1.log" in files
+
+
+def test_a_log_that_is_too_long_is_told(tmp_path: Path) -> None:
+    cluster = everything()
+    cluster.pages[f"/api/v1/namespaces/{HOME}/pods/operator-1/log"] = "an ordinary line\n" * (1 << 20)
+
+    _, files = bundle(cluster, tmp_path)
+
+    assert f"log of Pod {HOME}/operator-1: the end, after 16 MiB" in files["index.txt"]
 
 
 def test_where_the_secrets_cannot_be_read_no_text_of_others_is_shown(tmp_path: Path) -> None:

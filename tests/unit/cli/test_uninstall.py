@@ -175,8 +175,9 @@ def test_a_lease_that_nobody_renews_is_taken_and_freed() -> None:
     assert outcome.left == {}
     holders = [content["holderIdentity"].partition("_")[0] for content in cluster.leases]
     assert (holders[-1], set(holders[:-1])) == ("", {"uninstall"})
+    objects = (f"{kind}/fiddler-kong-operator" for kind in ("deployment", "serviceaccount", "role", "rolebinding", "lease"))
     assert outcome.commands[:3] == (
-        "kubectl delete namespace tools",
+        f"kubectl --namespace tools delete {' '.join(objects)}",
         "kubectl delete clusterrolebinding fiddler-kong-operator",
         "kubectl delete clusterrole fiddler-kong-operator fiddler-kong-operator-view fiddler-kong-operator-edit",
     )
@@ -206,6 +207,10 @@ def test_missing_rights_are_named_before_anything_is_changed() -> None:
         ({"labels": {"helm.toolkit.fluxcd.io/name": "llm", "helm.toolkit.fluxcd.io/namespace": "flux"}}, "Flux HelmRelease flux/llm"),
         ({"annotations": {"meta.helm.sh/release-name": "llm", "meta.helm.sh/release-namespace": "ai"}}, "Helm release ai/llm"),
         ({"managedFields": [{"manager": "argocd-controller", "operation": "Apply"}]}, "Argo CD"),
+        (
+            {"labels": {"olm.owner": "fiddler-kong-operator.v0.1.0", "olm.owner.namespace": "operators"}},
+            "OLM's ClusterServiceVersion operators/fiddler-kong-operator.v0.1.0",
+        ),
     ],
 )
 def test_a_binding_that_would_be_created_again_is_told_with_its_source(metadata: Manifest, source: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.plan.arrivals import SAMPLE, Arrivals, Look, Sighting
-from fiddler_kong_operator.probe.arrivals import BODY_LIMIT, PAGES, SpanReader, judge_spans
+from fiddler_kong_operator.probe.arrivals import BODY_LIMIT, DEPTH, PAGES, SpanReader, judge_spans
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
 from tests.unit.probe.asking import APPLICATION, BRIEF, CANARY, LOCAL, resolve_locally, target
@@ -197,3 +197,15 @@ def test_bindings_with_the_same_key_in_several_secrets_ask_the_same() -> None:
     two = ProbeTarget("https://acme.example/", APPLICATION, CANARY, "`b` in the Secret `two`", collector="http://otel.svc:4318")
 
     assert one.to_read() == two.to_read()
+
+
+@pytest.mark.parametrize(("pages", "seen"), [(1, True), (3, True), (DEPTH, False)])
+async def test_a_session_is_found_behind_many_newer_spans(pages: int, seen: bool) -> None:  # noqa: FBT001
+    newer = answer(*({**SPAN, "session_id": f"other-{number}"} for number in range(PAGES[0])))
+    async with serving(Fiddler(spans_bodies=[*[newer] * pages, answer(SPAN)])) as fiddler:
+        reader = SpanReader(LOCAL, resolve=resolve_locally, wall_clock=lambda: NOW)
+        found = await reader.ask(target(fiddler.port), "conversation-1")
+        reader.close()
+
+    assert bool(found.result.sightings) == seen
+    assert [json.loads(body)["offset"] for *_, body in fiddler.requests] == [PAGES[0] * page for page in range(min(pages + 1, DEPTH))]

@@ -109,9 +109,14 @@ def _payloads(captured: bool) -> str:  # noqa: FBT001 - a value of a field, no s
 
 
 def _route(route: NamedRoute, *, payloads: bool) -> Manifest:
+    """The route. `ai-proxy-advanced` ignores the timeouts and retries of its service, while a binding's `expose` would set the plugin's."""
     llm = {"llm": route.llm.fields} if route.llm else {}
+    entrance = route.entrance.fields
+    if route.llm and "targets" in route.llm.fields and "expose" in entrance:
+        place = {name: value for name, value in entrance["expose"].items() if name not in ("timeouts", "retries")}
+        entrance = {**entrance, "expose": place}
     own = {"payloads": _payloads(route.llm.captured)} if route.llm and route.llm.captured != payloads else {}
-    return {"name": route.name, **route.entrance.fields, **llm, **own}
+    return {"name": route.name, **entrance, **llm, **own}
 
 
 def checked(draft: Draft, others: Sequence[Binding], endpoints: EndpointPolicy, report: Report) -> tuple[Draft, Binding] | None:

@@ -179,6 +179,7 @@ TWO: Final = kong_file(
 )
 COLLECTOR: Final = opentelemetry(traces_endpoint="http://otel-collector.observability.svc:4318/v1/traces")
 
+SHARED_MODELS: Final = {"targets": [OPENAI, ANTHROPIC], "balancer": {"algorithm": "priority", "retries": 5}}
 SHAPES: Final = [
     Shape("the integration page's file", PAGE, [PAGE["plugins"][0]["config"]]),
     Shape("nested routes and plugins", NESTED, [OPENAI, ANTHROPIC]),
@@ -213,6 +214,14 @@ SHAPES: Final = [
     *MODELS,
     routed("several paths and hosts", {"paths": ["/openai", "/v2/chat"], "hosts": ["llm.example.com", "LLM.example.org"]}, count=4),
     routed("timeouts", {"paths": ["/openai"]}, read_timeout=600000, connect_timeout=1500, retries=2),
+    Shape(
+        "timeouts and retries of a service with several models",
+        kong_file(
+            [service(retries=0, read_timeout=600000)],
+            [plugin("ai-proxy-advanced", SHARED_MODELS, service="openai-service"), SESSIONS, FIDDLER],
+        ),
+        [SHARED_MODELS],
+    ),
     routed("methods", {"paths": ["/openai"], "methods": ["POST"]}, lossy=True),
     routed("a regular expression", {"paths": ["~/v[0-9]+/chat$"]}, lossy=True),
     routed(

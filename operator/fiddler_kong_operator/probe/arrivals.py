@@ -101,13 +101,13 @@ class SpanReader:
     async def _query(
         self, session: aiohttp.ClientSession, target: ProbeTarget, page: range, wanted: str | None
     ) -> tuple[Answer[Arrivals], int, int]:
-        """The answer for the spans at these places of the list, its length in bytes and the number of its items."""
+        """The answer for the spans at these places of the list, its length in bytes and, for a wanted session, the number of its items."""
         now = self._now()
         body = _build_query(target.application_id, now, page)
         async with session.post(f"{target.base}/v3/spans/query", json=body, allow_redirects=False) as response:
             content = await read_at_most(response, BODY_LIMIT) if response.status == _OK else b""
             found = judge_spans(response.status, content, now, wanted)
-            return Answer(found, self._sessions.retry_after(response)), len(content), len(_items(content) or ())
+            return Answer(found, self._sessions.retry_after(response)), len(content), len(_items(content) or ()) if wanted else 0
 
 
 def _build_query(application_id: str, now: float, page: range) -> dict[str, Any]:

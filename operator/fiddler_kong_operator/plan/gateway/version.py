@@ -80,7 +80,7 @@ class Image:
 
     @property
     def at_hub(self) -> bool:
-        """Whether it comes from Kong itself: nobody else can push it, so its tag is Kong's version."""
+        """Whether it comes from Kong itself: only Kong can push it, so its tag is Kong's version."""
         return bool(_HUB.fullmatch(self.repository))
 
     @property

@@ -1,7 +1,8 @@
 """Selection, order and distribution of tests, and the fixtures of the one control plane.
 
 Tests marked `exhaustive` run only with FAULTS=all, as in `make test-faults`, or with `-m exhaustive`. Tests without a control plane run
-first. Of those with one, the modules that need it without an operator run before those that share an operator.
+first. Of those with one, the modules that need it without an operator run before those that share an operator. The one marked `longest`
+is the head of a worker's share: were it begun late, two workers would wait for it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _ByFolder(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-def _position(item: pytest.Item) -> tuple[int, bool]:
+def _position(item: pytest.Item) -> tuple[int, bool, bool]:
     folder = item.path.relative_to(_HERE).parts[0]
-    return _ORDER.index(folder) if folder in _ORDER else -1, "backstage" not in getattr(item, "fixturenames", ())
+    rank = _ORDER.index(folder) if folder in _ORDER else -1
+    return rank, "backstage" not in getattr(item, "fixturenames", ()), item.get_closest_marker("longest") is None

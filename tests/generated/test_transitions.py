@@ -52,6 +52,7 @@ def playing(stage: Stage, operator: OperatorProcess, namespaces: int, bindings: 
 
 
 @pytest.mark.exhaustive
+@pytest.mark.longest
 def test_two_thousand_transitions(stage: Stage, operator: OperatorProcess) -> None:
     with playing(stage, operator, namespaces=2, bindings=25, seed=2) as play:
         for _ in range(40):

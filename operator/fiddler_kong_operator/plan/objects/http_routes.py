@@ -80,8 +80,12 @@ def _filters(raw: Manifest) -> Iterator[tuple[str, ...]]:
 
 
 def _is_foreign(namespace: str, raw: Manifest) -> bool:
-    """Whether it is certainly not Kong's: no Gateway is among its parents, or other implementations claim them all."""
-    others = {_reference(mapping(status, "parentRef"), namespace) for status in _statuses(raw) if not _is_kongs(status)}
+    """Whether it is certainly not Kong's: no Gateway is among its parents, or other implementations claim them all.
+
+    A parent that Kong claims too is Kong's: an implementation that is gone leaves its entry behind.
+    """
+    claims = [(_reference(mapping(status, "parentRef"), namespace), _is_kongs(status)) for status in _statuses(raw)]
+    others = {ref for ref, _ in claims} - {ref for ref, kongs in claims if kongs}
     return all(ref[0] != GATEWAY.name or ref in others for ref in _parents(namespace, raw))
 
 

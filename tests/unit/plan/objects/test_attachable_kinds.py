@@ -137,6 +137,13 @@ def test_an_http_route_is_read_with_what_kongs_controller_says(raw: dict[str, An
     assert (found.parents, found.published) == ((expected,) if expected else (), published)
 
 
+def test_a_parent_that_kong_claims_is_kongs_whatever_a_former_implementation_has_left() -> None:
+    raw = http_route(SPLIT, controller=KONG, Accepted="True")
+    left = http_route(controller="example.com/gateway-controller", Accepted="True")["status"]["parents"]
+    found = read_attachable(ROUTE, {**raw, "status": {"parents": [*left, *raw["status"]["parents"]]}})
+    assert (found.foreign, len(found.backends)) == (False, 1)
+
+
 def test_what_was_said_of_a_former_parent_no_longer_counts() -> None:
     raw = http_route(controller=KONG, Accepted="True", Programmed="True")
     raw["spec"]["parentRefs"] = [{"name": "other"}]

@@ -34,11 +34,13 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class EnvEntry:
-    """One entry of a container's env. `value` is None where it comes from a source (`valueFrom`)."""
+    """One entry of a container's env. `value` is None where it comes from a source: `valueFrom`, or another variable (`$(NAME)`)."""
 
     name: str
     value: str | None
     from_source: bool = False
+    written: str = ""
+    """A value with `$(NAME)`, as it is written."""
 
 
 @dataclass(frozen=True, slots=True)

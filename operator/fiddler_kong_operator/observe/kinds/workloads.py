@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -37,6 +38,9 @@ _SETTING: Final = "KONG_"
 _READ: Final = (_SETTING, "CONTROLLER_KONG_ADMIN")
 _ITEM: Final = "k:"
 _VALUES: Final = ("f:value", "f:valueFrom")
+
+_REFERENCE: Final = re.compile(r"(?<!\$)(?:\$\$)*\$\([^)]*\)")
+"""`$(NAME)` in a value. `$$(NAME)` is an escaped one, which stands for the text `$(NAME)` (Kubernetes API, EnvVar)."""
 
 
 def reduce_workload(
@@ -114,10 +118,16 @@ def _source(raw: Mapping[str, Any]) -> EnvSource | None:
 
 
 def _entry(raw: Mapping[str, Any]) -> EnvEntry:
-    """An entry with neither value nor source has the empty value, as in a running container."""
+    """An entry with neither value nor source has the empty value, as in a running container.
+
+    A value with `$(NAME)` has a source too: the kubelet puts another variable into it.
+    """
+    value = raw.get("value") or ""
     if raw.get("valueFrom"):
         return EnvEntry(raw["name"], None, from_source=True)
-    return EnvEntry(raw["name"], raw.get("value") or "")
+    if _REFERENCE.search(value):
+        return EnvEntry(raw["name"], None, from_source=True, written=value)
+    return EnvEntry(raw["name"], value)
 
 
 def _env_managers(kind: WorkloadKind, metadata: Mapping[str, Any]) -> dict[tuple[str, str], frozenset[str]]:

@@ -98,7 +98,7 @@ class SettingState(Enum):
     FOREIGN = auto()
     """It has another value, owned by another manager or an unknown one."""
     FROM_SOURCE = auto()
-    """It comes from a ConfigMap, a Secret or a field (`valueFrom`)."""
+    """It comes from a ConfigMap, a Secret or a field (`valueFrom`), or from another variable (`$(NAME)`)."""
     DUPLICATE = auto()
     """It is listed more than once."""
 

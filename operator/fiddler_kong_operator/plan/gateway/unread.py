@@ -43,7 +43,9 @@ class Unread:
 
     def _entries(self) -> Iterator[str]:
         for setting in filter(self._is_entry, self.settings):
-            yield f"{self.field(setting.name)} comes from valueFrom."
+            written = next((entry.written for entry in self.container.entries(setting.name) if entry.written), "")
+            origin = f"is {written}, which takes in other variables" if written else "comes from valueFrom"
+            yield f"{self.field(setting.name)} {origin}."
 
     def _sources(self) -> Iterator[str]:
         names: dict[str, list[str]] = {}

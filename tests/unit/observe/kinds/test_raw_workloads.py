@@ -119,3 +119,12 @@ def test_the_settings_of_a_controller_are_kept() -> None:
     env = {"name": "CONTROLLER_KONG_ADMIN_URL", "value": "https://localhost:8444"}
 
     assert reduce_workload(GATEWAY, deployment(1, env)).containers[0].env == (EnvEntry(env["name"], env["value"]),)
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [("$(BASE),custom", False), ("a$$$(B)", False), ("$$(BASE)", True), ("a$(B", True), ("$B", True), ("$$$$(B)", True)],
+)
+def test_a_value_that_takes_in_another_variable_is_not_known(value: str, *, known: bool) -> None:
+    (container,) = reduce_workload(GATEWAY, deployment(1, {"name": "KONG_PLUGINS", "value": value})).containers
+    assert container.env == (EnvEntry("KONG_PLUGINS", value) if known else EnvEntry("KONG_PLUGINS", None, from_source=True, written=value),)

@@ -122,7 +122,8 @@ def _ai_proxy(config: Mapping[str, Any]) -> ErrorTree:
         entity.append(f"{provider} only support auth.allow_override = false")
     if provider == "anthropic" and config["route_type"] == "llm/v1/completions" and config["logging"]["log_statistics"]:
         entity.append("anthropic does not support statistics when route_type is llm/v1/completions")
-    costs = {name: "value must be greater than 0" for name in ("input_cost", "output_cost") if (options.get(name) or 1) <= 0}
+    given = {name: cost for name in ("input_cost", "output_cost") if (cost := options.get(name)) is not None}
+    costs = {name: "value must be greater than 0" for name, cost in given.items() if cost <= 0}
     return ({"@entity": entity} if entity else {}) | ({"model": {"options": costs}} if costs else {})
 
 

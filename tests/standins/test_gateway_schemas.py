@@ -164,9 +164,10 @@ def test_functions_are_not_run_when_they_are_checked() -> None:
         ([V313], [V314, V315], _config("ai-proxy", model={"provider": "openai", "options": {"cache_read_cost": 1}})),
         ([V313], [V314, V315], _config("opentelemetry", access_logs={"endpoint": "https://logs.example/v1"})),
         ([V314, V315], [V313], _config("opentelemetry", access_logs_endpoint="https://logs.example/v1")),
+        ([V313, V314, V315], [], _config("ai-proxy", model={"provider": "openai", "options": {"input_cost": 0}})),
         ([], [V313, V314, V315], _config()),
     ],
-    ids=["provider", "option", "record", "dropped field", "page"],
+    ids=["provider", "option", "record", "dropped field", "cost", "page"],
 )
 def test_the_schema_is_that_of_the_version(refused_by: list[ProcessSettings], accepted_by: list[ProcessSettings], config: Config) -> None:
     assert [bool(_errors(deepcopy(config), settings)) for settings in refused_by] == [True] * len(refused_by)

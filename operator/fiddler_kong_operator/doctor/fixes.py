@@ -51,7 +51,10 @@ def _keys(snapshot: Snapshot) -> tuple[PluginKey, ...]:
 
 
 def _grant(snapshot: Snapshot) -> str:
-    return _on_workload(snapshot, "annotate", f"{names.GRANT_ANNOTATION}={snapshot.binding.namespace}", "--overwrite")
+    """Adds the binding's namespace to those that the workload already grants."""
+    present = (snapshot.workload.grant or "").split(",") if snapshot.workload else ()
+    namespaces = filter(None, (*(entry.strip() for entry in present), snapshot.binding.namespace))
+    return _on_workload(snapshot, "annotate", f"{names.GRANT_ANNOTATION}={','.join(namespaces)}", "--overwrite")
 
 
 def _resume(snapshot: Snapshot) -> str:

@@ -13,6 +13,7 @@ from fiddler_kong_operator.doctor.report import examine
 from fiddler_kong_operator.doctor.running import Level, Seat, Way
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.names import GRANT_ANNOTATION
 from fiddler_kong_operator.plan.snapshot import KongWarning, ProbeResult
 from fiddler_kong_operator.plan.workload import Halt, Rollout
 from tests.unit.doctor.cases import BROKEN, NOW, POD, check, make_case, make_evidence, names, said, snapshot_of
@@ -72,6 +73,14 @@ def test_a_missing_key_gets_a_command_to_add_it() -> None:
 
     assert names(outcome) == ["SecretKeyNotFound"]
     assert """patch secret fiddler --patch '{"stringData":{"api-key":"..."}}'""" in outcome.diagnoses[0].fix
+
+
+@pytest.mark.parametrize(("grant", "shown"), [(None, "ai"), ("team-a, team-b", "team-a,team-b,ai")])
+def test_the_command_for_a_grant_takes_none_away(grant: str | None, shown: str) -> None:
+    outcome = check("06", make_case(snapshot_of(binding=make_binding(namespace="ai"), workload=make_workload(grant=grant))))
+
+    assert names(outcome) == ["GatewayNotGranted"]
+    assert f"{GRANT_ANNOTATION}={shown} --overwrite" in outcome.diagnoses[0].fix
 
 
 def test_a_secret_that_this_user_may_not_read_is_told_by_the_operator() -> None:

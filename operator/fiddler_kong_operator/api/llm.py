@@ -68,13 +68,6 @@ RouteType = Literal[
 Format = Literal["openai", "anthropic", "bedrock", "cohere", "gemini", "huggingface"]
 """A form of calls."""
 
-_OF_ONE_MODEL = (
-    *("provider", "model", "options", "auth", "anthropic", "azure", "bedrock"),
-    *("cohere", "dashscope", "databricks", "gemini", "huggingface", "llama2", "mistral"),
-)
-"""Fields that say which model is called, by their names in the API and in Python."""
-
-
 Cost = Annotated[float, Field(ge=0.000001, le=1_000_000), at_least(0.000001)]
 """A price above 0."""
 
@@ -155,6 +148,10 @@ class _ModelFields(ApiModel):
 
     mistral: MistralOptions | None = None
     """Options of the provider `mistral`."""
+
+
+_OF_ONE_MODEL = tuple(_ModelFields.model_fields)
+"""Fields that say which model is called, by their names in the API and in Python."""
 
 
 class Model(_ModelFields):

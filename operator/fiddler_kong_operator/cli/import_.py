@@ -11,6 +11,7 @@ import click
 
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 
 from .files import read_file, title
 from .importing import Choices, Given, Imported, import_kong, is_kong_file
@@ -24,7 +25,6 @@ __all__ = ["import_"]
 
 INCOMPLETE: Final = 1
 _LONGEST_NAME: Final = 40
-_KINDS: Final = ("Deployment", "DaemonSet", "StatefulSet", "DataPlane", "GatewayConfiguration")
 _PLACE: Final = re.compile(r"(?:([a-z0-9-]{1,63})/)?([a-z0-9][a-z0-9.-]{0,252})")
 _APPLY: Final = "{count} keys are in {path}, for you alone: `kubectl apply -f` it before the bindings, then delete it."
 
@@ -37,10 +37,10 @@ class Target(click.ParamType[Manifest]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Manifest:
         """The fields that are given."""
         first, _, rest = value.partition("/")
-        kind = next((kind for kind in _KINDS if kind.lower() == first.lower() and rest), None)
+        kind = next((kind for kind in WORKLOADS if kind.lower() == first.lower() and rest), None)
         found = _PLACE.fullmatch(rest if kind else value)
         if found is None:
-            self.fail(f"must be name, namespace/name or kind/namespace/name, and kind one of {', '.join(_KINDS)}.", param, ctx)
+            self.fail(f"must be name, namespace/name or kind/namespace/name, and kind one of {', '.join(WORKLOADS)}.", param, ctx)
         return {**({"kind": kind} if kind else {}), **({"namespace": found[1]} if found[1] else {}), "name": found[2]}
 
 

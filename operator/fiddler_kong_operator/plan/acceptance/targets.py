@@ -10,7 +10,7 @@ from fiddler_kong_operator.api import Route
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.running import RunningKong, running_kongs
 from fiddler_kong_operator.plan.gateway.version import KongVersion
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS, KONG_PLUGIN, REFERENCE_GRANT, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import CLASS_ANNOTATION, TLS_VERIFY_ANNOTATION
 from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.plugins import plugin_instances
@@ -153,14 +153,15 @@ def unreadable_routes(snapshot: Snapshot) -> str | None:
 def _unreadable(snapshot: Snapshot, service: ObjectKey) -> tuple[str, str]:
     """Why HTTPRoutes that may lead to a Service cannot be read, and the remedy; empty where all can be read."""
     if not snapshot.routes_readable:
-        cause = f"The operator may not list {HTTP_ROUTE.plural} ({HTTP_ROUTE.group})"
-        return cause, "Let an administrator add list and watch to the operator's role"
+        kinds = f"{HTTP_ROUTE.plural} ({HTTP_ROUTE.group}), or the {REFERENCE_GRANT.plural} by which those of other namespaces lead here"
+        return f"The operator may not list {kinds}", "Let an administrator add list and watch to the operator's role"
     for namespace, grant in snapshot.unseen_routes.get(service, {}).items():
-        cause = f"{grant} lets HTTPRoutes of namespace {namespace} lead to the Service, and the operator does not watch that namespace"
-        return (
-            cause,
-            f"Let an administrator add {namespace} to the operator's --namespaces (chart value watchNamespaces), or narrow the grant",
+        cause = f"{grant} lets HTTPRoutes of namespace {namespace} lead to the Service, and the operator does not see them there"
+        remedy = (
+            f"Let an administrator add {namespace} to the operator's --namespaces (chart value watchNamespaces), with list and watch of "
+            f"{HTTP_ROUTE.plural}, or narrow the grant"
         )
+        return cause, remedy
     return "", ""
 
 
@@ -238,10 +239,17 @@ def _why_unknown(snapshot: Snapshot, target: Attachable, name: str) -> str:
 
 
 def unknown_note(snapshot: Snapshot) -> str:
-    """The listed names without a visible plugin, on targets where our plugins stay attached; "" where there are none."""
-    found = (f"{target.key} also lists {name}" for _, target in _observed(snapshot) for name in _unknown(snapshot, target))
+    """The listed names without a visible plugin, where ours stay attached or a webhook adds them to our Service; "" without any."""
+    targets = (*(target for _, target in _observed(snapshot)), *_changed_by_webhooks(snapshot))
+    found = (f"{target.key} also lists {name}" for target in targets for name in _unknown(snapshot, target))
     listed = "; ".join(found)
     return f"{listed}: no plugin of that name is visible, so its type could not be checked." if listed else ""
+
+
+def _changed_by_webhooks(snapshot: Snapshot) -> Iterator[Attachable]:
+    for key, child in snapshot.children.items():
+        if child.defaulted_from is not None and key in snapshot.targets and is_own_child(snapshot, key):
+            yield snapshot.targets[key]
 
 
 def to_be_left(snapshot: Snapshot) -> Iterable[ObjectKey]:

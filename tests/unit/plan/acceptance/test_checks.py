@@ -76,6 +76,11 @@ def own_service(*plugins: str, **more: Any) -> Snapshot:
     return make_snapshot(make_binding(), targets=target(*plugins, key=OWN_SERVICE), children=owned, plugin_owners=owners, **more)
 
 
+def by_webhook(snapshot: Snapshot) -> Snapshot:
+    """The same, where a webhook changed what the operator wrote."""
+    return replace(snapshot, children={key: replace(child, defaulted_from=b"written") for key, child in snapshot.children.items()})
+
+
 def on_ingress(ingress_class: str | None, backends: tuple[tuple[ObjectKey, ...], ...] = (), **more: Any) -> Snapshot:
     """A binding that attaches to an Ingress of that class."""
     route = {"name": "web", "attachTo": {"kind": "Ingress", "name": "web"}}
@@ -352,6 +357,13 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "PluginClash",
         ["platform:tracing of type opentelemetry"],
     ),
+    (
+        "a name without a plugin that a webhook adds to our Service",
+        by_webhook(own_service("assistant-opentelemetry", "ghost")),
+        "Accepted",
+        ["Service kong/assistant-openai also lists ghost: no plugin of that name is visible"],
+    ),
+    ("a name without a plugin that somebody adds to our Service", own_service("assistant-opentelemetry", "ghost"), "Accepted", []),
     (
         "a name without a plugin, where ours are attached",
         attached("ghost", *OURS),

@@ -95,6 +95,8 @@ class Denial(StrEnum):
     QUOTA = "quota"
     PERMISSION = "permission"
     """RBAC does not permit the request to the operator."""
+    DRY_RUN = "dry run"
+    """A webhook does not support dry runs."""
     OTHER = "other"
     """An admission policy or webhook, validation, or a namespace that is being deleted."""
 

@@ -106,7 +106,7 @@ class Model:
         """Delete an object that no binding owns."""
         raw = self.cluster.objects.pop(key, None)
         if raw:
-            self.cache.forget(key, raw["metadata"]["uid"])
+            self.cache.gone(key, raw["metadata"]["uid"])
 
     async def unbind(self, name: str) -> None:
         """Delete a binding: the operator detaches its plugins from others' objects, then the garbage collector deletes the children."""

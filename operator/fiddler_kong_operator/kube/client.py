@@ -186,16 +186,24 @@ class Client:
         call = Call("patch", kind, namespace, name)
         return await self._request(call, "PATCH", kind.path(namespace, name, "status"), _as_manager(), body, _MERGE)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
-        """Delete the object with this uid (and version); Stale where the live object has another, Gone where there is none."""
-        preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
-        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions, "propagationPolicy": "Background"}
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
+        """Delete the object with this uid; Stale where the live object has another, Gone where there is none."""
+        body = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}, "propagationPolicy": "Background"}
         await self._request(Call("delete", kind, namespace, name), "DELETE", kind.path(namespace, name), body=body)
 
     async def create(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         """Create an object; Stale where one of that name exists."""
         call = _call("create", kind, manifest)
         return await self._request(call, "POST", kind.path(call.namespace), _as_manager(), manifest)
+
+    async def dry_run_create(self, kind: Kind, manifest: Manifest) -> None:
+        """Raise what a creation would raise, policies and webhooks included; nothing is stored.
+
+        Stale where one of that name exists: the API server admits an object before it looks for that. Refused with `Denial.DRY_RUN` where a
+        webhook does not support dry runs.
+        """
+        call = _call("create", kind, manifest)
+        await self._request(call, "POST", kind.path(call.namespace), {**_as_manager(), "dryRun": "All"}, manifest)
 
     async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:
         """Replace an object at the manifest's resourceVersion; Stale where it changed."""

@@ -27,6 +27,7 @@ _CONFLICT: Final = re.compile(r'conflicts? with "([^"]*)"')
 _UNKNOWN: Final = re.compile(r'unknown field "([^"]*)"')
 _DENIALS: Final = {
     Denial.QUOTA: re.compile("exceeded quota: "),
+    Denial.DRY_RUN: re.compile('^admission webhook "[^"]*" does not support dry run'),
     Denial.PERMISSION: re.compile(r'^\S+( "\S*")? is forbidden: User "\S*" cannot '),
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -51,7 +51,7 @@ class Ran:
 
 async def execute(connection: Connection, pod: ObjectKey, container: str, command: Sequence[str], seconds: float) -> Ran:
     """Run a command without input. Gone where there is no such pod, Refused without the right, Transient without an answer in time."""
-    call = Call("exec", replace(_POD, name="Pod"), pod.namespace, pod.name)
+    call = Call("exec", _POD, pod.namespace, pod.name)
     query = [*(("command", word) for word in command), ("container", container), ("stdout", "true"), ("stderr", "true")]
     url = f"{connection.server}{_POD.path(pod.namespace, pod.name, 'exec')}?{urlencode(query)}"
     refusal = _Refusal()

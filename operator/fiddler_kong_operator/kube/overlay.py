@@ -59,11 +59,11 @@ class Overlay(Client):
             if self._now[key] != self._before[key]:
                 yield Change(key, copy.deepcopy(self._before[key]), copy.deepcopy(self._now[key]))
 
-    async def assume(self, kind: Kind, raw: Manifest) -> Manifest:
+    async def assume(self, kind: Kind, raw: Manifest, *, whole_spec: bool = False) -> Manifest:
         """Assume that a person applied this object, over the live one if there is one; returns the outcome.
 
-        A binding's spec is replaced; other objects keep the fields that the manifest does not name. Fields that the API server assigns are
-        ignored in the manifest.
+        With `whole_spec` the spec is replaced, else the object keeps the fields that the manifest does not name. Fields that the API server
+        assigns are ignored in the manifest.
         """
         key, raw = kind.key(raw), _given(raw)
         live = await self._find(kind, key)
@@ -73,7 +73,7 @@ class Overlay(Client):
         else:
             generation = live["metadata"].get("generation", 0)
             assumed = updated(live, strategically_merged(live, raw), _ASSUMED_BY)
-            if kind.name == names.KIND:
+            if whole_spec:
                 assumed = _with_metadata(
                     {**assumed, "spec": raw.get("spec")}, generation=generation + (live.get("spec") != raw.get("spec"))
                 )
@@ -147,10 +147,15 @@ class Overlay(Client):
         patched: Manifest = merged(await self._pinned(kind, key, body), body)
         return self._keep(key, patched)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
-        """Delete the object with this uid (and version); Stale where the object has another, Gone where there is none."""
+    async def dry_run_create(self, kind: Kind, manifest: Manifest) -> None:
+        """Stale where one of that name exists."""
+        if await self._find(kind, kind.key(manifest)):
+            raise Stale(f"create {kind.key(manifest)}: it exists already")
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
+        """Delete the object with this uid; Stale where the object has another, Gone where there is none."""
         key = ObjectKey(kind.name, namespace, name)
-        await self._pinned(kind, key, {"metadata": {"uid": uid, **({"resourceVersion": resource_version} if resource_version else {})}})
+        await self._pinned(kind, key, {"metadata": {"uid": uid}})
         self._drop(key)
 
     async def replace(self, kind: Kind, manifest: Manifest, /) -> Manifest:

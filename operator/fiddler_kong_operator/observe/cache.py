@@ -16,7 +16,7 @@ from enum import Enum
 from typing import Any, Final, TypeVar
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey, version_of
-from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, REFERENCE_GRANT
 from fiddler_kong_operator.plan.references import children_of, references_of, wanted_children
 from fiddler_kong_operator.plan.snapshot import Binding, Child
 
@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 TOMBSTONES: Final = 4096
 """Deleted uids that are remembered."""
+
+_ACROSS: Final = frozenset({HTTP_ROUTE.name, REFERENCE_GRANT.name})
+"""Kinds whose objects concern bindings of other namespaces: where they cannot be watched in one, they all are looked at again."""
 
 _NONE: Final[frozenset[ObjectKey]] = frozenset()
 
@@ -75,7 +78,7 @@ class Cache:
         key = kind.key(raw)
         uid, version = raw["metadata"].get("uid", ""), raw["metadata"].get("resourceVersion", "")
         if event_type == "DELETED":
-            return self.forget(key, uid, version)
+            return self.gone(key, uid, version)
         old = self._records.find(key)
         if uid in self._tombstones or (old and self._is_outdated(key, old, version_of(version))):
             return _NONE
@@ -85,7 +88,7 @@ class Cache:
         """Apply the answer to a write or a read; the watch event of the same version then changes nothing."""
         return self.apply_event(WATCHED[raw["kind"]].kind, None, raw)
 
-    def forget(self, key: ObjectKey, uid: str, resource_version: str = "") -> frozenset[ObjectKey]:
+    def gone(self, key: ObjectKey, uid: str, resource_version: str = "") -> frozenset[ObjectKey]:
         """Apply the deletion of the object with this uid; without a uid, nothing happens."""
         old = self._records.find(key)
         if uid:
@@ -103,7 +106,7 @@ class Cache:
         """Apply the end of a list: cached objects that it did not show, and that are not newer than it, were deleted unnoticed."""
         records, version = self._records.of_kind(kind.name), version_of(resource_version)
         gone = [key for key in self.keys(kind, namespace) - seen if records[key].version <= version]
-        return frozenset().union(*(self.forget(key, records[key].uid) for key in gone))
+        return frozenset().union(*(self.gone(key, records[key].uid) for key in gone))
 
     def set_installed(self, kind: Kind, *, installed: bool) -> frozenset[ObjectKey]:
         """Note whether the kind's definition exists; a change concerns every binding. Without it, its objects do not exist.
@@ -125,7 +128,7 @@ class Cache:
         self._forbidden.pop(place, None)
         if problem:
             self._forbidden[place] = problem
-        return frozenset(key for key, binding in self.values(BINDING, Binding) if _places(binding, [place]))
+        return frozenset(key for key, binding in self.values(BINDING, Binding) if kind.name in _ACROSS or _places(binding, [place]))
 
     def note_defaults(self, key: ObjectKey, resource_version: str, wanted: bytes) -> None:
         """Note that a write of content with the digest `wanted` produced the cached version, defaults and webhooks included."""

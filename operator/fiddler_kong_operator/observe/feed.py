@@ -60,9 +60,9 @@ class Feed:
         """Take the answer to a write or a read that was made for `author`, which is not requeued."""
         self._requeue(self.cache.observe(raw), lane, author)
 
-    def forget(self, key: ObjectKey, uid: str, author: ObjectKey | None = None) -> None:
+    def gone(self, key: ObjectKey, uid: str, author: ObjectKey | None = None) -> None:
         """Take the deletion of the object with this uid, found by `author`, which is not requeued."""
-        self._requeue(self.cache.forget(key, uid), Lane.URGENT, author)
+        self._requeue(self.cache.gone(key, uid), Lane.URGENT, author)
 
     def _urgency(self, kind: Kind, before: Any, raw: Manifest) -> Urgency:
         return WATCHED[kind.name].urgency(before, self.cache.lookup(kind.key(raw)))

@@ -77,7 +77,7 @@ class Rehearsal:
         """Assume that an object was applied. Raises Refused for one of a form that no API server accepts."""
         try:
             _require_objects(raw)
-            self._feed.observe(await self._overlay.assume(kind, raw))
+            self._feed.observe(await self._overlay.assume(kind, raw, whole_spec=kind == BINDING))
         except _FORMS:
             self._overlay.forget(kind.key(raw))
             raise Refused(f"{kind.key(raw)} is malformed", _UNPROCESSABLE) from None
@@ -96,7 +96,7 @@ class Rehearsal:
         for child in sorted(self._cache.indexes.owned_by[uid], key=str):
             with suppress(Gone, Stale):  # the garbage collector may be at work
                 await self._overlay.delete(KINDS[child.kind], child.namespace, child.name, uid=self._cache.uid(child))
-        self._feed.forget(key, uid)
+        self._feed.gone(key, uid)
 
     async def reconcile(self, keys: Iterable[ObjectKey]) -> list[str]:
         """Reconcile bindings, their workloads, and whatever each write concerns, until nothing is written any more.

@@ -100,9 +100,13 @@ class Applier:
     async def write_status(self, binding: Binding, status: Mapping[str, Any]) -> None:
         """Write the whole status to the last observed version of the binding. Raises Gone or Stale where it was deleted or changed.
 
-        The resourceVersion keeps a status from before the lease was lost from overwriting the next leader's status.
+        The resourceVersion keeps a status from before the lease was lost from overwriting the next leader's status, and the mark one from
+        overwriting that of an installation that has taken the binding over meanwhile.
         """
         seen = self._feed.cache.binding(binding.key)
+        mark = seen.status.get("installation") if seen else None
+        if mark not in {None, status.get("installation"), binding.status.get("installation")}:
+            raise Stale(f"{binding.key} was taken over by the installation {mark}")
         version = seen.resource_version if seen and seen.uid == binding.uid else binding.resource_version
         metadata = {"name": binding.name, "namespace": binding.namespace, "uid": binding.uid, "resourceVersion": version}
         manifest = {"apiVersion": BINDING.api_version, "kind": BINDING.name, "metadata": metadata, "status": dict(status)}
@@ -125,7 +129,7 @@ class Applier:
         with self._noticing_deletion(binding):
             answer = await self._client.merge_patch(BINDING, binding.namespace, binding.name, {"metadata": metadata})
         if binding.deleting and not finalizers:  # the binding is gone, whether or not a watch will show it
-            self._feed.forget(binding.key, binding.uid, binding.key)
+            self._feed.gone(binding.key, binding.uid, binding.key)
         else:
             self._feed.observe(answer, binding.key)
 
@@ -163,7 +167,7 @@ class Applier:
         try:
             yield
         except Gone:
-            self._feed.forget(binding.key, binding.uid)
+            self._feed.gone(binding.key, binding.uid)
             raise
 
 

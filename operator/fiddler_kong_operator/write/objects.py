@@ -11,6 +11,7 @@ How an owned object is written, and why not by server-side apply:
 * A field that the API server does not let change is changed by deleting the object and creating it again. `immutable` on our Secret is such
   a field, and makes `data` one; while the data is right, `immutable` stays. The class of our Ingress is treated like one: the address that
   the former class's controller wrote into the status would stay, and be taken for a confirmation by the new one's.
+  A dry run of the creation comes first: where a policy or webhook refuses it, the present object stays.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
 * After a start the operator does not know how webhooks change its writes. So the first pass over a binding tries its repairs by a dry run:
@@ -23,7 +24,7 @@ import contextlib
 from typing import Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Stale, Transient
+from fiddler_kong_operator.errors import Denial, FiddlerKongError, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
@@ -40,6 +41,9 @@ from .ownership import belongs, require_replaceable
 __all__ = ["ObjectWriter"]
 
 _LOCK: Final = "immutable"
+
+_NO_OBSTACLE: Final = frozenset({Denial.QUOTA, Denial.DRY_RUN})
+"""Refusals of a trial that say nothing about the creation: the deletion makes room in a quota."""
 
 
 class ObjectWriter:
@@ -134,9 +138,20 @@ class ObjectWriter:
 
     async def _replace(self, desired: Desired, live: Manifest | None, binding: Binding) -> bool:
         if live is not None:
+            await self._require_creatable(desired)
             await self._delete_live(desired.key, live, binding)
         await self._create(desired, binding)
         return True
+
+    async def _require_creatable(self, desired: Desired) -> None:
+        """Raise what would keep the object from being created again: until that is gone, the present one goes on to serve."""
+        try:
+            await self._client.dry_run_create(KINDS[desired.key.kind], desired.manifest)
+        except Stale:
+            return  # admitted, and only the present object has the name
+        except Refused as error:
+            if error.denial not in _NO_OBSTACLE:
+                raise
 
     def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:
         """Whether a patch cannot repair the object: an orphan of an earlier binding, or a fixed field that differs.
@@ -161,7 +176,7 @@ class ObjectWriter:
         try:
             live = await self._client.get(KINDS[key.kind], key.namespace, key.name)
         except Gone:
-            self._feed.forget(key, uid, binding.key)
+            self._feed.gone(key, uid, binding.key)
             return None
         self._feed.observe(live, binding.key)
         return live
@@ -170,7 +185,7 @@ class ObjectWriter:
         try:
             answer = await self._client.merge_patch(KINDS[key.kind], key.namespace, key.name, patch)
         except Gone as error:
-            self._feed.forget(key, patch["metadata"]["uid"], binding.key)
+            self._feed.gone(key, patch["metadata"]["uid"], binding.key)
             raise Stale(f"{key} was deleted in the meantime") from error
         except (Refused, Transient) as error:
             if KINDS[key.kind].confidential:
@@ -190,7 +205,7 @@ class ObjectWriter:
             await self._client.delete(KINDS[key.kind], key.namespace, key.name, uid=uid)
         except (Gone, Stale):
             return
-        self._feed.forget(key, uid, binding.key)
+        self._feed.gone(key, uid, binding.key)
 
 
 def _unlocked(live: Manifest) -> Manifest:

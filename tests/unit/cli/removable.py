@@ -56,14 +56,14 @@ class RemovableCluster(WatchableCluster):
             return {**manifest, "status": {"allowed": (asked["verb"], asked["resource"]) not in self.denied}}
         return await super().create(kind, manifest)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
         live = self.objects.get(ObjectKey(kind.name, namespace, name))
         if live and live["metadata"].get("finalizers"):
             self._arrive("delete", kind, namespace, name)
             metadata = {**live["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
             self.put({**live, "metadata": metadata})
             return
-        await super().delete(kind, namespace, name, uid=uid, resource_version=resource_version)
+        await super().delete(kind, namespace, name, uid=uid)
         self._collect(uid)
 
     async def merge_patch(self, kind: Kind, namespace: str, name: str, body: Manifest, **options: Any) -> Manifest:

@@ -136,12 +136,14 @@ async def test_a_manifest_is_sent_as_it_is() -> None:
     assert (await asked(lambda c: c.create(KONG_PLUGIN, plugin()))).asked[0].body == plugin()
 
 
-@pytest.mark.parametrize(
-    ("version", "expected"), [(None, {"uid": "u"}), ("7", {"uid": "u", "resourceVersion": "7"})], ids=["incarnation", "version"]
-)
-async def test_a_deletion_names_what_it_means(version: str | None, expected: dict[str, str]) -> None:
-    server = await asked(lambda c: c.delete(SERVICE, "ai", "chat", uid="u", resource_version=version))
-    assert (server.asked[0].body["preconditions"], server.asked[0].body["propagationPolicy"]) == (expected, "Background")
+async def test_a_deletion_names_what_it_means() -> None:
+    server = await asked(lambda c: c.delete(SERVICE, "ai", "chat", uid="u"))
+    assert (server.asked[0].body["preconditions"], server.asked[0].body["propagationPolicy"]) == ({"uid": "u"}, "Background")
+
+
+async def test_a_trial_of_a_creation_stores_nothing() -> None:
+    server = await asked(lambda c: c.dry_run_create(KONG_PLUGIN, plugin()))
+    assert (server.asked[0].query["dryRun"], server.asked[0].body) == ("All", plugin())
 
 
 async def test_an_answer_is_given_back_as_it_is() -> None:

@@ -117,7 +117,7 @@ async def test_a_deleted_secret_is_seen_but_not_a_missing_one_that_was_made_mean
 
 async def test_a_secret_that_no_binding_names_any_more_is_not_read() -> None:
     play = Play()
-    await play.rounds(lambda: play.cache.forget(ASSISTANT, play.cache.uid(ASSISTANT)))
+    await play.rounds(lambda: play.cache.gone(ASSISTANT, play.cache.uid(ASSISTANT)))
 
     assert len(play.cluster.calls) == 3
 
@@ -165,7 +165,7 @@ async def test_later_what_could_not_be_read_waits_for_the_next_round() -> None:
 async def test_without_anything_to_read_it_stays_alive() -> None:
     """/healthz takes a long silence for a fault, and the kubelet would restart the operator before its first binding."""
     play = Play()
-    play.cache.forget(ASSISTANT, play.cache.uid(ASSISTANT))
+    play.cache.gone(ASSISTANT, play.cache.uid(ASSISTANT))
     await play.rounds(nothing, nothing)
 
     assert play.cluster.calls == []

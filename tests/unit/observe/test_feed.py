@@ -102,7 +102,7 @@ def test_an_answer_does_not_requeue_the_author_of_its_request(author: ObjectKey 
 @pytest.mark.parametrize(("author", "expected"), [(None, {ASSISTANT}), (ASSISTANT, set())])
 def test_a_deletion_that_was_found_does_not_requeue_its_finder(author: ObjectKey | None, expected: set[ObjectKey]) -> None:
     fed = Fed(binding(), OWN)
-    fed.feed.forget(key(OWN), OWN["metadata"]["uid"], author)
+    fed.feed.gone(key(OWN), OWN["metadata"]["uid"], author)
     assert frozenset().union(*(keys for keys, _ in fed.requeued)) == expected
     assert fed.cache.child(key(OWN)) is None
 

@@ -266,7 +266,7 @@ def test_a_change_of_any_object_in_the_row_concerns_the_binding(position: int) -
         cache.observe(raw)
     raw = granted("GatewayConfiguration")[position]
 
-    concerned = cache.forget(key(raw), raw["metadata"]["uid"], "9")
+    concerned = cache.gone(key(raw), raw["metadata"]["uid"], "9")
 
     assert {ObjectKey("FiddlerKongBinding", "ai", "assistant"), ObjectKey("GatewayConfiguration", "kong", "gateway")} <= concerned
 

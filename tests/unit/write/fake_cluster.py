@@ -89,10 +89,15 @@ class FakeCluster(Client):
         key = self._arrive("patch_status", kind, namespace, name, body)
         return self._keep(key, merged(self._pinned(key, body), body))
 
-    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str, resource_version: str | None = None) -> None:
+    async def dry_run_create(self, kind: Kind, manifest: Manifest) -> None:
+        metadata = manifest["metadata"]
+        key = self._arrive("dry run", kind, metadata.get("namespace", ""), metadata["name"])
+        if key in self.objects:
+            raise Stale(f"{key} already exists")
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
         key = self._arrive("delete", kind, namespace, name)
-        live = self._live(key)
-        if live["metadata"]["uid"] != uid or resource_version not in (None, live["metadata"]["resourceVersion"]):
+        if self._live(key)["metadata"]["uid"] != uid:
             raise Stale(f"{key} is another one")
         del self.objects[key]
 

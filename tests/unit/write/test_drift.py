@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from fiddler_kong_operator.errors import Refused, Stale, Stalled
+from fiddler_kong_operator.errors import Denial, Refused, Stale, Stalled, Transient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.plan.kinds import KINDS
 from fiddler_kong_operator.plan.objects.desired import BindingPlan, Desired
@@ -283,6 +283,35 @@ async def test_an_immutable_secret_is_recreated_where_a_key_is_rotated() -> None
     assert await bench.apply(BindingPlan((wanted,))) == (wanted.key,)
     assert [verb for verb, _ in bench.cluster.writes[-2:]] == ["delete", "create"]
     assert (bench.live(wanted)["data"], "immutable" in bench.live(wanted)) == ({"openai": "bmV3"}, False)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "replaced"),
+    [
+        (Refused("create Secret: denied by policy", 403), False),
+        (Transient("create Secret: a webhook is down"), False),
+        (Refused("create Secret: exceeded quota", 403, Denial.QUOTA), True),
+        (Refused("create Secret: the webhook does not support dry run", 400, Denial.DRY_RUN), True),
+    ],
+    ids=["policy", "webhook down", "quota", "no dry runs"],
+)
+async def test_an_object_stays_where_it_could_not_be_created_again(refusal: Exception, *, replaced: bool) -> None:
+    bench = Bench()
+    await bench.apply(BindingPlan((bench.secret("b2xk"),)))
+    bench.drift(bench.secret(), immutable=True)
+
+    def answer(verb: str, _key: ObjectKey) -> None:
+        if verb == "dry run":
+            raise refusal
+
+    bench.cluster.before = answer
+    if replaced:
+        await bench.apply(BindingPlan((bench.secret("bmV3"),)))
+    else:
+        with pytest.raises(type(refusal)):
+            await bench.apply(BindingPlan((bench.secret("bmV3"),)))
+
+    assert bench.live(bench.secret())["data"] == {"openai": "bmV3" if replaced else "b2xk"}
 
 
 async def test_a_policy_that_makes_every_secret_immutable_stops_no_rotation() -> None:

@@ -51,4 +51,4 @@ def test_lists_and_their_blocks_are_read_as_in_the_repository(site: Path) -> Non
     ordered = re.search(r"<ol>(.*?)</ol>", steps, re.DOTALL)
 
     assert ordered is not None
-    assert (ordered[1].count("<li>"), ordered[1].count("<pre")) == (3, 2)
+    assert (ordered[1].count("<li>"), ordered[1].count("<pre")) == (3, 3)

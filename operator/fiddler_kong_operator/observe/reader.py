@@ -13,8 +13,8 @@ from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Transi
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
-from fiddler_kong_operator.plan.gateway.tenancy import seniority
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, SERVICE
+from fiddler_kong_operator.plan.gateway.tenancy import granted_namespaces, seniority
+from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, REFERENCE_GRANT, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.references import attach_targets, children_of, references_of, secrets_of
 from fiddler_kong_operator.plan.snapshot import Attachable, Binding, Child, KongWarning, Snapshot
@@ -53,7 +53,7 @@ class Reader:
         self._namespaces = namespaces
         self._endpoints = endpoints
         self._clock = clock
-        self._around = Surroundings(feed.cache)
+        self._around = Surroundings(feed.cache, namespaces)
 
     async def gather(self, key: ObjectKey) -> Snapshot | None:
         """The snapshot of a binding, with the references that could not be read; None where the binding does not exist."""
@@ -79,6 +79,14 @@ class Reader:
         named = {key, *(member.key for member in workload.family())} if workload else {key}
         representatives = (binding for name in named for binding in self._cache.groups(name).representatives())
         return workload, tuple(sorted(representatives, key=seniority))
+
+    def has_unseen_tenants(self, workload: Workload) -> bool:
+        """Whether bindings that the operator does not see may need the workload's settings.
+
+        These are bindings of a namespace that its owner allows and the operator does not watch, or where it may not list bindings.
+        """
+        unwatched = bool(self._namespaces) and not granted_namespaces(workload) <= {*self._namespaces, ""}
+        return unwatched or bool(self._cache.problems(BINDING))
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces
@@ -127,7 +135,7 @@ class Reader:
             kong_classes=around.kong_classes(),
             routes=routes,
             behind=behind,
-            routes_readable=cache.readable(HTTP_ROUTE, binding.namespace),
+            routes_readable=self._routes_readable(binding.namespace),
             unseen_routes=self._unseen_routes(binding),
             routes_installed=cache.installed(HTTP_ROUTE),
             children=children,
@@ -167,12 +175,20 @@ class Reader:
             class_published=ingress_class in self._cache.indexes.published,
         )
 
+    def _routes_readable(self, namespace: str) -> bool:
+        """Whether all HTTPRoutes of the namespace can be seen, and which of other namespaces may lead to its Services."""
+        grants_matter = bool(self._namespaces)  # else every HTTPRoute is seen
+        return self._cache.readable(HTTP_ROUTE, namespace) and not (grants_matter and not self._cache.readable(REFERENCE_GRANT, namespace))
+
     def _unseen_routes(self, binding: Binding) -> dict[ObjectKey, dict[str, ObjectKey]]:
         if not self._namespaces:
             return {}
         granted = self._around.granted_routes(key for key in attach_targets(binding) if key.kind == SERVICE.name)
-        unseen = {key: {name: grant for name, grant in by.items() if name not in self._namespaces} for key, by in granted.items()}
+        unseen = {key: {name: grant for name, grant in by.items() if not self._sees_routes_of(name)} for key, by in granted.items()}
         return {key: by for key, by in unseen.items() if by}
+
+    def _sees_routes_of(self, namespace: str) -> bool:
+        return namespace in self._namespaces and self._cache.readable(HTTP_ROUTE, namespace)
 
     def _siblings(self, binding: Binding, ingresses: Iterable[Attachable]) -> tuple[Binding, ...]:
         """The bindings that can make a difference: rivals for the gateway's settings, and owners of Ingresses on the same places."""

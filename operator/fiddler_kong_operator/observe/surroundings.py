@@ -11,7 +11,6 @@ from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.exports import Exports
 from fiddler_kong_operator.plan.kinds import (
     HTTP_ROUTE,
-    INGRESS,
     INGRESS_CLASS,
     KINDS,
     KONG_CLUSTER_PLUGIN,
@@ -38,7 +37,7 @@ __all__ = ["OtherPlugins", "Surroundings"]
 _BELOW: Final = 32
 """Ingresses and HTTPRoutes below the exposed places that are looked at: more than a binding can own or name itself."""
 
-_CLASSED: Final = frozenset({KONG_PLUGIN.name, SERVICE.name, INGRESS.name, HTTP_ROUTE.name})
+_CLASSED: Final = frozenset({KONG_PLUGIN.name, *ATTACHABLES})
 """Kinds for which the cache shows the ingress class or Gateways that serve their objects."""
 
 
@@ -78,9 +77,10 @@ class OtherPlugins:
 class Surroundings:
     """Look-ups in the cache. None reads live."""
 
-    def __init__(self, cache: Cache) -> None:
-        """Nothing is kept but the cache."""
+    def __init__(self, cache: Cache, namespaces: tuple[str, ...]) -> None:
+        """`namespaces` are those watched, () for all."""
         self._cache = cache
+        self._namespaces = namespaces
 
     def listed(self, lists: Iterable[Attachable]) -> OtherPlugins:
         """The visible plugins by name as written in the lists; a KongPlugin takes precedence over a KongClusterPlugin.
@@ -103,6 +103,8 @@ class Surroundings:
         return {service.key: service for service in self._attachables(keys)}
 
     def _facts(self, target: ObjectKey, name: str) -> PluginFacts | None:
+        if self._namespaces and named_plugin(target, name).namespace not in self._namespaces:
+            return None  # it may exist unseen, and takes precedence over a KongClusterPlugin of that name
         found = facts_of(self._cache.value, target, name)
         return found if found is None or self._is_granted(target, name) else PluginFacts("")
 
@@ -174,8 +176,7 @@ class Surroundings:
 
     def frozen_by(self, ingress_class: str) -> tuple[tuple[ObjectKey, str], ...]:
         """Objects that a gateway of this class refuses because of a name twice on their list, with that name."""
-        doubled = self._cache.indexes.doubled
-        keys = sorted({*doubled[SERVICE.name], *doubled[INGRESS.name], *doubled[HTTP_ROUTE.name]})
+        keys = sorted(key for kind in ATTACHABLES for key in self._cache.indexes.doubled[kind])
         found = (target for target in self._attachables(keys) if self._is_served(target, ingress_class))
         twice = ((target.key, name, self._facts(target.key, name)) for target in found for name in target.doubled)
         return tuple((key, name) for key, name, facts in twice if facts and facts.type)
@@ -211,6 +212,8 @@ class Surroundings:
         places = self._cache.indexes.naming[about] if about.kind == KONG_PLUGIN.name else [about]
         if any(self._cache.version(key) > self._cache.version(event) for key in (about, *places)):
             return False
+        if any(place.kind not in _CLASSED for place in places):  # consumers, which any gateway may serve
+            return True
         return any(self._is_served(target, ingress_class) for target in self._attachables(places))
 
     def _is_served(self, target: Attachable, ingress_class: str) -> bool:

@@ -17,6 +17,7 @@ from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Summary
 from fiddler_kong_operator.plan.decision import Decision
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.status.arriving import COARSENESS, can_arrive, changed_at, evaluate_arrivals, not_looked_for
+from fiddler_kong_operator.probe.arrivals import AHEAD
 from fiddler_kong_operator.probe.schedule import AskObserver, SpanSchedule
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import Settings
@@ -87,6 +88,8 @@ class ArrivalsDesk:
         binding, target = snapshot.binding, None if self._off else _target(snapshot, decision)
         known = _is_of_this_spec(binding) or (target is not None and self._targets.get(binding.key) == target)
         recorded = seconds_of(binding.status.get("lastTraceTime")) if known else 0.0
+        if recorded > snapshot.now + AHEAD:  # no span's start, but a time that others wrote
+            recorded = 0.0
         if target is None or binding.spec is None:
             self.forget(binding.key)
             return Arrived(not_looked_for(off=self._off), recorded, recorded)

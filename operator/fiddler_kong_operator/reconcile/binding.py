@@ -94,6 +94,10 @@ class BindingReconciler:
         """
         started = self._clock()
         if wait := await self._installations.wait(key):
+            self._probes.forget(key)
+            self._first_answers.forget(key)
+            self._refusals.forget(key)
+            self._reporter.forget(key)
             return wait
         snapshot = await self._reader.gather(key)
         if snapshot is None or snapshot.binding.deleting:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -11,27 +11,24 @@ import orjson
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding, reason
-from fiddler_kong_operator.errors import Conflict, Gone, Refused, Transient
+from fiddler_kong_operator.errors import Conflict, Gone, Refused, Stale, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.limiter import WriteLimiter
-from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.env import SETTINGS
 from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings, spelled_out
-from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
+from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
+from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Workload
 
 from .failures import RefusedWrites
+from .gateway_outcomes import GatewayOutcomes
 from .installations import Installations
 
-__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "GatewayOutcomes", "GatewayReconciler"]
-
-logger: Final = logging.getLogger(__name__)
-
-RolloutObserver = Callable[[str, str], None]
-"""Called with a workload's kind and the action of the plan (`apply`, `release`)."""
+__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "REVERT_LIMIT", "SOON", "GatewayReconciler"]
 
 RELEASE_DELAY: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
@@ -53,51 +50,14 @@ RESTART_WINDOW: Final = 60.0
 """After RESTART_LIMIT changes of a workload's pod template within that many seconds it is left alone for as long: each change restarts the
 gateway for all its users, and a binding can ask for another value as often as it likes."""
 
+DISOWN_ATTEMPTS: Final = 5
+"""Attempts at the last of the writes that restore a value, before all of them are planned again."""
+
+SOON: Final = 1.0
+"""Seconds until a write is repeated that had no effect."""
+
 TAKING: Final = 5.0
 """Seconds until the next look at a workload that another installation's bindings name: they are not taken over yet, or never will be."""
-
-_WRITTEN: Final = {"apply": "the operator's settings are set", "release": "the operator's settings are taken back"}
-
-
-class GatewayOutcomes:
-    """The last failed write to each workload, for the bindings that name it, and the log of its transitions.
-
-    The bindings' conditions tell the same, but each binding for itself: thousands may name one workload.
-    """
-
-    def __init__(self, wake: Callable[[ObjectKey], None], on_rollout: RolloutObserver = lambda _kind, _action: None) -> None:
-        """`wake` is called with a workload's key when its outcome changed, `on_rollout` with each write that replaces its pods."""
-        self._failures: dict[ObjectKey, Finding] = {}
-        self._progress: dict[ObjectKey, str] = {}
-        self._wake = wake
-        self._on_rollout = on_rollout
-
-    def rolled_out(self, workload: ObjectKey, action: str) -> None:
-        """Note a write that replaces the workload's pods. Once the last binding is gone, only the log tells why they were replaced."""
-        logger.info("%s: %s; its pods are replaced", workload, _WRITTEN[action], extra={"object": str(workload)})
-        self._on_rollout(workload.kind, action)
-
-    def progressed(self, key: ObjectKey, workload: Workload | None) -> None:
-        """Note how far its rollout is; None where it is gone."""
-        before, shown = self._progress.pop(key, None), _progress(workload) if workload else None
-        if shown:
-            self._progress[key] = shown
-        if shown and before not in {None, shown}:
-            logger.info("%s: %s", key, shown, extra={"object": str(key)})
-
-    def failure(self, workload: ObjectKey | None) -> Finding | None:
-        """Why the settings could not be written; None where they could."""
-        return self._failures.get(workload) if workload else None
-
-    def note(self, workload: ObjectKey, failure: Finding | None) -> None:
-        """Keep the newest outcome; None for success."""
-        before = self._failures.pop(workload, None)
-        if failure:
-            self._failures[workload] = failure
-        if before != failure:
-            shown = f"{failure.reason.name}: {failure.message}" if failure else "the settings can be written again"
-            logger.info("%s: %s", workload, shown, extra={"object": str(workload)})
-            self._wake(workload)
 
 
 class GatewayReconciler:
@@ -130,21 +90,34 @@ class GatewayReconciler:
 
         Raises Stale and Transient, and Refused where the workload cannot be read: the caller retries.
         """
-        if self._installations.concerned_with(key):
-            return TAKING
         workload, bindings = await self._reader.gather_workload(key)
         self._outcomes.progressed(key, workload)
+        if workload and (rival := self._installations.rival(workload)):
+            return self._yield(workload, rival)
         if workload is None:
             self._forget_writes(key)
         if workload is None or workload.halted("promoting"):  # the end of a promotion ends its refusals
             self._refused.end(key)
-        plan = plan_settings(workload, bindings) if workload else SettingsPlan()
+        plan = self._plan(workload, bindings) if workload else SettingsPlan()
         if workload is None or plan.action == "nothing":
             self._unneeded_since.pop(key, None)
             self._outcomes.note(key, None)
             return None
         wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(workload, plan) or self._pace(workload, plan)
         return wait or await self._write(workload, plan)
+
+    def _plan(self, workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
+        return plan_settings(workload, bindings, unseen_tenants=self._reader.has_unseen_tenants(workload))
+
+    def _yield(self, workload: Workload, rival: Binding) -> float:
+        """Leave a workload alone that another installation's binding uses; returns the seconds until the next look."""
+        if self._installations.has_left(rival.key):  # else it is taken over in a moment
+            message = (
+                f"{workload.key} is left alone: the installation {rival.status['installation']} of the operator manages {rival.key}, "
+                "which uses it too. If that installation is gone, restart this operator, or change the spec of that binding."
+            )
+            self._outcomes.note(workload.key, Finding(reason("GatewayPending"), message))
+        return TAKING
 
     def _forget_writes(self, key: ObjectKey) -> None:
         """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
@@ -224,7 +197,12 @@ class GatewayReconciler:
             self._count_restart(workload, plan)
         self._unneeded_since.pop(key, None)
         self._outcomes.note(key, None)
-        return None
+        return await self._again(key)
+
+    async def _again(self, key: ObjectKey) -> float | None:
+        """Seconds until another try where a write succeeded and the settings are still not right: a webhook removed them from it."""
+        workload, bindings = await self._reader.gather_workload(key)
+        return SOON if workload and self._plan(workload, bindings).action != "nothing" else None
 
     def _count_restart(self, workload: Workload, plan: SettingsPlan) -> None:
         """Count a restart if the pod template differs from the one before the write."""
@@ -251,15 +229,18 @@ class GatewayReconciler:
             self._limiter.count(key)
             self._applied[key] = plan
             observe(answer)
-            if ownership := disowning_patch(answer):
-                observe(await patch(ownership))
+            await self._disown(row, key, answer, observe)
 
-
-def _progress(workload: Workload) -> str:
-    rollout = workload.rollout
-    if not rollout.complete:
-        return f"the replacement of its pods is halted ({rollout.halt.kind})" if rollout.halt else "its pods are being replaced"
-    return "all its pods run with its present template" if rollout.ready else "it has no ready pod"
+    async def _disown(self, row: WorkloadKind, key: ObjectKey, seen: Manifest, observe: Callable[[Manifest], None]) -> None:
+        """End the restoring manager's ownership. The rollout that has begun changes the workload meanwhile: it is then read again."""
+        for _ in range(DISOWN_ATTEMPTS):
+            if not (ownership := disowning_patch(seen)):
+                return
+            with contextlib.suppress(Stale):
+                observe(await self._client.merge_patch(row.kind, key.namespace, key.name, ownership))
+                return
+            seen = await self._client.get(row.kind, key.namespace, key.name)
+        raise Stale(f"{key} keeps changing")
 
 
 def _content(plan: SettingsPlan) -> bytes:

@@ -13,7 +13,9 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.plan.gateway.tenancy import granted
 from fiddler_kong_operator.plan.snapshot import Binding
+from fiddler_kong_operator.plan.workload import Workload
 from fiddler_kong_operator.write.applier import Applier
 
 from .events import build_farewell
@@ -26,7 +28,8 @@ WITHOUT_LEASE: Final = "without-lease"
 """The name of an installation that elects no leader; any other one is the namespace of its Lease."""
 
 LOOK: Final = 60.0
-"""Seconds between looks at a binding that another installation has taken. It is taken back if its spec is not answered for as long."""
+"""Seconds between looks at a binding that another installation has taken. If the spec of one is not answered for as long, that installation
+is gone, and all that it has taken are taken back."""
 
 
 class Installations:
@@ -42,17 +45,23 @@ class Installations:
         self._clock = clock
         self._marked: set[ObjectKey] = set()
         self._unanswered: dict[ObjectKey, float | None] = {}
+        self._gone: set[str] = set()
 
     def forget(self, key: ObjectKey) -> None:
         """The binding is gone."""
         self._marked.discard(key)
         self._unanswered.pop(key, None)
 
-    def concerned_with(self, workload: ObjectKey) -> bool:
-        """Whether a binding that names the workload has another installation's mark: the workload is left alone then."""
+    def rival(self, workload: Workload) -> Binding | None:
+        """A binding that may use the workload and has another installation's mark: the workload is left alone then."""
         indexes = self._cache.indexes
-        others = (other for other in indexes.marked_by if other != self.own)
-        return any(not indexes.marked_by[other].isdisjoint(indexes.wanted_by[workload]) for other in others)
+        marked = (key for other in indexes.marked_by if other != self.own for key in indexes.marked_by[other])
+        named = (self._cache.binding(key) for key in marked if key in indexes.wanted_by[workload.key])
+        return next((binding for binding in named if binding and granted(binding, workload)), None)
+
+    def has_left(self, key: ObjectKey) -> bool:
+        """Whether the binding was left to another installation, so that it is not taken over unless that one is gone."""
+        return key in self._unanswered
 
     async def wait(self, key: ObjectKey) -> float:
         """Seconds until the next look at another installation's binding; 0 for one of this installation, perhaps taken over just now.
@@ -68,7 +77,7 @@ class Installations:
             self._marked.add(key)
         elif key in self._marked:
             self._leave(binding, other)
-        elif key not in self._unanswered or self._is_unanswered(binding):
+        elif key not in self._unanswered or other in self._gone or self._is_unanswered(binding):
             await self._take(binding, other)
         return LOOK if key in self._unanswered else 0.0
 
@@ -78,13 +87,17 @@ class Installations:
         self._announce(build_farewell(binding, other, self.own, self._cache.clock()))
         self._marked.discard(binding.key)
         self._unanswered[binding.key] = None
+        self._gone.discard(other)
 
     def _is_unanswered(self, binding: Binding) -> bool:
         """Whether the other installation has not answered the present spec for so long that it must be gone."""
         answered = binding.status.get("observedGeneration") == binding.generation
         since = None if answered else self._unanswered[binding.key] or self._clock()
         self._unanswered[binding.key] = since
-        return since is not None and self._clock() - since >= LOOK
+        if since is None or self._clock() - since < LOOK:
+            return False
+        self._gone.add(binding.status["installation"])
+        return True
 
     async def _take(self, binding: Binding, other: str) -> None:
         logger.info("%s: taken over from the installation %s", binding.key, other, extra={"object": str(binding.key)})

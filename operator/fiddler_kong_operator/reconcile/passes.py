@@ -13,13 +13,15 @@ from fiddler_kong_operator.observe.feed import Feed, Requeue
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.kinds import BINDING
+from fiddler_kong_operator.plan.workload import Workload
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.settings import ArrivalsSettings, ProbeSettings, Settings
 from fiddler_kong_operator.write.applier import Applier
 
 from .arrivals import ArrivalsDesk
 from .binding import BindingReconciler
-from .gateway import GatewayOutcomes, GatewayReconciler
+from .gateway import GatewayReconciler
+from .gateway_outcomes import GatewayOutcomes
 from .installations import Installations
 from .report import Reporter
 
@@ -53,10 +55,9 @@ class Passes:
 class _Whichever(Installations):
     """The installation that serves the binding at hand: several may be at work, each in namespaces of its own, and share a gateway."""
 
-    def concerned_with(self, workload: ObjectKey) -> bool:
-        """Never: it does not see bindings of other installations."""
+    def rival(self, workload: Workload) -> None:
+        """None: it does not see bindings of other installations."""
         del workload
-        return False
 
     async def wait(self, key: ObjectKey) -> float:
         """No time: the binding is its own."""

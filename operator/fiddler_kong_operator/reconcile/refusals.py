@@ -24,11 +24,8 @@ class Refusals:
         return replace(snapshot, refusal=refusal) if uid == snapshot.binding.uid else snapshot
 
     def keep(self, binding: Binding, refusal: RefusalStatus | None) -> None:
-        """Keep the outcome of a look, where there is one or the status still has a former one."""
-        if refusal or "refusal" in binding.status:
-            self._found[binding.key] = binding.uid, refusal
-        else:
-            self.forget(binding.key)
+        """Keep the outcome of a look: one that others write into the status later does not count."""
+        self._found[binding.key] = binding.uid, refusal
 
     def forget(self, key: ObjectKey) -> None:
         """The binding is gone."""

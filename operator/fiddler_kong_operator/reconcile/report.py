@@ -24,7 +24,7 @@ from fiddler_kong_operator.write.applier import Applier
 
 from .arrivals import ArrivalsDesk
 from .events import build_events, build_notice, failures, transitions
-from .gateway import GatewayOutcomes
+from .gateway_outcomes import GatewayOutcomes
 
 __all__ = ["Reporter"]
 

@@ -30,7 +30,8 @@ from fiddler_kong_operator.probe.otlp import TraceProber
 from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.reconcile.arrivals import ArrivalsDesk
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
-from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
+from fiddler_kong_operator.reconcile.gateway import GatewayReconciler
+from fiddler_kong_operator.reconcile.gateway_outcomes import GatewayOutcomes
 from fiddler_kong_operator.reconcile.installations import WITHOUT_LEASE, Installations
 from fiddler_kong_operator.reconcile.report import Reporter
 from fiddler_kong_operator.settings import Settings

@@ -107,7 +107,7 @@ async def _work(operator: Operator, elector: Elector, shell: Shell) -> None:
 async def _lead(operator: Operator, elector: Elector) -> None:
     """Ends only by an exception, NotLeader when the lease is lost."""
     await operator.list_others()
-    await elector.acquire()
+    await first_of(elector.acquire(), operator.failure())
     logger.info("leading; reconciling begins")
     operator.start()
     first_look = asyncio.create_task(_log_first_look(operator), name="first look")

@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
+from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Transient
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
-from fiddler_kong_operator.plan.kinds import HTTP_ROUTE, INGRESS_CLASS, KINDS, KONG_CLUSTER_PLUGIN, REFERENCE_GRANT
+from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, INGRESS_CLASS, KINDS, KONG_CLUSTER_PLUGIN, REFERENCE_GRANT
 from fiddler_kong_operator.plan.snapshot import Snapshot
+from fiddler_kong_operator.plan.workload import Workload
 from tests.unit.observe.objects import (
     ASSISTANT,
     ATTACHED,
@@ -290,6 +292,51 @@ async def test_routes_that_a_grant_lets_in_from_a_namespace_that_is_not_watched(
     assert {name for by in (await desk.snapshot()).unseen_routes.values() for name in by} == expected
 
 
+async def test_routes_of_a_watched_namespace_that_may_not_be_read_there_are_unseen() -> None:
+    grant = reference_grant("ai", source=FROM_SHOP, to=("", "Service"))
+    desk = Desk(binding(spec_=spec(ATTACHED)), service(), grant, namespaces=("ai", "shop"))
+
+    assert desk.cache.set_forbidden(HTTP_ROUTE, "shop", "no") == frozenset({ASSISTANT})
+
+    assert {name for by in (await desk.snapshot()).unseen_routes.values() for name in by} == {"shop"}
+
+
+@pytest.mark.parametrize(("watched", "expected"), [(("ai",), False), ((), True)], ids=["some namespaces", "all"])
+async def test_without_the_grants_the_routes_of_namespaces_that_are_not_watched_are_unknown(
+    watched: tuple[str, ...], *, expected: bool
+) -> None:
+    desk = Desk(binding(spec_=spec(ATTACHED)), service(), namespaces=watched)
+    desk.cache.set_forbidden(REFERENCE_GRANT, "ai" if watched else None, "no")
+    assert (await desk.snapshot()).routes_readable is expected
+
+
+async def test_a_plugin_of_a_namespace_that_is_not_watched_is_not_taken_for_the_cluster_plugin_of_its_name() -> None:
+    seen = binding(spec_=spec(ATTACHED)), service(plugins="kong:metrics"), cluster_plugin("metrics")
+    assert (await Desk(*seen, namespaces=("ai",)).snapshot()).plugin_types == {}
+
+
+@pytest.mark.parametrize(
+    ("grant", "watched", "expected"),
+    [
+        ("ai", ("ai", "kong"), False),
+        ("ai, shop", ("ai", "kong"), True),
+        ("*", ("ai", "kong"), True),
+        ("*", (), False),
+        (None, ("kong",), False),
+    ],
+)
+async def test_bindings_of_namespaces_that_are_not_watched_may_use_a_gateway_if_its_owner_allows_them(
+    grant: str | None, watched: tuple[str, ...], *, expected: bool
+) -> None:
+    desk = Desk(binding(), deployment(annotations={names.GRANT_ANNOTATION: grant} if grant else {}), namespaces=watched)
+    workload = desk.cache.value(GATEWAY, Workload)
+    assert workload
+    assert desk.reader.has_unseen_tenants(workload) is expected
+
+    desk.cache.set_forbidden(BINDING, "ai", "no")
+    assert desk.reader.has_unseen_tenants(workload)
+
+
 async def test_a_list_in_another_namespace_is_none_of_the_bindings_though_it_names_its_plugin() -> None:
     elsewhere = service("elsewhere", plugins="ai:assistant-opentelemetry,rate-limit", namespace="aa")
     theirs = plugin(type_="acl", namespace="aa")
@@ -373,6 +420,7 @@ LIMITED = ingress("shop", 1, plugins="limits")
     [
         ((refusal(),), ["alice"]),
         ((refusal("limits", kind="KongPlugin"), plugin("limits"), LIMITED), ["limits"]),
+        ((refusal("limits", kind="KongPlugin"), plugin("limits"), consumer("alice", 1, plugins="limits", namespace="ai")), ["limits"]),
         ((refusal("limits", kind="KongPlugin"), plugin("limits")), []),
         ((refusal("limits", kind="KongPlugin"), plugin("limits", 6), LIMITED), []),
         ((refusal("limits", kind="KongPlugin"), plugin("limits"), ingress("shop", 1, plugins="limits", ingress_class="nginx")), []),
@@ -386,6 +434,7 @@ LIMITED = ingress("shop", 1, plugins="limits")
     ids=[
         "of a kind that shows no class",
         "a plugin on a list",
+        "a plugin of a consumer",
         "a plugin on no list any more",
         "a plugin that was changed since",
         "a plugin of another class",

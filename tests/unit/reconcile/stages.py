@@ -22,7 +22,8 @@ from fiddler_kong_operator.probe.schedule import ProbeSchedule
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.reconcile.arrivals import ArrivalsDesk
 from fiddler_kong_operator.reconcile.binding import BindingReconciler
-from fiddler_kong_operator.reconcile.gateway import GatewayOutcomes, GatewayReconciler
+from fiddler_kong_operator.reconcile.gateway import GatewayReconciler
+from fiddler_kong_operator.reconcile.gateway_outcomes import GatewayOutcomes
 from fiddler_kong_operator.reconcile.installations import Installations
 from fiddler_kong_operator.reconcile.report import Reporter
 from fiddler_kong_operator.settings import ProbeSettings, Settings

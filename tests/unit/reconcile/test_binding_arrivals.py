@@ -291,3 +291,13 @@ async def test_the_administrator_can_switch_it_off() -> None:
 
     assert (stage.looked, stage.condition("TracesArriving")) == ([], ("Unknown", "NotLookedFor"))
     assert "--arrivals-interval=0" in stage.message("TracesArriving")
+
+
+async def test_a_time_of_the_last_trace_that_is_yet_to_come_is_repaired() -> None:
+    stage = await settled()
+    await after_a_look(stage, seen(ago=30.0))
+    stage.change(ASSISTANT, {"status": {**stage.status, "lastTraceTime": "2099-01-01T00:00:00Z"}})
+
+    assert await stage.converge() == ["status"]
+
+    assert wall() - seconds_of(stage.status["lastTraceTime"]) < 2 * INTERVAL

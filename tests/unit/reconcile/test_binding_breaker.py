@@ -213,3 +213,15 @@ async def test_a_route_that_is_ready_stays_so_without_a_write_whatever_others_of
     stage.put(ingress("shop", 1, ("", "/shop"), address=address, namespace="shop"))
 
     assert await stage.converge() == []
+
+
+async def test_a_refusal_that_somebody_else_writes_into_the_status_does_not_count() -> None:
+    stage = attaching()
+    await stage.converge()
+    generation = stage.cluster.objects[ASSISTANT]["metadata"]["generation"]
+    forged = {"objects": [f"KongPlugin/{OPENTELEMETRY}"], "generation": generation, "message": "no", "since": stamp()}
+    stage.change(ASSISTANT, {"status": {**stage.status, "refusal": forged}})
+
+    assert await stage.converge() == ["status"]
+
+    assert (stage.condition("Ready")[0], "refusal" in stage.status) == ("True", False)

@@ -291,6 +291,6 @@ async def test_a_failed_write_to_a_gateway_is_logged_once(caplog: pytest.LogCapt
         for _ in range(2):
             await stage.reconcile()
 
-    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway")]
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway_outcomes")]
     assert [line.partition(": ")[0] for line in lines] == [str(GATEWAY)]
     assert "GatewayWriteRefused" in lines[0]

@@ -7,10 +7,12 @@ import pytest
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
+from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.workload import Workload
-from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY
+from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY, REVERT_LIMIT, SOON
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, ROLLED_OUT
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
@@ -33,6 +35,39 @@ async def test_missing_settings_are_applied_once_without_force() -> None:
 
     assert (stage.env, stage.writes) == ({"KONG_DATABASE": "off", **WANTED}, ["apply"])
     assert stage.failure == ("", "")
+
+
+async def test_nothing_is_released_while_there_may_be_bindings_that_are_not_seen() -> None:
+    stage = await borrowed()
+    stage.cache.set_forbidden(BINDING, "beta", "no")
+    for _ in range(2):
+        assert await stage.reconcile() is None
+        await elapse(RELEASE_DELAY)
+    assert stage.writes == []
+
+    stage.cache.set_forbidden(BINDING, "beta", None)
+    await stage.reconcile()
+    await elapse(RELEASE_DELAY)
+    await stage.reconcile()
+
+    assert stage.env == {"KONG_DATABASE": "off"}
+
+
+async def test_a_write_without_effect_is_repeated_and_told_in_the_end() -> None:
+    """A policy takes our entries out of each write."""
+    stage = GatewayStage({"KONG_DATABASE": "off"})
+    stage.cluster.defaults = _without_ours
+
+    assert [await stage.reconcile() for _ in range(REVERT_LIMIT)] == [SOON] * REVERT_LIMIT
+    await stage.reconcile()
+
+    assert stage.failure[0] == "GatewaySettingsReverted"
+
+
+def _without_ours(raw: Manifest) -> None:
+    if raw["kind"] == GATEWAY.kind:
+        (container,) = raw["spec"]["template"]["spec"]["containers"]
+        container["env"] = [entry for entry in container["env"] if entry["name"] not in WANTED]
 
 
 async def test_many_bindings_cost_one_write() -> None:
@@ -143,6 +178,27 @@ async def test_a_former_value_is_restored_in_one_rollout_and_no_manager_of_ours_
     assert (await stage.reconcile(), len(stage.writes)) == (None, 3)
 
 
+async def test_a_rollout_that_begins_during_the_restoration_costs_one_more_patch_and_no_second_restoration() -> None:
+    stage = GatewayStage({SAMPLING_RATE: "0.5"})
+    stage.bind(conflicts="Override")
+    await stage.reconcile()
+    stage.delete(ASSISTANT)
+    stage.cluster.calls.clear()
+    await stage.reconcile()
+    await elapse(RELEASE_DELAY)
+
+    def roll_out(verb: str, _which: ObjectKey) -> None:
+        if verb == "merge_patch" and stage.writes.count(verb) == 1:
+            live = stage.cluster.objects[GATEWAY]
+            stage.cluster.put({**live, "status": {**live["status"], "updatedReplicas": 0}})
+
+    stage.cluster.before = roll_out
+    assert await stage.reconcile() is None
+
+    assert (stage.env, stage.writes) == ({SAMPLING_RATE: "0.5"}, ["strategic_patch", "apply", "merge_patch", "merge_patch"])
+    assert stage.managers == {"helm"}
+
+
 @pytest.mark.parametrize("options", [{"management": "Verify"}, {"suspend": True}], ids=["Verify", "suspended"])
 async def test_nothing_is_written_for_a_binding_that_only_looks_on(options: dict[str, Any]) -> None:
     stage = GatewayStage()
@@ -172,7 +228,7 @@ async def test_each_transition_of_a_gateway_is_one_line_in_the_log_however_many_
             stage.change(GATEWAY, {"status": {**ROLLED_OUT, **status}})
             await stage.reconcile()
 
-    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway")]
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway_outcomes")]
     assert lines == [
         f"{GATEWAY}: its pods are being replaced",
         f"{GATEWAY}: it has no ready pod",
@@ -187,7 +243,7 @@ async def test_each_rollout_is_a_line_in_the_log(caplog: pytest.LogCaptureFixtur
         await elapse(RELEASE_DELAY)
         await stage.reconcile()
 
-    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway")]
+    lines = [record.getMessage() for record in caplog.records if record.name.endswith("reconcile.gateway_outcomes")]
     assert lines == [
         f"{GATEWAY}: the operator's settings are set; its pods are replaced",
         f"{GATEWAY}: the operator's settings are taken back; its pods are replaced",

@@ -15,8 +15,8 @@ from fiddler_kong_operator.reconcile.gateway import (
     RESTART_WINDOW,
     REVERT_LIMIT,
     REVERT_REST,
-    GatewayOutcomes,
 )
+from fiddler_kong_operator.reconcile.gateway_outcomes import GatewayOutcomes
 from tests.unit.observe.objects import ASSISTANT, GATEWAY
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
+from fiddler_kong_operator.errors import Stale
 from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.names import GRANT_ANNOTATION
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.reconcile.gateway import TAKING
 from fiddler_kong_operator.reconcile.installations import LOOK
-from tests.unit.observe.objects import ASSISTANT
+from tests.unit.observe.objects import ASSISTANT, GATEWAY, LLM, binding, spec
 
 from .stages import OWN, GatewayStage, Stage, elapse, exposing
 
@@ -110,6 +114,76 @@ async def test_a_binding_that_is_given_back_is_reconciled_again() -> None:
     await older.converge()
 
     assert f"merge_patch {PLUGIN}" in [f"{verb} {key}" for verb, key in older.cluster.writes[-2:]]
+
+
+async def test_when_one_binding_is_not_answered_all_that_the_other_has_taken_are_taken_back() -> None:
+    older = exposing()
+    older.put(binding("quiet", spec_=spec({"name": "quiet", "expose": {"path": "/quiet"}, "llm": LLM})))
+    await older.converge()
+    newer = older.restarted(installation=OTHER)
+    await newer.converge()
+    quiet = ASSISTANT._replace(name="quiet")
+    for key in (ASSISTANT, quiet):
+        older.feed.event(BINDING, "MODIFIED", older.cluster.objects[key])
+        assert await older.reconcile(key) == LOOK
+    older.edit(sessions={"headers": ["X-Session"]})
+    await older.reconcile()
+    await elapse(LOOK)
+
+    await older.converge()
+
+    assert {older.cluster.objects[key]["status"]["installation"] for key in (ASSISTANT, quiet)} == {OWN}
+
+
+async def test_a_status_does_not_overwrite_that_of_an_installation_that_has_just_taken_the_binding() -> None:
+    older = exposing()
+    await older.converge()
+    older.drift(PLUGIN)
+
+    def take(verb: str, key: ObjectKey) -> None:
+        if (verb, key) == ("get", PLUGIN):  # the repair reads it first
+            older.change(ASSISTANT, {"status": {"installation": OTHER}})
+
+    older.cluster.after = take
+    older.edit(payloads="Captured")
+    with pytest.raises(Stale, match="taken over by the installation elsewhere"):
+        await older.reconcile()
+
+    assert older.status["installation"] == OTHER
+
+
+async def test_a_binding_that_was_left_is_not_probed_any_more() -> None:
+    older, _ = await two()
+    await older.reconcile()
+    older.asked.clear()
+    await elapse(3600.0)
+    assert older.asked == []
+
+
+@pytest.mark.parametrize(("granted", "writes"), [(True, []), (False, ["apply"])])
+async def test_only_a_binding_that_may_use_the_gateway_keeps_an_installation_from_it(granted: bool, writes: list[str]) -> None:  # noqa: FBT001
+    stage = GatewayStage()
+    stage.put({**binding("theirs", namespace="beta"), "status": {"installation": OTHER}})
+    stage.change(GATEWAY, annotations={GRANT_ANNOTATION: "ai,beta" if granted else "ai"})
+
+    await stage.reconcile()
+
+    assert stage.writes == writes
+
+
+async def test_a_gateway_that_is_left_alone_says_whose_it_is() -> None:
+    stage = GatewayStage()
+    theirs = ASSISTANT._replace(namespace="beta")
+    stage.put(binding("assistant", namespace="beta", uid="uid-beta"))
+    for which in (ASSISTANT, theirs, theirs):
+        await stage.work(which)
+    stage.change(theirs, {"status": {**stage.status_of(theirs), "installation": OTHER}})
+    await stage.work(theirs)
+
+    assert await stage.reconcile() == TAKING
+
+    assert stage.failure[0] == "GatewayPending"
+    assert f"the installation {OTHER} of the operator manages {theirs}" in stage.failure[1]
 
 
 async def test_a_gateway_waits_until_its_bindings_are_taken() -> None:

@@ -80,15 +80,20 @@ class _Desired:
     former: str | None = None
 
 
-def plan_settings(workload: Workload, bindings: Iterable[Binding], kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> SettingsPlan:
+def plan_settings(
+    workload: Workload, bindings: Iterable[Binding], kinds: Mapping[str, WorkloadKind] = WORKLOADS, *, unseen_tenants: bool = False
+) -> SettingsPlan:
     """Plan the writes to one workload. `bindings` are all that name it, or an object that Kong Operator makes from it.
 
-    The latter only keep settings that are there. Bindings that do not count (`tenants`) have no effect.
+    The latter only keep settings that are there. Bindings that do not count (`tenants`) have no effect. With `unseen_tenants`, other
+    bindings may need what is set: nothing is released.
     """
     if managed_elsewhere(workload) or workload.halted("promoting"):
         return SettingsPlan()
     kind = kinds[workload.key.kind]
     desired = _desired(workload, tenants(workload, bindings))
+    if unseen_tenants:
+        desired = {entry: _Desired(value) for entry, value in _values(workload).items() if _solely_ours(workload, entry)} | desired
     recorded = _recorded(workload)
     former = _former(desired, recorded, workload)
     if _in_sync(workload, desired, recorded, former):

@@ -125,7 +125,7 @@ def _entry(raw: Mapping[str, Any]) -> EnvEntry:
     value = raw.get("value") or ""
     if raw.get("valueFrom"):
         return EnvEntry(raw["name"], None, from_source=True)
-    if _REFERENCE.search(value):
+    if _REFERENCE.search(value, 0, value.rfind(")") + 1):  # without a `)`, a long value of many `$(` would take minutes
         return EnvEntry(raw["name"], None, from_source=True, written=value)
     return EnvEntry(raw["name"], value)
 

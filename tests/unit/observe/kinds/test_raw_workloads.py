@@ -123,7 +123,16 @@ def test_the_settings_of_a_controller_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("value", "known"),
-    [("$(BASE),custom", False), ("a$$$(B)", False), ("$$(BASE)", True), ("a$(B", True), ("$B", True), ("$$$$(B)", True)],
+    [
+        ("$(BASE),custom", False),
+        ("a$$$(B)", False),
+        ("$$(BASE)", True),
+        ("a$(B", True),
+        ("$B", True),
+        ("$$$$(B)", True),
+        ("$(" * 50_000, True),
+    ],
+    ids=["one", "after an escape", "escaped", "not closed", "without brackets", "escaped twice", "very many"],
 )
 def test_a_value_that_takes_in_another_variable_is_not_known(value: str, *, known: bool) -> None:
     (container,) = reduce_workload(GATEWAY, deployment(1, {"name": "KONG_PLUGINS", "value": value})).containers

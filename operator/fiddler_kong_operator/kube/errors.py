@@ -26,10 +26,11 @@ MESSAGE_LIMIT: Final = 1024
 _CONFLICT: Final = re.compile(r'conflicts? with "([^"]*)"')
 _UNKNOWN: Final = re.compile(r'unknown field "([^"]*)"')
 _DENIALS: Final = {
-    Denial.QUOTA: re.compile("exceeded quota: "),
-    Denial.DRY_RUN: re.compile('^admission webhook "[^"]*" does not support dry run'),
-    Denial.PERMISSION: re.compile(r'^\S+( "\S*")? is forbidden: User "\S*" cannot '),
+    (403, Denial.QUOTA): re.compile("exceeded quota: "),
+    (403, Denial.PERMISSION): re.compile(r'^\S+( "\S*")? is forbidden: User "\S*" cannot '),
+    (400, Denial.DRY_RUN): re.compile('^admission webhook "[^"]*" does not support dry run'),
 }
+"""The server's words, by HTTP status."""
 
 FORBIDDEN: Final = 403
 _STATUS_CONFLICT: Final = 409
@@ -94,7 +95,7 @@ def _conflict(text: str, status: Mapping[str, Any]) -> FiddlerKongError:
 def _refused(text: str, code: int, message: str) -> Refused:
     """The refusal, with what the server's whole message says about its cause."""
     fields = frozenset(_UNKNOWN.findall(message))
-    denials = (denial for denial, pattern in _DENIALS.items() if code == FORBIDDEN and pattern.search(message))
+    denials = (denial for (status, denial), pattern in _DENIALS.items() if code == status and pattern.search(message))
     return Refused(text, code, Denial.SCHEMA if fields else next(denials, Denial.OTHER), fields)
 
 

@@ -138,11 +138,24 @@ def test_a_read_of_a_secret_that_fails_says_why() -> None:
         (403, 'secrets "keys" is forbidden: User "op" cannot delete resource "secrets" in API group ""', Denial.PERMISSION),
         (403, 'secrets "keys" is forbidden: ValidatingAdmissionPolicy \'a\' denied request: User "op" cannot do that', Denial.OTHER),
         (403, 'admission webhook "a.example.com" denied the request: no', Denial.OTHER),
+        (400, 'admission webhook "a.example.com" does not support dry run', Denial.DRY_RUN),
+        (403, 'admission webhook "a.example.com" denied the request: it does not support dry run', Denial.OTHER),
         (400, 'KongPlugin in version "v1" cannot be handled as a KongPlugin: strict decoding error: unknown field "x"', Denial.SCHEMA),
         (422, f'patch: Invalid value: "{"x" * 5000}": strict decoding error: unknown field "x"', Denial.SCHEMA),
         (400, "the body of the request was in an unknown format", Denial.OTHER),
     ],
-    ids=["quota", "permission", "permission for one object", "policy", "webhook", "unknown field", "unknown field in a patch", "other"],
+    ids=[
+        "quota",
+        "permission",
+        "permission for one object",
+        "policy",
+        "webhook",
+        "no dry run",
+        "dry run in a denial",
+        "unknown field",
+        "field in a patch",
+        "other",
+    ],
 )
 def test_causes_with_different_remedies_are_told_apart(code: int, message: str, denial: Denial) -> None:
     found = error(code, message)

@@ -77,8 +77,11 @@ class Installations:
             self._marked.add(key)
         elif key in self._marked:
             self._leave(binding, other)
-        elif key not in self._unanswered or other in self._gone or self._is_unanswered(binding):
+        elif key not in self._unanswered or other in self._gone:
             await self._take(binding, other)
+        elif self._is_unanswered(binding):
+            await self._take(binding, other)
+            self._gone.add(other)
         return LOOK if key in self._unanswered else 0.0
 
     def _leave(self, binding: Binding, other: str) -> None:
@@ -94,10 +97,7 @@ class Installations:
         answered = binding.status.get("observedGeneration") == binding.generation
         since = None if answered else self._unanswered[binding.key] or self._clock()
         self._unanswered[binding.key] = since
-        if since is None or self._clock() - since < LOOK:
-            return False
-        self._gone.add(binding.status["installation"])
-        return True
+        return since is not None and self._clock() - since >= LOOK
 
     async def _take(self, binding: Binding, other: str) -> None:
         logger.info("%s: taken over from the installation %s", binding.key, other, extra={"object": str(binding.key)})

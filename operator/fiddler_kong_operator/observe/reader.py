@@ -83,10 +83,13 @@ class Reader:
     def has_unseen_tenants(self, workload: Workload) -> bool:
         """Whether bindings that the operator does not see may need the workload's settings.
 
-        These are bindings of a namespace that its owner allows and the operator does not watch, or where it may not list bindings.
+        These are bindings of a namespace that may use it, and that the operator does not watch or where it may not list bindings.
         """
-        unwatched = bool(self._namespaces) and not granted_namespaces(workload) <= {*self._namespaces, ""}
-        return unwatched or bool(self._cache.problems(BINDING))
+        allowed = granted_namespaces(workload) - {""} | {workload.key.namespace}
+        if "*" in allowed:
+            return bool(self._namespaces) or bool(self._cache.problems(BINDING))
+        watched = self._namespaces or allowed
+        return any(namespace not in watched or not self._cache.readable(BINDING, namespace) for namespace in allowed)
 
     def _visible(self, key: ObjectKey) -> bool:
         return not self._namespaces or key.namespace in self._namespaces

@@ -212,7 +212,8 @@ class Surroundings:
         places = self._cache.indexes.naming[about] if about.kind == KONG_PLUGIN.name else [about]
         if any(self._cache.version(key) > self._cache.version(event) for key in (about, *places)):
             return False
-        if any(place.kind not in _CLASSED for place in places):  # consumers, which any gateway may serve
+        consumers = (self._cache.value(place, ConsumerFacts) for place in places)
+        if any(consumer and consumer.ingress_class in (None, ingress_class) for consumer in consumers):
             return True
         return any(self._is_served(target, ingress_class) for target in self._attachables(places))
 

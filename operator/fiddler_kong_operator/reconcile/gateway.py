@@ -19,7 +19,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
 from fiddler_kong_operator.plan.gateway.env import SETTINGS
-from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, plan_settings, spelled_out
+from fiddler_kong_operator.plan.gateway.settings_plan import SettingsPlan, disowning_patch, lacks_values, plan_settings, spelled_out
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS, WorkloadKind
 from fiddler_kong_operator.plan.snapshot import Binding
 from fiddler_kong_operator.plan.workload import Workload
@@ -102,12 +102,17 @@ class GatewayReconciler:
         if workload is None or plan.action == "nothing":
             self._unneeded_since.pop(key, None)
             self._outcomes.note(key, None)
-            return None
+            return REFUSED_RETRY if self._outcomes.keeps(key) else None
         wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(workload, plan) or self._pace(workload, plan)
         return wait or await self._write(workload, plan)
 
     def _plan(self, workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
-        return plan_settings(workload, bindings, unseen_tenants=self._reader.has_unseen_tenants(workload))
+        """The plan, without a release of what bindings may need that the operator does not see."""
+        plan = plan_settings(workload, bindings)
+        unseen = plan.action != "nothing" and self._reader.has_unseen_tenants(workload)
+        kept = plan_settings(workload, bindings, unseen_tenants=True) if unseen else plan
+        self._outcomes.kept(workload.key, kept=kept != plan)
+        return kept
 
     def _yield(self, workload: Workload, rival: Binding) -> float:
         """Leave a workload alone that another installation's binding uses; returns the seconds until the next look."""
@@ -123,6 +128,7 @@ class GatewayReconciler:
         """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
         self._applied.pop(key, None)
         self._limiter.forget(key)
+        self._outcomes.kept(key, kept=False)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds until the settings may be released; 0 for an apply."""
@@ -202,7 +208,7 @@ class GatewayReconciler:
     async def _again(self, key: ObjectKey) -> float | None:
         """Seconds until another try where a write succeeded and the settings are still not right: a webhook removed them from it."""
         workload, bindings = await self._reader.gather_workload(key)
-        return SOON if workload and self._plan(workload, bindings).action != "nothing" else None
+        return SOON if workload and lacks_values(workload, self._plan(workload, bindings)) else None
 
     def _count_restart(self, workload: Workload, plan: SettingsPlan) -> None:
         """Count a restart if the pod template differs from the one before the write."""

@@ -30,6 +30,7 @@ class GatewayOutcomes:
         """`wake` is called with a workload's key when its outcome changed, `on_rollout` with each write that replaces its pods."""
         self._failures: dict[ObjectKey, Finding] = {}
         self._progress: dict[ObjectKey, str] = {}
+        self._kept: set[ObjectKey] = set()
         self._wake = wake
         self._on_rollout = on_rollout
 
@@ -45,6 +46,19 @@ class GatewayOutcomes:
             self._progress[key] = shown
         if shown and before not in {None, shown}:
             logger.info("%s: %s", key, shown, extra={"object": str(key)})
+
+    def kept(self, workload: ObjectKey, *, kept: bool) -> None:
+        """Note whether settings stay that no binding needs which the operator sees. No binding tells this; only the log does."""
+        if kept and workload not in self._kept:
+            self._kept.add(workload)
+            text = "%s: settings that no visible binding needs are kept: others may need them"
+            logger.info(text, workload, extra={"object": str(workload)})
+        elif not kept:
+            self._kept.discard(workload)
+
+    def keeps(self, workload: ObjectKey) -> bool:
+        """Whether settings stay there for bindings that the operator does not see."""
+        return workload in self._kept
 
     def failure(self, workload: ObjectKey | None) -> Finding | None:
         """Why the settings could not be written; None where they could."""

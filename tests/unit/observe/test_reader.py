@@ -316,25 +316,26 @@ async def test_a_plugin_of_a_namespace_that_is_not_watched_is_not_taken_for_the_
 
 
 @pytest.mark.parametrize(
-    ("grant", "watched", "expected"),
+    ("grant", "watched", "unwatched", "unlisted"),
     [
-        ("ai", ("ai", "kong"), False),
-        ("ai, shop", ("ai", "kong"), True),
-        ("*", ("ai", "kong"), True),
-        ("*", (), False),
-        (None, ("kong",), False),
+        ("ai", ("ai", "kong"), False, True),
+        ("ai, shop", ("ai", "kong"), True, True),
+        ("shop", ("shop", "kong", "ai"), False, False),
+        ("*", ("ai", "kong"), True, True),
+        ("*", (), False, True),
+        (None, ("kong", "ai"), False, False),
     ],
 )
-async def test_bindings_of_namespaces_that_are_not_watched_may_use_a_gateway_if_its_owner_allows_them(
-    grant: str | None, watched: tuple[str, ...], *, expected: bool
+async def test_bindings_that_are_not_seen_may_use_a_gateway_if_its_owner_allows_their_namespace(
+    grant: str | None, watched: tuple[str, ...], *, unwatched: bool, unlisted: bool
 ) -> None:
     desk = Desk(binding(), deployment(annotations={names.GRANT_ANNOTATION: grant} if grant else {}), namespaces=watched)
     workload = desk.cache.value(GATEWAY, Workload)
     assert workload
-    assert desk.reader.has_unseen_tenants(workload) is expected
+    assert desk.reader.has_unseen_tenants(workload) is unwatched
 
     desk.cache.set_forbidden(BINDING, "ai", "no")
-    assert desk.reader.has_unseen_tenants(workload)
+    assert desk.reader.has_unseen_tenants(workload) is unlisted
 
 
 async def test_a_list_in_another_namespace_is_none_of_the_bindings_though_it_names_its_plugin() -> None:
@@ -421,6 +422,7 @@ LIMITED = ingress("shop", 1, plugins="limits")
         ((refusal(),), ["alice"]),
         ((refusal("limits", kind="KongPlugin"), plugin("limits"), LIMITED), ["limits"]),
         ((refusal("limits", kind="KongPlugin"), plugin("limits"), consumer("alice", 1, plugins="limits", namespace="ai")), ["limits"]),
+        ((refusal("limits", kind="KongPlugin"), plugin("limits"), consumer("a", 1, "limits", ingress_class="nginx", namespace="ai")), []),
         ((refusal("limits", kind="KongPlugin"), plugin("limits")), []),
         ((refusal("limits", kind="KongPlugin"), plugin("limits", 6), LIMITED), []),
         ((refusal("limits", kind="KongPlugin"), plugin("limits"), ingress("shop", 1, plugins="limits", ingress_class="nginx")), []),
@@ -435,6 +437,7 @@ LIMITED = ingress("shop", 1, plugins="limits")
         "of a kind that shows no class",
         "a plugin on a list",
         "a plugin of a consumer",
+        "a plugin of a consumer of another class",
         "a plugin on no list any more",
         "a plugin that was changed since",
         "a plugin of another class",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -12,7 +13,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.workload import Workload
-from fiddler_kong_operator.reconcile.gateway import RELEASE_DELAY, REVERT_LIMIT, SOON
+from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY, RELEASE_DELAY, REVERT_LIMIT, SOON
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, ROLLED_OUT
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
@@ -37,13 +38,17 @@ async def test_missing_settings_are_applied_once_without_force() -> None:
     assert stage.failure == ("", "")
 
 
-async def test_nothing_is_released_while_there_may_be_bindings_that_are_not_seen() -> None:
+async def test_nothing_is_released_while_there_may_be_bindings_that_are_not_seen(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     stage = await borrowed()
     stage.cache.set_forbidden(BINDING, "beta", "no")
     for _ in range(2):
-        assert await stage.reconcile() is None
+        assert await stage.reconcile() == REFUSED_RETRY
         await elapse(RELEASE_DELAY)
-    assert stage.writes == []
+    assert (stage.writes, [line for line in caplog.messages if "are kept" in line]) == (
+        [],
+        [f"{GATEWAY}: settings that no visible binding needs are kept: others may need them"],
+    )
 
     stage.cache.set_forbidden(BINDING, "beta", None)
     await stage.reconcile()
@@ -62,6 +67,15 @@ async def test_a_write_without_effect_is_repeated_and_told_in_the_end() -> None:
     await stage.reconcile()
 
     assert stage.failure[0] == "GatewaySettingsReverted"
+
+
+async def test_a_write_whose_values_are_there_is_not_repeated_though_another_keeps_our_note() -> None:
+    stage = GatewayStage({SAMPLING_RATE: "0.5"})
+    note = json.dumps({"proxy": {"KONG_DATABASE": "off"}})
+    stage.change(GATEWAY, annotations={names.GRANT_ANNOTATION: "*", names.FORMER_SETTINGS_ANNOTATION: note})
+    stage.bind(conflicts="Override")
+
+    assert await stage.reconcile() is None
 
 
 def _without_ours(raw: Manifest) -> None:

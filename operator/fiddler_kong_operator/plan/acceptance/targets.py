@@ -230,6 +230,10 @@ def _why_unknown(snapshot: Snapshot, target: Attachable, name: str) -> str:
     danger = "Of a type that the binding attaches, it would freeze the gateway."
     where = f"the annotation {names.KONG_PLUGINS_ANNOTATION}" if name in target.plugins else "the filters of its rules"
     remedy = f"Create it, or take {name} out of {where}"
+    namespace, elsewhere, _ = name.rpartition(":")
+    if elsewhere:
+        watch = f"if the operator watches only some namespaces, let an administrator add {namespace} (chart value watchNamespaces)"
+        return f", but the operator sees no such KongPlugin in namespace {namespace}. {danger} {remedy}; or, {watch}."
     if snapshot.cluster_plugins_readable:
         return f", but there is no KongPlugin or KongClusterPlugin of that name. {danger} {remedy}."
     return (

@@ -41,7 +41,7 @@ from .process import is_unfit
 from .tenancy import tenants
 from .workload_kinds import WORKLOADS, WorkloadKind
 
-__all__ = ["SettingsPlan", "disowning_patch", "plan_settings", "spelled_out"]
+__all__ = ["SettingsPlan", "disowning_patch", "lacks_values", "plan_settings", "spelled_out"]
 
 _Entry = tuple[str, str]
 """(container, name of the env entry)."""
@@ -101,6 +101,12 @@ def plan_settings(
     force = any(setting.former is not None for setting in desired.values())
     apply = _apply_manifest(kind, workload, desired, former, pinned=force)
     return SettingsPlan(apply, _restoring_patch(kind, workload, desired, recorded), force)
+
+
+def lacks_values(workload: Workload, plan: SettingsPlan, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> bool:
+    """Whether the plan applies a value that the workload does not have."""
+    values, pod = _values(workload), kinds[workload.key.kind].pod(plan.apply or {})
+    return any(values.get((c["name"], entry["name"])) != entry["value"] for c in pod.get("containers") or () for entry in c["env"])
 
 
 def disowning_patch(observed: Manifest) -> Manifest | None:

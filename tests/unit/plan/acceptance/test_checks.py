@@ -379,6 +379,12 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
             "Create it, or take ghost out",
         ],
     ),
+    (
+        "a name of another namespace without a plugin",
+        attached("kong:ghost"),
+        "UnknownPlugin",
+        ["sees no such KongPlugin in namespace kong", "let an administrator add kong (chart value watchNamespaces)"],
+    ),
     ("a name without a plugin, where not all of ours are attached", attached("ghost", "assistant-opentelemetry"), "UnknownPlugin", []),
     (
         "a name that may be a plugin nobody lets us see",

@@ -104,7 +104,17 @@ class GatewayReconciler:
             self._outcomes.note(key, None)
             return REFUSED_RETRY if self._outcomes.keeps(key) else None
         wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(workload, plan) or self._pace(workload, plan)
-        return wait or await self._write(workload, plan)
+        try:
+            return wait or await self._write(workload, plan)
+        except Stale:
+            await self._read(key)
+            raise
+
+    async def _read(self, key: ObjectKey) -> None:
+        """Read a workload that has changed: the watch may lag behind, and a command has none."""
+        with contextlib.suppress(Gone):
+            live = await self._client.get(WORKLOADS[key.kind].kind, key.namespace, key.name)
+            self._feed.observe(live, lane=Lane.BACKGROUND)
 
     def _plan(self, workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
         """The plan, without a release of what bindings may need that the operator does not see."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.errors import Refused
+from fiddler_kong_operator.errors import Refused, Stale
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
@@ -211,6 +211,23 @@ async def test_a_rollout_that_begins_during_the_restoration_costs_one_more_patch
 
     assert (stage.env, stage.writes) == ({SAMPLING_RATE: "0.5"}, ["strategic_patch", "apply", "merge_patch", "merge_patch"])
     assert stage.managers == {"helm"}
+
+
+async def test_a_restoration_on_an_outdated_view_reads_the_workload_and_succeeds_without_the_watch() -> None:
+    """A command that cleans up has no watch."""
+    stage = GatewayStage({SAMPLING_RATE: "0.5"})
+    stage.bind(conflicts="Override")
+    await stage.reconcile()
+    stage.delete(ASSISTANT)
+    await stage.reconcile()
+    await elapse(RELEASE_DELAY)
+    stage.set_env("argocd", {"name": "KONG_LOG_LEVEL", "value": "info"}, seen=False)
+
+    with pytest.raises(Stale):
+        await stage.reconcile()
+    assert await stage.reconcile() is None
+
+    assert stage.env == {SAMPLING_RATE: "0.5", "KONG_LOG_LEVEL": "info"}
 
 
 @pytest.mark.parametrize("options", [{"management": "Verify"}, {"suspend": True}], ids=["Verify", "suspended"])

@@ -8,6 +8,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api.conditions import Finding
+from fiddler_kong_operator.plan.gateway.tenancy import namespaces_in_grant
 from fiddler_kong_operator.plan.keys import PluginKey
 from fiddler_kong_operator.plan.plugins import required_keys
 from fiddler_kong_operator.plan.snapshot import Snapshot
@@ -52,8 +53,8 @@ def _keys(snapshot: Snapshot) -> tuple[PluginKey, ...]:
 
 def _grant(snapshot: Snapshot) -> str:
     """Adds the binding's namespace to those that the workload already grants."""
-    present = (snapshot.workload.grant or "").split(",") if snapshot.workload else ()
-    namespaces = filter(None, (*(entry.strip() for entry in present), snapshot.binding.namespace))
+    present = namespaces_in_grant(snapshot.workload) if snapshot.workload else ()
+    namespaces = (*present, snapshot.binding.namespace)
     return _on_workload(snapshot, "annotate", f"{names.GRANT_ANNOTATION}={','.join(namespaces)}", "--overwrite")
 
 

@@ -13,7 +13,7 @@ from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Transi
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
-from fiddler_kong_operator.plan.gateway.tenancy import granted_namespaces, seniority
+from fiddler_kong_operator.plan.gateway.tenancy import seniority, tenant_namespaces
 from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, REFERENCE_GRANT, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.references import attach_targets, children_of, references_of, secrets_of
@@ -85,7 +85,7 @@ class Reader:
 
         These are bindings of a namespace that may use it, and that the operator does not watch or where it may not list bindings.
         """
-        allowed = granted_namespaces(workload) - {""} | {workload.key.namespace}
+        allowed = tenant_namespaces(workload)
         if "*" in allowed:
             return bool(self._namespaces) or bool(self._cache.problems(BINDING))
         watched = self._namespaces or allowed

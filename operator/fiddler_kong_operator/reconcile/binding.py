@@ -94,15 +94,13 @@ class BindingReconciler:
         """
         started = self._clock()
         if wait := await self._installations.wait(key):
-            self._probes.forget(key)
-            self._first_answers.forget(key)
+            self._stop_probing(key)
             self._refusals.forget(key)
             self._reporter.forget(key)
             return wait
         snapshot = await self._reader.gather(key)
         if snapshot is None or snapshot.binding.deleting:
-            self._probes.forget(key)
-            self._first_answers.forget(key)
+            self._stop_probing(key)
             if snapshot and (names.FINALIZER in snapshot.binding.finalizers or build_removal(snapshot).attachments):
                 return await self._remove(snapshot, started)
             self._forget(key)
@@ -132,6 +130,11 @@ class BindingReconciler:
         if failure:
             raise failure
         return min(filter(None, (held, result.wake)), default=None)
+
+    def _stop_probing(self, key: ObjectKey) -> None:
+        """The binding is left, deleted or gone."""
+        self._probes.forget(key)
+        self._first_answers.forget(key)
 
     def _forget(self, key: ObjectKey) -> None:
         """The binding is gone."""

@@ -99,10 +99,11 @@ class GatewayReconciler:
         if workload is None or workload.halted("promoting"):  # the end of a promotion ends its refusals
             self._refused.end(key)
         plan = self._plan(workload, bindings) if workload else SettingsPlan()
+        self._outcomes.kept(key, kept=plan.kept)
         if workload is None or plan.action == "nothing":
             self._unneeded_since.pop(key, None)
             self._outcomes.note(key, None)
-            return REFUSED_RETRY if self._outcomes.keeps(key) else None
+            return REFUSED_RETRY if plan.kept else None
         wait = self._grace(key, plan) or self._refusal(key, plan) or self._pause(workload, plan) or self._pace(workload, plan)
         try:
             return wait or await self._write(workload, plan)
@@ -117,12 +118,7 @@ class GatewayReconciler:
             self._feed.observe(live, lane=Lane.BACKGROUND)
 
     def _plan(self, workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
-        """The plan, without a release of what bindings may need that the operator does not see."""
-        plan = plan_settings(workload, bindings)
-        unseen = plan.action != "nothing" and self._reader.has_unseen_tenants(workload)
-        kept = plan_settings(workload, bindings, unseen_tenants=True) if unseen else plan
-        self._outcomes.kept(workload.key, kept=kept != plan)
-        return kept
+        return plan_settings(workload, bindings, unseen_tenants=self._reader.has_unseen_tenants(workload))
 
     def _yield(self, workload: Workload, rival: Binding) -> float:
         """Leave a workload alone that another installation's binding uses; returns the seconds until the next look."""
@@ -138,7 +134,6 @@ class GatewayReconciler:
         """Forget the write history of a deleted or unreferenced workload: a later conflict over its settings is a new one."""
         self._applied.pop(key, None)
         self._limiter.forget(key)
-        self._outcomes.kept(key, kept=False)
 
     def _grace(self, key: ObjectKey, plan: SettingsPlan) -> float:
         """Seconds until the settings may be released; 0 for an apply."""

@@ -56,10 +56,6 @@ class GatewayOutcomes:
         elif not kept:
             self._kept.discard(workload)
 
-    def keeps(self, workload: ObjectKey) -> bool:
-        """Whether settings stay there for bindings that the operator does not see."""
-        return workload in self._kept
-
     def failure(self, workload: ObjectKey | None) -> Finding | None:
         """Why the settings could not be written; None where they could."""
         return self._failures.get(workload) if workload else None

@@ -215,7 +215,7 @@ async def test_a_route_that_is_ready_stays_so_without_a_write_whatever_others_of
     assert await stage.converge() == []
 
 
-async def test_a_refusal_that_somebody_else_writes_into_the_status_does_not_count() -> None:
+async def test_a_refusal_that_another_client_writes_into_the_status_does_not_count() -> None:
     stage = attaching()
     await stage.converge()
     generation = stage.cluster.objects[ASSISTANT]["metadata"]["generation"]

@@ -58,6 +58,8 @@ class SettingsPlan:
     it `spelled_out`."""
     force: bool = False
     """Force the apply: it takes over values of other managers, which it records."""
+    kept: bool = False
+    """Settings that none of the bindings needs stay, because others may need them."""
 
     @property
     def action(self) -> Literal["nothing", "apply", "release"]:
@@ -91,16 +93,16 @@ def plan_settings(
     if managed_elsewhere(workload) or workload.halted("promoting"):
         return SettingsPlan()
     kind = kinds[workload.key.kind]
-    desired = _desired(workload, tenants(workload, bindings))
-    if unseen_tenants:
-        desired = {entry: _Desired(value) for entry, value in _values(workload).items() if _solely_ours(workload, entry)} | desired
+    needed = _desired(workload, tenants(workload, bindings))
+    held = {e: _Desired(value) for e, value in _values(workload).items() if unseen_tenants and _solely_ours(workload, e)}
+    desired, kept = held | needed, not held.keys() <= needed.keys()
     recorded = _recorded(workload)
     former = _former(desired, recorded, workload)
     if _in_sync(workload, desired, recorded, former):
-        return SettingsPlan()
+        return SettingsPlan(kept=kept)
     force = any(setting.former is not None for setting in desired.values())
     apply = _apply_manifest(kind, workload, desired, former, pinned=force)
-    return SettingsPlan(apply, _restoring_patch(kind, workload, desired, recorded), force)
+    return SettingsPlan(apply, _restoring_patch(kind, workload, desired, recorded), force, kept)
 
 
 def lacks_values(workload: Workload, plan: SettingsPlan, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> bool:

@@ -15,7 +15,17 @@ from fiddler_kong_operator.plan.workload import Workload
 
 from .env import needed_lua
 
-__all__ = ["demand", "demanded_settings", "granted", "granted_namespaces", "seniority", "settings_rival", "tenancy_of", "tenants"]
+__all__ = [
+    "demand",
+    "demanded_settings",
+    "granted",
+    "namespaces_in_grant",
+    "seniority",
+    "settings_rival",
+    "tenancy_of",
+    "tenant_namespaces",
+    "tenants",
+]
 
 
 def granted(binding: Binding, workload: Workload) -> bool:
@@ -24,17 +34,22 @@ def granted(binding: Binding, workload: Workload) -> bool:
     The binding is in the workload's namespace, or a grant annotation names the binding's namespace (or `*`). The annotation may be on the
     workload, or on an object from which Kong Operator makes the workload: only there does an annotation last.
     """
-    return binding.namespace == workload.key.namespace or _is_named(binding.namespace, workload)
+    return not tenant_namespaces(workload).isdisjoint({"*", binding.namespace})
 
 
-def _is_named(namespace: str, workload: Workload) -> bool:
-    return not granted_namespaces(workload).isdisjoint({"*", namespace})
+def tenant_namespaces(workload: Workload) -> frozenset[str]:
+    """The namespaces whose bindings may use a workload: its own and the granted ones; `*` for all."""
+    return frozenset({workload.key.namespace}) | _granted_namespaces(workload)
 
 
-def granted_namespaces(workload: Workload) -> frozenset[str]:
-    """The namespaces in the grants on a workload, and on the objects from which Kong Operator makes it; `*` for all."""
-    allowed = frozenset(entry.strip() for entry in (workload.grant or "").split(","))
-    return allowed | (granted_namespaces(workload.owner) if workload.owner else frozenset())
+def _granted_namespaces(workload: Workload) -> frozenset[str]:
+    """Those in the grants on the workload, and on the objects from which Kong Operator makes it."""
+    return frozenset(namespaces_in_grant(workload)) | (_granted_namespaces(workload.owner) if workload.owner else frozenset())
+
+
+def namespaces_in_grant(workload: Workload) -> tuple[str, ...]:
+    """The entries of the grant on the workload itself, in its order; `*` for all."""
+    return tuple(entry for part in (workload.grant or "").split(",") if (entry := part.strip()))
 
 
 def seniority(binding: Binding) -> tuple[str, str, str]:

@@ -363,7 +363,7 @@ CASES: list[tuple[str, Snapshot, str, list[str]]] = [
         "Accepted",
         ["Service kong/assistant-openai also lists ghost: no plugin of that name is visible"],
     ),
-    ("a name without a plugin that somebody adds to our Service", own_service("assistant-opentelemetry", "ghost"), "Accepted", []),
+    ("a name without a plugin that another client adds to our Service", own_service("assistant-opentelemetry", "ghost"), "Accepted", []),
     (
         "a name without a plugin, where ours are attached",
         attached("ghost", *OURS),

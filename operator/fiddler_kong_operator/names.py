@@ -44,7 +44,7 @@ KONG_CONTROLLER: Final = "ingress-controllers.konghq.com/kong"
 """`spec.controller` of an IngressClass of Kong Ingress Controller."""
 
 KONG_PLUGINS_ANNOTATION: Final = "konghq.com/plugins"
-"""Kong's attachment list on a Service or Ingress: comma-separated plugin names."""
+"""Kong's plugin list on an object: comma-separated names."""
 
 FIELD_MANAGER: Final = "fiddler-kong-operator"
 """The field manager of every write, as `kubectl get --show-managed-fields` shows it."""

@@ -125,7 +125,7 @@ class Settings(BaseModel):
     """Lowest level that is logged."""
 
     resync_interval: float = Field(default=600.0, ge=1)
-    """Seconds between resyncs, which compare the cache with a fresh list of bindings to find lost deletions; jittered by 10 %."""
+    """Seconds between resyncs, which compare the cache with a fresh list of bindings to find lost deletions; stretched by up to 10 %."""
 
     drain_timeout: float = Field(default=20.0, ge=0)
     """Seconds that running reconciliations get to finish after SIGTERM."""

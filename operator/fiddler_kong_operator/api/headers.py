@@ -7,19 +7,19 @@ from typing import Annotated, Final
 from .rules import unlike
 from .types import HeaderName
 
-__all__ = ["CREDENTIAL_HEADERS", "FRAMING_HEADERS", "KeyHeader", "ShownHeader"]
+__all__ = ["KeyHeader", "ShownHeader"]
 
-FRAMING_HEADERS: Final = ("connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
+_FRAMING_HEADERS: Final = ("connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade")
 """A value chosen by a binding's author could change where a request goes or ends, on connections that others share."""
 
-CREDENTIAL_HEADERS: Final = ("api-key", "apikey", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key")
+_CREDENTIAL_HEADERS: Final = ("api-key", "apikey", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-goog-api-key")
 """Clients send their keys in these headers; Fiddler would show the keys."""
 
-KeyHeader = Annotated[HeaderName, unlike(f"(?i:{'|'.join(FRAMING_HEADERS)})", "must not be a header that HTTP itself uses, such as Host")]
+KeyHeader = Annotated[HeaderName, unlike(f"(?i:{'|'.join(_FRAMING_HEADERS)})", "must not be a header that HTTP itself uses, such as Host")]
 """A header in which Kong may send a key."""
 
 ShownHeader = Annotated[
     HeaderName,
-    unlike(f"(?i:{'|'.join(CREDENTIAL_HEADERS)})", "must not be a header that carries credentials: Fiddler would show them"),
+    unlike(f"(?i:{'|'.join(_CREDENTIAL_HEADERS)})", "must not be a header that carries credentials: Fiddler would show them"),
 ]
 """A header whose value may be shown."""

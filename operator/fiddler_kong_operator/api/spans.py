@@ -10,9 +10,9 @@ from .headers import ShownHeader
 from .rules import Rule, at_least, form
 from .types import ApiModel
 
-__all__ = ["DEFAULT_SESSION_HEADER", "Attribute", "Sessions", "Tracing"]
+__all__ = ["Attribute", "Sessions", "Tracing"]
 
-DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
+_DEFAULT_SESSION_HEADER: Final = "X-Fiddler-Conversation-Id"
 
 _KEY: Final = r"[A-Za-z][A-Za-z0-9_.-]*"
 
@@ -53,7 +53,7 @@ class Sessions(ApiModel):
     no conversation id is written on the spans; every call is a session of its own, unless the client itself traces with an OpenTelemetry
     SDK."""
 
-    headers: Annotated[tuple[ShownHeader, ...], _DISTINCT] = Field(default=(DEFAULT_SESSION_HEADER,), min_length=1, max_length=8)
+    headers: Annotated[tuple[ShownHeader, ...], _DISTINCT] = Field(default=(_DEFAULT_SESSION_HEADER,), min_length=1, max_length=8)
     """Request headers in which clients may send the conversation id. The first of them with a usable id counts: printable ASCII, at most
     256 characters."""
 

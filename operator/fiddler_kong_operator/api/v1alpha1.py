@@ -121,7 +121,7 @@ class Gateway(ApiModel):
 
     management: Literal["Apply", "Verify"] = "Apply"
     """Who configures the gateway. `Apply`: the operator sets KONG_TRACING_INSTRUMENTATIONS, KONG_TRACING_SAMPLING_RATE and
-    KONG_UNTRUSTED_LUA on the workload, whose pods are then replaced once. `Verify`: the operator never writes to the workload; it reports
+    KONG_UNTRUSTED_LUA on the workload, whose pods are then replaced once. `Verify`: the operator sets nothing on the workload; it reports
     what is missing, with the Helm values to set. It adds no plugins to an HTTPRoute in `attachTo` either, but reports the YAML to add."""
 
     conflicts: Literal["Refuse", "Override"] = "Refuse"

@@ -28,8 +28,6 @@ __all__ = ["diff", "restarts", "verb"]
 CHANGES: Final = f"{REDACTED} (changes)"
 """Shown for the new value of an entry in a Secret, if it changes."""
 
-_LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
-
 
 def diff(change: Change) -> list[str]:
     """The lines of a unified diff; none where only fields differ that the operator does not decide, such as a status."""

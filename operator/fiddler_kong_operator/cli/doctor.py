@@ -49,7 +49,7 @@ _PAUSE: Final = 2.0
     show_default=True,
     help="Lowest severity for exit code 1.",
 )
-@click.option("--wait", is_flag=True, help="Look again until nothing is found, or --timeout is over.")
+@click.option("--wait", is_flag=True, help="Look again until nothing reaches the threshold, or --timeout is over.")
 @click.option("--timeout", type=Seconds(min=0), default=120.0, show_default=True, help="Seconds that --wait lasts at most.")
 @click.option(
     "-f",

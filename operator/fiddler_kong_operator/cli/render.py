@@ -54,8 +54,7 @@ def render(file: TextIO, format_: str, output: str, namespace: str, name: str | 
         raise click.UsageError(f"{title(file)} holds no {names.KIND}{f' named {name}' if name else ''}.")
     if format_ == "kong" and len(bindings) > 1:
         raise click.UsageError(f"{title(file)} holds several bindings; a Kong file has room for one. Choose with --binding.")
-    probe = read_probe(options)
-    endpoints = EndpointPolicy(allow_http=probe.allow_http, allowed_addresses=probe.allowed_addresses)
+    endpoints = EndpointPolicy.of(read_probe(options))
     around = Surroundings.gather(bindings, [d for d in documents if d.kind != names.KIND], namespace, endpoints)
     outcomes = [_RENDERERS[format_](binding, around) for binding in bindings]
     _tell_ignored(documents)

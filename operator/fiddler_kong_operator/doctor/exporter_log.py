@@ -16,12 +16,12 @@ from .evidence import Export
 
 __all__ = ["read_log"]
 
-_PLUGIN: Final = re.compile(r"opentelemetry")
+_PLUGIN: Final = "opentelemetry"
 _FAILED: Final = re.compile(r"could not process entries: (?:.*?response error: (\d{3})\b)?")
 _DROPPED: Final = re.compile(r"queue entries were lost|queue full, dropping")
 
 _UNAUTHORIZED: Final = frozenset({"401", "403"})
-_PATIENCE: Final = "429"
+_RATE_LIMITED: Final = "429"
 _NOT_TAKEN: Final = frozenset("123")
 """First digits of answers that name no fault. Kong takes only 200 for a success, and sends the batch again after any other."""
 
@@ -30,13 +30,12 @@ def read_log(pod: ObjectKey, text: str) -> Export:
     """The troubles of the exporter in these lines."""
     counts: Counter[str] = Counter()
     statuses: dict[str, str] = {}
-    for line in text.splitlines():
-        failed = _FAILED.search(line) if _PLUGIN.search(line) else None
-        if failed:
+    for line in (line for line in text.splitlines() if _PLUGIN in line):
+        if failed := _FAILED.search(line):
             name = _trouble(failed[1])
             counts[name] += 1
             statuses |= {name: failed[1]} if failed[1] else {}
-        elif _PLUGIN.search(line) and _DROPPED.search(line):
+        elif _DROPPED.search(line):
             counts["SpansDropped"] += 1
     return Export(pod, dict(counts), statuses)
 
@@ -48,4 +47,4 @@ def _trouble(status: str | None) -> str:
         return "ExportUnauthorized"
     if status[0] in _NOT_TAKEN:
         return "ExportNotTaken"
-    return "ExportRefused" if status.startswith("4") and status != _PATIENCE else "ExportFailing"
+    return "ExportRefused" if status.startswith("4") and status != _RATE_LIMITED else "ExportFailing"

@@ -24,7 +24,7 @@ __all__ = ["Installation"]
 
 
 @dataclass(frozen=True, slots=True)
-class Installation:
+class AccountCheck:
     """The flags of `fiddler-kong run`, by the same names, with which the operator was started."""
 
     namespaces: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from fiddler_kong_operator.plan.snapshot import Attachable, Binding
 
 from .running import Level, Seat, Way
 
-__all__ = ["find_ways", "ways_of", "ways_to"]
+__all__ = ["find_ways", "ways_of"]
 
 _DEFAULT_CLASS = "kong"
 
@@ -26,16 +26,16 @@ def ways_of(cache: Cache, binding: Binding) -> tuple[Way, ...]:
         return ()
     starts = dict.fromkeys(entry_of(binding, r) if r.expose else carrier_of(binding, r) for r in binding.spec.routes)
     ingress_class = binding.spec.gateway.ingress_class_name
-    return tuple(way for start in starts for way in ways_to(cache, start, ingress_class))
+    return tuple(way for start in starts for way in _ways_to(cache, start, ingress_class))
 
 
 def find_ways(cache: Cache, namespace: str, name: str) -> tuple[Way, ...]:
     """The ways through the Ingress, HTTPRoute or Service of that name: where several kinds have it, through each."""
     found = (ObjectKey(kind.name, namespace, name) for kind in (INGRESS, HTTP_ROUTE, SERVICE))
-    return tuple(dict.fromkeys(way for key in found for way in ways_to(cache, key)))
+    return tuple(dict.fromkeys(way for key in found for way in _ways_to(cache, key)))
 
 
-def ways_to(cache: Cache, key: ObjectKey, ingress_class: str | None = None) -> Iterator[Way]:
+def _ways_to(cache: Cache, key: ObjectKey, ingress_class: str | None = None) -> Iterator[Way]:
     """The ways through one object. A Service to which nothing leads is a way that no call takes."""
     if key.kind != SERVICE.name:
         route = cache.value(key, Attachable)

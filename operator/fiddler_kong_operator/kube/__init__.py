@@ -1,1 +1,1 @@
-"""The machinery of any controller: client, informer, queue, election, recorder, metrics. Knows no Kong; only `overlay` knows bindings."""
+"""The machinery of any controller: client, informer, queue, election, recorder, metrics. Knows no binding and no Kong."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -26,7 +27,6 @@ class ServerClock:
 
     def answered(self, date: str | None) -> None:
         """Take the Date header of an answer that just arrived; one that is missing or malformed changes nothing."""
-        try:
-            self._ahead = parsedate_to_datetime(date).timestamp() - self._monotonic() if date else self._ahead
-        except ValueError:
-            return
+        with contextlib.suppress(ValueError):
+            if date:
+                self._ahead = parsedate_to_datetime(date).timestamp() - self._monotonic()

@@ -36,7 +36,7 @@ FORBIDDEN: Final = 403
 _STATUS_CONFLICT: Final = 409
 _INVALID: Final = 422
 SERVER_ERROR: Final = 500
-_PATIENCE: Final = frozenset({401, 408, 429})
+_RETRIED: Final = frozenset({401, 408, 429})
 _MALFORMED: Final = "failed to create typed patch object"
 """The server answers an apply that does not fit the schema with 500 (seen on 1.36), although a retry cannot help."""
 
@@ -75,7 +75,7 @@ def error_of(call: Call, code: int, status: Mapping[str, Any], retry_after: str 
         return Gone(text)
     if code == 410:  # noqa: PLR2004 - HTTP
         return Expired(text)
-    if _malformed(status) or (code < SERVER_ERROR and code not in _PATIENCE):
+    if _malformed(status) or (code < SERVER_ERROR and code not in _RETRIED):
         return _refused(text, code, str(status.get("message", "")))
     return Transient(text, _seconds(retry_after, status), code)
 

@@ -111,7 +111,8 @@ class Informer:
         self._version = ""
         self._refusals = 0
         self._failing_since: float | None = None
-        self._told = False
+        self.forbidden = False
+        """It cannot be watched, and the sink was told."""
         self._watch_refused = False  # whether the last refusal was of a watch: a list that succeeds does not end it
         self.synced = asyncio.Event()
         """Set once the kind was listed, or found not to be installed, forbidden or broken."""
@@ -119,11 +120,6 @@ class Informer:
         """The kind is not installed."""
         self.last_activity = clock()
         """When the API server last answered, on `clock`."""
-
-    @property
-    def forbidden(self) -> bool:
-        """It cannot be watched, and the sink was told."""
-        return self._told
 
     @property
     def name(self) -> str:
@@ -201,9 +197,9 @@ class Informer:
         return ABSENT
 
     def _permitted(self) -> None:
-        if self._told:
+        if self.forbidden:
             self._sink.forbidden(self.kind, self._namespace, None)
-        self._refusals, self._watch_refused, self._told, self._failing_since = 0, False, False, None
+        self._refusals, self._watch_refused, self.forbidden, self._failing_since = 0, False, False, None
 
     def _failed(self, error: Transient) -> None:
         """Tell the sink if the API server keeps failing to list an optional kind: only the bindings that name it are then held back.
@@ -224,9 +220,9 @@ class Informer:
 
     def _tell(self, problem: str) -> None:
         self._sink.forbidden(self.kind, self._namespace, problem)
-        if not self._told:
+        if not self.forbidden:
             logger.error("%s", problem)
-        self._told = True
+        self.forbidden = True
         self.synced.set()
 
     def _refused(self, error: Refused) -> float:

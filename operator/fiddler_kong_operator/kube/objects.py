@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-__all__ = ["EVENT", "LEASE", "Kind", "Manifest", "ObjectKey", "seconds_of", "version_of"]
+__all__ = ["EVENT", "LEASE", "Kind", "Manifest", "ObjectKey", "seconds_of", "shown_time", "version_of"]
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -88,3 +88,8 @@ def seconds_of(moment: str | None) -> float:
         return datetime.fromisoformat(moment).timestamp() if moment else 0.0
     except ValueError:
         return 0.0
+
+
+def shown_time(seconds: float) -> str:
+    """Seconds since the epoch as Kubernetes writes a time."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -68,7 +68,7 @@ class Overlay(Client):
         key, raw = kind.key(raw), _given(raw)
         live = await self._find(kind, key)
         if live is None:
-            made = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            made = shown_time(self.clock())
             assumed = created_by(_ASSUMED_BY, _with_metadata(raw, uid=self._uid(), generation=1, creationTimestamp=made))
         else:
             generation = live["metadata"].get("generation", 0)
@@ -88,7 +88,7 @@ class Overlay(Client):
         """Assume that a person deleted an object, which waits for its finalizers; returns the outcome. Gone where it does not exist."""
         live = await self.get(kind, namespace, name)
         key = kind.key(live)
-        deleted = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        deleted = shown_time(self.clock())
         return self._taken(key, _with_metadata(live, deletionTimestamp=deleted))
 
     async def get(self, kind: Kind, namespace: str, name: str, /) -> Manifest:

@@ -31,9 +31,6 @@ logger: Final = logging.getLogger(__name__)
 class Poller:
     """The wanted objects of one kind. `run` never returns; cancel it to stop."""
 
-    absent: Final = False
-    """Only kinds of the core API are polled."""
-
     def __init__(  # noqa: PLR0913 - the seams of a test
         self,
         client: Client,

@@ -18,7 +18,7 @@ CUT: Final = " [...] "
 _SHORTEST: Final = 6
 """Values below this length are not looked for: they would match by chance."""
 
-_BLOT: Final = "[redacted]"
+_REDACTED: Final = "[redacted]"
 _QUOTED: Final = re.compile(r'(Invalid value: )"(?:[^"\\]|\\.)*"')
 """The API server quotes a value, or a whole patch, that fails validation."""
 
@@ -33,7 +33,7 @@ def redact(text: str, values: Iterable[bytes]) -> str:
     """
     forms = {form for value in values for form in _forms(value) if len(form) >= _SHORTEST}
     for form in sorted(forms, key=len, reverse=True):
-        text = CUT.join(_without_ends(part, form) for part in text.replace(form, _BLOT).split(CUT))
+        text = CUT.join(_without_ends(part, form) for part in text.replace(form, _REDACTED).split(CUT))
     return text
 
 
@@ -42,8 +42,8 @@ def redact_secret(text: str, body: Any, *shown: str) -> str:
 
     `shown` are words that are no values, such as the Secret's name.
     """
-    text = _QUOTED.sub(rf"\1{_BLOT}", redact(text, values_of(body)))
-    return _TOKEN.sub(lambda found: found[0] if found[0] in shown else _BLOT, text)
+    text = _QUOTED.sub(rf"\1{_REDACTED}", redact(text, values_of(body)))
+    return _TOKEN.sub(lambda found: found[0] if found[0] in shown else _REDACTED, text)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -61,9 +61,9 @@ def _without_ends(part: str, form: str) -> str:
     """
     lengths = range(min(len(form) - 1, len(part)), _SHORTEST - 1, -1)
     end = next((length for length in lengths if part.endswith(form[:length])), 0)
-    part = part[: len(part) - end] + (_BLOT if end else "")
+    part = part[: len(part) - end] + (_REDACTED if end else "")
     start = next((length for length in lengths if part.startswith(form[-length:])), 0)
-    return (_BLOT if start else "") + part[start:]
+    return (_REDACTED if start else "") + part[start:]
 
 
 def values_of(body: Any) -> Iterator[bytes]:

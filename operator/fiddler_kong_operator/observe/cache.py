@@ -35,7 +35,7 @@ TOMBSTONES: Final = 4096
 """Deleted uids that are remembered."""
 
 _ACROSS: Final = frozenset({HTTP_ROUTE.name, REFERENCE_GRANT.name})
-"""Kinds whose objects concern bindings of other namespaces: where they cannot be watched in one, they all are looked at again."""
+"""Kinds whose objects concern bindings of other namespaces: if one cannot be watched in a namespace, every binding is requeued."""
 
 _NONE: Final[frozenset[ObjectKey]] = frozenset()
 
@@ -134,7 +134,7 @@ class Cache:
         """Note that a write of content with the digest `wanted` produced the cached version, defaults and webhooks included."""
         record = self._records.find(key)
         if record and record.child and record.resource_version == resource_version:
-            self._records.put(key, record.with_child(record.child.defaulted(wanted)))
+            self._records.put(key, replace(record, child=record.child.defaulted(wanted)))
 
     # Content
 

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 
 from sortedcontainers import SortedDict
 
-from fiddler_kong_operator.plan.gateway.tenancy import demand, demanded_settings, seniority
+from fiddler_kong_operator.plan.gateway.tenancy import demand, settings_demand, seniority
 from fiddler_kong_operator.plan.snapshot import Binding
 
 __all__ = ["DemandGroups"]
@@ -47,9 +47,9 @@ class DemandGroups:
 
     def rivals(self, binding: Binding) -> tuple[Binding, ...]:
         """The other representatives; none where all bindings demand the same settings, because these cannot clash."""
-        own = demanded_settings(binding.spec) if binding.spec else None
+        own = settings_demand(binding.spec) if binding.spec else None
         others = tuple(oldest for oldest in self.representatives() if oldest.key != binding.key)
-        return others if any(other.spec and demanded_settings(other.spec) != own for other in others) else ()
+        return others if any(other.spec and settings_demand(other.spec) != own for other in others) else ()
 
     def represents(self, binding: Binding) -> bool:
         """Whether the binding is the oldest of its group, or would be if it were put."""

@@ -39,10 +39,6 @@ class Record:
         """The resourceVersion as a number, -1 where it is not one."""
         return version_of(self.resource_version)
 
-    def with_child(self, child: Child) -> Record:
-        """The same record with other ownership facts."""
-        return replace(self, child=child)
-
 
 class Index(Generic[K, V]):
     """A map from a key to the set of values that refer to it. A key without values takes no memory."""

@@ -16,7 +16,6 @@ from .snapshot import Attachable, Binding, Snapshot
 
 __all__ = [
     "ENTRIES",
-    "NO_CLASS",
     "PATTERN_PREFIX",
     "Place",
     "attach_targets",
@@ -58,7 +57,7 @@ _LONGEST: Final = 257
 _DEEPEST: Final = 8
 """Levels of an exposed path below which longer paths are found."""
 
-NO_CLASS: Final = ""
+_NO_CLASS: Final = ""
 """A class that each HTTPRoute has besides its Gateways, because it is not known which of Kong's gateways serve a Gateway."""
 
 ENTRIES: Final = (INGRESS, HTTP_ROUTE)
@@ -106,7 +105,7 @@ def place_of(binding: Binding, expose: Expose) -> Place:
 def nearby_places(binding: Binding, expose: Expose) -> frozenset[Place]:
     """Places with this host and path that the same Kong may serve: those of any HTTPRoute and, with a Gateway, of the ingress class."""
     host_and_path = place_of(binding, expose)[1:]
-    classes = {NO_CLASS, *((binding.spec.gateway.ingress_class_name,) if binding.spec and expose.gateway_ref else ())}
+    classes = {_NO_CLASS, *((binding.spec.gateway.ingress_class_name,) if binding.spec and expose.gateway_ref else ())}
     return frozenset((name, *host_and_path) for name in classes)
 
 
@@ -117,21 +116,21 @@ def classes_of(target: Attachable) -> tuple[str, ...]:
 
 def served_places(target: Attachable) -> frozenset[Place]:
     """The places that an Ingress or HTTPRoute serves; none for an Ingress without a class."""
-    classes = (NO_CLASS, *target.gateways) if target.key.kind == HTTP_ROUTE.name else classes_of(target)
+    classes = (_NO_CLASS, *target.gateways) if target.key.kind == HTTP_ROUTE.name else classes_of(target)
     return frozenset((name, host, _plain(path)) for name in classes for host, path in target.rules)
 
 
 def places_above(target: Attachable) -> frozenset[Place]:
-    """The places with a shorter path, some of whose calls go to an Ingress or HTTPRoute: Kong takes the longest path that begins a call's.
+    """The places with a shorter path from which an Ingress or HTTPRoute takes calls, because Kong chooses the longest path that matches.
 
-    Without `/`, which stands for all calls that nothing else takes. An HTTPRoute has them without class only: all `nearby_places` do.
+    `/` is left out: it is the fallback for all calls. Those of an HTTPRoute have the class `_NO_CLASS`, which all `nearby_places` include.
     """
-    name = NO_CLASS if target.key.kind == HTTP_ROUTE.name else target.ingress_class
+    name = _NO_CLASS if target.key.kind == HTTP_ROUTE.name else target.ingress_class
     return frozenset((name, host, above) for host, path in target.rules for above in _above(path)) if name is not None else frozenset()
 
 
 def _above(path: str) -> Iterator[str]:
-    """At most `_DEEPEST` paths, as long as those that can be exposed: anybody can write an Ingress with a path of a megabyte."""
+    """The shorter paths, at most `_DEEPEST`: any user can create an Ingress with a path of a megabyte."""
     labels = path[:_LONGEST].rstrip("/").split("/") if not path.startswith(PATTERN_PREFIX) else []
     return ("/".join(labels[:length]) for length in range(2, min(len(labels), _DEEPEST + 2)))
 

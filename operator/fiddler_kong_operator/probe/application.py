@@ -15,7 +15,7 @@ import aiohttp
 from .sessions import read_at_most
 from .target import ProbeTarget
 
-__all__ = ["Application", "Known", "judge_application", "read_application"]
+__all__ = ["Application", "Known", "read_application"]
 
 NAME_LIMIT: Final = 256
 ANSWER_LIMIT: Final = 64 * 1024
@@ -48,12 +48,12 @@ async def read_application(session: aiohttp.ClientSession, target: ProbeTarget) 
     try:
         async with session.get(url, allow_redirects=False) as response:
             body = await read_at_most(response, ANSWER_LIMIT)
-            return judge_application(response.status, body, target.key)
+            return _judge_application(response.status, body, target.key)
     except (aiohttp.ClientError, OSError):
         return Application(Known.UNSURE)
 
 
-def judge_application(status: int, body: bytes, key: str) -> Application:
+def _judge_application(status: int, body: bytes, key: str) -> Application:
     """The result for an answer. A name that repeats the key is not shown."""
     if status == TOO_MANY or status >= 500:  # noqa: PLR2004 - the class of server errors
         return Application(Known.UNSURE)

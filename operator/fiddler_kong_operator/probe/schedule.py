@@ -1,4 +1,4 @@
-"""When each server is asked. Bindings say which target they want; equal targets are asked once for all of them.
+"""Schedules the requests to each server. Bindings with equal targets share one request.
 
 A target with a good result is asked again after the interval. Another one is asked after the retry interval, doubled on each further such
 result up to the interval, and never earlier than its Retry-After. All pauses have 10 % jitter. Only a changed result wakes bindings.
@@ -26,7 +26,7 @@ from fiddler_kong_operator.settings import ProbeSettings, Settings
 
 from .target import Answer, ProbeTarget
 
-__all__ = ["CHANGE_LIMIT", "CHANGE_WINDOW", "PATIENCE", "AskObserver", "Pace", "ProbeSchedule", "ProbeState", "Schedule", "SpanSchedule"]
+__all__ = ["CHANGE_LIMIT", "CHANGE_WINDOW", "UNANSWERED_LIMIT", "AskObserver", "Pace", "ProbeSchedule", "ProbeState", "Schedule", "SpanSchedule"]
 
 logger: Final = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ SPARE: Final = 2
 """Slots that a single namespace cannot use: while its slow endpoints hold the rest, other namespaces are asked at once. With one spare, a
 single slow endpoint of a second namespace would use it up; each further spare slows a lone namespace by an eighth."""
 
-PATIENCE: Final = 3
-"""Unanswered looks for spans in a row after which the spans last seen count no more."""
+UNANSWERED_LIMIT: Final = 3
+"""Unanswered queries for spans in a row after which the spans last seen no longer count."""
 
 _REACHABLE: Final = "Reachable"
 _EXPORTED: Final = frozenset({_REACHABLE, "ApplicationNotFound"})
@@ -275,12 +275,12 @@ class SpanSchedule(Schedule[Arrivals]):
         return result.look.value
 
     def _kept(self, former: Arrivals | None, answer: Answer[Arrivals]) -> Arrivals:
-        """The result last read, until `PATIENCE` looks in a row are unanswered; then the result of the last of these, which stays.
+        """The result last read, until `UNANSWERED_LIMIT` looks in a row are unanswered; then the result of the last of these, which stays.
 
         Later unanswered looks may have other texts, and a text alone must not cause a write to every status.
         """
         if answer.result.look is not Look.UNANSWERED or former is None:
             return answer.result
-        if former.look is Look.READ and former.unanswered + 1 < PATIENCE:
+        if former.look is Look.READ and former.unanswered + 1 < UNANSWERED_LIMIT:
             return replace(former, unanswered=former.unanswered + 1)
         return former if former.look is Look.UNANSWERED else answer.result

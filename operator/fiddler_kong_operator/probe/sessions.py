@@ -25,9 +25,9 @@ from .resolver import NameResolver, Resolve
 from .target import ProbeTarget
 from .trust import TrustStore
 
-__all__ = ["LONGEST_RETRY_AFTER", "Sessions", "read_at_most"]
+__all__ = ["Sessions", "read_at_most"]
 
-LONGEST_RETRY_AFTER: Final = 3600.0
+_LONGEST_RETRY_AFTER: Final = 3600.0
 _RATE_LIMITED: Final = frozenset({429, 503})
 """Statuses with a Retry-After that counts."""
 
@@ -41,16 +41,15 @@ class Sessions:
         `wall_clock` returns seconds since the epoch.
         """
         self._settings = settings
-        self._own_resolver = NameResolver(threads) if resolve is None else None
-        self._resolve: Resolve = resolve or self._own_resolver or NameResolver(1)
+        self._names = NameResolver(threads)
+        self._resolve: Resolve = resolve or self._names
         self._now = wall_clock
         self.trust = TrustStore(settings.ca_file)
         """The certificates that the sessions trust."""
 
     def close(self) -> None:
         """Release the resolver's threads."""
-        if self._own_resolver:
-            self._own_resolver.close()
+        self._names.close()
 
     async def addresses(self, endpoint: Endpoint) -> tuple[str, ...]:
         """The checked addresses of an endpoint; RefusedAddress, or OSError or UnicodeError (a label that DNS cannot hold)."""
@@ -125,4 +124,4 @@ def _seconds(value: str, now: float) -> float | None:
 
 
 def _bounded(seconds: float | None) -> float | None:
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+    return None if seconds is None else min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

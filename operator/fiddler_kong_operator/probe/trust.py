@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from pathlib import Path
 from typing import Final
@@ -28,11 +29,9 @@ class TrustStore:
 
     def context(self) -> ssl.SSLContext:
         """The context to connect with. While a changed bundle cannot be read, the former context stays in use."""
-        try:
+        with contextlib.suppress(OSError):  # ssl.SSLError is one too
             if self._modified() != self._stamp:
                 self._context, self._stamp = self._load(), self._modified()
-        except OSError:  # ssl.SSLError is one too
-            return self._context
         return self._context
 
     def lenient(self) -> ssl.SSLContext:

@@ -1,7 +1,7 @@
-"""Whether spans arrive in Fiddler: schedules looks for them, tells the results, and requeues the bindings that would show another one.
+"""Schedules the queries for spans in Fiddler, and requeues the bindings whose status would change.
 
-A look never delays a pass: a status shows the result of the last look. After a restart, the result that an earlier process wrote for the
-same spec counts until the first look, so that a restart writes nothing.
+A query never delays a pass: a status shows the result of the last query. After a restart, the result that an earlier process wrote for the
+same spec counts until the first query, so that a restart writes nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +28,6 @@ SPREAD: Final = 60.0
 """Most seconds over which the requeues of one application's bindings are spread; a few bindings follow one another by a second."""
 
 AskForSpans = Callable[[ProbeTarget], Awaitable[Answer[Arrivals]]]
-
-
-class Requeue(Protocol):
-    """Queues keys in a lane, after a delay in seconds."""
-
-    def __call__(self, keys: Iterable[ObjectKey], lane: Lane, delay: float, /) -> None:
-        """Queue them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +71,7 @@ class ArrivalsDesk:
         await self._schedule.run()
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone, or has no usable key."""
+        """Forget a binding."""
         self._schedule.forget(key)
         self._targets.pop(key, None)
         self._told.pop(key, None)

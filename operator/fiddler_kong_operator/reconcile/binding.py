@@ -122,7 +122,7 @@ class BindingReconciler:
         key = snapshot.binding.key
         failure = _failure(snapshot, result)
         if failure is None:
-            self._failures.end(key)
+            self._failures.forget(key)
         elif self._failures.is_brief(key, started, failure):
             raise failure
         served = count_served(snapshot, result.done, (*decision.prune, *result.held))
@@ -137,9 +137,9 @@ class BindingReconciler:
         self._first_answers.forget(key)
 
     def _forget(self, key: ObjectKey) -> None:
-        """The binding is gone."""
-        self._failures.end(key)
-        self._refused.end(key)
+        """Forget a binding."""
+        self._failures.forget(key)
+        self._refused.forget(key)
         self._refusals.forget(key)
         self._installations.forget(key)
         self._reporter.forget(key)

@@ -96,7 +96,7 @@ class Cleanup:
         return f"{key}: {why}" if why else None
 
     def _requeue(self, keys: Iterable[ObjectKey], _lane: object = None, delay: float | None = 0.0) -> None:
-        """Have the given ones among these keys reconciled after that many seconds (None: not); the earliest of several times counts."""
+        """Schedule those of the keys that `run` was given, after `delay` seconds (None: not at all). The earliest time counts."""
         if delay is None:
             return
         at = self._clock() + delay

@@ -76,7 +76,7 @@ def failures(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tu
 
 
 def _event(binding: Binding, kind: str, name: str, message: str, now: float) -> Manifest:
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = shown_time(now)
     digest = hashlib.blake2b(f"{binding.uid}{now}{name}".encode(), digest_size=8).hexdigest()
     return {
         "apiVersion": "v1",

@@ -70,8 +70,8 @@ class Failures:
         pause = error.retry_after or 0.0 if isinstance(error, Transient) else 0.0
         return not isinstance(error, (Refused, Stalled)) and max(self._clock() - since, pause) < BRIEF
 
-    def end(self, key: ObjectKey) -> None:
-        """Note a pass that did not fail, or the end of the binding."""
+    def forget(self, key: ObjectKey) -> None:
+        """Forget the failures of a binding: a pass did not fail, or the binding is gone."""
         self._since.pop(key, None)
 
 
@@ -96,7 +96,7 @@ class RefusedWrites(Generic[T]):
         until, result = self._current(key).get(writes, (0.0, None))
         return None if result is None else (result, until - self._clock())
 
-    def end(self, key: ObjectKey) -> None:
+    def forget(self, key: ObjectKey) -> None:
         """Forget the refusals of an object."""
         self._kept.pop(key, None)
 

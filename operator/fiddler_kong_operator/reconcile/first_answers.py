@@ -1,4 +1,4 @@
-"""The trace endpoint's answer until this process has asked for the first time: a restart must not flap a status, nor write it twice."""
+"""Shows the former process's probe result until this process has its own, so that a restart neither flaps a status nor writes it twice."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from fiddler_kong_operator.api.conditions import REASONS, ConditionType
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult
 
-__all__ = ["PATIENCE", "FirstAnswers"]
+__all__ = ["FIRST_ANSWER_WAIT", "FirstAnswers"]
 
-PATIENCE: Final = 2.0
+FIRST_ANSWER_WAIT: Final = 2.0
 """Seconds a first status may wait for the first probe: a new binding then costs one status write, not two."""
 
 _RESULTS: Final = frozenset(
@@ -30,7 +30,7 @@ class FirstAnswers:
         self._waiting_since: dict[ObjectKey, float] = {}
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone."""
+        """Forget a binding."""
         self._answered.discard(key)
         self._waiting_since.pop(key, None)
 
@@ -48,7 +48,7 @@ class FirstAnswers:
             self._waiting_since.pop(key, None)
             return 0.0
         since = self._waiting_since.setdefault(key, self._clock())
-        return max(0.0, since + PATIENCE - self._clock())
+        return max(0.0, since + FIRST_ANSWER_WAIT - self._clock())
 
 
 def _recorded(binding: Binding) -> ProbeResult | None:

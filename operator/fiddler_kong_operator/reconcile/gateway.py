@@ -28,7 +28,7 @@ from .failures import RefusedWrites
 from .gateway_outcomes import GatewayOutcomes
 from .installations import Installations
 
-__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "REVERT_LIMIT", "SOON", "GatewayReconciler"]
+__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "REVERT_LIMIT", "REPEAT", "GatewayReconciler"]
 
 RELEASE_DELAY: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function
@@ -53,7 +53,7 @@ gateway for all its users, and a binding can ask for another value as often as i
 DISOWN_ATTEMPTS: Final = 5
 """Attempts at the last of the writes that restore a value, before all of them are planned again."""
 
-SOON: Final = 1.0
+REPEAT: Final = 1.0
 """Seconds until a write is repeated that had no effect."""
 
 TAKING: Final = 5.0
@@ -97,7 +97,7 @@ class GatewayReconciler:
         if workload is None:
             self._forget_writes(key)
         if workload is None or workload.halted("promoting"):  # the end of a promotion ends its refusals
-            self._refused.end(key)
+            self._refused.forget(key)
         plan = self._plan(workload, bindings) if workload else SettingsPlan()
         self._outcomes.kept(key, kept=plan.kept)
         if workload is None or plan.action == "nothing":
@@ -213,7 +213,7 @@ class GatewayReconciler:
     async def _again(self, key: ObjectKey) -> float | None:
         """Seconds until another try where a write succeeded and the settings are still not right: a webhook removed them from it."""
         workload, bindings = await self._reader.gather_workload(key)
-        return SOON if workload and lacks_values(workload, self._plan(workload, bindings)) else None
+        return REPEAT if workload and lacks_values(workload, self._plan(workload, bindings)) else None
 
     def _count_restart(self, workload: Workload, plan: SettingsPlan) -> None:
         """Count a restart if the pod template differs from the one before the write."""

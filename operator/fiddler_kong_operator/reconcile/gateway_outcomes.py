@@ -1,4 +1,4 @@
-"""The outcomes of the writes to gateway workloads, as the bindings that name them tell these."""
+"""Remembers the last failed write to each gateway workload, for the conditions of its bindings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WRITTEN: Final = {"apply": "the operator's settings are set", "release": "the o
 class GatewayOutcomes:
     """The last failed write to each workload, for the bindings that name it, and the log of its transitions.
 
-    The bindings' conditions tell the same, but each binding for itself: thousands may name one workload.
+    The log has one line for each workload; thousands of bindings may repeat it in their conditions.
     """
 
     def __init__(self, wake: Callable[[ObjectKey], None], on_rollout: RolloutObserver = lambda _kind, _action: None) -> None:
@@ -48,7 +48,7 @@ class GatewayOutcomes:
             logger.info("%s: %s", key, shown, extra={"object": str(key)})
 
     def kept(self, workload: ObjectKey, *, kept: bool) -> None:
-        """Note whether settings stay that no binding needs which the operator sees. No binding tells this; only the log does."""
+        """Log, once, that settings are kept although no visible binding needs them. No condition shows this."""
         if kept and workload not in self._kept:
             self._kept.add(workload)
             text = "%s: settings that no visible binding needs are kept: others may need them"

@@ -48,7 +48,7 @@ class Installations:
         self._gone: set[str] = set()
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone."""
+        """Forget a binding."""
         self._marked.discard(key)
         self._unanswered.pop(key, None)
 

@@ -41,8 +41,8 @@ class Passes:
         """Why settings could not be written."""
         kind = Installations if own else _Whichever
         installations = kind(own or "rehearsal", cache, applier, _ignore, clock)
-        probes = ProbeSchedule(_ask_nobody, ProbeSchedule.pace(ProbeSettings()), _ignore, clock=clock)
-        arrivals = ArrivalsDesk(_ask_nobody, Settings(arrivals=ArrivalsSettings(interval=0)), _ignore, clock)
+        probes = ProbeSchedule(_never_ask, ProbeSchedule.pace(ProbeSettings()), _ignore, clock=clock)
+        arrivals = ArrivalsDesk(_never_ask, Settings(arrivals=ArrivalsSettings(interval=0)), _ignore, clock)
         reporter = Reporter(applier, self.outcomes, arrivals, _ignore, clock, installations.own)
         self._bindings = BindingReconciler(reader, applier, probes, reporter, installations, clock)
         self._gateways = GatewayReconciler(client, feed, reader, self.outcomes, installations, clock)
@@ -73,5 +73,5 @@ def _ignore(*_: object) -> None:
     """These passes post no Events and start no probes."""
 
 
-async def _ask_nobody(*_: Any) -> NoReturn:
+async def _never_ask(*_: Any) -> NoReturn:
     raise AssertionError("these passes probe nothing")

@@ -28,5 +28,5 @@ class Refusals:
         self._found[binding.key] = binding.uid, refusal
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone."""
+        """Forget a binding."""
         self._found.pop(key, None)

@@ -19,7 +19,7 @@ from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.plugins import traces_endpoint
 from fiddler_kong_operator.plan.references import attach_targets
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult, Snapshot
-from fiddler_kong_operator.plan.status.compute import Details, conclude, shown_time
+from fiddler_kong_operator.plan.status.compute import Details, conclude
 from fiddler_kong_operator.write.applier import Applier
 
 from .arrivals import ArrivalsDesk
@@ -69,7 +69,7 @@ class Reporter:
         self._wanted: dict[ObjectKey, int] = {}
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone."""
+        """Forget a binding."""
         self._arrivals.forget(key)
         self._written.pop(key, None)
         self._wanted.pop(key, None)

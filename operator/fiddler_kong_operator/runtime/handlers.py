@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import kopf
 
-from fiddler_kong_operator.kube.client import PAGE
+from fiddler_kong_operator.kube.client import PAGE, WATCH_SECONDS
 from fiddler_kong_operator.kube.connection import Connection
 from fiddler_kong_operator.plan.kinds import BINDING
 
@@ -26,9 +26,6 @@ logger: Final = logging.getLogger(__name__)
 
 IDLE_TIMEOUT: Final = 0.05
 """kopf keeps a task for each object for this many seconds after its last event; the default of 5 s would keep thousands."""
-
-WATCH_SECONDS: Final = 240
-"""The server ends a watch after that many seconds; kopf itself ends one that is silent for 70 s (bookmarks come every minute)."""
 
 RELIST_PAUSE: Final = 1.0
 """Seconds before kopf lists again after an expired watch; its default of 0.1 could mean ten lists a second."""
@@ -47,15 +44,15 @@ class _NoMemory(kopf.DiffBaseStorage):
         pass
 
 
-def register(registry: kopf.OperatorRegistry, operator: Operator, connection: Connection, pace: Pace | None = None) -> None:
+def register(registry: kopf.OperatorRegistry, operator: Operator, connection: Connection) -> None:
     """Register the operator's handlers in `registry`. kopf's requests use sessions of `connection`."""
-    paced = pace or Pace()
+    pace = Pace()
 
     @kopf.on.startup(registry=registry)
     async def configure(settings: kopf.OperatorSettings, **_: object) -> None:
         settings.posting.enabled = False
         settings.scanning.disabled = True  # or kopf watches every CustomResourceDefinition, which needs another permission
-        settings.watching.server_timeout = WATCH_SECONDS
+        settings.watching.server_timeout = WATCH_SECONDS  # kopf itself ends a watch that is silent for 70 s (bookmarks come every minute)
         settings.watching.reconnect_backoff = RELIST_PAUSE
         settings.watching.chunk_size = PAGE
         settings.queueing.idle_timeout = IDLE_TIMEOUT
@@ -67,8 +64,8 @@ def register(registry: kopf.OperatorRegistry, operator: Operator, connection: Co
 
     @kopf.on.login(registry=registry)
     async def login(**_: object) -> kopf.AiohttpSession:
-        await paced.wait("login")
-        session = connection.open_session(paced, response_class=ShallowResponse)
+        await pace.wait("login")
+        session = connection.open_session(pace, response_class=ShallowResponse)
         return kopf.AiohttpSession(server=connection.server, aiohttp_session=session)
 
     @kopf.on.probe(registry=registry, id="operator")

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 from fiddler_kong_operator.settings import LogFormat
 
-__all__ = ["JsonFormatter", "TextFormatter", "configure_logging", "printable"]
+__all__ = ["configure_logging", "printable"]
 
 _KOPFS: Final = frozenset({"settings", "k8s_skip"})
 """Attributes that kopf adds to its records for its own handlers, such as all of its settings."""
@@ -26,7 +26,7 @@ _SILENCED: Final = ("kopf._core.reactor.running", "kopf._core.reactor.orchestrat
 """Loggers that only add tracebacks when `runtime.startup` has logged why the process ends."""
 
 
-class JsonFormatter(logging.Formatter):
+class _JsonFormatter(logging.Formatter):
     """One JSON object a line: ts (RFC 3339, UTC), level, logger, message, the record's extras, and exception if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -43,7 +43,7 @@ class JsonFormatter(logging.Formatter):
         return printable(json.dumps(content, default=str, ensure_ascii=False))
 
 
-class TextFormatter(logging.Formatter):
+class _TextFormatter(logging.Formatter):
     """A line for people: time, level, logger, message and the extras as `key=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -60,7 +60,7 @@ class TextFormatter(logging.Formatter):
 def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None = None) -> None:
     """Send all logs to the stream (stderr by default). The last call counts."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

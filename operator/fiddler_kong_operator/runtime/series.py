@@ -1,4 +1,4 @@
-"""Series of single bindings and endpoints: a bounded number, those first that need a person."""
+"""Metrics of single bindings and endpoints: a bounded number, those first that need attention."""
 
 from __future__ import annotations
 

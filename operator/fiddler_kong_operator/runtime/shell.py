@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 
 import kopf
 
@@ -43,11 +43,9 @@ class Shell:
         self._tasks: Collection[asyncio.Task[None]] = ()
         register(self._registry, operator, connection)
 
-    @contextlib.asynccontextmanager
-    async def waiting(self) -> AsyncIterator[None]:
-        """Answer /healthz in kopf's place before `start`; CannotListen if it cannot be served."""
-        async with StartingServer(self._settings.health_host, self._settings.health_port):
-            yield
+    def waiting(self) -> StartingServer:
+        """A context that answers /healthz in kopf's place before `start`; CannotListen if it cannot be served."""
+        return StartingServer(self._settings.health_host, self._settings.health_port)
 
     async def start(self) -> None:
         """Start kopf's tasks; CannotListen if /healthz cannot be served, which kopf would notice only after it has begun to work."""

@@ -13,6 +13,7 @@ from typing import Any
 from fiddler_kong_operator.errors import FiddlerKongError, Gone, NotLeader, Refused, Stale, Stalled
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.redaction import redact
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.plan.kinds import BINDING, OWNED, SECRET
 from fiddler_kong_operator.plan.objects.desired import Attachment, BindingPlan, Desired
@@ -20,7 +21,6 @@ from fiddler_kong_operator.plan.snapshot import Binding, Child, Snapshot
 
 from .merging import status_patch
 from .objects import ObjectWriter
-from .redaction import redact
 
 __all__ = ["Applier"]
 
@@ -68,11 +68,12 @@ class Applier:
                 await _all_of(self._trim(desired, snapshot, on_write) for desired in plan.objects if desired.key.kind == SECRET.name)
             self._looked_at.add(snapshot.binding.key)
         except FiddlerKongError as error:
-            error.args = (redact(str(error), snapshot),)
+            keys = (key for secret in snapshot.secrets.values() for key in (secret or {}).values())
+            error.args = (redact(str(error), keys),)
             raise
 
     def forget(self, key: ObjectKey) -> None:
-        """The binding is gone."""
+        """Forget a binding."""
         self._looked_at.discard(key)
 
     async def _take_back(

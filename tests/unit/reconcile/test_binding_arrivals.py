@@ -8,8 +8,7 @@ from fiddler_kong_operator.kube.objects import seconds_of
 from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Sighting
 from fiddler_kong_operator.plan.status.arriving import COARSENESS
-from fiddler_kong_operator.plan.status.compute import shown_time
-from fiddler_kong_operator.probe.schedule import PATIENCE
+from fiddler_kong_operator.probe.schedule import UNANSWERED_LIMIT
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.reconcile.arrivals import SPREAD
 from fiddler_kong_operator.settings import ArrivalsSettings, Settings
@@ -228,7 +227,7 @@ async def test_some_looks_without_an_answer_change_nothing() -> None:
     stage.spans = Arrivals(Look.UNANSWERED, problem="answers 500")
     looks = len(stage.looked)
 
-    while len(stage.looked) < looks + PATIENCE - 1:
+    while len(stage.looked) < looks + UNANSWERED_LIMIT - 1:
         await elapse(1)
     assert stage.news == []
     await elapse(INTERVAL)

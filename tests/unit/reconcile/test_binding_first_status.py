@@ -10,7 +10,7 @@ import pytest
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.gateway.verify_depth import VERIFY_DEPTH
 from fiddler_kong_operator.probe.target import ProbeTarget
-from fiddler_kong_operator.reconcile.first_answers import PATIENCE
+from fiddler_kong_operator.reconcile.first_answers import FIRST_ANSWER_WAIT
 from tests.unit.observe.objects import ASSISTANT, FIDDLER, binding, spec
 from tests.unit.reconcile.stages import UNAUTHORIZED, WANTED, Stage, elapse, exposing, surroundings
 
@@ -18,11 +18,11 @@ from tests.unit.reconcile.stages import UNAUTHORIZED, WANTED, Stage, elapse, exp
 async def test_a_first_status_waits_for_the_first_probe_while_the_objects_do_not() -> None:
     stage = exposing(answer=None)
 
-    assert await stage.reconcile() == PATIENCE
+    assert await stage.reconcile() == FIRST_ANSWER_WAIT
     assert [line.split()[0] for line in stage.drain()] == ["create"] * 6
 
     await elapse(0.5)
-    assert await stage.reconcile() == PATIENCE - 0.5
+    assert await stage.reconcile() == FIRST_ANSWER_WAIT - 0.5
     assert stage.log == []
 
 
@@ -30,7 +30,7 @@ async def test_the_wait_for_the_first_probe_ends() -> None:
     stage = exposing(answer=None)
     await stage.reconcile()
     stage.drain()
-    await elapse(PATIENCE)
+    await elapse(FIRST_ANSWER_WAIT)
 
     assert await stage.reconcile() is None
 
@@ -56,10 +56,10 @@ async def test_a_binding_created_again_waits_again() -> None:
     await stage.reconcile()
     stage.delete(ASSISTANT)
     await stage.reconcile()
-    await elapse(PATIENCE)
+    await elapse(FIRST_ANSWER_WAIT)
     stage.put(binding(uid="uid-another"))
 
-    assert await stage.reconcile() == PATIENCE
+    assert await stage.reconcile() == FIRST_ANSWER_WAIT
 
 
 async def test_a_binding_with_a_status_does_not_wait_for_a_new_target() -> None:
@@ -106,8 +106,8 @@ async def test_after_a_restart_the_first_answer_counts() -> None:
 async def test_after_a_restart_a_result_that_is_not_about_this_spec_or_not_known_does_not_count(changes: dict[str, Any]) -> None:
     stage = await restarted(**changes)
 
-    assert await stage.reconcile() == PATIENCE
-    await elapse(PATIENCE)
+    assert await stage.reconcile() == FIRST_ANSWER_WAIT
+    await elapse(FIRST_ANSWER_WAIT)
     await stage.reconcile()
 
     assert stage.log == ["status"]

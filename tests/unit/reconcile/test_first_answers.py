@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult
-from fiddler_kong_operator.reconcile.first_answers import PATIENCE, FirstAnswers
+from fiddler_kong_operator.reconcile.first_answers import FIRST_ANSWER_WAIT, FirstAnswers
 from tests.unit.plan.situations import make_binding
 
 FOUND = ProbeResult("Unauthorized", "Not fine.", None)
@@ -84,9 +84,9 @@ def test_a_first_status_waits_and_the_wait_ends() -> None:
     waits = []
     for _ in range(4):
         waits.append(desk.wait())
-        desk.now += PATIENCE / 2
+        desk.now += FIRST_ANSWER_WAIT / 2
 
-    assert waits == [PATIENCE, PATIENCE / 2, 0.0, 0.0]
+    assert waits == [FIRST_ANSWER_WAIT, FIRST_ANSWER_WAIT / 2, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(("binding", "latest", "asked"), [(FRESH, FOUND, True), (recorded(), None, True), (FRESH, None, False)])
@@ -105,18 +105,18 @@ def test_a_binding_that_has_had_an_answer_does_not_wait_again() -> None:
 def test_the_wait_starts_again_for_a_binding_that_was(meanwhile: str) -> None:
     desk = Desk()
     desk.wait()
-    desk.now += PATIENCE
+    desk.now += FIRST_ANSWER_WAIT
     if meanwhile == "deleted":
         desk.answers.forget(FRESH.key)
     else:
         desk.wait(asked=False)
 
-    assert desk.wait() == PATIENCE
+    assert desk.wait() == FIRST_ANSWER_WAIT
 
 
 def test_each_binding_waits_for_itself() -> None:
     desk = Desk()
     desk.wait()
-    desk.now += PATIENCE
+    desk.now += FIRST_ANSWER_WAIT
 
-    assert desk.wait(make_binding(name="other")) == PATIENCE
+    assert desk.wait(make_binding(name="other")) == FIRST_ANSWER_WAIT

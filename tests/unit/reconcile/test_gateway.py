@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.workload import Workload
-from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY, RELEASE_DELAY, REVERT_LIMIT, SOON
+from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY, RELEASE_DELAY, REVERT_LIMIT, REPEAT
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, ROLLED_OUT
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 
@@ -63,7 +63,7 @@ async def test_a_write_without_effect_is_repeated_and_told_in_the_end() -> None:
     stage = GatewayStage({"KONG_DATABASE": "off"})
     stage.cluster.defaults = _without_ours
 
-    assert [await stage.reconcile() for _ in range(REVERT_LIMIT)] == [SOON] * REVERT_LIMIT
+    assert [await stage.reconcile() for _ in range(REVERT_LIMIT)] == [REPEAT] * REVERT_LIMIT
     await stage.reconcile()
 
     assert stage.failure[0] == "GatewaySettingsReverted"

@@ -28,7 +28,6 @@ from .secrets import Secrets
 __all__ = ["Draft", "NamedRoute", "checked"]
 
 _MOST_OPERATIONS: Final = 16
-_MOST_OVERRIDES: Final = 16
 _OF_OVERRIDE: Final = re.compile(r"spec\.overrides(?:\[(\d+)\])?(?:\.patch\[(\d+)\])?[^ :]*:? ?")
 _OF_ROUTE: Final = re.compile(r"spec\.routes\[(\d+)\]\.?")
 

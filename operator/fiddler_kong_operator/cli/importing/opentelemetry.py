@@ -24,7 +24,6 @@ __all__ = ["Destination", "Given", "read_destination"]
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ORIGIN: Final = re.compile(r"https?://[A-Za-z0-9\[][A-Za-z0-9.:\[\]-]*")
 _COLLECTORS_PORT: Final = 4318
-_OWN_ATTRIBUTES: Final = ("service.name", "application.id")
 
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "connect_timeout": 1000,

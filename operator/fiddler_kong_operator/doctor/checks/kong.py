@@ -59,15 +59,14 @@ def _confirmed_at(case: Case) -> float:
 
 def _not_ready(case: Case) -> Iterator[Diagnosis]:
     for pod in case.neighbours.value or ():
-        if pod.controller and not pod.ready:
+        if not pod.ready:
             fix = kubectl(pod.key.namespace, "describe", "pod", pod.key.name)
             yield diagnose("ControllerNotReady", pod.key, f"{pod.key} is not ready.", fix)
 
 
 def _signs(case: Case) -> Iterator[str]:
     for pod in case.neighbours.value or ():
-        if pod.controller:
-            yield f"{pod.key} is ready"
+        yield f"{pod.key} is ready"
     if case.snapshot.taken_at:
         yield f"Kong took its configuration {case.snapshot.now - case.snapshot.taken_at:.0f} s ago"
     if case.snapshot.class_published:

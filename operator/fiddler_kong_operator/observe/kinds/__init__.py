@@ -9,7 +9,7 @@ from typing import Final
 from .attachables import ATTACHABLE_KINDS
 from .bindings import BINDINGS
 from .consumers import CONSUMER_KINDS
-from .contract import Source, WatchedKind
+from .contract import WatchedKind
 from .gateways import GATEWAY_KINDS
 from .ingress_classes import INGRESS_CLASSES
 from .plugins import CLUSTER_PLUGINS, PLUGINS
@@ -27,5 +27,5 @@ WATCHED: Final[Mapping[str, WatchedKind]] = MappingProxyType(
 )
 """Every watched kind by name."""
 
-INFORMED: Final = tuple(row for row in WATCHED.values() if row.source is Source.INFORMER)
+INFORMED: Final = tuple(row for row in WATCHED.values() if row is not BINDINGS)
 """The rows of the kinds that an informer lists and watches. Bindings come from kopf."""

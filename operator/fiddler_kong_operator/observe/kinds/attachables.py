@@ -20,10 +20,7 @@ from .contract import CHILD_VERBS, WatchedKind, changed
 __all__ = [
     "ATTACHABLE_KINDS",
     "all_bindings_if_frozen",
-    "attachable_triggers",
     "bindings_around",
-    "index_attachable",
-    "is_relevant",
     "reduce_attachable",
 ]
 
@@ -44,7 +41,7 @@ def _published_at(read: Attachable, metadata: Mapping[str, Any]) -> float:
     return max(map(seconds_of, written), default=0.0)
 
 
-def index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
+def _index_attachable(indexes: Indexes, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> None:
     """Move a Service, Ingress or HTTPRoute in the indexes."""
     indexes.naming.move(key, _named(old), _named(new))
     indexes.serving.move(key, served_places(old) if old else (), served_places(new) if new else ())
@@ -100,7 +97,7 @@ def _bindings_if_publishing_changed(records: Records, key: ObjectKey, ingress_cl
     return records.indexes.exposing_in[ingress_class] if records.indexes.published[ingress_class] <= {key} else ()
 
 
-def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
+def _attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None, new: Attachable | None) -> Iterator[ObjectKey]:
     """The bindings around an object that changed, and those that expose what it serves, before or now."""
     if not changed(old, new, "attached_at", "published_at"):
         return
@@ -116,7 +113,7 @@ def attachable_triggers(records: Records, key: ObjectKey, old: Attachable | None
                 yield from records.indexes.exposing_in[name]
 
 
-def is_relevant(target: Attachable) -> bool:
+def _is_relevant(target: Attachable) -> bool:
     """Whether it has plugins, places that an exposed route could clash with, or Services behind it, or is not Kong's (perhaps a child)."""
     return bool(target.plugins or target.rules or target.backends or target.foreign)
 
@@ -125,9 +122,9 @@ def _row(attachable: AttachableKind) -> WatchedKind:
     return WatchedKind(
         kind=attachable.kind,
         reduce=reduce_attachable,
-        index=index_attachable,
-        triggers=attachable_triggers,
-        keep=is_relevant,
+        index=_index_attachable,
+        triggers=_attachable_triggers,
+        keep=_is_relevant,
         verbs=CHILD_VERBS,
         why=f"Keep {attachable.kind.plural} of exposed routes; attach plugins to existing ones.",
         optional=attachable.optional,

@@ -123,5 +123,4 @@ BINDINGS: Final = WatchedKind(
     triggers=_triggers,
     verbs=(*WATCH_VERBS, "patch"),
     why="Read bindings; add and remove the operator's finalizer.",
-    source=Source.KOPF,
 )

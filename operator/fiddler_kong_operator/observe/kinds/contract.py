@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any, Final
 
 from fiddler_kong_operator.kube.objects import Kind, Manifest, ObjectKey
@@ -12,20 +11,13 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.records import Indexes, Records
 from fiddler_kong_operator.plan.kinds import OWNED
 
-__all__ = ["CHILD_VERBS", "WATCH_VERBS", "Source", "Urgency", "WatchedKind", "always", "changed", "never", "prompt"]
+__all__ = ["CHILD_VERBS", "WATCH_VERBS", "Urgency", "WatchedKind", "always", "changed", "never", "prompt"]
 
 Index = Callable[[Indexes, ObjectKey, Any, Any], None]
 Triggers = Callable[[Records, ObjectKey, Any, Any], Iterable[ObjectKey]]
 
 WATCH_VERBS: Final = ("get", "list", "watch")
 CHILD_VERBS: Final = (*WATCH_VERBS, "create", "patch", "delete")
-
-
-class Source(StrEnum):
-    """Where the events of a kind come from."""
-
-    INFORMER = "informer"
-    KOPF = "kopf"
 
 
 def always(_value: Any) -> bool:
@@ -74,7 +66,6 @@ class WatchedKind:
     verbs: tuple[str, ...] = WATCH_VERBS
     keep: Callable[[Any], bool] = always
     """Whether to keep a value of an object that no binding refers to."""
-    source: Source = Source.INFORMER
     urgency: Callable[[Any, Any], Urgency] = prompt
     """(old value, new value) -> how soon the bindings that a watched change concerns are reconciled."""
     optional: bool = False

@@ -28,7 +28,7 @@ def relatives(records: Records, key: ObjectKey, *values: Member | None) -> froze
 
 
 def concerned(records: Records, objects: Iterable[ObjectKey]) -> Iterator[ObjectKey]:
-    """Those of the objects that bindings name, and these bindings."""
+    """The objects among these that bindings name, and those bindings."""
     for key in objects:
         wanted_by = records.indexes.wanted_by[key]
         yield from (key, *wanted_by) if wanted_by else ()

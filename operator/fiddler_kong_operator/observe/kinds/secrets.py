@@ -14,13 +14,13 @@ from fiddler_kong_operator.plan import kinds
 
 from .contract import CHILD_VERBS, WatchedKind, never
 
-__all__ = ["SECRETS", "SecretValues", "reduce_secret"]
+__all__ = ["SECRETS", "reduce_secret"]
 
-SecretValues = dict[str, bytes]
+_SecretValues = dict[str, bytes]
 """The decoded `data` of a Secret."""
 
 
-def reduce_secret(_key: ObjectKey, raw: Manifest, _known: object = None) -> SecretValues:
+def reduce_secret(_key: ObjectKey, raw: Manifest, _known: object = None) -> _SecretValues:
     """The decoded values. A value that is not base64 (the API server admits none) counts as empty."""
     return {share(name): _decode(value) for name, value in (raw.get("data") or {}).items()}
 
@@ -32,7 +32,7 @@ def _decode(value: str | None) -> bytes:
         return b""
 
 
-def _triggers(records: Records, key: ObjectKey, old: SecretValues | None, new: SecretValues | None) -> Iterable[ObjectKey]:
+def _triggers(records: Records, key: ObjectKey, old: _SecretValues | None, new: _SecretValues | None) -> Iterable[ObjectKey]:
     return records.indexes.wanted_by[key] if old != new else ()
 
 

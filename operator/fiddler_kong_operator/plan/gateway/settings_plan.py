@@ -87,7 +87,7 @@ def plan_settings(
 ) -> SettingsPlan:
     """Plan the writes to one workload. `bindings` are all that name it, or an object that Kong Operator makes from it.
 
-    The latter only keep settings that are there. Bindings that do not count (`tenants`) have no effect. With `unseen_tenants`, other
+    Bindings that name such an object only keep settings that are present. Bindings that do not count (`tenants`) have no effect. With `unseen_tenants`, other
     bindings may need what is set: nothing is released.
     """
     if managed_elsewhere(workload) or workload.halted("promoting"):
@@ -105,9 +105,9 @@ def plan_settings(
     return SettingsPlan(apply, _restoring_patch(kind, workload, desired, recorded), force, kept)
 
 
-def lacks_values(workload: Workload, plan: SettingsPlan, kinds: Mapping[str, WorkloadKind] = WORKLOADS) -> bool:
+def lacks_values(workload: Workload, plan: SettingsPlan) -> bool:
     """Whether the plan applies a value that the workload does not have."""
-    values, pod = _values(workload), kinds[workload.key.kind].pod(plan.apply or {})
+    values, pod = _values(workload), WORKLOADS[workload.key.kind].pod(plan.apply or {})
     return any(values.get((c["name"], entry["name"])) != entry["value"] for c in pod.get("containers") or () for entry in c["env"])
 
 

@@ -17,7 +17,7 @@ from .env import needed_lua
 
 __all__ = [
     "demand",
-    "demanded_settings",
+    "settings_demand",
     "granted",
     "namespaces_in_grant",
     "seniority",
@@ -67,7 +67,7 @@ def demand(binding: Binding) -> Hashable:
         return None
     return (
         binding.namespace,
-        demanded_settings(binding.spec),
+        settings_demand(binding.spec),
         binding.spec.gateway.kong_version,
         plugin_types(binding.spec),
         binding.spec.suspend,
@@ -76,7 +76,7 @@ def demand(binding: Binding) -> Hashable:
     )
 
 
-def demanded_settings(spec: BindingSpec) -> Hashable:
+def settings_demand(spec: BindingSpec) -> Hashable:
     """The part of a spec that demands settings of its workload; bindings with equal parts cannot clash over it."""
     gateway = spec.gateway
     return (gateway.container, gateway.management, gateway.conflicts, gateway.untrusted_lua, needs_lua(spec))

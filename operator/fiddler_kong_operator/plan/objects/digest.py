@@ -14,9 +14,11 @@ from fiddler_kong_operator import names
 
 from .raw import mapping
 
-__all__ = ["content_digest", "content_shape", "controllers", "fixed_fields", "managed_annotations", "managed_content", "same_metadata"]
+__all__ = ["LABELS", "content_digest", "content_shape", "controllers", "fixed_fields", "managed_annotations", "managed_content", "same_metadata"]
 
-_LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
+LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
+"""The labels that the operator decides."""
+
 _UNMANAGED: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 _KONG: Final = "konghq.com/"
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus, RefusalStatus
 
-__all__ = ["ASPECTS", "Details", "conclude", "deciding_finding", "shown_time"]
+__all__ = ["ASPECTS", "Details", "conclude"]
 
 ASPECTS: Final = tuple(kind for kind in ConditionType if kind.summed)
 """The conditions that Ready sums up, in the order in which they are decided and shown."""
@@ -26,7 +26,7 @@ _MESSAGE_LIMIT: Final = 4096
 """Longest message that the CRD admits."""
 
 
-def deciding_finding(findings: Mapping[ConditionType, Finding]) -> Finding | None:
+def _deciding_finding(findings: Mapping[ConditionType, Finding]) -> Finding | None:
     """The finding that decides Ready: the first that is False, else the first that is Unknown; None where all are True."""
     ordered = [findings[aspect] for aspect in ASPECTS]
     return next((f for status in ("False", "Unknown") for f in ordered if f.status == status), None)
@@ -69,7 +69,7 @@ _Row = tuple[ConditionType, Status, str, str]
 
 def _rows(findings: Mapping[ConditionType, Finding]) -> Iterator[_Row]:
     yield from ((aspect, findings[aspect].status, findings[aspect].reason.name, findings[aspect].message) for aspect in ASPECTS)
-    decisive = deciding_finding(findings)
+    decisive = _deciding_finding(findings)
     if decisive is None:
         yield ConditionType.READY, "True", "Ready", _ready_message(findings)
     else:
@@ -98,11 +98,6 @@ def _condition(row: _Row, generation: int, known: Mapping[str, Any] | None, now:
         "observedGeneration": generation,
         "lastTransitionTime": kept or shown_time(now),
     }
-
-
-def shown_time(seconds: float) -> str:
-    """Seconds since the epoch as Kubernetes writes a time."""
-    return datetime.fromtimestamp(int(seconds), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _message(text: str) -> str:

@@ -50,7 +50,7 @@ def find_refusal(snapshot: Snapshot, plan: BindingPlan) -> RefusalStatus | None:
     if not news:
         return standing
     objects = tuple(sorted({*known, *(_text(warning.about) for warning in news)}))
-    since = datetime.fromtimestamp(int(snapshot.now), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = shown_time(snapshot.now)
     message = f"{news[0].about}: {news[0].message.rstrip('. ')}"
     return RefusalStatus(objects=objects, generation=snapshot.binding.generation, message=message, since=since)
 

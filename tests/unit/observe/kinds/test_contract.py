@@ -10,7 +10,6 @@ import pytest
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.kinds import INFORMED, WATCHED, WatchedKind
-from fiddler_kong_operator.observe.kinds.contract import Source
 from fiddler_kong_operator.observe.records import Indexes, Record, Records
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS, OWNED
 
@@ -91,4 +90,3 @@ def test_owned_kinds_may_be_written(kind: Any) -> None:
 
 def test_informers_watch_every_kind_but_bindings() -> None:
     assert {row.kind.name for row in INFORMED} == set(KINDS) - {BINDING.name}
-    assert WATCHED[BINDING.name].source is Source.KOPF

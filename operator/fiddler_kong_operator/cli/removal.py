@@ -18,7 +18,7 @@ from fiddler_kong_operator.observe.kinds.bindings import reduce_binding
 from fiddler_kong_operator.observe.lineage import find_workload
 from fiddler_kong_operator.observe.survey import Survey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT
-from fiddler_kong_operator.plan.gateway.tenancy import tenant_namespaces
+from fiddler_kong_operator.plan.gateway.tenancy import settings_namespaces
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS, OWNED
 from fiddler_kong_operator.plan.snapshot import Binding
@@ -168,7 +168,7 @@ def _tenants_seen(survey: Survey, key: ObjectKey) -> bool:
     if BINDING.name not in survey.partial or workload is None:
         return survey.cache.readable(BINDING)
     seen = {place for place in survey.fallback if survey.cache.readable(BINDING, place)}
-    return tenant_namespaces(workload) <= seen
+    return settings_namespaces(workload) <= seen
 
 
 def _orphans(cache: Cache, scope: Scope) -> Iterator[ObjectKey]:

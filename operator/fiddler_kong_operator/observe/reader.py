@@ -13,7 +13,7 @@ from fiddler_kong_operator.errors import FiddlerKongError, Gone, Refused, Transi
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
-from fiddler_kong_operator.plan.gateway.tenancy import seniority, tenant_namespaces
+from fiddler_kong_operator.plan.gateway.tenancy import seniority, settings_namespaces
 from fiddler_kong_operator.plan.kinds import BINDING, HTTP_ROUTE, KINDS, KONG_CLUSTER_PLUGIN, KONG_PLUGIN, REFERENCE_GRANT, SERVICE
 from fiddler_kong_operator.plan.objects.attachable_kinds import ATTACHABLES
 from fiddler_kong_operator.plan.references import attach_targets, children_of, references_of, secrets_of
@@ -85,7 +85,7 @@ class Reader:
 
         These are bindings of a namespace that may use it, and that the operator does not watch or where it may not list bindings.
         """
-        allowed = tenant_namespaces(workload)
+        allowed = settings_namespaces(workload)
         if "*" in allowed:
             return bool(self._namespaces) or bool(self._cache.problems(BINDING))
         watched = self._namespaces or allowed
@@ -180,7 +180,7 @@ class Reader:
 
     def _routes_readable(self, namespace: str) -> bool:
         """Whether all HTTPRoutes of the namespace can be seen, and which of other namespaces may lead to its Services."""
-        grants_matter = bool(self._namespaces)  # else every HTTPRoute is seen
+        grants_matter = bool(self._namespaces) and self._cache.installed(HTTP_ROUTE)  # without namespaces every HTTPRoute is seen
         return self._cache.readable(HTTP_ROUTE, namespace) and not (grants_matter and not self._cache.readable(REFERENCE_GRANT, namespace))
 
     def _unseen_routes(self, binding: Binding) -> dict[ObjectKey, dict[str, ObjectKey]]:

@@ -69,11 +69,6 @@ class Binding:
         ref = self.spec.gateway.target_ref
         return ObjectKey(ref.kind, ref.namespace or self.namespace, ref.name)
 
-    @property
-    def ingress_class(self) -> str:
-        """Name of the ingress class of its gateway; "" without a valid spec."""
-        return self.spec.gateway.ingress_class_name if self.spec else ""
-
 
 @dataclass(frozen=True, slots=True)
 class Parent:

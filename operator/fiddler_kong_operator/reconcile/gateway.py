@@ -113,8 +113,12 @@ class GatewayReconciler:
 
     async def _read(self, key: ObjectKey) -> None:
         """Read a workload that has changed: the watch may lag behind, and a command has none."""
-        with contextlib.suppress(Gone):
+        uid = self._feed.cache.uid(key)
+        try:
             live = await self._client.get(WORKLOADS[key.kind].kind, key.namespace, key.name)
+        except Gone:
+            self._feed.gone(key, uid)
+        else:
             self._feed.observe(live, lane=Lane.BACKGROUND)
 
     def _plan(self, workload: Workload, bindings: Iterable[Binding]) -> SettingsPlan:
@@ -122,12 +126,14 @@ class GatewayReconciler:
 
     def _yield(self, workload: Workload, rival: Binding) -> float:
         """Leave a workload alone that another installation's binding uses; returns the seconds until the next look."""
-        if self._installations.has_left(rival.key):  # else it is taken over in a moment
-            message = (
-                f"{workload.key} is left alone: the installation {rival.status['installation']} of the operator manages {rival.key}, "
-                "which uses it too. If that installation is gone, restart this operator, or change the spec of that binding."
-            )
-            self._outcomes.note(workload.key, Finding(reason("GatewayPending"), message))
+        other = f"the installation {rival.status['installation']} of the operator"
+        if self._installations.has_left(rival.key):
+            told = f": {other} manages {rival.key}, which uses it too"
+            remedy = "that installation is gone, restart this operator, or change the spec of that binding"
+        else:
+            told = f" until {rival.key}, which uses it too, is taken over from {other}"
+            remedy = "this lasts, the log of this operator says why that binding cannot be taken over"
+        self._outcomes.note(workload.key, Finding(reason("GatewayPending"), f"{workload.key} is left alone{told}. If {remedy}."))
         return TAKING
 
     def _forget_writes(self, key: ObjectKey) -> None:

@@ -29,7 +29,7 @@ WITHOUT_LEASE: Final = "without-lease"
 
 LOOK: Final = 60.0
 """Seconds between looks at a binding that another installation has taken. If the spec of one is not answered for as long, that installation
-is gone, and all that it has taken are taken back."""
+is gone from its namespace, and all that it has taken there are taken back."""
 
 
 class Installations:
@@ -45,7 +45,10 @@ class Installations:
         self._clock = clock
         self._marked: set[ObjectKey] = set()
         self._unanswered: dict[ObjectKey, float | None] = {}
-        self._gone: set[str] = set()
+        self._later: set[str] = set()
+        """Installations that have taken bindings from this one, so they started later: a new binding of theirs is left to them."""
+        self._gone: set[tuple[str, str]] = set()
+        """Installations, and the namespaces in which they do not answer: they may still work in others (`watchNamespaces`)."""
 
     def forget(self, key: ObjectKey) -> None:
         """Forget a binding."""
@@ -77,11 +80,11 @@ class Installations:
             self._marked.add(key)
         elif key in self._marked:
             self._leave(binding, other)
-        elif key not in self._unanswered or other in self._gone:
+        elif (other, key.namespace) in self._gone or (key not in self._unanswered and other not in self._later):
             await self._take(binding, other)
         elif self._is_unanswered(binding):
             await self._take(binding, other)
-            self._gone.add(other)
+            self._gone.add((other, key.namespace))
         return LOOK if key in self._unanswered else 0.0
 
     def _leave(self, binding: Binding, other: str) -> None:
@@ -90,12 +93,13 @@ class Installations:
         self._announce(build_farewell(binding, other, self.own, self._cache.clock()))
         self._marked.discard(binding.key)
         self._unanswered[binding.key] = None
-        self._gone.discard(other)
+        self._later.add(other)
+        self._gone = {(name, namespace) for name, namespace in self._gone if name != other}
 
     def _is_unanswered(self, binding: Binding) -> bool:
         """Whether the other installation has not answered the present spec for so long that it must be gone."""
         answered = binding.status.get("observedGeneration") == binding.generation
-        since = None if answered else self._unanswered[binding.key] or self._clock()
+        since = None if answered else self._unanswered.get(binding.key) or self._clock()
         self._unanswered[binding.key] = since
         return since is not None and self._clock() - since >= LOOK
 

@@ -42,9 +42,6 @@ __all__ = ["ObjectWriter"]
 
 _LOCK: Final = "immutable"
 
-_NO_OBSTACLE: Final = frozenset({Denial.QUOTA, Denial.DRY_RUN})
-"""Refusals of a trial that say nothing about the creation: the deletion makes room in a quota."""
-
 
 class ObjectWriter:
     """Every answer goes into the cache; the binding that is written for is not requeued by it."""
@@ -144,13 +141,16 @@ class ObjectWriter:
         return True
 
     async def _require_creatable(self, desired: Desired) -> None:
-        """Raise what would keep the object from being created again: until that is gone, the present one goes on to serve."""
+        """Raise what would keep the object from being created again: until that is gone, the present one goes on to serve.
+
+        A quota without room for one more counts: a deletion need not make room in it, and makes it only after a while.
+        """
         try:
             await self._client.dry_run_create(KINDS[desired.key.kind], desired.manifest)
         except Stale:
             return  # admitted, and only the present object has the name
         except Refused as error:
-            if error.denial not in _NO_OBSTACLE:
+            if error.denial is not Denial.DRY_RUN:
                 raise
 
     def _must_be_replaced(self, desired: Desired, live: Manifest, snapshot: Snapshot) -> bool:

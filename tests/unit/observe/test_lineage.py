@@ -9,6 +9,7 @@ import pytest
 from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.observe.cache import Cache
+from fiddler_kong_operator.observe.lineage import find_workload
 from fiddler_kong_operator.plan.gateway.condition import evaluate_gateway
 from fiddler_kong_operator.plan.gateway.settings_plan import plan_settings
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
@@ -257,6 +258,15 @@ async def test_a_deployment_that_only_claims_an_owner_has_not_its_grant() -> Non
     runner["metadata"]["ownerReferences"][0]["uid"] = "another"
 
     assert not await _allowed(("Deployment", "dataplane-gateway-x"), [plane, runner])
+
+
+def test_bindings_that_are_not_seen_may_need_what_only_a_made_object_grants_them() -> None:
+    first, *around, plane, runner = family("GatewayConfiguration", 1)
+    desk = Desk(first, *around, {**plane, "metadata": {**plane["metadata"], "annotations": GRANT}}, runner, namespaces=("kong",))
+    configuration = find_workload(desk.cache, key(first))
+
+    assert configuration is not None
+    assert desk.reader.has_unseen_tenants(configuration)
 
 
 @pytest.mark.parametrize("position", range(5))

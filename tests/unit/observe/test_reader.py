@@ -310,6 +310,13 @@ async def test_without_the_grants_the_routes_of_namespaces_that_are_not_watched_
     assert (await desk.snapshot()).routes_readable is expected
 
 
+async def test_grants_do_not_matter_where_the_cluster_knows_no_routes() -> None:
+    desk = Desk(binding(spec_=spec(ATTACHED)), service(), namespaces=("ai",))
+    desk.cache.set_forbidden(REFERENCE_GRANT, "ai", "no")
+    desk.cache.set_installed(HTTP_ROUTE, installed=False)
+    assert (await desk.snapshot()).routes_readable is True
+
+
 async def test_a_plugin_of_a_namespace_that_is_not_watched_is_not_taken_for_the_cluster_plugin_of_its_name() -> None:
     seen = binding(spec_=spec(ATTACHED)), service(plugins="kong:metrics"), cluster_plugin("metrics")
     assert (await Desk(*seen, namespaces=("ai",)).snapshot()).plugin_types == {}

@@ -288,6 +288,18 @@ async def test_a_workload_that_was_just_deleted_is_no_failure() -> None:
     assert (stage.failure, stage.told) == (("", ""), [])
 
 
+async def test_a_workload_that_is_found_deleted_is_done_without_the_watch() -> None:
+    """A command that cleans up has no watch."""
+    stage = GatewayStage()
+    del stage.cluster.objects[GATEWAY]
+    stage.errors["Deployment"] = Stale("the uid is another")
+
+    with pytest.raises(Stale):
+        await stage.reconcile()
+
+    assert await stage.reconcile() is None
+
+
 async def test_any_other_failure_is_the_workers_to_retry() -> None:
     stage = GatewayStage()
     stage.errors["Deployment"] = Stale("changed")

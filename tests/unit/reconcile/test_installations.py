@@ -135,6 +135,41 @@ async def test_when_one_binding_is_not_answered_all_that_the_other_has_taken_are
     assert {older.cluster.objects[key]["status"]["installation"] for key in (ASSISTANT, quiet)} == {OWN}
 
 
+async def test_an_installation_that_is_gone_from_one_namespace_may_work_in_another() -> None:
+    """The newer one was restarted with `watchNamespaces`."""
+    older = exposing()
+    served = ASSISTANT._replace(namespace="served")
+    older.put(binding("assistant", namespace="served", uid="uid-served"))
+    await older.converge()
+    newer = older.restarted(installation=OTHER)
+    await newer.converge()
+    for key in (ASSISTANT, served):
+        older.feed.event(BINDING, "MODIFIED", older.cluster.objects[key])
+        assert await older.reconcile(key) == LOOK
+    older.edit(sessions={"headers": ["X-Session"]})
+    await older.reconcile()
+    await elapse(LOOK)
+
+    await older.converge()
+
+    assert [older.cluster.objects[key]["status"]["installation"] for key in (ASSISTANT, served)] == [OWN, OTHER]
+
+
+async def test_a_new_binding_is_left_to_the_one_that_started_last() -> None:
+    older, newer = await two()
+    await older.reconcile()
+    fresh = ASSISTANT._replace(name="fresh")
+    older.put(binding("fresh", spec_=spec({"name": "fresh", "expose": {"path": "/fresh"}, "llm": LLM})))
+    await older.work(fresh)
+    newer.feed.event(BINDING, "ADDED", older.cluster.objects[fresh])
+    await newer.work(fresh)
+    older.feed.event(BINDING, "MODIFIED", older.cluster.objects[fresh])
+
+    assert await older.reconcile(fresh) == LOOK
+
+    assert older.cluster.objects[fresh]["status"]["installation"] == OTHER
+
+
 async def test_a_status_does_not_overwrite_that_of_an_installation_that_has_just_taken_the_binding() -> None:
     older = exposing()
     await older.converge()
@@ -191,8 +226,9 @@ async def test_a_gateway_waits_until_its_bindings_are_taken() -> None:
     stage.change(ASSISTANT, {"status": {"installation": OTHER}})
     assert await stage.reconcile() == TAKING
     assert stage.writes == []
+    assert f"until {ASSISTANT}, which uses it too, is taken over from the installation {OTHER}" in stage.failure[1]
 
     await stage.work(ASSISTANT)
     await stage.reconcile()
 
-    assert stage.writes == ["apply"]
+    assert (stage.writes, stage.failure) == (["apply"], ("", ""))

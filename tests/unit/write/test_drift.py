@@ -290,7 +290,7 @@ async def test_an_immutable_secret_is_recreated_where_a_key_is_rotated() -> None
     [
         (Refused("create Secret: denied by policy", 403), False),
         (Transient("create Secret: a webhook is down"), False),
-        (Refused("create Secret: exceeded quota", 403, Denial.QUOTA), True),
+        (Refused("create Secret: exceeded quota", 403, Denial.QUOTA), False),
         (Refused("create Secret: the webhook does not support dry run", 400, Denial.DRY_RUN), True),
     ],
     ids=["policy", "webhook down", "quota", "no dry runs"],

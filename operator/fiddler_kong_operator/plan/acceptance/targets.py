@@ -94,7 +94,7 @@ def other_class(snapshot: Snapshot) -> str | None:
 
 
 def _other_class(snapshot: Snapshot, route: Route, target: Attachable) -> str:
-    wanted = snapshot.binding.ingress_class
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
     remedy = f"Name the gateway and the class that serve it, or change its class (the annotation {CLASS_ANNOTATION} comes first)."
     if target.ingress_class is None:
         return f"{_named(route, target.key)} has no ingress class, and {wanted} (gateway.ingressClassName) is not the default. {remedy}"
@@ -106,7 +106,7 @@ def _other_class(snapshot: Snapshot, route: Route, target: Attachable) -> str:
 
 def _other_entry(snapshot: Snapshot, route: Route, service: ObjectKey, ingress: Attachable) -> str:
     """The Service is also, or only, another Kong's."""
-    wanted = snapshot.binding.ingress_class
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
     others = ", ".join(sorted(_classes_of(snapshot, ingress) - {wanted}))
     return (
         f"{_named(route, service)} is reached through {ingress.key}, which another Kong serves: its ingress class is {others}, and "
@@ -117,7 +117,7 @@ def _other_entry(snapshot: Snapshot, route: Route, service: ObjectKey, ingress: 
 
 def _entry_elsewhere(snapshot: Snapshot, service: ObjectKey) -> Attachable | None:
     """An Ingress of another Kong's class that leads to the Service. A class of another implementation does no harm: it knows no plugins."""
-    wanted = snapshot.binding.ingress_class
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
     others = snapshot.kong_classes - {wanted}
     leading = routes_to(snapshot, service) if others else ()
     return next((route for route in leading if route.key.kind == INGRESS.name and others & _classes_of(snapshot, route)), None)

@@ -167,7 +167,7 @@ class GatewayCase:
     @property
     def plugin_list(self) -> str:
         """The entry KONG_PLUGINS and its value."""
-        values = " and ".join(entry.value or "empty" for entry in self.container.entries(PLUGIN_LIST))
+        values = " and ".join(env.quoted(entry.value) for entry in self.container.entries(PLUGIN_LIST))
         return f"{self.field(PLUGIN_LIST)}.value is {values}"
 
     @property

@@ -12,6 +12,7 @@ from typing import Final
 
 from fiddler_kong_operator import names
 from fiddler_kong_operator.api import BindingSpec
+from fiddler_kong_operator.kube.redaction import shorten
 from fiddler_kong_operator.plan.plugins import needs_lua
 from fiddler_kong_operator.plan.workload import Container, EnvEntry, Workload
 
@@ -33,6 +34,7 @@ __all__ = [
     "needed_settings",
     "observe_setting",
     "parse_list",
+    "quoted",
     "reading",
     "starts_with",
     "unproven_lua",
@@ -51,6 +53,7 @@ _LUA_MODES: Final = frozenset({"off", "sandbox", "on", *_LUA_LATER})
 _SPANS: Final = ("request", "db_query", "dns_query", "router", "http_client", "balancer")
 _INSTRUMENTATIONS: Final = frozenset({"off", "all", *_SPANS, "plugin_rewrite", "plugin_access", "plugin_header_filter"})
 _OURS: Final = frozenset({names.FIELD_MANAGER})
+_LONGEST_QUOTE: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +173,7 @@ class Observations:
             return f"{self.field(found.setting.name)} is missing"
         others = sorted(found.managers - {names.FIELD_MANAGER})
         shown = [f"{m} (this operator put an earlier value back)" if m == names.RESTORING_MANAGER else f"manager {m}" for m in others]
-        value = f"{found.value or 'empty'}{reading(found.setting.name, found.value)}"
+        value = f"{quoted(found.value)}{reading(found.setting.name, found.value)}"
         return f"{self.field(found.setting.name)}.value is {value}, set by {' and '.join(shown) or 'an unknown manager'}"
 
 
@@ -261,6 +264,11 @@ def starts_with(name: str, value: str) -> bool:
         return value.strip() in _LUA_MODES
     entries = parse_list(value)
     return _INSTRUMENTATIONS.issuperset(entries) and (entries == ("off",) or "off" not in entries)
+
+
+def quoted(value: str | None) -> str:
+    """A value in a message; the middle of a long one is left out, so that the message has room for the remedy."""
+    return shorten(value or "empty", _LONGEST_QUOTE)
 
 
 def reading(name: str, value: str) -> str:

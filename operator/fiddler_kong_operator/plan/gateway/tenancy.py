@@ -42,6 +42,11 @@ def tenant_namespaces(workload: Workload) -> frozenset[str]:
     return frozenset({workload.key.namespace}) | _granted_namespaces(workload)
 
 
+def settings_namespaces(workload: Workload) -> frozenset[str]:
+    """The namespaces whose bindings may need its settings: those that may use it, or what Kong Operator makes from it; `*` for all."""
+    return frozenset().union(*map(tenant_namespaces, workload.family()))
+
+
 def _granted_namespaces(workload: Workload) -> frozenset[str]:
     """Those in the grants on the workload, and on the objects from which Kong Operator makes it."""
     return frozenset(namespaces_in_grant(workload)) | (_granted_namespaces(workload.owner) if workload.owner else frozenset())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fiddler_kong_operator.plan.workload import Container
 
-from .env import Setting
+from .env import Setting, quoted
 
 __all__ = ["Unread"]
 
@@ -44,7 +44,7 @@ class Unread:
     def _entries(self) -> Iterator[str]:
         for setting in filter(self._is_entry, self.settings):
             written = next((entry.written for entry in self.container.entries(setting.name) if entry.written), "")
-            origin = f"is {written}, which takes in other variables" if written else "comes from valueFrom"
+            origin = f"is {quoted(written)}, which takes in other variables" if written else "comes from valueFrom"
             yield f"{self.field(setting.name)} {origin}."
 
     def _sources(self) -> Iterator[str]:

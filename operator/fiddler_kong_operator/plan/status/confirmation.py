@@ -77,7 +77,7 @@ def _taken(snapshot: Snapshot) -> frozenset[ObjectKey]:
 
 def _moved(snapshot: Snapshot) -> Iterator[tuple[ObjectKey, str]]:
     """The binding's Ingresses that come out of our own writes with another class than the binding's, each with that class."""
-    wanted = snapshot.binding.ingress_class
+    wanted = snapshot.binding.spec.gateway.ingress_class_name if snapshot.binding.spec else ""
     for key in entries_of(snapshot.binding):
         target, child = snapshot.targets.get(key), snapshot.children.get(key)
         if target and child and child.defaulted_from is not None and target.ingress_class not in (None, wanted):

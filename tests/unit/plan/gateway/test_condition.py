@@ -562,6 +562,17 @@ def test_finding(snapshot: Snapshot, expected: str, phrases: list[str]) -> None:
     assert [phrase for phrase in phrases if phrase not in finding.message] == []
 
 
+@pytest.mark.parametrize("source", [False, True])
+def test_a_long_value_leaves_room_for_the_remedy(source: bool) -> None:  # noqa: FBT001
+    long = "custom," * 4_000
+    taken_in = EnvEntry("KONG_PLUGINS", None, from_source=True, written=f"$(BASE),{long}")
+    entry = taken_in if source else EnvEntry("KONG_PLUGINS", long)
+    found = evaluate_gateway(with_env((entry, *(EnvEntry(n, v) for n, v in WANTED.items())))).finding
+
+    assert found.reason.name == ("GatewaySettingFromSource" if source else "GatewayPluginsNotEnabled")
+    assert len(found.message) < 2_000
+
+
 def test_nothing_of_a_workload_is_shown_without_a_grant() -> None:
     snapshot = make_snapshot(
         make_binding(namespace="ai"), workload=make_workload(make_container({SAMPLING_RATE: "0.123"}, image="private:1"))

@@ -103,6 +103,14 @@ class ApiServer:
                 return None
             raise
 
+    def delete(self, path: str) -> None:
+        """Delete an object, if it exists."""
+        try:
+            self.request("DELETE", path)
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+
     def answers(self, path: str) -> bool:
         """Whether a GET of `path` is answered without an error."""
         try:

@@ -126,8 +126,7 @@ class Ground(Arena):
         for binding in self.all_of("FiddlerKongBinding"):
             if binding["metadata"].get("finalizers"):
                 self.patch("FiddlerKongBinding", binding["metadata"]["name"], {"metadata": {"finalizers": None}})
-        if self.stage.cluster.api.get(f"/api/v1/namespaces/{self.namespace}"):
-            self.stage.cluster.api.request("DELETE", f"/api/v1/namespaces/{self.namespace}")
+        self.stage.cluster.api.delete(f"/api/v1/namespaces/{self.namespace}")  # a scenario may have deleted it already
 
     def tend(self) -> None:
         """Restart ended operators."""

@@ -292,7 +292,7 @@ SCENARIOS: Final = (
     Scenario("both go", delete_both, lambda ground: given_back(ground) and gone(ground, "second"), two),
     Scenario("override the chart", override, Ground.is_ready, owned_by_helm),
     Scenario("give the chart's value back", delete, restored, overridden),
-    Scenario("another gateway of the same name", replace_gateway, on_new_gateway),
+    Scenario("another gateway of the same name", replace_gateway, on_new_gateway, passing=2),  # it is gone, then it rolls out
     Scenario("children deleted", delete_children, whole),
     Scenario("children edited", edit_children, whole),
     Scenario("upgrade", upgrade, upgraded, older),

@@ -30,7 +30,6 @@ IMAGE: Final = "kong/kong-gateway:3.13.0.3"
 PATIENCE: Final = 120.0
 """Seconds that a condition may take on a busy machine."""
 
-_NOT_FOUND: Final = 404
 _UNCONFIRMED: Final = "Not confirmed: "
 """Part of the message of a binding that is Ready before Kong has taken the first route of its ingress class."""
 _FURNITURE: Final = frozenset({"kube-root-ca.crt", "default"})
@@ -311,11 +310,7 @@ class Arena:
         return [f"{c['type']}={c['status']} {c['reason']}: {c['message']}" for c in self.conditions(name).values()]
 
     def _remove(self, kind: str, name: str) -> None:
-        try:
-            self.stage.cluster.api.request("DELETE", self.path(kind, name))
-        except ApiError as error:
-            if error.status != _NOT_FOUND:
-                raise
+        self.stage.cluster.api.delete(self.path(kind, name))
 
     def _remember(self, manifest: Manifest) -> None:
         self.made.add((manifest["kind"], manifest["metadata"]["name"]))

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from pydantic import SecretStr
 
-from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Sighting
+from fiddler_kong_operator.plan.arrivals import Arrivals, QueryOutcome, Sighting
 from fiddler_kong_operator.probe.arrivals import SpanReader
 from fiddler_kong_operator.probe.target import ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
@@ -59,20 +59,20 @@ async def look(
     ids=["with a conversation", "with an agent", "without a conversation", "without text", "with another service name"],
 )
 async def test_a_call_is_seen_as_fiddler_shows_it(spans: Sequence[Span], resource: Mapping[str, str], seen: Sighting) -> None:
-    assert await look(spans, resource) == Arrivals(Look.READ, (seen,))
+    assert await look(spans, resource) == Arrivals(QueryOutcome.READ, (seen,))
 
 
 async def test_an_application_without_spans_shows_none() -> None:
-    assert await look() == Arrivals(Look.READ)
+    assert await look() == Arrivals(QueryOutcome.READ)
 
 
 async def test_a_key_for_ingestion_only_may_not_look() -> None:
-    assert await look(ingest_only=True) == Arrivals(Look.REFUSED, problem="answers 403")
+    assert await look(ingest_only=True) == Arrivals(QueryOutcome.REFUSED, problem="answers 403")
 
 
 async def test_an_application_that_does_not_exist_has_no_answer() -> None:
-    assert await look(application=OTHER_APPLICATION) == Arrivals(Look.UNANSWERED, problem="answers 404")
+    assert await look(application=OTHER_APPLICATION) == Arrivals(QueryOutcome.UNANSWERED, problem="answers 404")
 
 
 async def test_a_server_that_is_busy_has_no_answer() -> None:
-    assert await look(fault=Fault(mode="500", surface=Surface.REST)) == Arrivals(Look.UNANSWERED, problem="answers 500")
+    assert await look(fault=Fault(mode="500", surface=Surface.REST)) == Arrivals(QueryOutcome.UNANSWERED, problem="answers 500")

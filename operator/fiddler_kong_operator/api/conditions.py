@@ -6,13 +6,24 @@ A reason belongs to one condition type and fixes its status. `summary` explains 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from .reasons import EVERY_REASON, ConditionType, Reason, Status
 
-__all__ = ["EVERY_REASON", "REASONS", "ConditionType", "Finding", "Reason", "Status", "reason", "tell_problems"]
+__all__ = [
+    "EVERY_REASON",
+    "REASONS",
+    "ConditionType",
+    "Finding",
+    "Reason",
+    "Status",
+    "find_condition",
+    "finding_of",
+    "reason",
+    "tell_problems",
+]
 
 SHOWN_PROBLEMS: Final = 5
 """Problems that one message spells out: each may take several hundred of its 4096 characters."""
@@ -54,3 +65,13 @@ REASONS: Final[dict[str, Reason]] = {entry.name: entry for entry in EVERY_REASON
 def reason(name: str) -> Reason:
     """The registry's entry; KeyError for a name that is not in it, which is a bug."""
     return REASONS[name]
+
+
+def find_condition(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any] | None:
+    """A condition of a binding's status as JSON; None where the status has none of that type."""
+    return next((c for c in status.get("conditions") or () if c["type"] == kind), None)
+
+
+def finding_of(condition: Mapping[str, Any]) -> Finding:
+    """The finding that a condition shows. KeyError for a reason of another release."""
+    return Finding(reason(condition["reason"]), str(condition.get("message") or ""))

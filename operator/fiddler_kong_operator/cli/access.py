@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import click
 
@@ -31,6 +31,11 @@ class Access:
     context: str | None = None
     namespace: str | None = None
     everywhere: bool = False
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """The cluster of a command with `access_options`."""
+        return cls(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
 
     @property
     def default_namespace(self) -> str:

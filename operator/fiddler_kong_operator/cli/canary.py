@@ -19,7 +19,7 @@ from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.observe.kinds.bindings import reduce_binding
 from fiddler_kong_operator.observe.kinds.secrets import reduce_secret
-from fiddler_kong_operator.plan.arrivals import Look, Summary
+from fiddler_kong_operator.plan.arrivals import QueryOutcome, Summary
 from fiddler_kong_operator.plan.kinds import BINDING, SECRET
 from fiddler_kong_operator.plan.references import secrets_of
 from fiddler_kong_operator.plan.secrets import resolve_keys
@@ -190,7 +190,7 @@ async def _await_span(trip: _Trip, reader: SpanReader, started: float, seconds: 
         answer = await reader.ask(trip.target, trip.session)
         found = answer.result.since(0.0 if trip.session else started)
         waited, pause = time.time() - started, max(_PAUSE, answer.retry_after or 0.0)
-        if found.seen or found.look is Look.REFUSED or time.time() + pause > ends:
+        if found.seen or found.outcome is QueryOutcome.REFUSED or time.time() + pause > ends:
             return found, waited
         await asyncio.sleep(pause)
 
@@ -209,8 +209,8 @@ def _told(seen: Summary, waited: float) -> Iterator[str]:
 
 
 def _absence(seen: Summary) -> str:
-    if seen.look is Look.REFUSED:
+    if seen.outcome is QueryOutcome.REFUSED:
         return f"unknown: Fiddler {seen.problem}, so this key may not read spans. Look in Fiddler itself"
-    if seen.look is Look.UNANSWERED:
+    if seen.outcome is QueryOutcome.UNANSWERED:
         return f"unknown: Fiddler {seen.problem}"
     return "did not arrive. Run fiddler-kong doctor: it says what keeps traces from Fiddler"

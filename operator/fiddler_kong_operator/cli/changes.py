@@ -18,7 +18,7 @@ from fiddler_kong_operator.observe.kinds.children import is_managed
 from fiddler_kong_operator.plan.gateway.env import SETTINGS, starts_with
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
 from fiddler_kong_operator.plan.kinds import BINDING, SECRET
-from fiddler_kong_operator.plan.objects.digest import controllers, managed_annotations, managed_content
+from fiddler_kong_operator.plan.objects.digest import LABELS, controllers, managed_annotations, managed_content
 
 from .offline import REDACTED
 from .render import print_yaml
@@ -96,7 +96,7 @@ def _shown(manifest: Manifest | None) -> Manifest | None:
 
 
 def _managed(metadata: Mapping[str, Any]) -> Manifest:
-    labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name in _LABELS}
+    labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name in LABELS}
     annotations = managed_annotations(metadata)
     return {
         **({"annotations": annotations} if annotations else {}),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from fiddler_kong_operator.doctor.diagnosis import Severity
-from fiddler_kong_operator.doctor.installation import Installation
+from fiddler_kong_operator.doctor.installation import AccountCheck
 
 from .access import Access, with_client
 from .doctor import exit_code, look_again
@@ -29,7 +29,7 @@ def check(timeout: float, namespaces: tuple[Any, ...], **options: Any) -> None:
 
     Exit codes: 0 it can work; 1 something is missing; 2 could not look.
     """
-    installation = Installation(flat(namespaces), **options)
+    installation = AccountCheck(flat(namespaces), **options)
     report = with_client(Access(), lambda client: look_again(lambda: installation.report(client), Severity.ERROR, timeout))
     show_report(report, "text")
     raise SystemExit(exit_code(report, Severity.ERROR))

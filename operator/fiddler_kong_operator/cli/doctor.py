@@ -75,7 +75,7 @@ def doctor(binding: str | None, files: tuple[str, ...], route: str | None, outpu
     """
     if options["from_gateway"] and (route or files):
         raise click.UsageError("--from-gateway needs the gateway's pods: leave out --route and --filename.")
-    access = Access(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
+    access = Access.of(options)
     probe = read_probe(options)
     if route:
         show_ways(with_client(access, _Route(*_named(route, access)).look), output)

@@ -12,7 +12,7 @@ from fiddler_kong_operator import __version__, names
 from fiddler_kong_operator.errors import Expired, Gone, Refused, Transient
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.errors import Call
-from fiddler_kong_operator.kube.objects import EVENT, LEASE, Kind, Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import EVENT, LEASE, POD, Kind, Manifest, ObjectKey
 from fiddler_kong_operator.kube.redaction import redact, redact_secret, values_of
 from fiddler_kong_operator.observe.kinds.bindings import reduce_binding
 from fiddler_kong_operator.observe.kinds.children import is_managed
@@ -30,7 +30,6 @@ __all__ = ["Evidence"]
 
 T = TypeVar("T")
 
-_POD: Final = Kind("Pod", "", "v1", "pods")
 _DEFINITION: Final = Kind("CustomResourceDefinition", "apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False)
 _VERSION: Final = Kind("Version", "", "v1", "version", namespaced=False)
 
@@ -110,7 +109,7 @@ class Evidence:
             found = await self._one(KINDS[key.kind], key.namespace, key.name)
             labels = ((found or {}).get("spec") or {}).get("selector", {}).get("matchLabels") if key.kind in WORKLOADS else None
             if labels:
-                await self._all(_labelled(_POD, ",".join(f"{name}={value}" for name, value in labels.items())), key.namespace)
+                await self._all(_labelled(POD, ",".join(f"{name}={value}" for name, value in labels.items())), key.namespace)
 
     async def _operator(self, bindings: Iterable[Manifest]) -> list[Manifest]:
         """Gather the operator's Deployment, Lease and pods, where bindings say it is, else wherever a Deployment is; return the pods."""
@@ -121,7 +120,7 @@ class Evidence:
         pods: list[Manifest] = []
         for home in sorted(homes or {names.APPLICATION}):
             await self._all(_labelled(DEPLOYMENT, _OPERATOR), home)
-            pods += await self._all(_labelled(_POD, _OPERATOR), home)
+            pods += await self._all(_labelled(POD, _OPERATOR), home)
             await self._one(LEASE, home, names.APPLICATION)
         return pods
 
@@ -159,7 +158,7 @@ class Evidence:
     async def _voice(self, pod: Manifest) -> None:
         """Gather the logs and the metrics of a pod of the operator."""
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
-        log, page = _POD.path(namespace, name, "log"), f"{_POD.path(namespace, f'{name}:{_METRICS_PORT}', 'proxy')}/metrics"
+        log, page = POD.path(namespace, name, "log"), f"{POD.path(namespace, f'{name}:{_METRICS_PORT}', 'proxy')}/metrics"
         for title, previous in (("log", {}), ("previous log", {"previous": "true"})):
             lines = await self._lines(pod, f"{title} of", log, {"tailLines": _LOG_LINES, "timestamps": "true", **previous})
             if lines:
@@ -169,8 +168,8 @@ class Evidence:
             self.texts[f"metrics/{namespace}/{name}.txt"] = "".join(line for line in measured if line.startswith(_MEASURED))
 
     async def _lines(self, pod: Manifest, what: str, path: str, query: Mapping[str, Any] | None = None) -> list[str]:
-        key = _POD.key(pod)
-        answer = await self._try(f"{what} {key}", self.client.read(Call("get", _POD, key.namespace, key.name), path, query, _LOG_BYTES))
+        key = POD.key(pod)
+        answer = await self._try(f"{what} {key}", self.client.read(Call("get", POD, key.namespace, key.name), path, query, _LOG_BYTES))
         if len(answer or b"") == _LOG_BYTES:
             self.missing.append(f"{what} {key}: the end, after {_LOG_BYTES >> 20} MiB")
         return (answer or b"").decode(errors="replace").splitlines(keepends=True)

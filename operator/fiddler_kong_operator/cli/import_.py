@@ -9,6 +9,7 @@ from typing import Final, TextIO
 
 import click
 
+from fiddler_kong_operator.api.crd import MAX_NAME
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
 from fiddler_kong_operator.plan.gateway.workload_kinds import WORKLOADS
@@ -24,7 +25,6 @@ from .values import NAMESPACE
 __all__ = ["import_"]
 
 INCOMPLETE: Final = 1
-_LONGEST_NAME: Final = 40
 _PLACE: Final = re.compile(r"(?:([a-z0-9-]{1,63})/)?([a-z0-9][a-z0-9.-]{0,252})")
 _APPLY: Final = "{count} keys are in {path}, for you alone: `kubectl apply -f` it before the bindings, then delete it."
 
@@ -93,7 +93,7 @@ def import_(  # noqa: PLR0913 - one for each option of the command
     """
     content = _read(file)
     names = (name, Path(title(file)).stem if title(file) != "standard input" else None, "kong")
-    base = next(found for found in (slug(wish, _LONGEST_NAME) for wish in names) if found)
+    base = next(found for found in (slug(wish, MAX_NAME) for wish in names) if found)
     policy = EndpointPolicy(allow_http=allow_http)
     imported = import_kong(content, Choices(namespace, gateway, base, Given(fiddler_url, application_id), policy))
     note = _write(imported.secrets, secrets_file, title(file), replace=force)

@@ -109,7 +109,7 @@ def plan(bindings: tuple[str, ...], files: tuple[str, ...], *, delete: bool, **o
 
     Exit codes: 0 nothing would change; 1 something would; 2 a binding is invalid or would be refused, or the cluster could not be read.
     """
-    access = Access(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
+    access = Access.of(options)
     if files and (bindings or delete):
         raise click.UsageError("Give either -f FILE, or names of bindings; --delete goes with names.")
     if delete and not bindings:

@@ -63,7 +63,7 @@ def support_bundle(output: Path | None, **options: Any) -> None:
 
     Exit codes: 0 written; 2 the cluster could not be reached, it shows nothing, or the archive cannot be written.
     """
-    access = Access(*(options[name] for name in ("kubeconfig", "context", "namespace", "everywhere")))
+    access = Access.of(options)
     path = output or Path(f"fiddler-kong-support-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz")
     if path.exists():
         raise click.UsageError(f"{path} exists already.")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fiddler_kong_operator.kube.client import Client
 from fiddler_kong_operator.kube.errors import Call
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import POD, Manifest, ObjectKey
 from fiddler_kong_operator.observe.kinds.workloads import read_container
 from fiddler_kong_operator.plan.gateway.process import is_controller
 from fiddler_kong_operator.plan.kinds import KINDS, KONG_PLUGIN
@@ -21,7 +21,6 @@ from fiddler_kong_operator.plan.workload import Workload
 
 from .evidence import Export, Look, Pod
 from .exporter_log import read_log
-from .kinds import POD
 from .looking import find, list_all, look
 
 __all__ = ["ask_admin", "find_controllers", "find_pods", "read_logs"]

@@ -20,7 +20,7 @@ from .evidence import Evidence, Look
 from .looking import find, look
 from .report import Line, Report
 
-__all__ = ["Installation"]
+__all__ = ["AccountCheck"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, reason
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, finding_of
 from fiddler_kong_operator.errors import Refused
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.acceptance.endpoint import EndpointPolicy
@@ -55,7 +55,7 @@ def judge(snapshot: Snapshot) -> Case:
     unapplied = tuple(_unapplied(snapshot, decision))
     findings = {**decision.findings, **dict(_programmed(snapshot, decision))}
     unread = _unread(snapshot, reported)
-    said = {kind: found for kind in findings if (found := _said(reported, kind))}
+    said = {kind: finding_of(reported[kind]) for kind in findings if kind in reported}
     kept = {kind: found for kind, found in said.items() if found.reason.name in OPERATORS_WORD or kind in unread}
     return Case(snapshot, decision, {**findings, **kept}, reported, unread, unapplied)
 
@@ -106,8 +106,3 @@ def _unread(snapshot: Snapshot, reported: Mapping[str, Mapping[str, Any]]) -> Ma
     if found and ConditionType.PLUGINS_PROGRAMMED in reported:
         found.setdefault(ConditionType.PLUGINS_PROGRAMMED, next(iter(found.values())))
     return found
-
-
-def _said(reported: Mapping[str, Mapping[str, Any]], kind: ConditionType) -> Finding | None:
-    condition = reported.get(kind)
-    return Finding(reason(condition["reason"]), str(condition.get("message") or "")) if condition else None

@@ -9,9 +9,8 @@ from fiddler_kong_operator import names
 from fiddler_kong_operator.kube.objects import LEASE, Kind
 from fiddler_kong_operator.plan.kinds import DEPLOYMENT
 
-__all__ = ["LEASES", "OPERATORS", "POD", "SERVER"]
+__all__ = ["LEASES", "OPERATORS", "SERVER"]
 
-POD: Final = Kind("Pod", "", "v1", "pods")
 OPERATORS: Final = replace(DEPLOYMENT, label_selector=f"app.kubernetes.io/name={names.APPLICATION}")
 """The operator's Deployments, by the label that chart and manifests set."""
 LEASES: Final = replace(LEASE, field_selector=f"metadata.name={names.APPLICATION}")

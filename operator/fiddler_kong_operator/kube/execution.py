@@ -19,7 +19,7 @@ from fiddler_kong_operator.errors import Transient
 
 from .connection import Connection
 from .errors import Call, error_of, parse_status, unreachable
-from .objects import Kind, ObjectKey
+from .objects import POD, ObjectKey
 from .redaction import shorten
 
 __all__ = ["OUTPUT_LIMIT", "Ran", "execute"]
@@ -35,7 +35,6 @@ _FRAME: Final = 1 << 20
 _PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _OUT, _ERR, _STATUS = 1, 2, 3
 _HTTP_ERRORS: Final = 300
-_POD: Final = Kind("Pod", "", "v1", "pods")
 _MESSAGE_LIMIT: Final = 512
 
 
@@ -51,9 +50,9 @@ class Ran:
 
 async def execute(connection: Connection, pod: ObjectKey, container: str, command: Sequence[str], seconds: float) -> Ran:
     """Run a command without input. Gone where there is no such pod, Refused without the right, Transient without an answer in time."""
-    call = Call("exec", _POD, pod.namespace, pod.name)
+    call = Call("exec", POD, pod.namespace, pod.name)
     query = [*(("command", word) for word in command), ("container", container), ("stdout", "true"), ("stderr", "true")]
-    url = f"{connection.server}{_POD.path(pod.namespace, pod.name, 'exec')}?{urlencode(query)}"
+    url = f"{connection.server}{POD.path(pod.namespace, pod.name, 'exec')}?{urlencode(query)}"
     refusal = _Refusal()
     try:
         async with asyncio.timeout(seconds), connection.open_session(refusal.keep) as session:

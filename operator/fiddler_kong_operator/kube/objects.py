@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-__all__ = ["EVENT", "LEASE", "Kind", "Manifest", "ObjectKey", "seconds_of", "shown_time", "version_of"]
+__all__ = ["EVENT", "LEASE", "POD", "Kind", "Manifest", "ObjectKey", "seconds_of", "shown_time", "version_of"]
 
 Manifest = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -72,6 +72,7 @@ class Kind:
 
 
 EVENT: Final = Kind("Event", "", "v1", "events")
+POD: Final = Kind("Pod", "", "v1", "pods")
 LEASE: Final = Kind("Lease", "coordination.k8s.io", "v1", "leases", fenced=False)
 """Writes of the Lease do not pass the fence, because they open it."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from fiddler_kong_operator.errors import Gone, Stale
 
 from .client import PAGE, Client, Page, WatchEvent
 from .field_ownership import applied, created_by, merged, strategically_merged, updated
-from .objects import Kind, Manifest, ObjectKey
+from .objects import Kind, Manifest, ObjectKey, shown_time
 
 __all__ = ["Change", "Overlay"]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, TypeVar
 

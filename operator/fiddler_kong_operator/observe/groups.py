@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator
 
 from sortedcontainers import SortedDict
 
-from fiddler_kong_operator.plan.gateway.tenancy import demand, settings_demand, seniority
+from fiddler_kong_operator.plan.gateway.tenancy import demand, seniority, settings_demand
 from fiddler_kong_operator.plan.snapshot import Binding
 
 __all__ = ["DemandGroups"]

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
-__all__ = ["SAMPLE", "WINDOW", "Arrivals", "Look", "Sighting", "Summary"]
+__all__ = ["SAMPLE", "WINDOW", "Arrivals", "QueryOutcome", "Sighting", "Summary"]
 
 WINDOW: Final = 86_400.0
-"""Seconds before a look in which spans are looked for."""
+"""Seconds before a query in which spans are looked for."""
 
 SAMPLE: Final = 10
-"""The latest spans of Kong that a look keeps: few, so that a repair or a new fault shows after as many calls."""
+"""The latest spans of Kong that a query keeps: few, so that a repair or a new fault shows after as many calls."""
 
 
-class Look(Enum):
-    """How a look for spans ended."""
+class QueryOutcome(Enum):
+    """How a query for spans ended."""
 
     READ = "read"
     REFUSED = "refused"
@@ -45,7 +45,7 @@ class Sighting(NamedTuple):
 class Summary:
     """The spans since a moment, as far as a condition depends on them. A fact is true where it holds for at least one span."""
 
-    look: Look
+    outcome: QueryOutcome
     problem: str = ""
     seen: bool = False
     recognized: bool = False
@@ -56,15 +56,15 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """The result of one look for the spans of an application."""
+    """The result of one query for the spans of an application."""
 
-    look: Look
+    outcome: QueryOutcome
     sightings: tuple[Sighting, ...] = ()
     """The latest first, up to `SAMPLE`, of the last `WINDOW`."""
     problem: str = ""
     """The cause with `UNANSWERED`, the HTTP status with `REFUSED`: words that follow Fiddler's URL, without a full stop."""
     unanswered: int = 0
-    """The number of looks in a row that got no answer after this one."""
+    """The number of queries in a row that got no answer after this one."""
 
     def latest(self, moment: float) -> float:
         """Start of the latest span that started at `moment` or later, in seconds since the epoch; 0 without any."""
@@ -74,7 +74,7 @@ class Arrivals:
         """The spans that started at `moment` or later."""
         spans = [span for span in self.sightings if span.started >= moment]
         return Summary(
-            look=self.look,
+            outcome=self.outcome,
             problem=self.problem,
             seen=bool(spans),
             recognized=any(span.recognized for span in spans),

@@ -7,7 +7,7 @@ from typing import Final
 
 from fiddler_kong_operator.kube.objects import Manifest
 
-from .objects.raw import mapping
+from .objects.raw import mapping, mappings
 
 __all__ = ["ANSWERING_TYPES", "OwnModel", "OwnModels", "read_models"]
 
@@ -38,13 +38,11 @@ def read_models(raw: Manifest) -> OwnModels:
     """The models of a KongPlugin or KongClusterPlugin; () for other types, and for one that is disabled."""
     if raw.get("plugin") not in ANSWERING_TYPES or raw.get("disabled") is True:
         return ()
-    patches = raw.get("configPatches")
-    paths = [str(patch.get("path")) for patch in patches if isinstance(patch, dict)] if isinstance(patches, list) else []
+    paths = (str(patch.get("path")) for patch in mappings(raw, "configPatches"))
     if raw.get("configFrom") or any("auth" not in path.split("/") for path in paths):
         return None
     config = mapping(raw, "config")
-    targets = config.get("targets") if raw["plugin"] == "ai-proxy-advanced" else [config]
-    return tuple(_read(target) for target in targets if isinstance(target, dict)) if isinstance(targets, list) else ()
+    return tuple(map(_read, mappings(config, "targets") if raw["plugin"] == "ai-proxy-advanced" else [config]))
 
 
 def _read(target: Manifest) -> OwnModel:

@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 
 from fiddler_kong_operator.plan.acceptance.endpoint import RefusedAddress, parse_endpoint
-from fiddler_kong_operator.plan.arrivals import SAMPLE, WINDOW, Arrivals, Look, Sighting
+from fiddler_kong_operator.plan.arrivals import SAMPLE, WINDOW, Arrivals, QueryOutcome, Sighting
 from fiddler_kong_operator.settings import ProbeSettings
 
 from .resolver import Resolve
@@ -93,7 +93,7 @@ class SpanReader:
             if answer.result.sightings or items < size:
                 break
             older, longer, items = await self._query(session, target, range(page * size, (page + 1) * size), wanted)
-            if older.result.look is not Look.READ or longer > BODY_LIMIT:
+            if older.result.outcome is not QueryOutcome.READ or longer > BODY_LIMIT:
                 break
             answer = older
         return answer, length <= BODY_LIMIT
@@ -118,17 +118,17 @@ def _build_query(application_id: str, now: float, page: range) -> dict[str, Any]
 def judge_spans(status: int, body: bytes, now: float, session: str | None = None) -> Arrivals:
     """The result of an answer at `now`, in seconds since the epoch: of all spans, or those of `session`. Nothing of its text is kept."""
     if status in _REFUSALS:
-        return Arrivals(Look.REFUSED, problem=f"answers {status}")
+        return Arrivals(QueryOutcome.REFUSED, problem=f"answers {status}")
     if status != _OK:
-        return Arrivals(Look.UNANSWERED, problem=f"answers {status}")
+        return Arrivals(QueryOutcome.UNANSWERED, problem=f"answers {status}")
     items = _items(body)
     if items is None:
-        return Arrivals(Look.UNANSWERED, problem="answers in a form that the operator does not know")
+        return Arrivals(QueryOutcome.UNANSWERED, problem="answers in a form that the operator does not know")
     times = (now - WINDOW, now + AHEAD)
     wanted = (item for item in items if isinstance(item, Mapping) and session in (None, item.get("session_id")))
     found = (sighting for item in wanted if (sighting := _sighting(item)) and times[0] <= sighting.started <= times[1])
     latest = sorted(found, key=lambda sighting: sighting.started, reverse=True)
-    return Arrivals(Look.READ, tuple(islice(latest, SAMPLE)))
+    return Arrivals(QueryOutcome.READ, tuple(islice(latest, SAMPLE)))
 
 
 def _items(body: bytes) -> list[Any] | None:
@@ -177,4 +177,4 @@ def _iso(seconds: float) -> str:
 
 
 def _unanswered(problem: str) -> Answer[Arrivals]:
-    return Answer(Arrivals(Look.UNANSWERED, problem=problem))
+    return Answer(Arrivals(QueryOutcome.UNANSWERED, problem=problem))

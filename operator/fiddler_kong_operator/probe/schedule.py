@@ -20,13 +20,23 @@ from fiddler_kong_operator.kube.backoff import Doubling, jittered
 from fiddler_kong_operator.kube.fair import FairQueue
 from fiddler_kong_operator.kube.limiter import WriteLimiter
 from fiddler_kong_operator.kube.objects import ObjectKey
-from fiddler_kong_operator.plan.arrivals import Arrivals, Look
+from fiddler_kong_operator.plan.arrivals import Arrivals, QueryOutcome
 from fiddler_kong_operator.plan.snapshot import ProbeResult
 from fiddler_kong_operator.settings import ProbeSettings, Settings
 
 from .target import Answer, ProbeTarget
 
-__all__ = ["CHANGE_LIMIT", "CHANGE_WINDOW", "UNANSWERED_LIMIT", "AskObserver", "Pace", "ProbeSchedule", "ProbeState", "Schedule", "SpanSchedule"]
+__all__ = [
+    "CHANGE_LIMIT",
+    "CHANGE_WINDOW",
+    "UNANSWERED_LIMIT",
+    "AskObserver",
+    "Pace",
+    "ProbeSchedule",
+    "ProbeState",
+    "Schedule",
+    "SpanSchedule",
+]
 
 logger: Final = logging.getLogger(__name__)
 
@@ -269,18 +279,18 @@ class SpanSchedule(Schedule[Arrivals]):
         return Pace(interval, min(settings.probe.retry_interval, interval), settings.arrivals.concurrency)
 
     def _is_good(self, result: Arrivals) -> bool:
-        return result.look is Look.REFUSED or bool(result.sightings and not result.unanswered)
+        return result.outcome is QueryOutcome.REFUSED or bool(result.sightings and not result.unanswered)
 
     def _label(self, result: Arrivals) -> str:
-        return result.look.value
+        return result.outcome.value
 
     def _kept(self, former: Arrivals | None, answer: Answer[Arrivals]) -> Arrivals:
         """The result last read, until `UNANSWERED_LIMIT` looks in a row are unanswered; then the result of the last of these, which stays.
 
         Later unanswered looks may have other texts, and a text alone must not cause a write to every status.
         """
-        if answer.result.look is not Look.UNANSWERED or former is None:
+        if answer.result.outcome is not QueryOutcome.UNANSWERED or former is None:
             return answer.result
-        if former.look is Look.READ and former.unanswered + 1 < UNANSWERED_LIMIT:
+        if former.outcome is QueryOutcome.READ and former.unanswered + 1 < UNANSWERED_LIMIT:
             return replace(former, unanswered=former.unanswered + 1)
-        return former if former.look is Look.UNANSWERED else answer.result
+        return former if former.outcome is QueryOutcome.UNANSWERED else answer.result

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding, find_condition
 from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
 from fiddler_kong_operator.kube.queue import Lane
-from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Summary
+from fiddler_kong_operator.observe.feed import Requeue
+from fiddler_kong_operator.plan.arrivals import Arrivals, QueryOutcome, Summary
 from fiddler_kong_operator.plan.decision import Decision
 from fiddler_kong_operator.plan.snapshot import Binding, Snapshot
 from fiddler_kong_operator.plan.status.arriving import COARSENESS, can_arrive, changed_at, evaluate_arrivals, not_looked_for
@@ -97,7 +98,7 @@ class ArrivalsDesk:
             return Arrived(not_looked_for(off=False), latest, written)
         if found is None and (earlier := _recorded(binding)):
             return Arrived(earlier, latest, written)
-        summary = (found or Arrivals(Look.READ)).since(since)
+        summary = (found or Arrivals(QueryOutcome.READ)).since(since)
         self._told[binding.key] = _Told(since, summary, written)
         return Arrived(evaluate_arrivals(summary, binding.spec, decision.gateway), latest, written)
 
@@ -105,7 +106,7 @@ class ArrivalsDesk:
         """Requeue the bindings that would show another result, one after the other, so that their writes come in no burst."""
         news = sorted(filter(self._is_news, keys))
         for number, key in enumerate(news):
-            self._requeue([key], Lane.BACKGROUND, number * min(1.0, SPREAD / len(news)))
+            self._requeue(frozenset({key}), Lane.BACKGROUND, number * min(1.0, SPREAD / len(news)))
 
     def _is_news(self, key: ObjectKey) -> bool:
         told, found = self._told.get(key), self._schedule.latest(self._targets[key])
@@ -126,8 +127,7 @@ def _is_of_this_spec(binding: Binding) -> bool:
 
 def _recorded(binding: Binding) -> Finding | None:
     """The condition in the binding's status, where it is about its present spec and a look led to it."""
-    conditions = binding.status.get("conditions") or ()
-    shown = next((c for c in conditions if c["type"] == ConditionType.TRACES_ARRIVING), None)
+    shown = find_condition(binding.status, ConditionType.TRACES_ARRIVING)
     row = REASONS.get(shown["reason"]) if shown and shown["observedGeneration"] == binding.generation else None
     if shown is None or row is None or row.type is not ConditionType.TRACES_ARRIVING or row.name == "NotLookedFor":
         return None

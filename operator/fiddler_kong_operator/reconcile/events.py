@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from fiddler_kong_operator import names
-from fiddler_kong_operator.api.conditions import ConditionType
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.api.conditions import ConditionType, find_condition
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey, shown_time
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.snapshot import Binding
 
@@ -34,7 +33,7 @@ def build_events(binding: Binding, status: Mapping[str, Any], now: float) -> Ite
     """
     told = ((ConditionType.READY, _is_news), (ConditionType.TRACES_ARRIVING, _is_fault_or_its_end))
     for kind, is_news in told:
-        before, after = _find(binding.status, kind), _find(status, kind)
+        before, after = find_condition(binding.status, kind), find_condition(status, kind)
         if after is not None and after["status"] != "Unknown" and is_news(before, after):
             yield _event(binding, "Normal" if after["status"] == "True" else "Warning", after["reason"], after["message"], now)
 
@@ -106,10 +105,6 @@ def _is_fault_or_its_end(before: Mapping[str, Any] | None, after: Mapping[str, A
     if after["status"] == "False":
         return before is None or before["reason"] != after["reason"]
     return before is not None and before["status"] == "False"
-
-
-def _find(status: Mapping[str, Any], kind: ConditionType) -> Mapping[str, Any] | None:
-    return next((c for c in status.get("conditions") or () if c["type"] == kind), None)
 
 
 def _reference(binding: Binding) -> dict[str, str]:

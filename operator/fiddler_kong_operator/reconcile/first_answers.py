@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from fiddler_kong_operator.api.conditions import REASONS, ConditionType
+from fiddler_kong_operator.api.conditions import REASONS, ConditionType, find_condition
 from fiddler_kong_operator.kube.objects import ObjectKey
 from fiddler_kong_operator.plan.snapshot import Binding, ProbeResult
 
@@ -53,8 +53,7 @@ class FirstAnswers:
 
 def _recorded(binding: Binding) -> ProbeResult | None:
     """The result in the binding's status, where it is about its present spec."""
-    conditions = binding.status.get("conditions") or ()
-    shown = next((c for c in conditions if c["type"] == ConditionType.TRACE_ENDPOINT_REACHABLE), None)
+    shown = find_condition(binding.status, ConditionType.TRACE_ENDPOINT_REACHABLE)
     if shown is None or shown["observedGeneration"] != binding.generation or shown["reason"] not in _RESULTS:
         return None
     return ProbeResult(shown["reason"], shown["message"], (binding.status.get("fiddler") or {}).get("application"))

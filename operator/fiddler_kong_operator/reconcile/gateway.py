@@ -28,7 +28,7 @@ from .failures import RefusedWrites
 from .gateway_outcomes import GatewayOutcomes
 from .installations import Installations
 
-__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "REVERT_LIMIT", "REPEAT", "GatewayReconciler"]
+__all__ = ["REFUSED_RETRY", "RELEASE_DELAY", "REPEAT", "REVERT_LIMIT", "GatewayReconciler"]
 
 RELEASE_DELAY: Final = 5.0
 """Seconds between the deletion of the last binding and the release of the settings: its plugins leave the gateway first (a pre-function

@@ -12,7 +12,7 @@ import orjson
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus
 from fiddler_kong_operator.kube.limiter import WriteLimiter
-from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey, shown_time
 from fiddler_kong_operator.plan.decision import Decision
 from fiddler_kong_operator.plan.objects.attachments import is_own_child
 from fiddler_kong_operator.plan.objects.desired import BindingPlan

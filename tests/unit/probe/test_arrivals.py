@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fiddler_kong_operator.plan.arrivals import SAMPLE, Arrivals, Look, Sighting
+from fiddler_kong_operator.plan.arrivals import SAMPLE, Arrivals, QueryOutcome, Sighting
 from fiddler_kong_operator.probe.arrivals import BODY_LIMIT, DEPTH, PAGES, SpanReader, judge_spans
 from fiddler_kong_operator.probe.target import Answer, ProbeTarget
 from fiddler_kong_operator.settings import ProbeSettings
@@ -49,7 +49,7 @@ async def test_one_query_asks_for_the_latest_spans_of_the_last_day() -> None:
         found = await ask(target(fiddler.port).to_read())
     [(method, path, headers, body)] = fiddler.requests
 
-    assert found.result == Arrivals(Look.READ, (Sighting(STARTED, recognized=True, text=True, session=True, agent=True),))
+    assert found.result == Arrivals(QueryOutcome.READ, (Sighting(STARTED, recognized=True, text=True, session=True, agent=True),))
     assert (method, path, headers["authorization"]) == ("POST", "/v3/spans/query", f"Bearer {CANARY}")
     assert headers["fiddler-application-id"] == APPLICATION
     assert json.loads(body) == {
@@ -95,7 +95,7 @@ async def test_one_query_asks_for_the_latest_spans_of_the_last_day() -> None:
 def test_a_span_is_reduced_to_what_a_condition_needs(changes: dict[str, Any], seen: Sighting | None) -> None:
     found = judge_spans(200, answer({**SPAN, **changes}), NOW)
 
-    assert found == Arrivals(Look.READ, (seen,) if seen else ())
+    assert found == Arrivals(QueryOutcome.READ, (seen,) if seen else ())
 
 
 def test_the_latest_spans_are_kept_in_order() -> None:
@@ -112,7 +112,7 @@ async def test_a_key_that_may_not_read_is_refused(status: int) -> None:
     async with serving(Fiddler(spans_status=status, spans_bodies=[CANARY.encode()])) as fiddler:
         found = await ask(target(fiddler.port))
 
-    assert found.result == Arrivals(Look.REFUSED, problem=f"answers {status}")
+    assert found.result == Arrivals(QueryOutcome.REFUSED, problem=f"answers {status}")
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(429, 17.0), (503, 17.0), (500, None), (404, None), (302, None), (204, None)])
@@ -120,7 +120,7 @@ async def test_another_status_is_no_answer_and_retry_after_is_read(status: int, 
     async with serving(Fiddler(spans_status=status, spans_headers={"Retry-After": "17", "Location": "/elsewhere"})) as fiddler:
         found = await ask(target(fiddler.port))
 
-    assert found == Answer(Arrivals(Look.UNANSWERED, problem=f"answers {status}"), retry_after)
+    assert found == Answer(Arrivals(QueryOutcome.UNANSWERED, problem=f"answers {status}"), retry_after)
     assert len(fiddler.requests) == 1
 
 
@@ -143,11 +143,11 @@ async def test_an_answer_of_another_form_is_said_to_be_so(body: bytes) -> None:
     async with serving(Fiddler(spans_bodies=[body])) as fiddler:
         found = await ask(target(fiddler.port))
 
-    assert found.result == Arrivals(Look.UNANSWERED, problem="answers in a form that the operator does not know")
+    assert found.result == Arrivals(QueryOutcome.UNANSWERED, problem="answers in a form that the operator does not know")
 
 
 async def test_items_that_are_no_spans_are_left_out() -> None:
-    assert judge_spans(200, answer(None, 7, "x", [], {}, {"start_time": []}), NOW) == Arrivals(Look.READ)
+    assert judge_spans(200, answer(None, 7, "x", [], {}, {"start_time": []}), NOW) == Arrivals(QueryOutcome.READ)
 
 
 async def test_after_an_answer_that_is_too_long_fewer_spans_are_asked_for() -> None:
@@ -163,7 +163,7 @@ async def test_answers_that_stay_too_long_are_given_up() -> None:
     async with serving(Fiddler(spans_bodies=[answer({**SPAN, "input": "x" * BODY_LIMIT})])) as fiddler:
         found = await ask(target(fiddler.port))
 
-    assert found.result == Arrivals(Look.UNANSWERED, problem="answers with more than 2 MiB for 2 spans")
+    assert found.result == Arrivals(QueryOutcome.UNANSWERED, problem="answers with more than 2 MiB for 2 spans")
     assert len(fiddler.requests) == len(PAGES)
 
 
@@ -179,7 +179,7 @@ async def test_nothing_listens() -> None:
         unused.bind(("127.0.0.1", 0))
         found = await ask(target(unused.getsockname()[1]))
 
-    assert found.result == Arrivals(Look.UNANSWERED, problem="could not be reached")
+    assert found.result == Arrivals(QueryOutcome.UNANSWERED, problem="could not be reached")
 
 
 @pytest.mark.parametrize("settings", [ProbeSettings(allow_http=True), ProbeSettings(allowed_addresses=("127.0.0.0/8",))])

@@ -14,7 +14,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.observe.cache import Cache
 from fiddler_kong_operator.observe.feed import Feed
 from fiddler_kong_operator.observe.reader import Reader
-from fiddler_kong_operator.plan.arrivals import Arrivals, Look
+from fiddler_kong_operator.plan.arrivals import Arrivals, QueryOutcome
 from fiddler_kong_operator.plan.gateway.env import INSTRUMENTATIONS, SAMPLING_RATE, UNTRUSTED_LUA
 from fiddler_kong_operator.plan.kinds import BINDING, KINDS
 from fiddler_kong_operator.plan.snapshot import ProbeResult
@@ -87,7 +87,7 @@ class Stage:
         self.told: list[ObjectKey] = []
         self.asked: list[ProbeTarget] = []
         self.looked: list[ProbeTarget] = []
-        self.spans = Arrivals(Look.READ)
+        self.spans = Arrivals(QueryOutcome.READ)
         """The spans that Fiddler shows of every application."""
         self.news: list[tuple[ObjectKey, Lane, float]] = []
         """The keys that were requeued because of it, with lane and delay."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fiddler_kong_operator.kube.objects import seconds_of
+from fiddler_kong_operator.kube.objects import seconds_of, shown_time
 from fiddler_kong_operator.kube.queue import Lane
-from fiddler_kong_operator.plan.arrivals import Arrivals, Look, Sighting
+from fiddler_kong_operator.plan.arrivals import Arrivals, QueryOutcome, Sighting
 from fiddler_kong_operator.plan.status.arriving import COARSENESS
 from fiddler_kong_operator.probe.schedule import UNANSWERED_LIMIT
 from fiddler_kong_operator.probe.target import ProbeTarget
@@ -21,7 +21,7 @@ INTERVAL = Settings().arrivals.interval
 def seen(ago: float = 0.0, **facts: Any) -> Arrivals:
     """One good span, but for `facts`."""
     good = Sighting(wall() - ago, recognized=True, text=True, session=True, agent=True)
-    return Arrivals(Look.READ, (good._replace(**facts),))
+    return Arrivals(QueryOutcome.READ, (good._replace(**facts),))
 
 
 async def settled() -> Stage:
@@ -119,7 +119,7 @@ async def test_what_arrived_stays_while_there_is_no_further_traffic() -> None:
     await after_a_look(stage, seen())
     moment = stage.status["lastTraceTime"]
 
-    await after_a_look(stage, Arrivals(Look.READ))
+    await after_a_look(stage, Arrivals(QueryOutcome.READ))
 
     assert stage.condition("TracesArriving") == ("Unknown", "NoTracesYet")
     assert stage.status["lastTraceTime"] == moment
@@ -213,7 +213,7 @@ async def test_while_nothing_can_arrive_the_status_does_not_say_that_it_does() -
 async def test_a_key_that_may_not_read_is_said_and_no_event() -> None:
     stage = await settled()
 
-    await after_a_look(stage, Arrivals(Look.REFUSED, problem="answers 403"))
+    await after_a_look(stage, Arrivals(QueryOutcome.REFUSED, problem="answers 403"))
 
     assert stage.condition("TracesArriving") == ("Unknown", "SpansNotReadable")
     assert "permission to view" in stage.message("TracesArriving")
@@ -224,7 +224,7 @@ async def test_some_looks_without_an_answer_change_nothing() -> None:
     stage = await settled()
     await after_a_look(stage, seen())
     stage.news.clear()
-    stage.spans = Arrivals(Look.UNANSWERED, problem="answers 500")
+    stage.spans = Arrivals(QueryOutcome.UNANSWERED, problem="answers 500")
     looks = len(stage.looked)
 
     while len(stage.looked) < looks + UNANSWERED_LIMIT - 1:
@@ -239,13 +239,13 @@ async def test_some_looks_without_an_answer_change_nothing() -> None:
 
 async def test_a_failure_that_only_changes_its_words_writes_nothing() -> None:
     stage = exposing()
-    stage.spans = Arrivals(Look.UNANSWERED, problem="answers 503")
+    stage.spans = Arrivals(QueryOutcome.UNANSWERED, problem="answers 503")
     await after_a_look(stage, stage.spans)
     await stage.converge()
     assert stage.condition("TracesArriving") == ("Unknown", "SpansNotQueried")
 
-    assert await after_a_look(stage, Arrivals(Look.UNANSWERED, problem="did not answer within the time limit")) == []
-    assert await after_a_look(stage, Arrivals(Look.READ)) == ["status"]
+    assert await after_a_look(stage, Arrivals(QueryOutcome.UNANSWERED, problem="did not answer within the time limit")) == []
+    assert await after_a_look(stage, Arrivals(QueryOutcome.READ)) == ["status"]
 
     assert stage.condition("TracesArriving") == ("Unknown", "NoTracesYet")
 
@@ -253,7 +253,7 @@ async def test_a_failure_that_only_changes_its_words_writes_nothing() -> None:
 async def test_another_application_starts_over() -> None:
     stage = await settled()
     await after_a_look(stage, seen())
-    stage.spans = Arrivals(Look.READ)
+    stage.spans = Arrivals(QueryOutcome.READ)
 
     fiddler = {**spec()["fiddler"], "applicationId": "11111111-2222-4333-8444-555555555555"}
     stage.edit(fiddler=fiddler)

@@ -13,7 +13,7 @@ from fiddler_kong_operator.kube.queue import Lane
 from fiddler_kong_operator.plan.gateway.env import SAMPLING_RATE
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.plan.workload import Workload
-from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY, RELEASE_DELAY, REVERT_LIMIT, REPEAT
+from fiddler_kong_operator.reconcile.gateway import REFUSED_RETRY, RELEASE_DELAY, REPEAT, REVERT_LIMIT
 from tests.unit.observe.objects import ASSISTANT, GATEWAY, ROLLED_OUT
 from tests.unit.reconcile.stages import WANTED, GatewayStage, elapse
 

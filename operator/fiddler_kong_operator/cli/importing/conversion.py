@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fiddler_kong_operator import names
+from fiddler_kong_operator.api.crd import MAX_NAME
 from fiddler_kong_operator.kube.objects import Manifest
 from fiddler_kong_operator.plan.acceptance.endpoint import STRICT, EndpointPolicy
 from fiddler_kong_operator.plan.snapshot import Binding
@@ -31,7 +32,6 @@ _MOST_ROUTES: Final = 16
 _SHOWN: Final = 3
 """Ingresses that one sentence names."""
 
-_LONGEST_BINDING: Final = 40
 _LONGEST_ROUTE: Final = 20
 _AI: Final = ("ai-proxy-advanced", "ai-proxy")
 
@@ -154,7 +154,7 @@ class _Reader:
 
 def _checked(groups: Iterable[_Group], choices: Choices, report: Report) -> list[Draft]:
     """The drafts that would be accepted: one for each group, or several if it has more routes than a binding can have."""
-    namer, drafts, bindings = Namer(_LONGEST_BINDING), list[Draft](), list[Binding]()
+    namer, drafts, bindings = Namer(MAX_NAME), list[Draft](), list[Binding]()
     for draft in _drafts(groups, choices, namer, report):
         found = checked(draft, bindings, choices.endpoints, report)
         if found:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, finding_of
 from fiddler_kong_operator.doctor.codes import PENDING, code_of
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case, Look
@@ -79,7 +79,7 @@ def check_arrivals(case: Case) -> Outcome:
     condition = case.reported.get(ConditionType.TRACES_ARRIVING)
     if condition is None:
         return Outcome("The operator has not read spans back from Fiddler.", skipped=True)
-    finding = Finding(reason(condition["reason"]), str(condition.get("message") or ""))
+    finding = finding_of(condition)
     hint = f" {_FROM_GATEWAY}" if finding.reason.name == "NoTracesYet" and case.reach is None else ""
     diagnoses = tuple(replace(found, fix=f"{found.fix}{hint}") for found in tell(case, finding))
     return Outcome(finding.message, diagnoses, skipped=finding.status == "Unknown")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
+from fiddler_kong_operator.api.conditions import ConditionType, Finding, finding_of, reason
 from fiddler_kong_operator.doctor.diagnosis import Diagnosis, Outcome
 from fiddler_kong_operator.doctor.evidence import Case, Export
 
@@ -42,7 +42,7 @@ def check_endpoint(case: Case) -> Outcome:
     if here and here.reason.name in _FIDDLERS_WORD:
         return _labelled("From this machine", case, here)
     if reported and reported["reason"] != "ProbePending":
-        return _from_the_cluster(case, Finding(reason(reported["reason"]), str(reported.get("message") or "")), here)
+        return _from_the_cluster(case, finding_of(reported), here)
     if here:
         return _labelled("From this machine", case, here)
     return Outcome("not probed: the key cannot be read, or the binding is not valid", skipped=True)

@@ -20,7 +20,7 @@ from fiddler_kong_operator.plan.gateway.tenancy import tenancy_of
 from fiddler_kong_operator.plan.references import places_of, references_of
 from fiddler_kong_operator.plan.snapshot import Binding
 
-from .contract import WATCH_VERBS, Source, WatchedKind, changed
+from .contract import WATCH_VERBS, WatchedKind, changed
 from .lineage import origins
 
 __all__ = ["BINDINGS", "reduce_binding"]

@@ -87,8 +87,8 @@ def plan_settings(
 ) -> SettingsPlan:
     """Plan the writes to one workload. `bindings` are all that name it, or an object that Kong Operator makes from it.
 
-    Bindings that name such an object only keep settings that are present. Bindings that do not count (`tenants`) have no effect. With `unseen_tenants`, other
-    bindings may need what is set: nothing is released.
+    Bindings that name such an object only keep settings that are present. Bindings that do not count (`tenants`) have no effect. With
+    `unseen_tenants`, other bindings may need what is set: nothing is released.
     """
     if managed_elsewhere(workload) or workload.halted("promoting"):
         return SettingsPlan()

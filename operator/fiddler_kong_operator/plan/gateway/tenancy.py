@@ -17,10 +17,10 @@ from .env import needed_lua
 
 __all__ = [
     "demand",
-    "settings_demand",
     "granted",
     "namespaces_in_grant",
     "seniority",
+    "settings_demand",
     "settings_rival",
     "tenancy_of",
     "tenant_namespaces",

@@ -14,7 +14,16 @@ from fiddler_kong_operator import names
 
 from .raw import mapping
 
-__all__ = ["LABELS", "content_digest", "content_shape", "controllers", "fixed_fields", "managed_annotations", "managed_content", "same_metadata"]
+__all__ = [
+    "LABELS",
+    "content_digest",
+    "content_shape",
+    "controllers",
+    "fixed_fields",
+    "managed_annotations",
+    "managed_content",
+    "same_metadata",
+]
 
 LABELS: Final = (names.MANAGED_BY_LABEL, names.BINDING_LABEL, names.ROUTE_LABEL, "konghq.com/secret", "konghq.com/validate")
 """The labels that the operator decides."""
@@ -85,7 +94,7 @@ def content_digest(manifest: Mapping[str, Any]) -> bytes:
     meta = manifest.get("metadata") or {}
     labels = meta.get("labels") or {}
     managed = [
-        [labels.get(name) for name in _LABELS],
+        [labels.get(name) for name in LABELS],
         managed_annotations(meta),
         controllers(meta),
     ]

@@ -11,7 +11,7 @@ from typing import Final
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, reason
-from fiddler_kong_operator.plan.arrivals import Look, Summary
+from fiddler_kong_operator.plan.arrivals import QueryOutcome, Summary
 from fiddler_kong_operator.plan.gateway.condition import GatewayView
 from fiddler_kong_operator.plan.gateway.version import tell_defects
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN
@@ -59,7 +59,7 @@ def not_seen(spec: BindingSpec) -> Finding:
 
 def evaluate_arrivals(summary: Summary, spec: BindingSpec, gateway: GatewayView) -> Finding:
     """The finding for what was seen since the plugins last changed."""
-    if summary.look is Look.READ and not summary.seen:
+    if summary.outcome is QueryOutcome.READ and not summary.seen:
         return not_seen(spec)
     name, text = next(found for check in _CHECKS if (found := check(summary, spec, gateway)))
     return Finding(reason(name), text)
@@ -71,13 +71,13 @@ _Found = tuple[str, str] | None
 
 def _unread(summary: Summary, spec: BindingSpec, _gateway: GatewayView) -> _Found:
     fiddler, ref = spec.fiddler, spec.fiddler.api_key_secret_ref
-    if summary.look is Look.REFUSED:
+    if summary.outcome is QueryOutcome.REFUSED:
         return "SpansNotReadable", (
             f"{fiddler.url} {summary.problem} when asked for spans of application {fiddler.application_id}: the key `{ref.key}` in the "
             f"Secret `{ref.name}` may send them, but not read them. Traces may arrive all the same. To have the operator look, ask the "
             "application's owner for a key with permission to view it; or look in Fiddler."
         )
-    if summary.look is Look.UNANSWERED:
+    if summary.outcome is QueryOutcome.UNANSWERED:
         return "SpansNotQueried", (
             f"{fiddler.url} {summary.problem} when asked for spans. Traces may arrive all the same. Nothing to do; the operator asks again."
         )

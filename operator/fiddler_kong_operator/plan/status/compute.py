@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from fiddler_kong_operator.api.conditions import ConditionType, Finding, Status, reason
 from fiddler_kong_operator.api.status import FiddlerStatus, GatewayStatus, RefusalStatus
+from fiddler_kong_operator.kube.objects import shown_time
 
 __all__ = ["ASPECTS", "Details", "conclude"]
 

@@ -10,12 +10,11 @@ After that Kong posts no more warnings. So the refusal is kept in the binding's 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Final
 
 from fiddler_kong_operator.api.conditions import Finding, reason
 from fiddler_kong_operator.api.status import RefusalStatus
-from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of
+from fiddler_kong_operator.kube.objects import ObjectKey, seconds_of, shown_time
 from fiddler_kong_operator.plan.kinds import KONG_PLUGIN, SECRET
 from fiddler_kong_operator.plan.objects.desired import BindingPlan
 from fiddler_kong_operator.plan.references import keys_secret, tell_routes, withdrawn_routes

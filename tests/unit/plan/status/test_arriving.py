@@ -7,13 +7,13 @@ import pytest
 
 from fiddler_kong_operator.api import BindingSpec
 from fiddler_kong_operator.api.conditions import REASONS, ConditionType, Finding
-from fiddler_kong_operator.plan.arrivals import Look, Summary
+from fiddler_kong_operator.plan.arrivals import QueryOutcome, Summary
 from fiddler_kong_operator.plan.gateway.condition import GatewayView
 from fiddler_kong_operator.plan.gateway.version import KEY_ELSEWHERE, known_defects, parse_version
 from fiddler_kong_operator.plan.status.arriving import can_arrive, changed_at, evaluate_arrivals, not_looked_for, not_seen
 from tests.unit.plan.situations import ATTACHED, EXPOSED, make_snapshot, make_spec
 
-GOOD = {"look": Look.READ, "seen": True, "recognized": True, "text": True, "session": True, "agent": True}
+GOOD = {"outcome": QueryOutcome.READ, "seen": True, "recognized": True, "text": True, "session": True, "agent": True}
 CAPTURED = make_spec().model_copy(update={"payloads": "Captured"})
 OWN_MODEL = make_spec(EXPOSED, ATTACHED).model_copy(update={"payloads": "Captured"})
 ONE_DISABLED = make_spec({**EXPOSED, "payloads": "Disabled"}).model_copy(update={"payloads": "Captured"})
@@ -55,14 +55,14 @@ CASES: list[tuple[dict[str, Any], BindingSpec, str | None, str, str]] = [
     ),
     ({"session": False}, make_spec(sessions="Disabled"), GOOD_VERSION, "Arriving", "Spans arrive in Fiddler."),
     (
-        {"look": Look.REFUSED, "problem": "answers 403", "seen": False},
+        {"outcome": QueryOutcome.REFUSED, "problem": "answers 403", "seen": False},
         make_spec(),
         GOOD_VERSION,
         "SpansNotReadable",
         "the key `api-key` in the Secret `fiddler` may send them, but not read them",
     ),
     (
-        {"look": Look.UNANSWERED, "problem": "answers 500", "seen": False},
+        {"outcome": QueryOutcome.UNANSWERED, "problem": "answers 500", "seen": False},
         make_spec(),
         GOOD_VERSION,
         "SpansNotQueried",
@@ -83,11 +83,11 @@ def test_what_is_seen_has_a_reason_and_says_what_to_do(
 
 
 def test_a_moment_without_spans_reads_like_one_before_the_first_look() -> None:
-    assert evaluate_arrivals(Summary(Look.READ), CAPTURED, gateway(None)) == not_seen(CAPTURED)
+    assert evaluate_arrivals(Summary(QueryOutcome.READ), CAPTURED, gateway(None)) == not_seen(CAPTURED)
 
 
 def test_a_defect_that_concerns_the_binding_is_told_although_fiddler_shows_nothing_wrong() -> None:
-    found = evaluate_arrivals(Summary(Look.READ, seen=True, recognized=True), make_spec(), gateway(GOOD_VERSION, KEY_ELSEWHERE))
+    found = evaluate_arrivals(Summary(QueryOutcome.READ, seen=True, recognized=True), make_spec(), gateway(GOOD_VERSION, KEY_ELSEWHERE))
 
     assert found.reason.name == "ArrivingWithDefects"
     assert "Kong's access logs show the provider's key (fixed in 3.13.0.8)" in found.message

@@ -131,8 +131,8 @@ class GatewayReconciler:
             told = f": {other} manages {rival.key}, which uses it too"
             remedy = "that installation is gone, restart this operator, or change the spec of that binding"
         else:
-            told = f" until {rival.key}, which uses it too, is taken over from {other}"
-            remedy = "this lasts, the log of this operator says why that binding cannot be taken over"
+            told = f" until all bindings that use it are taken over from {other}"
+            remedy = "this lasts, the log of this operator says which of them cannot be taken over"
         self._outcomes.note(workload.key, Finding(reason("GatewayPending"), f"{workload.key} is left alone{told}. If {remedy}."))
         return TAKING
 

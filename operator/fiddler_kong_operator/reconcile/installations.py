@@ -80,7 +80,7 @@ class Installations:
             self._marked.add(key)
         elif key in self._marked:
             self._leave(binding, other)
-        elif (other, key.namespace) in self._gone or (key not in self._unanswered and other not in self._later):
+        elif (other, key.namespace) in self._gone if key in self._unanswered else other not in self._later:
             await self._take(binding, other)
         elif self._is_unanswered(binding):
             await self._take(binding, other)

@@ -11,7 +11,7 @@ How an owned object is written, and why not by server-side apply:
 * A field that the API server does not let change is changed by deleting the object and creating it again. `immutable` on our Secret is such
   a field, and makes `data` one; while the data is right, `immutable` stays. The class of our Ingress is treated like one: the address that
   the former class's controller wrote into the status would stay, and be taken for a confirmation by the new one's.
-  A dry run of the creation comes first: where a policy or webhook refuses it, the present object stays.
+  A dry run of the creation comes first: where a policy, a webhook or a quota refuses it, the present object stays.
 * An object that differs only in values (`content_shape`: a rotated key, a changed spec) gets the patch with all wanted content without
   being read first, for the cached version. That halves the requests of a rotation.
 * After a start the operator does not know how webhooks change its writes. So the first pass over a binding tries its repairs by a dry run:

@@ -90,6 +90,22 @@ async def test_a_binding_whose_spec_is_not_answered_is_taken_back() -> None:
     assert older.status["observedGeneration"] == older.cluster.objects[ASSISTANT]["metadata"]["generation"]
 
 
+async def test_a_new_binding_of_an_installation_that_was_gone_shows_that_it_works_again() -> None:
+    older, _ = await two()
+    await older.reconcile()
+    older.edit(sessions={"headers": ["X-Session"]})
+    await older.reconcile()
+    await elapse(LOOK)
+    await older.converge()
+    fresh = ASSISTANT._replace(name="fresh")
+    theirs = binding("fresh", spec_=spec({"name": "fresh", "expose": {"path": "/fresh"}, "llm": LLM}))
+    older.put({**theirs, "status": {"installation": OTHER}})
+
+    assert await older.reconcile(fresh) == LOOK
+
+    assert older.cluster.objects[fresh]["status"]["installation"] == OTHER
+
+
 async def test_a_binding_whose_spec_is_answered_stays_the_others() -> None:
     older, newer = await two()
     await older.reconcile()
@@ -226,7 +242,7 @@ async def test_a_gateway_waits_until_its_bindings_are_taken() -> None:
     stage.change(ASSISTANT, {"status": {"installation": OTHER}})
     assert await stage.reconcile() == TAKING
     assert stage.writes == []
-    assert f"until {ASSISTANT}, which uses it too, is taken over from the installation {OTHER}" in stage.failure[1]
+    assert f"until all bindings that use it are taken over from the installation {OTHER}" in stage.failure[1]
 
     await stage.work(ASSISTANT)
     await stage.reconcile()

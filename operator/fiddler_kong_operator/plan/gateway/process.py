@@ -43,6 +43,7 @@ _AS_IT_IS: Final = "<the value that it has now>"
 LIST_AS_IT_IS: Final = "<the value that it has now; bundled if it has none>"
 """In place of a list in messages: another list may take plugins from Kong."""
 
+_LONGEST_LIST: Final = 600
 _BUNDLED: Final = "bundled"
 _OFF: Final = "off"
 
@@ -122,9 +123,11 @@ def _lists(names: tuple[str, ...], kind: str) -> bool:
 
 
 def extended_list(spec: BindingSpec, container: Container) -> str:
-    """The list that has the binding's plugins too."""
+    """The list that has the binding's plugins too; a message has no room for a long one."""
     present = [name for entry in container.entries(PLUGIN_LIST) for name in parse_list(entry.value or "") if name not in {"", _OFF}]
-    return ",".join(dict.fromkeys((*present, *missing_plugins(spec, container))))
+    missing = missing_plugins(spec, container)
+    wanted = ",".join(dict.fromkeys((*present, *missing)))
+    return wanted if len(wanted) <= _LONGEST_LIST else ",".join((_AS_IT_IS, *missing))
 
 
 def is_unfit(spec: BindingSpec, workload: Workload, container: Container) -> bool:

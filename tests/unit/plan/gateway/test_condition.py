@@ -564,7 +564,7 @@ def test_finding(snapshot: Snapshot, expected: str, phrases: list[str]) -> None:
 
 @pytest.mark.parametrize("source", [False, True])
 def test_a_long_value_leaves_room_for_the_remedy(source: bool) -> None:  # noqa: FBT001
-    long = "custom," * 4_000
+    long = ",".join(f"custom-{n}" for n in range(4_000))
     taken_in = EnvEntry("KONG_PLUGINS", None, from_source=True, written=f"$(BASE),{long}")
     entry = taken_in if source else EnvEntry("KONG_PLUGINS", long)
     found = evaluate_gateway(with_env((entry, *(EnvEntry(n, v) for n, v in WANTED.items())))).finding

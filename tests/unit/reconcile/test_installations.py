@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fiddler_kong_operator.errors import Stale
-from fiddler_kong_operator.kube.objects import ObjectKey
+from fiddler_kong_operator.kube.objects import Manifest, ObjectKey
 from fiddler_kong_operator.names import GRANT_ANNOTATION
 from fiddler_kong_operator.plan.kinds import BINDING
 from fiddler_kong_operator.reconcile.gateway import TAKING
@@ -31,6 +31,13 @@ async def two() -> tuple[Stage, Stage]:
 def show(stage: Stage) -> None:
     """The watch shows the binding as it is in the cluster."""
     stage.feed.event(BINDING, "MODIFIED", stage.cluster.objects[ASSISTANT])
+
+
+async def ignore_an_edit(stage: Stage) -> None:
+    """The user edits the binding, and the installation that has taken it does not answer."""
+    stage.edit(sessions={"headers": ["X-Session"]})
+    assert await stage.reconcile() == LOOK
+    await elapse(LOOK)
 
 
 async def test_a_binding_says_which_installation_manages_it() -> None:
@@ -80,9 +87,7 @@ async def test_a_binding_whose_spec_is_not_answered_is_taken_back() -> None:
     """The other installation was uninstalled."""
     older, _ = await two()
     await older.reconcile()
-    older.edit(sessions={"headers": ["X-Session"]})
-    assert await older.reconcile() == LOOK
-    await elapse(LOOK)
+    await ignore_an_edit(older)
 
     await older.converge()
 
@@ -93,9 +98,7 @@ async def test_a_binding_whose_spec_is_not_answered_is_taken_back() -> None:
 async def test_a_new_binding_of_an_installation_that_was_gone_shows_that_it_works_again() -> None:
     older, _ = await two()
     await older.reconcile()
-    older.edit(sessions={"headers": ["X-Session"]})
-    await older.reconcile()
-    await elapse(LOOK)
+    await ignore_an_edit(older)
     await older.converge()
     fresh = ASSISTANT._replace(name="fresh")
     theirs = binding("fresh", spec_=spec({"name": "fresh", "expose": {"path": "/fresh"}, "llm": LLM}))
@@ -132,43 +135,29 @@ async def test_a_binding_that_is_given_back_is_reconciled_again() -> None:
     assert f"merge_patch {PLUGIN}" in [f"{verb} {key}" for verb, key in older.cluster.writes[-2:]]
 
 
-async def test_when_one_binding_is_not_answered_all_that_the_other_has_taken_are_taken_back() -> None:
+@pytest.mark.parametrize(
+    ("other", "owner"),
+    [
+        (binding("quiet", spec_=spec({"name": "quiet", "expose": {"path": "/quiet"}, "llm": LLM})), OWN),
+        (binding("assistant", namespace="served", uid="uid-served"), OTHER),
+    ],
+    ids=["of the same namespace", "of another namespace, in which it may still work"],
+)
+async def test_when_one_binding_is_not_answered_those_of_its_namespace_are_taken_back(other: Manifest, owner: str) -> None:
     older = exposing()
-    older.put(binding("quiet", spec_=spec({"name": "quiet", "expose": {"path": "/quiet"}, "llm": LLM})))
+    older.put(other)
     await older.converge()
     newer = older.restarted(installation=OTHER)
     await newer.converge()
-    quiet = ASSISTANT._replace(name="quiet")
-    for key in (ASSISTANT, quiet):
+    second = BINDING.key(other)
+    for key in (ASSISTANT, second):
         older.feed.event(BINDING, "MODIFIED", older.cluster.objects[key])
         assert await older.reconcile(key) == LOOK
-    older.edit(sessions={"headers": ["X-Session"]})
-    await older.reconcile()
-    await elapse(LOOK)
+    await ignore_an_edit(older)
 
     await older.converge()
 
-    assert {older.cluster.objects[key]["status"]["installation"] for key in (ASSISTANT, quiet)} == {OWN}
-
-
-async def test_an_installation_that_is_gone_from_one_namespace_may_work_in_another() -> None:
-    """The newer one was restarted with `watchNamespaces`."""
-    older = exposing()
-    served = ASSISTANT._replace(namespace="served")
-    older.put(binding("assistant", namespace="served", uid="uid-served"))
-    await older.converge()
-    newer = older.restarted(installation=OTHER)
-    await newer.converge()
-    for key in (ASSISTANT, served):
-        older.feed.event(BINDING, "MODIFIED", older.cluster.objects[key])
-        assert await older.reconcile(key) == LOOK
-    older.edit(sessions={"headers": ["X-Session"]})
-    await older.reconcile()
-    await elapse(LOOK)
-
-    await older.converge()
-
-    assert [older.cluster.objects[key]["status"]["installation"] for key in (ASSISTANT, served)] == [OWN, OTHER]
+    assert [older.cluster.objects[key]["status"]["installation"] for key in (ASSISTANT, second)] == [OWN, owner]
 
 
 async def test_a_new_binding_is_left_to_the_one_that_started_last() -> None:

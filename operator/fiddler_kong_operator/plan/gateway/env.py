@@ -21,6 +21,7 @@ from .version import KongVersion
 __all__ = [
     "BLOCKED",
     "INSTRUMENTATIONS",
+    "LONGEST_QUOTE",
     "SAMPLING_RATE",
     "SETTINGS",
     "UNTRUSTED_LUA",
@@ -53,7 +54,8 @@ _LUA_MODES: Final = frozenset({"off", "sandbox", "on", *_LUA_LATER})
 _SPANS: Final = ("request", "db_query", "dns_query", "router", "http_client", "balancer")
 _INSTRUMENTATIONS: Final = frozenset({"off", "all", *_SPANS, "plugin_rewrite", "plugin_access", "plugin_header_filter"})
 _OURS: Final = frozenset({names.FIELD_MANAGER})
-_LONGEST_QUOTE: Final = 600
+LONGEST_QUOTE: Final = 600
+"""Characters of a value that a message quotes: the remedy must have room too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,7 @@ def starts_with(name: str, value: str) -> bool:
 
 def quoted(value: str | None) -> str:
     """A value in a message; the middle of a long one is left out, so that the message has room for the remedy."""
-    return shorten(value or "empty", _LONGEST_QUOTE)
+    return shorten(value or "empty", LONGEST_QUOTE)
 
 
 def reading(name: str, value: str) -> str:

@@ -14,7 +14,7 @@ from fiddler_kong_operator.plan.acceptance.endpoint import is_in_cluster
 from fiddler_kong_operator.plan.plugins import plugin_types
 from fiddler_kong_operator.plan.workload import Container, Workload
 
-from .env import SETTINGS, Setting, is_unread, parse_list, unproven_lua, unsupported_lua
+from .env import LONGEST_QUOTE, SETTINGS, Setting, is_unread, parse_list, unproven_lua, unsupported_lua
 from .version import parse_image
 
 __all__ = [
@@ -43,7 +43,6 @@ _AS_IT_IS: Final = "<the value that it has now>"
 LIST_AS_IT_IS: Final = "<the value that it has now; bundled if it has none>"
 """In place of a list in messages: another list may take plugins from Kong."""
 
-_LONGEST_LIST: Final = 600
 _BUNDLED: Final = "bundled"
 _OFF: Final = "off"
 
@@ -127,7 +126,7 @@ def extended_list(spec: BindingSpec, container: Container) -> str:
     present = [name for entry in container.entries(PLUGIN_LIST) for name in parse_list(entry.value or "") if name not in {"", _OFF}]
     missing = missing_plugins(spec, container)
     wanted = ",".join(dict.fromkeys((*present, *missing)))
-    return wanted if len(wanted) <= _LONGEST_LIST else ",".join((_AS_IT_IS, *missing))
+    return wanted if len(wanted) <= LONGEST_QUOTE else ",".join((_AS_IT_IS, *missing))
 
 
 def is_unfit(spec: BindingSpec, workload: Workload, container: Container) -> bool:

@@ -21,6 +21,7 @@ __all__ = [
     "namespaces_in_grant",
     "seniority",
     "settings_demand",
+    "settings_namespaces",
     "settings_rival",
     "tenancy_of",
     "tenant_namespaces",
